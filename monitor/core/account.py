@@ -1,0 +1,180 @@
+"""What an account holds and owes, as the venue last told it. Amounts are in the asset, levels are ratios."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+from typing import Literal
+
+INFINITE = Decimal("Infinity")
+"""The level when nothing is owed, and the distance when no move can liquidate. Larger than every number."""
+
+ZERO = Decimal(0)
+
+ScopeKind = Literal["cross", "isolated"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """One liquidation unit of an account: its cross margin, or one isolated pair."""
+
+    symbol: str = ""
+
+    @property
+    def kind(self) -> ScopeKind:
+        return "isolated" if self.symbol else "cross"
+
+    def __str__(self) -> str:
+        return self.symbol or "cross"
+
+
+CROSS = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One asset of one scope."""
+
+    asset: str
+    free: Decimal = ZERO
+    locked: Decimal = ZERO
+    borrowed: Decimal = ZERO
+    interest: Decimal = ZERO
+
+    @property
+    def held(self) -> Decimal:
+        return self.free + self.locked
+
+    @property
+    def owed(self) -> Decimal:
+        """The liability: principal and accrued interest."""
+        return self.borrowed + self.interest
+
+    @property
+    def net(self) -> Decimal:
+        return self.held - self.owed
+
+    @property
+    def is_zero(self) -> bool:
+        return not (self.free or self.locked or self.borrowed or self.interest)
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The levels at which the venue acts; the account's own, by scope."""
+
+    initial: Decimal
+    margin_call: Decimal
+    liquidation: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One leverage tier of an isolated pair, chosen by the amount borrowed (in the asset)."""
+
+    number: int
+    initial: Decimal
+    liquidation: Decimal
+    base_max_borrowable: Decimal
+    quote_max_borrowable: Decimal
+
+
+class PairStatus(IntEnum):
+    """The venue's own word for an isolated pair, in order of severity."""
+
+    EXCESSIVE = 0
+    NORMAL = 1
+    MARGIN_CALL = 2
+    PRE_LIQUIDATION = 3
+    FORCE_LIQUIDATION = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CrossSnapshot:
+    """The cross account at one point in time. `balances` has the rows that are not all zero, by asset."""
+
+    as_of: datetime
+    received_at: datetime
+    balances: Mapping[str, Balance]
+    margin_level: Decimal
+    collateral_margin_level: Decimal
+    assets_btc: Decimal
+    liabilities_btc: Decimal
+    collateral_usdt: Decimal | None = None
+    account_type: str = "MARGIN_1"
+    borrow_enabled: bool = True
+    trade_enabled: bool = True
+    transfer_in_enabled: bool = True
+    transfer_out_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IsolatedPair:
+    """One isolated pair at one point in time. Prices are quote per base; no liquidation price: None."""
+
+    symbol: str
+    base: Balance
+    quote: Balance
+    margin_level: Decimal
+    status: PairStatus | None
+    index_price: Decimal
+    liquidation_price: Decimal | None
+    created: bool = True
+    enabled: bool = True
+    trade_enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IsolatedSnapshot:
+    """Isolated pairs at one point in time. `complete`: every pair of the account is in it."""
+
+    as_of: datetime
+    received_at: datetime
+    pairs: Mapping[str, IsolatedPair]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class InterestCharge:
+    """One interest charge as the venue's history lists it. `daily_rate` is a fraction per day."""
+
+    scope: Scope
+    asset: str
+    raw_asset: str
+    principal: Decimal
+    interest: Decimal
+    daily_rate: Decimal
+    kind: str
+    tx_id: int
+    charged_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPermissions:
+    """What the API key may do."""
+
+    reading: bool
+    margin: bool
+    trading: bool
+    universal_transfer: bool
+    withdrawals: bool
+    ip_restricted: bool
+    portfolio_margin: bool = False
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The newest price of a symbol (quote per base) and when it was true."""
+
+    value: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """Free amounts of a wallet outside margin (spot or funding), by asset."""
+
+    as_of: datetime
+    free: Mapping[str, Decimal] = field(default_factory=dict)

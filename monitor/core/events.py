@@ -1,0 +1,252 @@
+"""Everything that may enter an account's inbox. A closed union: what is not here cannot change a decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.account import (
+    Bars,
+    CrossSnapshot,
+    InterestCharge,
+    IsolatedSnapshot,
+    KeyPermissions,
+    Price,
+    Scope,
+    Tier,
+    Wallet,
+)
+from monitor.core.intents import Intent
+
+StreamName = Literal["account", "risk", "market"]
+
+
+@dataclass(frozen=True, slots=True)
+class CrossRead:
+    """The cross account was read."""
+
+    snapshot: CrossSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class IsolatedRead:
+    """The isolated pairs were read."""
+
+    snapshot: IsolatedSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class BarsRead:
+    """The account's own cross bars (tradeCoeff) were read."""
+
+    bars: Bars
+
+
+@dataclass(frozen=True, slots=True)
+class TiersRead:
+    """The leverage tiers of one isolated pair were read."""
+
+    symbol: str
+    tiers: tuple[Tier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PricesRead:
+    """New prices by symbol. Conflated: only the newest of each symbol is kept while it waits."""
+
+    prices: Mapping[str, Price]
+
+
+@dataclass(frozen=True, slots=True)
+class InterestRead:
+    """Interest charges of one scope, known ones among them."""
+
+    scope: Scope
+    charges: tuple[InterestCharge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WalletRead:
+    """A wallet outside margin was read."""
+
+    wallet: Literal["spot", "funding"]
+    content: Wallet
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRead:
+    """What the key may do; `accepted` False: the venue refuses the key."""
+
+    accepted: bool
+    permissions: KeyPermissions | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailed:
+    """A read gave nothing that can be believed.
+
+    `read` is the poll's name. `rejected` holds why when an answer came but was not believable; `payload` is
+    its beginning, without secrets, for the record.
+    """
+
+    read: str
+    scope: Scope | None
+    at: datetime
+    cause: str
+    rejected: str | None = None
+    payload: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BalancesChanged:
+    """Free and locked amounts of some assets, absolute, as of `as_of` (debt is not in it)."""
+
+    as_of: datetime
+    amounts: Mapping[str, tuple[Decimal, Decimal]]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetMoved:
+    """A transfer, deposit or withdrawal changed a balance by `delta`."""
+
+    asset: str
+    delta: Decimal
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MarginNotice:
+    """The venue itself says that the cross margin level is in another band."""
+
+    level: Decimal
+    status: str
+
+
+Meaning = BalancesChanged | AssetMoved | MarginNotice | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """Something a stream delivered, recorded once whatever is replayed.
+
+    `key` is the hash of account, scope and the canonical event. `meaning` is None for what is only recorded.
+    `rejected` says why it could not be read; `type` is then "rejected". `payload` is the venue's own JSON text.
+    """
+
+    stream: StreamName
+    scope: Scope
+    type: str
+    key: str
+    event_time: datetime
+    received_at: datetime
+    payload: str
+    meaning: Meaning = None
+    rejected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChanged:
+    """A stream connected or was lost. `subscriptions` are the scopes or channels it now carries."""
+
+    stream: StreamName
+    connected: bool
+    subscriptions: tuple[str, ...]
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamAlive:
+    """A frame or ping arrived on a stream: it is not dead. Sent at most once a second."""
+
+    stream: StreamName
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A person has taken an alert."""
+
+    alert: int
+    by: str
+    at: datetime
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One condition of a silence on an alert's labels. `op`: = != =~ !~ (the last two: whole-value regex)."""
+
+    name: str
+    op: Literal["=", "!=", "=~", "!~"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Alerts that match all matchers are not told between `starts_at` and `ends_at`."""
+
+    id: int
+    matchers: tuple[Matcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    comment: str
+    include_critical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorRead:
+    """What people have ordered through the store, whole: the newest truth replaces the last.
+
+    `decisions`: approved (True) or rejected (False) intents by id.
+    """
+
+    acks: tuple[Ack, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    paused: bool = False
+    decisions: Mapping[int, bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRead:
+    """What the daemon knows of itself: failing channels, a failing store, the clock, the weight used."""
+
+    notifications_failing: int = 0
+    store_failing: bool = False
+    clock_offset_s: Decimal | None = None
+    weight_used: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSettled:
+    """An intent changed state outside the step: sent, answered, verified. The one edge that goes back."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed. At least once a second."""
+
+
+Event = (
+    CrossRead
+    | IsolatedRead
+    | BarsRead
+    | TiersRead
+    | PricesRead
+    | InterestRead
+    | WalletRead
+    | KeyRead
+    | ReadFailed
+    | StreamEvent
+    | StreamChanged
+    | StreamAlive
+    | OperatorRead
+    | HealthRead
+    | ActionSettled
+    | Tick
+)

@@ -1,0 +1,190 @@
+"""An action that was approved, recorded and uniquely identified, and the only ways its state may go."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from monitor.core.account import Scope
+
+Mode = Literal["dry-run", "approve", "live", "manual"]
+ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
+Wallet = Literal["spot", "funding"]
+
+
+class IntentState(StrEnum):
+    PROPOSED = "PROPOSED"
+    PLANNED = "PLANNED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    SIMULATED = "SIMULATED"
+    SUBMITTING = "SUBMITTING"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    REFUSED = "REFUSED"
+    UNCERTAIN = "UNCERTAIN"
+    CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+    UNRESOLVED = "UNRESOLVED"
+
+
+_S = IntentState
+
+LEGAL: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
+    {
+        (None, _S.PROPOSED),
+        (None, _S.PLANNED),
+        (_S.PROPOSED, _S.PLANNED),
+        (_S.PROPOSED, _S.REJECTED),
+        (_S.PROPOSED, _S.EXPIRED),
+        (_S.PLANNED, _S.SUBMITTING),
+        (_S.PLANNED, _S.EXPIRED),
+        (_S.PLANNED, _S.SIMULATED),
+        (_S.SUBMITTING, _S.ACKNOWLEDGED),
+        (_S.SUBMITTING, _S.REFUSED),
+        (_S.SUBMITTING, _S.UNCERTAIN),
+        (_S.ACKNOWLEDGED, _S.CONFIRMED),
+        (_S.ACKNOWLEDGED, _S.FAILED),
+        (_S.ACKNOWLEDGED, _S.UNRESOLVED),
+        (_S.UNCERTAIN, _S.CONFIRMED),
+        (_S.UNCERTAIN, _S.FAILED),
+        (_S.UNCERTAIN, _S.UNRESOLVED),
+        (_S.UNRESOLVED, _S.CONFIRMED),
+        (_S.UNRESOLVED, _S.FAILED),
+    }
+)
+"""Every edge of an intent's life; None is its birth. The database holds the same list as a CHECK."""
+
+IN_FLIGHT = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
+"""States in which money may have moved and the outcome is not yet known."""
+
+FINAL = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRMED, _S.FAILED})
+
+SPENT = IN_FLIGHT | {_S.CONFIRMED}
+"""States whose amount counts against the caps: what moved or may have moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repay:
+    """Repay `amount` of `asset` from the free balance of `scope`."""
+
+    scope: Scope
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bring `amount` of `asset` from a wallet, or from cross, into `scope` by universal transfer.
+
+    `source` "cross" is the second hop of the two-hop way into an isolated pair.
+    """
+
+    source: Wallet | Literal["cross"]
+    scope: Scope
+    asset: str
+    amount: Decimal
+
+
+Order = Repay | Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue took the request. Not yet proof that money moved."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The venue said no and nothing happened. `transient`: the same wish may be granted later."""
+
+    code: int
+    reason: str
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Whether it happened is not known. Never retried, only looked into."""
+
+    cause: str
+
+
+Outcome = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of the venue's own history that may be the trace of an order."""
+
+    ref: str
+    asset: str
+    amount: Decimal
+    status: Literal["PENDING", "CONFIRMED", "FAILED"]
+    at: datetime
+    automatic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time in which to look for records."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One order that may be sent at most once.
+
+    `plan` groups the intents of one alert episode; `ref` is the venue's transaction id once it is known;
+    `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there).
+    """
+
+    id: int
+    plan: int | None
+    action: str
+    kind: ActionKind
+    mode: Mode
+    account: str
+    order: Order
+    state: IntentState
+    amount_usdt: Decimal
+    created_at: datetime
+    alert: int | None = None
+    reason: str | None = None
+    level_before: Decimal | None = None
+    level_after: Decimal | None = None
+    submitted_at: datetime | None = None
+    settled_at: datetime | None = None
+    owed_before: Decimal | None = None
+    free_before: Decimal | None = None
+    source_before: Decimal | None = None
+    ref: str | None = None
+    evidence: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def scope(self) -> Scope:
+        return self.order.scope
+
+    @property
+    def asset(self) -> str:
+        return self.order.asset
+
+    @property
+    def amount(self) -> Decimal:
+        return self.order.amount
+
+
+@dataclass(frozen=True, slots=True)
+class IntentStep:
+    """One step of an intent's life: appended, never changed."""
+
+    intent: int
+    from_state: IntentState | None
+    to_state: IntentState
+    at: datetime
+    note: str

@@ -1,0 +1,57 @@
+"""What one step wants remembered: committed in one transaction before anything leaves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.account import InterestCharge
+from monitor.core.alerts import Alert, MetricScope, Notification, Transition
+from monitor.core.events import ReadFailed, StreamEvent
+from monitor.core.intents import Intent, IntentStep
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One metric value at one time. `value` None: infinite or unavailable."""
+
+    scope: MetricScope
+    subject: str
+    metric: str
+    at: datetime
+    value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Everything one step of one account wants remembered.
+
+    `alerts` are whole rows as they are now (insert or replace by id), `intents` new ones or new states with
+    their `intent_steps`. `live` is the account's status document (JSON text), None: unchanged.
+    """
+
+    account: str
+    at: datetime
+    events: tuple[StreamEvent, ...] = ()
+    failures: tuple[ReadFailed, ...] = ()
+    interest: tuple[InterestCharge, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+    intents: tuple[Intent, ...] = ()
+    intent_steps: tuple[IntentStep, ...] = ()
+    live: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.live is None and not (
+            self.events
+            or self.failures
+            or self.interest
+            or self.samples
+            or self.alerts
+            or self.transitions
+            or self.notifications
+            or self.intents
+            or self.intent_steps
+        )

@@ -1,0 +1,124 @@
+"""The one tree of exceptions that reach a person: where, what, the mend, and the exit code."""
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    NO = 1
+    USAGE = 2
+    UNREACHABLE = 69
+    ANOTHER_INSTANCE = 73
+    KEY_REFUSED = 77
+    CONFIG = 78
+
+
+class MonitorError(Exception):
+    """Something a person can mend. Printed as one line: `where: what; mend`.
+
+    `code` is the stable word that `--json` prints; subclasses set it and the exit code.
+    """
+
+    code = "error"
+    exit_code = Exit.NO
+
+    def __init__(self, message: str, *, where: str = "", mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        line = f"{self.where}: {self.message}" if self.where else self.message
+        line = f"{line}; {self.mend}" if self.mend else line
+        return " ".join(line.split())
+
+
+class UsageError(MonitorError):
+    """The command line asks for something that cannot be."""
+
+    code = "usage"
+    exit_code = Exit.USAGE
+
+
+class NotAvailableYet(UsageError):
+    """A command or option of the documented surface that this version does not have yet."""
+
+    code = "not_available_yet"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not available yet")
+
+
+class ConfigError(MonitorError):
+    """The configuration can't be used as it stands."""
+
+    code = "config"
+    exit_code = Exit.CONFIG
+
+
+class StoreError(MonitorError):
+    """The database is unreachable, missing, full, or of another version."""
+
+    code = "store"
+    exit_code = Exit.UNREACHABLE
+
+
+class AnotherInstance(MonitorError):
+    """Another daemon holds this database."""
+
+    code = "another_instance"
+    exit_code = Exit.ANOTHER_INSTANCE
+
+
+class KeyRefused(MonitorError):
+    """The exchange refused the API key when the daemon started."""
+
+    code = "key_refused"
+    exit_code = Exit.KEY_REFUSED
+
+
+class ExchangeError(MonitorError):
+    """A read that failed. `venue_code` and `venue_message` when the exchange itself said so."""
+
+    code = "exchange"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        mend: str = "",
+        venue_code: int | None = None,
+        venue_message: str = "",
+    ) -> None:
+        super().__init__(message, where=where, mend=mend)
+        self.venue_code = venue_code
+        self.venue_message = venue_message
+
+
+class ExchangeUnreachable(ExchangeError):
+    """No answer, or none that could be read: connection, time-out, 5xx, ban."""
+
+    code = "exchange_unreachable"
+    exit_code = Exit.UNREACHABLE
+
+
+class ExchangeRefused(ExchangeError):
+    """The exchange understood the request and said no."""
+
+    code = "exchange_refused"
+
+
+class KeyInvalid(ExchangeRefused):
+    """The exchange refused the key, its IP or its permissions (-2008, -2014, -2015, -1002, -1022)."""
+
+    code = "key_invalid"
+
+
+class PayloadRejected(ExchangeError):
+    """An answer arrived but contradicts itself or its documented form: not believed."""
+
+    code = "payload_rejected"

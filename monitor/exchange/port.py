@@ -1,0 +1,95 @@
+"""What the daemon needs of an exchange: reads, streams, one way to send money orders, and their traces."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from monitor.core.account import (
+    Bars,
+    CrossSnapshot,
+    InterestCharge,
+    IsolatedSnapshot,
+    KeyPermissions,
+    Price,
+    Scope,
+    Tier,
+    Wallet,
+)
+from monitor.core.events import Event
+from monitor.core.intents import Order, Outcome, Record, Window
+
+
+class Streams(Protocol):
+    """The live streams of one account. Events go to the `deliver` given at construction, which never blocks."""
+
+    async def run(self) -> None:
+        """Keep all streams up until cancelled: connect, subscribe, renew, reconnect, announce every gap.
+
+        After every (re)connect a StreamChanged(connected=True) is delivered; the owner then takes a snapshot.
+        """
+        ...
+
+    def watch_pairs(self, symbols: Iterable[str]) -> None:
+        """The isolated pairs whose account events are wanted; may be called again at any time."""
+        ...
+
+    def watch_prices(self, symbols: Iterable[str]) -> None:
+        """The symbols whose prices are wanted; may be called again at any time."""
+        ...
+
+
+class Exchange(Protocol):
+    """One account of one venue. Reads raise ExchangeError; `execute` never raises for what the venue answers."""
+
+    async def read_cross(self) -> CrossSnapshot: ...
+
+    async def read_isolated(self) -> IsolatedSnapshot:
+        """Every isolated pair of the account that was created, enabled or not."""
+        ...
+
+    async def read_bars(self) -> Bars:
+        """The cross account's own bars."""
+        ...
+
+    async def read_tiers(self, symbol: str) -> tuple[Tier, ...]: ...
+
+    async def read_interest(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
+        """All charges in the window, oldest first; windows and pages of the venue are walked inside."""
+        ...
+
+    async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
+        """The last prices; symbols that the venue does not know are left out."""
+        ...
+
+    async def read_spot(self) -> Wallet: ...
+
+    async def read_funding(self) -> Wallet: ...
+
+    async def read_key(self) -> KeyPermissions: ...
+
+    async def sync_clock(self) -> timedelta:
+        """Measure server time minus our clock (midpoint of the round trip) and use it for signing from now on."""
+        ...
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """The offset last measured."""
+        ...
+
+    @property
+    def weight_used(self) -> Decimal:
+        """Share of the fullest weight pool used in the present minute, 0 to 1."""
+        ...
+
+    def streams(self, deliver: Callable[[Event], None]) -> Streams: ...
+
+    async def execute(self, order: Order) -> Outcome:
+        """Send one money order: exactly one request, never retried."""
+        ...
+
+    async def find_records(self, order: Order, window: Window) -> tuple[Record, ...]:
+        """Rows of the venue's history that fit the order's kind, scope and asset in the window. Reads only."""
+        ...
+
+    async def aclose(self) -> None: ...
