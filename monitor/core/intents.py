@@ -141,6 +141,7 @@ class Intent:
 
     `plan` groups the intents of one alert episode; `ref` is the venue's transaction id once it is known;
     `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there).
+    `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
     """
 
     id: int
@@ -165,6 +166,8 @@ class Intent:
     ref: str | None = None
     evidence: str | None = None
     expires_at: datetime | None = None
+    refused_code: int | None = None
+    refused_transiently: bool = False
 
     @property
     def scope(self) -> Scope:
