@@ -72,3 +72,8 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move the clock by `seconds` (negative: back)."""
         self._now += timedelta(seconds=seconds)
+
+
+def machine_now() -> datetime:
+    """The machine's own clock, aware UTC: only for schedulers and service managers, which live in machine time."""
+    return datetime.now(UTC)

@@ -1,0 +1,263 @@
+"""One account as the daemon knows it, and how each event changes that knowledge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import assert_never
+
+from monitor.core.account import (
+    CROSS,
+    Bars,
+    CrossSnapshot,
+    InterestCharge,
+    IsolatedSnapshot,
+    KeyPermissions,
+    Price,
+    Scope,
+    Tier,
+    Wallet,
+)
+from monitor.core.alerts import Alert, AlertKey
+from monitor.core.events import (
+    ActionSettled,
+    BarsRead,
+    CrossRead,
+    Event,
+    HealthRead,
+    InterestRead,
+    IsolatedRead,
+    KeyRead,
+    OperatorRead,
+    PricesRead,
+    ReadFailed,
+    StreamAlive,
+    StreamChanged,
+    StreamEvent,
+    StreamName,
+    Tick,
+    TiersRead,
+    WalletRead,
+)
+from monitor.core.intents import FINAL, Intent
+
+PRICE_HISTORY = timedelta(minutes=5)
+"""How far back prices are kept for `margin_level_change_5m`."""
+
+PRICE_HISTORY_STEP = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often an account's scopes are read, in exchange time."""
+
+    cross: timedelta = timedelta(seconds=60)
+    cross_without_stream: timedelta = timedelta(seconds=30)
+    isolated: timedelta = timedelta(seconds=60)
+    near_liquidation: timedelta = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an account's figures depend on besides the venue."""
+
+    account: str
+    cross: bool = True
+    isolated: tuple[str, ...] | None = None
+    """Pairs watched; None: all that the venue lists, () none."""
+    pace: Pace = field(default_factory=Pace)
+    stale_after: timedelta = timedelta(minutes=3)
+    prices_stale_after: timedelta = timedelta(seconds=15)
+    stable_assets: frozenset[str] = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"})
+    pegs: Mapping[str, str] = field(default_factory=dict)
+    drift_bound: Decimal = Decimal("0.01")
+    isolated_margin_call: Mapping[Decimal, Decimal] = field(default_factory=dict)
+    """Margin-call ratio by liquidation ratio: in no answer of the venue (stream-facts 6.5, 2026-11-22)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """What is known of one stream's connection."""
+
+    connected: bool = False
+    subscriptions: tuple[str, ...] = ()
+    changed_at: datetime | None = None
+    last_frame_at: datetime | None = None
+    connects: int = 0
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.connects - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class PricesThen:
+    """All prices as they were at one moment."""
+
+    at: datetime
+    prices: Mapping[str, Price]
+
+
+@dataclass(frozen=True, slots=True)
+class InterestKnown:
+    """What the charges seen so far tell of one (scope, asset)."""
+
+    last: InterestCharge
+    recent: tuple[InterestCharge, ...]
+    """Charges of the last 30 days, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """Everything a decision about one account may look at. Immutable; `apply` makes the next one."""
+
+    account: str
+    started_at: datetime
+    cross: CrossSnapshot | None = None
+    isolated: IsolatedSnapshot | None = None
+    bars: Bars | None = None
+    tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    price_history: tuple[PricesThen, ...] = ()
+    cross_prices: Mapping[str, Price] = field(default_factory=dict)
+    """The prices known when `cross` arrived: own and polled level are compared at these."""
+    isolated_prices: Mapping[str, Price] = field(default_factory=dict)
+    interest: Mapping[tuple[Scope, str], InterestKnown] = field(default_factory=dict)
+    wallets: Mapping[str, Wallet] = field(default_factory=dict)
+    key_accepted: bool | None = None
+    key: KeyPermissions | None = None
+    streams: Mapping[StreamName, StreamState] = field(default_factory=dict)
+    last_failure: ReadFailed | None = None
+    operator: OperatorRead = field(default_factory=OperatorRead)
+    health: HealthRead = field(default_factory=HealthRead)
+    alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
+    """Open alerts, and those resolved since the last step."""
+    intents: Mapping[int, Intent] = field(default_factory=dict)
+    """Intents that are not final, and those settled in the last 24 hours."""
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    """Live actions that a firing alert wants and a limit stops: action name → the limit."""
+
+
+def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
+    """The state after `event`. A snapshot older than the one known changes nothing."""
+    match event:
+        case CrossRead(snapshot):
+            if state.cross is not None and snapshot.as_of < state.cross.as_of:
+                return state
+            return replace(state, cross=snapshot, cross_prices=state.prices)
+        case IsolatedRead(snapshot):
+            if state.isolated is not None and snapshot.as_of < state.isolated.as_of:
+                return state
+            return replace(state, isolated=snapshot, isolated_prices=state.prices)
+        case BarsRead(bars):
+            return replace(state, bars=bars)
+        case TiersRead(symbol, tiers):
+            return replace(state, tiers={**state.tiers, symbol: tiers})
+        case PricesRead(prices):
+            return _with_prices(state, prices, now)
+        case InterestRead(scope, charges):
+            return _with_interest(state, scope, charges, now)
+        case WalletRead(wallet, content):
+            return replace(state, wallets={**state.wallets, wallet: content})
+        case KeyRead(accepted, permissions):
+            return replace(state, key_accepted=accepted, key=permissions if permissions is not None else state.key)
+        case ReadFailed():
+            return replace(state, last_failure=event)
+        case StreamChanged(stream, connected, subscriptions, at):
+            was = state.streams.get(stream, StreamState())
+            return _with_stream(
+                state,
+                stream,
+                replace(
+                    was,
+                    connected=connected,
+                    subscriptions=subscriptions,
+                    changed_at=at,
+                    last_frame_at=at if connected else was.last_frame_at,
+                    connects=was.connects + (connected and not was.connected),
+                ),
+            )
+        case StreamAlive(stream, at):
+            was = state.streams.get(stream, StreamState())
+            return _with_stream(state, stream, replace(was, last_frame_at=at))
+        case StreamEvent(stream=stream, received_at=at):
+            was = state.streams.get(stream, StreamState())
+            return _with_stream(state, stream, replace(was, last_frame_at=at))
+        case OperatorRead():
+            return replace(state, operator=event)
+        case HealthRead():
+            return replace(state, health=event)
+        case ActionSettled(intent):
+            return _with_intent(state, intent, now)
+        case Tick():
+            return state
+        case _:
+            assert_never(event)
+
+
+def scopes(state: AccountState, settings: Settings) -> tuple[Scope, ...]:
+    """The scopes that are watched and known to exist."""
+    found: list[Scope] = []
+    if settings.cross:
+        found.append(CROSS)
+    if state.isolated is not None:
+        found += [
+            Scope(symbol)
+            for symbol, pair in state.isolated.pairs.items()
+            if pair.created and pair.enabled and (settings.isolated is None or symbol in settings.isolated)
+        ]
+    return tuple(found)
+
+
+def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
+    """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT."""
+    symbols = {"BTCUSDT"}
+    if settings.cross and state.cross is not None:
+        symbols.update(f"{asset}USDT" for asset in state.cross.balances if asset != "USDT")
+    for scope in scopes(state, settings):
+        if scope.symbol and state.isolated is not None:
+            pair = state.isolated.pairs[scope.symbol]
+            symbols.add(scope.symbol)
+            symbols.update(f"{b.asset}USDT" for b in (pair.base, pair.quote) if b.asset != "USDT" and not b.is_zero)
+    return frozenset(symbols)
+
+
+def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
+    newer = {s: p for s, p in prices.items() if s not in state.prices or p.at >= state.prices[s].at}
+    if not newer:
+        return state
+    merged = {**state.prices, **newer}
+    history = state.price_history
+    if not history or now - history[-1].at >= PRICE_HISTORY_STEP:
+        oldest = now - PRICE_HISTORY - PRICE_HISTORY_STEP
+        history = (*(then for then in history if then.at >= oldest), PricesThen(now, merged))
+    return replace(state, prices=merged, price_history=history)
+
+
+def _with_interest(
+    state: AccountState, scope: Scope, charges: tuple[InterestCharge, ...], now: datetime
+) -> AccountState:
+    known = dict(state.interest)
+    since = now - timedelta(days=30)
+    by_asset: dict[str, list[InterestCharge]] = {}
+    for charge in charges:
+        by_asset.setdefault(charge.raw_asset or charge.asset, []).append(charge)
+    for asset, new in by_asset.items():
+        before = known[scope, asset].recent if (scope, asset) in known else ()
+        merged = {(c.tx_id, c.charged_at, c.kind): c for c in (*before, *new) if c.charged_at >= since}
+        recent = tuple(sorted(merged.values(), key=lambda c: (c.charged_at, c.tx_id)))
+        if recent:
+            known[scope, asset] = InterestKnown(last=recent[-1], recent=recent)
+    return replace(state, interest=known)
+
+
+def _with_stream(state: AccountState, stream: StreamName, known: StreamState) -> AccountState:
+    return replace(state, streams={**state.streams, stream: known})
+
+
+def _with_intent(state: AccountState, intent: Intent, now: datetime) -> AccountState:
+    day_ago = now - timedelta(hours=24)
+    kept = {
+        i.id: i for i in state.intents.values() if i.state not in FINAL or (i.settled_at or i.created_at) >= day_ago
+    }
+    return replace(state, intents={**kept, intent.id: intent})

@@ -1,0 +1,91 @@
+"""When an account is read: on its intervals, at once when a decision asks for it, faster near liquidation."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.clock import Clock, machine_now
+
+log = logging.getLogger(__name__)
+
+Read = Callable[[], Awaitable[None]]
+
+MIN_GAP_S = 0.2
+"""A read that is asked for again and again is made at most this often (machine seconds)."""
+
+
+class Poller:
+    """The timetable of one account's reads. A slow read delays nothing but its own next run.
+
+    Intervals are exchange time and are divided by the clock's speed before the scheduler sees them. A read
+    that is still running when it is due again is left running; missed runs are made up by one.
+    """
+
+    def __init__(self, scheduler: AsyncIOScheduler, clock: Clock, account: str) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._account = account
+        self._intervals: dict[str, timedelta] = {}
+        self._asked: set[asyncio.TimerHandle] = set()
+        self._waiting: set[str] = set()
+
+    def start(self, reads: Mapping[str, tuple[Read, timedelta]]) -> None:
+        """Begin polling; every read is made once at once."""
+        for name, (read, interval) in reads.items():
+            self._intervals[name] = interval
+            self._scheduler.add_job(
+                read,
+                "interval",
+                seconds=self._wall_s(interval),
+                id=self._job_id(name),
+                next_run_time=machine_now(),
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=None,
+                replace_existing=True,
+            )
+
+    def pace(self, name: str, interval: timedelta) -> None:
+        """Read `name` every `interval` from now on; nothing happens if it is so already."""
+        if self._intervals.get(name) in (None, interval):
+            return
+        shorter = interval < self._intervals[name]
+        self._intervals[name] = interval
+        log.info("poll.paced account=%s read=%s every_s=%s", self._account, name, interval.total_seconds())
+        self._scheduler.reschedule_job(self._job_id(name), trigger="interval", seconds=self._wall_s(interval))
+        if shorter:
+            self.ask(name)
+
+    def ask(self, name: str) -> None:
+        """Read `name` as soon as may be, besides its timetable."""
+        if name not in self._intervals or name in self._waiting:
+            return
+        self._waiting.add(name)
+        handle = asyncio.get_running_loop().call_later(MIN_GAP_S / max(1.0, self._clock.speed), self._now, name)
+        self._asked.add(handle)
+
+    def stop(self) -> None:
+        for handle in self._asked:
+            handle.cancel()
+        for name in self._intervals:
+            self._scheduler.remove_job(self._job_id(name))
+        self._intervals = {}
+
+    def _now(self, name: str) -> None:
+        self._waiting.discard(name)
+        self._asked = {handle for handle in self._asked if not handle.cancelled() and handle.when() > _loop_time()}
+        if name in self._intervals:
+            self._scheduler.modify_job(self._job_id(name), next_run_time=machine_now())
+
+    def _job_id(self, name: str) -> str:
+        return f"{self._account}/{name}"
+
+    def _wall_s(self, interval: timedelta) -> float:
+        return max(0.05, interval.total_seconds() / self._clock.speed)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
