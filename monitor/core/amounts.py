@@ -1,7 +1,7 @@
 """Exact money arithmetic: the one Decimal context, parsing from text, rounding to a step, printing.
 
 Importing this module sets the context for this thread and for every thread started later. Fifty digits keep sums and
-products of eight-decimal amounts and prices exact; a float that meets a Decimal raises instead of leaking in.
+products of eight-decimal amounts and prices exact; undefined results raise instead of becoming NaN.
 """
 
 import decimal
@@ -17,7 +17,7 @@ EIGHT = Decimal("1E-8")
 _LARGEST = Decimal("1E30")
 _DEEPEST = -40
 _AMOUNT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
-_TRAPS = (decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow, decimal.FloatOperation)
+_TRAPS = (decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow)
 
 
 def parse_amount(text: str) -> Decimal:
