@@ -1,0 +1,79 @@
+"""An action wished for, or why there is none; and what the limits leave of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.account import INFINITE, ZERO
+from monitor.core.amounts import EIGHT, floor_to
+from monitor.core.intents import ActionKind, Order
+from monitor.core.interest import next_charge
+from monitor.core.standing import Standing
+
+LEAST_WORTH = Decimal("0.1")
+"""USDT below which a partial order is not worth a request."""
+
+SMALLEST_REST = Decimal(1)
+"""USDT of debt below which a rest is repaid with the rest of it: the exchange refuses to leave crumbs."""
+
+HOUR_NEAR = timedelta(minutes=1)
+"""How long before a full hour its interest already counts as owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the limits leave: in the asset, and in USDT."""
+
+    amount: Decimal = INFINITE
+    usdt: Decimal = INFINITE
+
+    def of(self, price: Decimal) -> Decimal:
+        """The amount of an asset of this price, rounded down to 8 decimals."""
+        return floor_to(min(self.amount, self.usdt / price), EIGHT)
+
+
+UNLIMITED = Allowance()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One order that would help. `level_after` is the level once its purpose is fulfilled, prices unchanged."""
+
+    action: str
+    kind: ActionKind
+    order: Order
+    amount_usdt: Decimal
+    level_before: Decimal
+    level_after: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No order. `blocked`: it is wanted, and something stops it that a person could change.
+
+    `wants` names the reads (`spot`, `funding`) without which the order can't be sized.
+    """
+
+    reason: str
+    blocked: bool = False
+    wants: frozenset[str] = frozenset()
+
+
+def debt_soon(standing: Standing, now: datetime) -> Decimal:
+    """What is owed, in USDT, with the interest of the next full hour once that is near."""
+    if next_charge(now) - now > HOUR_NEAR:
+        return standing.liabilities
+    return standing.liabilities + sum((row.next_interest * row.price for row in standing.rows.values()), ZERO)
+
+
+def without_crumbs(amount: Decimal, owed: Decimal, usable: Decimal, rest: Decimal) -> Decimal:
+    """`amount`, or all of the debt where less than `rest` of it would be left, or so much less that `rest` is left.
+
+    All in the asset; `usable` caps the answer. ZERO when neither can be done.
+    """
+    if amount >= owed:
+        return min(owed, usable)
+    if owed - amount >= rest:
+        return amount
+    return owed if usable >= owed else max(ZERO, floor_to(min(usable, owed - rest), EIGHT))

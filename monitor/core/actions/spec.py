@@ -1,0 +1,121 @@
+"""What the configuration allows an action to do: the keys of [[actions]] and [safety], checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Literal
+
+from monitor.core.account import ZERO
+from monitor.core.actions.target import DEFAULT_TARGET, Target
+from monitor.core.intents import ActionKind, Wallet
+
+ActionMode = Literal["dry-run", "approve", "live"]
+Use = Literal["auto", "repay", "collateral"]
+OnNoAnswer = Literal["skip", "act"]
+
+AVAILABLE_KINDS: frozenset[ActionKind] = frozenset({"repay", "transfer_in"})
+"""The kinds that this version carries out; the others are refused when the configuration is loaded."""
+
+_ALWAYS = frozenset(
+    {
+        "name",
+        "kind",
+        "mode",
+        "max_actions_per_day",
+        "max_data_age",
+        "cooldown",
+        "approve_within",
+        "on_no_answer",
+    }
+)
+_SIZED = _ALWAYS | {"asset", "target", "amount", "max_amount", "max_amount_usdt", "max_per_day"}
+
+KEYS: Mapping[ActionKind, frozenset[str]] = MappingProxyType(
+    {
+        "repay": _SIZED,
+        "transfer_in": _SIZED | {"source", "keep_in_source", "use"},
+        "reduce": _SIZED | {"max_slippage", "sell"},
+        "cancel_orders": _ALWAYS | {"asset"},
+    }
+)
+"""The keys that mean something for each kind; any other is a mistake of the configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """One [[actions]] table. Raises ValueError, worded for the person who wrote it, when it contradicts itself.
+
+    `max_amount` and `max_per_day` count in `asset`, in USDT when none is named. With neither `target` nor `amount`
+    the target is `DEFAULT_TARGET`.
+    """
+
+    name: str
+    kind: ActionKind
+    mode: ActionMode = "dry-run"
+    asset: str | None = None
+    target: Target | None = None
+    amount: Decimal | None = None
+    max_amount: Decimal | None = None
+    max_amount_usdt: Decimal | None = None
+    max_per_day: Decimal | None = None
+    max_actions_per_day: int = 10
+    source: tuple[Wallet, ...] = ("spot", "funding")
+    keep_in_source: Decimal = ZERO
+    use: Use = "auto"
+    max_slippage: Decimal = Decimal("0.01")
+    sell: tuple[str, ...] = ()
+    max_data_age: timedelta = timedelta(seconds=20)
+    cooldown: timedelta = timedelta(minutes=1)
+    approve_within: timedelta = timedelta(minutes=10)
+    on_no_answer: OnNoAnswer = "skip"
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError('name is missing; write name = "repay-usdt"')
+        if self.target is not None and self.amount is not None:
+            raise ValueError("target and amount exclude each other; keep the one that sizes the action")
+        for key in ("amount", "max_amount", "max_amount_usdt", "max_per_day"):
+            value: Decimal | None = getattr(self, key)
+            if value is not None and value <= ZERO:
+                raise ValueError(f"{key} must be above 0, not {value}")
+        if self.keep_in_source < ZERO:
+            raise ValueError(f"keep_in_source can't be negative: {self.keep_in_source}")
+        if self.max_actions_per_day < 1:
+            raise ValueError(f"max_actions_per_day must be 1 or more, not {self.max_actions_per_day}")
+        if not self.source:
+            raise ValueError('source is empty; write source = ["spot", "funding"]')
+        if not ZERO <= self.max_slippage < 1:
+            raise ValueError(f"max_slippage must be from 0% to below 100%, not {self.max_slippage}")
+        for key in ("max_data_age", "approve_within"):
+            if getattr(self, key) <= timedelta():
+                raise ValueError(f"{key} must be above 0")
+        if self.mode == "live" and self.kind != "cancel_orders":
+            missing = [key for key in ("max_amount", "max_per_day") if getattr(self, key) is None]
+            if missing:
+                raise ValueError(f'mode = "live" needs {" and ".join(missing)}')
+
+    @property
+    def sized_to(self) -> Target | None:
+        """The level that sizes the amount; None when the amount is given."""
+        if self.amount is not None:
+            return None
+        return self.target if self.target is not None else DEFAULT_TARGET
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The keys of [safety]. Raises ValueError when they can't be."""
+
+    pause_file: str = ""
+    settle: timedelta = timedelta(seconds=60)
+    """How long the trace of an unknown outcome must stay absent before it may count as not done."""
+    unresolved_after: timedelta = timedelta(minutes=10)
+    """After this a person is asked; looking goes on."""
+
+    def __post_init__(self) -> None:
+        if self.settle < timedelta(seconds=5):
+            raise ValueError("settle must be 5s or more: the exchange's history lags behind")
+        if self.unresolved_after < self.settle:
+            raise ValueError("unresolved_after must not be shorter than settle")

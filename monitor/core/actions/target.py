@@ -1,0 +1,31 @@
+"""The level that sizes an action: `margin_level >= initial_level * 1.05` read once, then evaluated to a number."""
+
+from decimal import Decimal
+
+from monitor.core.alerts import MetricScope
+from monitor.core.expressions import ExpressionError, Read, Target, parse_target
+from monitor.core.metrics import Missing, Value
+
+__all__ = ["DEFAULT_TARGET", "ExpressionError", "Target", "level_wanted", "read_target"]
+
+_SCOPES: tuple[MetricScope, ...] = ("cross", "isolated")
+
+
+def read_target(text: str) -> Target:
+    """The target that `text` states. Raises ExpressionError unless it asks for a `margin_level`."""
+    target = parse_target(text, _SCOPES)
+    if target.metric != "margin_level":
+        raise ExpressionError(
+            f"`{target.metric}` can't size an action", 1, "a target has the form `margin_level >= initial_level * 1.05`"
+        )
+    return target
+
+
+def level_wanted(target: Target, read: Read) -> Value:
+    """The level to reach in the scope that `read` answers for; missing when a metric of it is, or it is infinite."""
+    level = target.evaluate(read)
+    return level if isinstance(level, Decimal) and level.is_finite() else Missing.UNAVAILABLE
+
+
+DEFAULT_TARGET = read_target("margin_level >= initial_level * 1.05")
+"""Five per cent above the bar below which nothing more can be borrowed."""

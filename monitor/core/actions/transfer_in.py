@@ -1,0 +1,155 @@
+"""Bring money in from spot or funding: to repay with it at once where it is owed, else as collateral."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.account import CROSS, ZERO
+from monitor.core.actions.proposal import (
+    LEAST_WORTH,
+    SMALLEST_REST,
+    UNLIMITED,
+    Allowance,
+    Nothing,
+    Proposal,
+    debt_soon,
+    without_crumbs,
+)
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.amounts import EIGHT, ceil_to, floor_to
+from monitor.core.intents import Intent, Repay, Transfer, Wallet
+from monitor.core.margin import transfer_and_repay_to_reach, transfer_in_to_reach
+from monitor.core.standing import Standing
+
+DIRECT_REFUSALS = frozenset({-1102, -1130})
+"""Codes by which the exchange says that it has no direct way from spot into an isolated pair."""
+
+_FOREVER = Decimal("1E30")
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One asset from one place, for one use."""
+
+    use: Literal["repay", "collateral"]
+    place: Wallet
+    asset: str
+    price: Decimal
+    needed: Decimal
+    usable: Decimal
+
+    @property
+    def rank(self) -> tuple[bool, bool, Decimal]:
+        """Repaying before collateral, enough before too little, more before less."""
+        return self.use == "repay", self.usable >= self.needed, min(self.needed, self.usable) * self.price
+
+
+def propose(
+    standing: Standing,
+    spec: ActionSpec,
+    target: Decimal | None,
+    now: datetime,
+    allowance: Allowance = UNLIMITED,
+    *,
+    busy: frozenset[str] = frozenset(),
+    rest: Decimal = SMALLEST_REST,
+    direct: bool = True,
+) -> Proposal | Nothing:
+    """The transfer that brings the level to `target`, as far as the sources and the allowance go.
+
+    With `use` auto, what is owed is brought in and sized for repaying at once; collateral only where nothing owed is
+    at hand. Assets in `busy` can't be repaid now. `direct` False: an isolated pair is reached over cross, and this
+    order is the first hop.
+    """
+    if not any(row.balance.owed for row in standing.rows.values()):
+        return Nothing("nothing is owed")
+    if target is not None and standing.level >= target:
+        return Nothing("the target is reached")
+    unread = frozenset(place for place in spec.source if place not in standing.outside)
+    choices = [choice for choice in _choices(standing, spec, target, now, allowance, busy) if choice.usable > ZERO]
+    if not choices:
+        if unread:
+            return Nothing(f"the balance of {' and '.join(sorted(unread))} is not known yet", wants=unread)
+        return Nothing(_why_empty(standing, spec), blocked=True)
+    best = max(choices, key=lambda choice: choice.rank)
+    amount = min(best.needed, best.usable)
+    if best.use == "repay":
+        owed = standing.rows[best.asset].balance.owed
+        amount = without_crumbs(amount, owed, best.usable, rest / best.price)
+    if amount * best.price < LEAST_WORTH:
+        return Nothing(f"bringing in {best.asset} would be worth less than {LEAST_WORTH} USDT")
+    return _order(standing, spec, best, amount, direct)
+
+
+def second_hop(standing: Standing, first: Intent) -> Proposal | Nothing:
+    """From cross into the isolated pair, what the first hop brought to cross and is still free there."""
+    free = standing.outside.get("cross", {}).get(first.asset, ZERO)
+    amount = floor_to(min(first.amount, free), EIGHT)
+    price = standing.price(first.asset)
+    if amount <= ZERO or price is None:
+        return Nothing(f"the {first.asset} brought to cross is not free there", blocked=True)
+    order = Transfer("cross", standing.scope, first.asset, amount)
+    after = standing.after(order).level
+    reason = f"second hop of {first.asset} into {standing.scope}"
+    return Proposal(first.action, "transfer_in", order, amount * price, standing.level, after, reason)
+
+
+def _choices(
+    standing: Standing,
+    spec: ActionSpec,
+    target: Decimal | None,
+    now: datetime,
+    allowance: Allowance,
+    busy: frozenset[str],
+) -> Iterator[_Choice]:
+    debt = debt_soon(standing, now)
+    for place in spec.source:
+        for asset, free in sorted(standing.outside.get(place, {}).items(), key=_dollars_first):
+            price = standing.price(asset)
+            if price is None or spec.asset not in (None, asset):
+                continue
+            usable = floor_to(min(max(ZERO, free - spec.keep_in_source), allowance.of(price)), EIGHT)
+            row = standing.rows.get(asset)
+            owed = row.balance.owed if row is not None else ZERO
+            if spec.use != "collateral" and owed > ZERO and asset not in busy:
+                value = None if target is None else transfer_and_repay_to_reach(target, standing.assets, debt)
+                needed = _amount(value, spec, price)
+                yield _Choice("repay", place, asset, price, min(needed, owed), min(usable, owed))
+            elif spec.use != "repay" and (spec.asset is not None or row is not None or asset == "USDT"):
+                value = None if target is None else transfer_in_to_reach(target, standing.assets, debt)
+                yield _Choice("collateral", place, asset, price, _amount(value, spec, price), usable)
+
+
+def _amount(value: Decimal | None, spec: ActionSpec, price: Decimal) -> Decimal:
+    if value is None:
+        return spec.amount if spec.amount is not None else _FOREVER
+    return ceil_to(value / price, EIGHT)
+
+
+def _order(standing: Standing, spec: ActionSpec, choice: _Choice, amount: Decimal, direct: bool) -> Proposal:
+    there = Transfer(choice.place, standing.scope, choice.asset, amount)
+    done = standing.after(there)
+    if choice.use == "repay":
+        done = done.after(Repay(standing.scope, choice.asset, amount))
+        reason = f"bring in {choice.asset} from {choice.place} and repay with it"
+    else:
+        reason = f"bring in {choice.asset} from {choice.place} as collateral"
+    over_cross = standing.scope != CROSS and (choice.place == "funding" or not direct)
+    order = Transfer(choice.place, CROSS, choice.asset, amount) if over_cross else there
+    if over_cross:
+        reason += ", over cross"
+    return Proposal(spec.name, "transfer_in", order, amount * choice.price, standing.level, done.level, reason)
+
+
+def _why_empty(standing: Standing, spec: ActionSpec) -> str:
+    what = spec.asset or ("what is owed" if spec.use == "repay" else "anything that would help")
+    places = " or ".join(spec.source)
+    kept = f" above the {spec.keep_in_source} kept there" if spec.keep_in_source else ""
+    return f"{places} has no {what}{kept}, or the limits leave nothing of it"
+
+
+def _dollars_first(entry: tuple[str, Decimal]) -> tuple[bool, str]:
+    """What keeps its value is the better collateral where the choice is ours."""
+    return entry[0] != "USDT", entry[0]

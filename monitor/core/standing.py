@@ -1,0 +1,196 @@
+"""What those who propose, size and limit an action may look at: one scope of one account, valued."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, assert_never
+
+from monitor.core.account import CROSS, ZERO, Balance, KeyPermissions, Scope
+from monitor.core.figures import Figures
+from monitor.core.intents import Order, Repay, Transfer
+from monitor.core.margin import margin_level
+from monitor.core.state import AccountState
+from monitor.core.valuation import price_of
+
+Place = Literal["spot", "funding", "cross"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One asset of the scope: its balance, its USDT price, and the interest rate an hour last paid on it."""
+
+    balance: Balance
+    price: Decimal
+    hourly_rate: Decimal = ZERO
+
+    @property
+    def next_interest(self) -> Decimal:
+        """What the next full hour adds to the debt, as far as the rate is known."""
+        return self.balance.borrowed * self.hourly_rate
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One scope as an action finds it. Values are in USDT.
+
+    `assets` is what the exchange's own level says is held (level × liabilities), so sizes aim at its level, not at
+    our valuation. `outside` is what is free elsewhere, by place and asset; a place that was never read is missing.
+    """
+
+    account: str
+    scope: Scope
+    as_of: datetime
+    assets: Decimal
+    liabilities: Decimal
+    rows: Mapping[str, Row]
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    """USDT prices of assets that the scope does not hold but that could be brought in."""
+    outside: Mapping[Place, Mapping[str, Decimal]] = field(default_factory=dict)
+    outside_as_of: Mapping[Place, datetime] = field(default_factory=dict)
+    paused: bool = False
+    journal_failing: bool = False
+    key_accepted: bool | None = None
+    key: KeyPermissions | None = None
+    transfer_in_enabled: bool = True
+    cross_transfer_out_enabled: bool = True
+    repay_enabled: bool = True
+
+    @property
+    def level(self) -> Decimal:
+        return margin_level(self.assets, self.liabilities)
+
+    def price(self, asset: str) -> Decimal | None:
+        row = self.rows.get(asset)
+        return row.price if row is not None else self.prices.get(asset)
+
+    def after(self, order: Order) -> "Standing":
+        """The standing once `order` is done, all prices unchanged. Raises KeyError for an asset without a price."""
+        match order:
+            case Repay():
+                return self._repaid(order)
+            case Transfer():
+                return self._brought_in(order)
+            case _:
+                assert_never(order)
+
+    def _repaid(self, order: Repay) -> "Standing":
+        row = self.rows[order.asset]
+        balance = row.balance
+        interest = min(order.amount, balance.interest)
+        left = replace(
+            balance,
+            free=balance.free - order.amount,
+            interest=balance.interest - interest,
+            borrowed=balance.borrowed - (order.amount - interest),
+        )
+        value = order.amount * row.price
+        return replace(
+            self,
+            assets=self.assets - value,
+            liabilities=self.liabilities - value if left.owed or len(self._debts()) > 1 else ZERO,
+            rows={**self.rows, order.asset: replace(row, balance=left)},
+        )
+
+    def _brought_in(self, order: Transfer) -> "Standing":
+        source = dict(self.outside.get(order.source, {}))
+        source[order.asset] = source.get(order.asset, ZERO) - order.amount
+        outside = {**self.outside, order.source: source}
+        if order.scope != self.scope:
+            cross = dict(outside.get("cross", {}))
+            cross[order.asset] = cross.get(order.asset, ZERO) + order.amount
+            return replace(self, outside={**outside, "cross": cross})
+        price = self.price(order.asset)
+        if price is None:
+            raise KeyError(order.asset)
+        row = self.rows.get(order.asset, Row(Balance(order.asset), price))
+        balance = replace(row.balance, free=row.balance.free + order.amount)
+        return replace(
+            self,
+            outside=outside,
+            assets=self.assets + order.amount * price,
+            rows={**self.rows, order.asset: replace(row, balance=balance)},
+        )
+
+    def _debts(self) -> tuple[str, ...]:
+        return tuple(asset for asset, row in self.rows.items() if row.balance.owed)
+
+
+def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing | None:
+    """The standing of one scope; None while its level or the value of its debts is not known."""
+    level, liabilities = figures.read("margin_level"), figures.read("liabilities_usdt")
+    if figures.as_of is None or not isinstance(level, Decimal) or not isinstance(liabilities, Decimal):
+        return None
+    rows = _rows(state, scope, figures)
+    if not level.is_finite() or liabilities <= ZERO:
+        held = figures.read("assets_usdt")
+        assets, liabilities = held if isinstance(held, Decimal) else ZERO, ZERO
+    else:
+        assets = level * liabilities
+    outside: dict[Place, Mapping[str, Decimal]] = {}
+    outside_as_of: dict[Place, datetime] = {}
+    for name, wallet in state.wallets.items():
+        place: Place = "spot" if name == "spot" else "funding"
+        outside[place], outside_as_of[place] = wallet.free, wallet.as_of
+    if state.cross is not None:
+        outside["cross"] = {asset: balance.free for asset, balance in state.cross.balances.items()}
+        outside_as_of["cross"] = state.cross.as_of
+    return Standing(
+        account=state.account,
+        scope=scope,
+        as_of=figures.as_of,
+        assets=assets,
+        liabilities=liabilities,
+        rows=rows,
+        prices=_other_prices(state, scope, outside, rows),
+        outside=outside,
+        outside_as_of=outside_as_of,
+        paused=state.operator.paused,
+        journal_failing=state.health.store_failing,
+        key_accepted=state.key_accepted,
+        key=state.key,
+        transfer_in_enabled=_takes_transfers(state, scope),
+        cross_transfer_out_enabled=state.cross is not None and state.cross.transfer_out_enabled,
+        repay_enabled=scope == CROSS or _pair_enabled(state, scope),
+    )
+
+
+def _rows(state: AccountState, scope: Scope, figures: Figures) -> dict[str, Row]:
+    prices = {holding.balance.asset: holding.price for holding in figures.holdings}
+    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    index = figures.read("index_price")
+    if pair is not None and isinstance(index, Decimal):
+        # The level of a pair follows its index price, not the last trade of the base asset.
+        quote = prices[pair.quote.asset]
+        prices[pair.base.asset] = index * quote if quote is not None else None
+    rows: dict[str, Row] = {}
+    for holding in figures.holdings:
+        price = prices[holding.balance.asset]
+        if price is not None:
+            rows[holding.balance.asset] = Row(holding.balance, price, holding.hourly_rate or ZERO)
+    return rows
+
+
+def _other_prices(
+    state: AccountState, scope: Scope, outside: Mapping[Place, Mapping[str, Decimal]], rows: Mapping[str, Row]
+) -> dict[str, Decimal]:
+    if scope != CROSS:
+        return {}
+    found: dict[str, Decimal] = {}
+    for wallet in outside.values():
+        for asset in wallet:
+            price = None if asset in rows else price_of(asset, state.prices)
+            if price is not None:
+                found[asset] = price
+    return found
+
+
+def _takes_transfers(state: AccountState, scope: Scope) -> bool:
+    if scope == CROSS:
+        return state.cross is not None and state.cross.transfer_in_enabled
+    return _pair_enabled(state, scope)
+
+
+def _pair_enabled(state: AccountState, scope: Scope) -> bool:
+    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    return pair is not None and pair.created and pair.enabled
