@@ -1,0 +1,170 @@
+"""One account of the `status` document, as the daemon leaves it in the store."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.account import Scope
+from monitor.core.alerts import SEVERITIES, AlertState
+from monitor.core.figures import Figures, Holding
+from monitor.core.intents import IN_FLIGHT
+from monitor.core.measure import cross_figures, isolated_figures
+from monitor.core.state import AccountState, Settings, scopes
+from monitor.view.documents.fields import (
+    Document,
+    age_number,
+    balance_fields,
+    decimal_text,
+    moment_text,
+    seconds_number,
+)
+
+_CROSS_LEVELS = (
+    "margin_level",
+    "polled_margin_level",
+    "collateral_margin_level",
+    "initial_level",
+    "margin_call_level",
+    "liquidation_level",
+    "assets_usdt",
+    "liabilities_usdt",
+    "equity_usdt",
+    "interest_usdt",
+    "distance_to_liquidation",
+    "drop_to_liquidation",
+    "rise_to_liquidation",
+    "drop_to_margin_call",
+)
+_ISOLATED_LEVELS = (
+    "margin_level",
+    "polled_margin_level",
+    "initial_level",
+    "margin_call_level",
+    "liquidation_level",
+    "index_price",
+    "liquidation_price",
+    "distance_to_liquidation",
+    "interest_usdt",
+)
+
+
+def account_document(state: AccountState, settings: Settings, now: datetime, version: str) -> Document:
+    """The account's figures, streams, and counts of alerts and intents at `now`.
+
+    `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
+    `worst_alert` is the highest severity that fires, null when none does.
+    """
+    cross = cross_document(cross_figures(state, settings, now), now) if settings.cross else None
+    isolated = [
+        isolated_document(isolated_figures(state, settings, symbol, now), state, now)
+        for symbol in _symbols(state, settings)
+    ]
+    firing = [alert for alert in state.alerts.values() if alert.state is AlertState.FIRING]
+    document: Document = {"account": state.account, "state": "unknown"}
+    if cross is not None:
+        document["cross"] = cross
+    document |= {
+        "isolated": isolated,
+        "streams": [
+            {
+                "name": name,
+                "connected": stream.connected,
+                "subscriptions": list(stream.subscriptions),
+                "last_frame_at": moment_text(stream.last_frame_at),
+                "silence_s": age_number(stream.last_frame_at, now),
+                "reconnects": stream.reconnects,
+            }
+            for name, stream in sorted(state.streams.items())
+        ],
+        "clock_offset_s": seconds_number(state.health.clock_offset_s),
+        "weight_used": decimal_text(state.health.weight_used),
+        "alerts_firing": len(firing),
+        "worst_alert": max((alert.severity for alert in firing), key=SEVERITIES.index, default=None),
+        "intents_in_flight": sum(intent.state in IN_FLIGHT for intent in state.intents.values()),
+        "stale_after_s": seconds_number(settings.stale_after),
+        "version": version,
+    }
+    document["state"] = account_state(document, key_refused=state.key_accepted is False)
+    return document
+
+
+def account_state(document: Document, *, key_refused: bool) -> str:
+    """ok, stale, unknown or key_refused, from the states of the account's scopes: the worst one speaks."""
+    states = [scope["state"] for scope in scope_documents(document)]
+    if key_refused:
+        return "key_refused"
+    if all(state in ("unavailable", "not_created") for state in states):
+        return "unknown"
+    return "stale" if any(state in ("stale", "unavailable") for state in states) else "ok"
+
+
+def scope_documents(document: Document) -> Iterator[Document]:
+    """The cross document, if the account has one, and those of its pairs."""
+    if document.get("cross") is not None:
+        yield document["cross"]
+    yield from document.get("isolated", ())
+
+
+def cross_document(figures: Figures, now: datetime) -> Document:
+    """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity."""
+    return {
+        **_head(figures, now),
+        **{name: decimal_text(figures.shown.get(name)) for name in _CROSS_LEVELS},
+        "time_to_liquidation_by_interest": seconds_number(figures.shown.get("time_to_liquidation_by_interest")),
+        "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
+    }
+
+
+def isolated_document(figures: Figures, state: AccountState, now: datetime) -> Document:
+    """One isolated pair; `base` and `quote` are null while nothing is known of it."""
+    pair = state.isolated.pairs.get(figures.subject) if state.isolated is not None else None
+    holdings = {holding.balance.asset: holding for holding in figures.holdings}
+    base = holdings.get(pair.base.asset) if pair is not None else None
+    quote = holdings.get(pair.quote.asset) if pair is not None else None
+    return {
+        "symbol": figures.subject,
+        **_head(figures, now),
+        "status": pair.status.name if pair is not None and pair.status is not None else None,
+        **{name: decimal_text(figures.shown.get(name)) for name in _ISOLATED_LEVELS},
+        "danger": base.danger if base is not None else None,
+        "base": _side(base),
+        "quote": _side(quote),
+    }
+
+
+def _symbols(state: AccountState, settings: Settings) -> tuple[str, ...]:
+    if settings.isolated is not None:
+        return settings.isolated
+    return tuple(scope.symbol for scope in scopes(state, settings) if scope != Scope())
+
+
+def _head(figures: Figures, now: datetime) -> Document:
+    return {
+        "state": figures.state,
+        "as_of": moment_text(figures.as_of),
+        "age_s": age_number(figures.as_of, now),
+        "source": figures.source,
+    }
+
+
+def _balance_row(holding: Holding) -> Document:
+    price = holding.price
+    value: Decimal | None = None if price is None else holding.balance.net * price
+    return {
+        **balance_fields(holding.balance),
+        "price_usdt": decimal_text(price),
+        "value_usdt": decimal_text(value),
+        "hourly_rate": decimal_text(holding.hourly_rate),
+        "liquidation_price": decimal_text(holding.liquidation_price),
+        "danger": holding.danger,
+    }
+
+
+def _side(holding: Holding | None) -> Document | None:
+    if holding is None:
+        return None
+    return {
+        **balance_fields(holding.balance),
+        "price_usdt": decimal_text(holding.price),
+        "hourly_rate": decimal_text(holding.hourly_rate),
+    }

@@ -1,0 +1,49 @@
+"""One alert as programs read it: `alerts --json`, the API, and the object that a webhook channel posts."""
+
+from collections.abc import Sequence
+
+from monitor.core.alerts import Alert
+from monitor.core.lifecycle import all_labels
+from monitor.core.outbox import Delivery
+from monitor.view.documents.fields import Document, decimal_text, moment_text
+
+
+def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Document:
+    """The alert with its deliveries. `labels` holds the rule's own and those that silences match anyway."""
+    acked = alert.acked_at is not None
+    return {
+        "id": alert.id,
+        "rule": alert.key.rule,
+        "account": alert.key.account,
+        "scope": alert.key.scope,
+        "subject": alert.key.subject or None,
+        "state": alert.state.value,
+        "severity": alert.severity,
+        "since": moment_text(alert.since),
+        "fired_at": moment_text(alert.fired_at),
+        "resolved_at": moment_text(alert.resolved_at),
+        "value": decimal_text(alert.value),
+        "when": alert.when,
+        "clear": alert.clear,
+        "unknown_since": moment_text(alert.unknown_since),
+        "summary": alert.summary,
+        "acked": {"by": alert.acked_by, "at": moment_text(alert.acked_at), "comment": alert.ack_comment}
+        if acked
+        else None,
+        "silenced_by": alert.silenced_by,
+        "inhibited_by": alert.inhibited_by,
+        "gone": alert.gone,
+        "labels": all_labels(alert),
+        "deliveries": [_delivery(delivery) for delivery in deliveries],
+    }
+
+
+def _delivery(delivery: Delivery) -> Document:
+    return {
+        "channel": delivery.channel,
+        "reason": str(delivery.reason),
+        "state": delivery.state.value,
+        "attempts": delivery.attempts,
+        "at": moment_text(delivery.sent_at),
+        "answer": delivery.answer,
+    }

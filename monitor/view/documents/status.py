@@ -1,0 +1,88 @@
+"""The `status` document: what the daemon last left, with its age judged anew at the time of reading."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.core.durations import parse_since
+from monitor.view.documents.account import account_state, scope_documents
+from monitor.view.documents.fields import Document, age_number, moment_text
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonSeen:
+    """What a reader knows of the daemon. `running`: it holds the database and has been heard of lately."""
+
+    running: bool = False
+    pid: int | None = None
+    since: datetime | None = None
+    paused: bool = False
+
+
+def status_document(
+    accounts: Sequence[str],
+    live: Mapping[str, Document],
+    daemon: DaemonSeen,
+    now: datetime,
+    version: str,
+) -> Document:
+    """The named accounts as of `now`. `live` holds their stored documents; one without is of state `unknown`."""
+    return {
+        "generated_at": moment_text(now),
+        "version": version,
+        "daemon": {
+            "running": daemon.running,
+            "pid": daemon.pid if daemon.running else None,
+            "since": moment_text(daemon.since) if daemon.running else None,
+            "paused": daemon.paused,
+        },
+        "accounts": [
+            aged(live[name], now, running=daemon.running) if name in live else unknown_account(name)
+            for name in accounts
+        ],
+    }
+
+
+def aged(document: Document, now: datetime, *, running: bool) -> Document:
+    """A stored account document as a reader at `now` must see it: ages counted on, old figures called stale.
+
+    Streams that a stopped daemon had are no longer connected.
+    """
+    document = copy.deepcopy(document)
+    stale_after = timedelta(seconds=document["stale_after_s"])
+    for scope in scope_documents(document):
+        as_of = _moment(scope["as_of"], now)
+        scope["age_s"] = age_number(as_of, now)
+        if scope["state"] in ("ok", "no_debt") and (as_of is None or now - as_of > stale_after):
+            scope["state"] = "stale"
+    for stream in document["streams"]:
+        stream["silence_s"] = age_number(_moment(stream["last_frame_at"], now), now)
+        stream["connected"] = stream["connected"] and running
+    document["state"] = account_state(document, key_refused=document["state"] == "key_refused")
+    return document
+
+
+def unknown_account(name: str) -> Document:
+    """An account of which nothing has been recorded yet."""
+    return {
+        "account": name,
+        "state": "unknown",
+        "isolated": [],
+        "streams": [],
+        "clock_offset_s": None,
+        "weight_used": None,
+        "alerts_firing": 0,
+        "worst_alert": None,
+        "intents_in_flight": 0,
+    }
+
+
+def oldest_age_s(account: Document) -> float | None:
+    """Age of the account's oldest figures in seconds; None when nothing is known or a scope has no figures yet."""
+    ages = [scope["age_s"] for scope in scope_documents(account) if scope["state"] != "not_created"]
+    return max(ages) if ages and None not in ages else None
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    return None if text is None else parse_since(text, now)
