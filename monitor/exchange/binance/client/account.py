@@ -1,0 +1,42 @@
+"""The margin accounts themselves: cross, isolated, their bars and tiers."""
+
+from monitor.core.account import Bars, CrossSnapshot, IsolatedSnapshot, Tier
+from monitor.exchange.binance import translate
+from monitor.exchange.binance.client.endpoint import Endpoint
+from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.wire.account import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
+
+CROSS = Endpoint("GET", "/sapi/v1/margin/account", CrossAccount, weight=10)
+ISOLATED = Endpoint("GET", "/sapi/v1/margin/isolated/account", IsolatedAccount, weight=10)
+TRADE_COEFF = Endpoint("GET", "/sapi/v1/margin/tradeCoeff", TradeCoeff, weight=10)
+TIERS = Endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", list[TierRow])
+
+
+async def read_cross(transport: Transport) -> CrossSnapshot:
+    """The cross account."""
+    return await transport.fetch(
+        CROSS,
+        None,
+        lambda account, answer: translate.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at),
+    )
+
+
+async def read_isolated(transport: Transport) -> IsolatedSnapshot:
+    """Every isolated pair that was ever created."""
+    return await transport.fetch(
+        ISOLATED,
+        None,
+        lambda account, answer: translate.isolated_snapshot(
+            account, as_of=answer.as_of, received_at=answer.received_at
+        ),
+    )
+
+
+async def read_bars(transport: Transport) -> Bars:
+    """The cross account's own bars."""
+    return await transport.fetch(TRADE_COEFF, None, lambda coefficients, _: translate.bars(coefficients))
+
+
+async def read_tiers(transport: Transport, symbol: str) -> tuple[Tier, ...]:
+    """The leverage tiers of one isolated pair."""
+    return await transport.fetch(TIERS, {"symbol": symbol}, lambda rows, _: translate.tiers(rows, symbol))

@@ -1,0 +1,43 @@
+"""What came back from one request."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from monitor.exchange.binance.signing import Signer
+from monitor.exchange.binance.wire.decoding import ErrorBody
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """An API key and what signs for it; shown nowhere."""
+
+    api_key: str
+    signer: Signer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`sent_at` and `received_at` are by our clock, `as_of` is the moment of the send in the venue's time.
+
+    An account answer carries no time of its own; the send is the latest moment that it cannot predate.
+    """
+
+    status: int
+    body: bytes
+    as_of: datetime
+    sent_at: datetime
+    received_at: datetime
+    retry_after: str | None
+    is_html: bool
+    error: ErrorBody | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[T]):
+    """A decoded answer to a read."""
+
+    content: T
+    answer: Answer

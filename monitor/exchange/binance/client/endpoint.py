@@ -1,0 +1,38 @@
+"""What the client knows of one endpoint before it asks."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+from monitor.exchange.binance.limits import Counted
+
+T = TypeVar("T")
+
+
+class Security(Enum):
+    """What a request must carry. On /sapi even market data need the key."""
+
+    NONE = "none"
+    KEY = "key"
+    SIGNED = "signed"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[T]):
+    """One function of the venue: where it is, what it costs, what it answers.
+
+    `secret`: the answer holds a token, so that nothing of it may be recorded.
+    """
+
+    method: str
+    path: str
+    answer: type[T]
+    security: Security = Security.SIGNED
+    weight: int = 1
+    counted: Counted = "ip"
+    secret: bool = False
+
+    @property
+    def name(self) -> str:
+        """The endpoint as people are told of it."""
+        return f"{self.method} {self.path}"

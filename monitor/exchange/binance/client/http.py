@@ -1,0 +1,42 @@
+"""The HTTP library as the client wants it: no environment, connections kept between polls, URLs never logged."""
+
+import logging
+import ssl
+from functools import cache
+from pathlib import Path
+
+import httpx
+
+# Both libraries log whole URLs, signature included, at levels that a person may switch on.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@cache
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """The TLS settings that all connections share: loading the authorities takes longer than many requests."""
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def http_client(
+    *,
+    timeout_s: float,
+    keepalive_s: float,
+    proxy: str = "",
+    tls: ssl.SSLContext | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> httpx.AsyncClient:
+    """The HTTP client of one account.
+
+    `tls` None: nothing is trusted, for loopback without TLS. `keepalive_s` should exceed the poll interval, or each
+    poll pays for a new connection. `transport` replaces the network layer.
+    """
+    return httpx.AsyncClient(
+        verify=tls if tls is not None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        trust_env=False,
+        proxy=proxy or None,
+        timeout=timeout_s,
+        limits=httpx.Limits(max_connections=8, keepalive_expiry=keepalive_s),
+        headers={"User-Agent": "margin-monitor", "Accept-Encoding": "gzip, deflate"},
+        transport=transport,
+    )

@@ -1,0 +1,64 @@
+"""Repaying, and the traces that repayments leave."""
+
+from datetime import datetime, timedelta
+
+from monitor.core.intents import Outcome, Record, Repay, Window
+from monitor.exchange.binance import translate
+from monitor.exchange.binance.client.endpoint import Endpoint
+from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.wire.history import LoanPage, TranId
+from monitor.exchange.binance.wire.numbers import milliseconds, plain
+
+BORROW_REPAY = Endpoint("POST", "/sapi/v1/margin/borrow-repay", TranId, weight=1500, counted="uid")
+RECORDS = Endpoint("GET", "/sapi/v1/margin/borrow-repay", LoanPage, weight=10)
+
+_SPAN = timedelta(days=30)
+
+
+async def repay(transport: Transport, order: Repay) -> Outcome:
+    """Send one repayment, once."""
+    return await transport.write(
+        BORROW_REPAY,
+        {
+            "asset": order.asset,
+            "isIsolated": "TRUE" if order.scope.symbol else "FALSE",
+            "symbol": order.scope.symbol or None,
+            "amount": plain(order.amount),
+            "type": "REPAY",
+        },
+    )
+
+
+async def find_repayments(transport: Transport, order: Repay, window: Window) -> tuple[Record, ...]:
+    """Every repayment of the order's asset in its scope within the window, newest first, each once.
+
+    Automatic ones are among them and marked.
+    """
+    found: dict[str, Record] = {}
+    for start, end in windows(window.since, window.until, _SPAN):
+
+        async def read(number: int, start: datetime = start, end: datetime = end) -> Page[Record]:
+            parameters = {
+                "type": "REPAY",
+                "asset": order.asset,
+                "isolatedSymbol": order.scope.symbol or None,
+                "startTime": milliseconds(start),
+                "endTime": milliseconds(end),
+                "current": number,
+                "size": PAGE_SIZE,
+            }
+            return await transport.fetch(RECORDS, parameters, lambda page, _: _records(page, order))
+
+        async for record in pages(read):
+            found[record.ref] = record
+    return tuple(sorted(found.values(), key=lambda record: record.at, reverse=True))
+
+
+def _records(page: LoanPage, order: Repay) -> Page[Record]:
+    wanted = [
+        translate.loan_record(row)
+        for row in page.rows
+        if row.asset == order.asset and (not row.isolated_symbol or row.isolated_symbol == order.scope.symbol)
+    ]
+    return Page(wanted, len(page.rows), page.total)

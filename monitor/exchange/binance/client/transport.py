@@ -1,0 +1,274 @@
+"""Requests and answers over HTTP: signed, counted, obeying holds. Reads are retried, writes are sent once."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import NoReturn, TypeVar
+
+import httpx
+
+from monitor.core.intents import Outcome, Refused
+from monitor.errors import ExchangeRefused, ExchangeUnreachable, KeyInvalid
+from monitor.exchange.binance.client.answer import Answer, Credentials, Reading
+from monitor.exchange.binance.client.endpoint import Endpoint, Security
+from monitor.exchange.binance.client.rejection import rejected
+from monitor.exchange.binance.client.venue_time import VenueTime
+from monitor.exchange.binance.limits import Pool, Usage, hold_after, pool_of, used_weight
+from monitor.exchange.binance.signing import Parameters, query_of, signed_query
+from monitor.exchange.binance.verdict import LIMIT_CODE, failure_of, judge, judge_read
+from monitor.exchange.binance.wire.decoding import decode, error_of
+from monitor.exchange.binance.wire.history import TranId
+from monitor.exchange.binance.wire.market import ServerTime
+from monitor.exchange.binance.wire.numbers import Implausible, milliseconds, moment
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+WRITE_TIMEOUT_S = 15.0
+"""The venue itself gives up after 10 s; a shorter wait would only make more outcomes unknown."""
+
+_READ_RETRIES = 2
+_BACKOFF_S = 0.2
+_FORBIDDEN_HOLD = timedelta(seconds=60)
+_FALLBACK_FOR = timedelta(minutes=5)
+
+SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTime, Security.NONE)
+
+
+class Transport:
+    """All requests of one key. `hosts` starts with the only one that is ever written to."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        hosts: Sequence[str],
+        credentials: Credentials,
+        http: httpx.AsyncClient,
+        time: VenueTime,
+        usage: Usage,
+        recv_window: timedelta,
+        timeout_s: float,
+    ) -> None:
+        self._account = account
+        self._hosts = [host.rstrip("/") for host in hosts]
+        self._credentials = credentials
+        self._http = http
+        self._time = time
+        self._usage = usage
+        self._recv_window_ms = recv_window // timedelta(milliseconds=1)
+        self._timeout_s = timeout_s
+        self._read_host = 0
+        self._read_host_until: datetime | None = None
+
+    async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Reading[T]:
+        """The decoded answer.
+
+        Raises ExchangeUnreachable, ExchangeRefused, KeyInvalid or PayloadRejected.
+        """
+        answer = await self.call(endpoint, parameters)
+        try:
+            content = decode(answer.body, endpoint.answer)
+        except Implausible as why:
+            raise rejected(endpoint, str(why), answer.body) from why
+        return Reading(content, answer)
+
+    async def fetch(
+        self, endpoint: Endpoint[T], parameters: Parameters | None, translate: Callable[[T, Answer], U]
+    ) -> U:
+        """What `translate` makes of the answer. Raises as `read` does; an Implausible becomes PayloadRejected."""
+        reading = await self.read(endpoint, parameters)
+        try:
+            return translate(reading.content, reading.answer)
+        except Implausible as why:
+            raise rejected(endpoint, str(why), reading.answer.body) from why
+
+    async def call(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Answer:
+        """The venue's answer as received, when it is one that can be believed. Raises as `read` does.
+
+        Only for what changes nothing: retried at most twice, on other hosts where there are any, and once more
+        after the clock was measured anew.
+        """
+        pool = self._pool(endpoint)
+        retries = 0
+        resynced = False
+        while True:
+            self._respect_holds(endpoint, pool)
+            answer, cause = await self._try_read(endpoint, parameters or {})
+            if answer is not None:
+                code = answer.error.code if answer.error else None
+                match judge_read(answer.status, code, is_html=answer.is_html):
+                    case "believe":
+                        return answer
+                    case "clock" if not resynced:
+                        resynced = True
+                        await self.sync_clock()
+                        continue
+                    case "retry":
+                        cause = f"HTTP {answer.status}" if code is None else f"HTTP {answer.status}, code {code}"
+                    case "limit" | "forbidden":
+                        self._hold(endpoint, pool, answer)
+                        self._respect_holds(endpoint, pool)
+                    case verdict:
+                        _refuse(endpoint, answer, key=verdict == "key", unreadable=verdict == "unreadable")
+            log.warning(
+                "exchange.read_failed account=%s endpoint=%r cause=%r attempt=%d",
+                self._account,
+                endpoint.name,
+                cause,
+                retries + 1,
+            )
+            if retries == _READ_RETRIES:
+                raise ExchangeUnreachable(
+                    f"{endpoint.name}: {cause}",
+                    venue_code=answer.error.code if answer and answer.error else None,
+                    venue_message=answer.error.msg if answer and answer.error else "",
+                )
+            self._next_read_host()
+            await asyncio.sleep(_BACKOFF_S * 3**retries * random.uniform(0.5, 1.5))
+            retries += 1
+
+    async def write(self, endpoint: Endpoint[T], parameters: Parameters) -> Outcome:
+        """Send one request that moves money: at most once, to the first host; never raises for what comes back."""
+        pool = self._pool(endpoint)
+        until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now())
+        if until is not None:
+            return Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True)
+        try:
+            answer = await self._send(self._hosts[0], endpoint, parameters, max(self._timeout_s, WRITE_TIMEOUT_S))
+        except (httpx.RequestError, TimeoutError) as error:
+            outcome = judge(None, None, failure=failure_of(error))
+            cause = type(error).__name__
+        else:
+            outcome = self._judge_write(endpoint, pool, answer)
+            cause = f"HTTP {answer.status}"
+        log.info(
+            "exchange.order_sent account=%s endpoint=%r cause=%r outcome=%s",
+            self._account,
+            endpoint.name,
+            cause,
+            type(outcome).__name__,
+        )
+        return outcome
+
+    async def sync_clock(self) -> timedelta:
+        """Measure server time minus our clock and use it from now on. Raises ExchangeError."""
+        offset = await self.fetch(
+            SERVER_TIME,
+            None,
+            lambda told, answer: self._time.measured(
+                moment(told.server_time, "serverTime"), answer.sent_at, answer.received_at
+            ),
+        )
+        log.info("exchange.clock_measured account=%s offset_ms=%d", self._account, offset // timedelta(milliseconds=1))
+        return offset
+
+    async def _try_read(self, endpoint: Endpoint[T], parameters: Parameters) -> tuple[Answer | None, str]:
+        host = self._hosts[self._current_read_host()]
+        try:
+            return await self._send(host, endpoint, parameters, self._timeout_s), ""
+        except (httpx.RequestError, TimeoutError) as error:
+            # Only the kind: the text of such an error may quote a header or a URL.
+            return None, type(error).__name__
+
+    async def _send(self, host: str, endpoint: Endpoint[T], parameters: Parameters, timeout_s: float) -> Answer:
+        query = self._query(endpoint, parameters)
+        request = self._http.build_request(
+            endpoint.method,
+            f"{host}{endpoint.path}?{query}" if query else f"{host}{endpoint.path}",
+            headers=None if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._credentials.api_key},
+            timeout=timeout_s,
+        )
+        as_of, sent_at = self._time.now(), self._time.clock.now()
+        # httpx limits each single wait only; a body that drips in would never end.
+        async with asyncio.timeout(timeout_s + 5):
+            response = await self._http.send(request)
+        received_at = self._time.clock.now()
+        body = response.content
+        if (used := used_weight(response.headers)) is not None:
+            weight, counted = used
+            self._usage.observe(pool_of(endpoint.method, endpoint.path, counted, self._account), weight, received_at)
+        failed = response.status_code != 200 or body[:9].replace(b" ", b"").startswith(b'{"code":-')
+        return Answer(
+            status=response.status_code,
+            body=body,
+            as_of=as_of,
+            sent_at=sent_at,
+            received_at=received_at,
+            retry_after=response.headers.get("retry-after"),
+            is_html=body.lstrip()[:1] == b"<",
+            error=error_of(body) if failed else None,
+        )
+
+    def _query(self, endpoint: Endpoint[T], parameters: Parameters) -> str:
+        if endpoint.security is not Security.SIGNED:
+            return query_of(parameters)
+        stamped = {**parameters, "recvWindow": self._recv_window_ms, "timestamp": milliseconds(self._time.now())}
+        return signed_query(stamped, self._credentials.signer)
+
+    def _judge_write(self, endpoint: Endpoint[T], pool: Pool, answer: Answer) -> Outcome:
+        ref = None
+        if answer.status == 200 and answer.error is None:
+            try:
+                ref = str(decode(answer.body, TranId).tran_id)
+            except Implausible:
+                ref = None
+        code = answer.error.code if answer.error else None
+        if answer.status in (418, 429) or code == LIMIT_CODE:
+            self._hold(endpoint, pool, answer)
+        return judge(answer.status, code, message=answer.error.msg if answer.error else "", ref=ref)
+
+    def _pool(self, endpoint: Endpoint[T]) -> Pool:
+        return pool_of(endpoint.method, endpoint.path, endpoint.counted, self._account)
+
+    def _hold(self, endpoint: Endpoint[T], pool: Pool, answer: Answer) -> None:
+        now = answer.received_at
+        if answer.status == 403:
+            until = now + _FORBIDDEN_HOLD
+        else:
+            until = hold_after(answer.status, answer.retry_after, answer.error.msg if answer.error else "", now)
+        banned = answer.status == 418 or (answer.error is not None and "IP banned" in answer.error.msg)
+        if banned:
+            self._usage.ban(until)
+        else:
+            self._usage.hold(pool, until)
+        log.warning(
+            "exchange.held account=%s endpoint=%r status=%d banned=%s until=%s",
+            self._account,
+            endpoint.name,
+            answer.status,
+            banned,
+            until.isoformat(timespec="seconds"),
+        )
+
+    def _respect_holds(self, endpoint: Endpoint[T], pool: Pool) -> None:
+        until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now())
+        if until is not None:
+            raise ExchangeUnreachable(
+                f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC, as the exchange asked",
+                venue_code=LIMIT_CODE,
+            )
+
+    def _current_read_host(self) -> int:
+        if self._read_host_until is not None and self._time.clock.now() >= self._read_host_until:
+            self._read_host, self._read_host_until = 0, None
+        return self._read_host
+
+    def _next_read_host(self) -> None:
+        self._read_host = (self._read_host + 1) % len(self._hosts)
+        self._read_host_until = self._time.clock.now() + _FALLBACK_FOR
+
+
+def _refuse(endpoint: Endpoint[T], answer: Answer, *, key: bool, unreadable: bool) -> NoReturn:
+    code = answer.error.code if answer.error else None
+    said = answer.error.msg[:200] if answer.error else ""
+    if unreadable:
+        shape = "a web page" if answer.is_html else "no readable error"
+        raise ExchangeUnreachable(f"{endpoint.name}: HTTP {answer.status} with {shape}")
+    text = f"{endpoint.name}: code {code}: {said}" if code is not None else f"{endpoint.name}: HTTP {answer.status}"
+    kind = KeyInvalid if key else ExchangeRefused
+    raise kind(text, venue_code=code, venue_message=said)

@@ -1,0 +1,133 @@
+"""Weight used by pool in the present clock minute, and who must keep still until when: pure, time is given.
+
+Every endpoint of /sapi has its own pool, counted per address or per account; /api shares one. All accounts behind
+one address share one `Usage`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from monitor.exchange.binance.wire.numbers import Implausible, moment
+
+Counted = Literal["ip", "uid"]
+
+API_LIMIT = 6000
+IP_LIMIT = 12000
+UID_LIMIT = 180000
+
+DEFAULT_HOLD_S = 60
+"""How long a pool keeps still when the venue does not say."""
+
+BAN_HOLD_S = 120
+"""The shortest ban that the venue gives."""
+
+_MINUTE = timedelta(minutes=1)
+_LONGEST_HOLD = timedelta(days=3)
+_UNTIL = re.compile(r"banned until (\d{13})")
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One weight pool. `account` is empty where it is counted per address."""
+
+    path: str
+    account: str = ""
+
+    @property
+    def limit(self) -> int:
+        if self.path == "/api":
+            return API_LIMIT
+        return UID_LIMIT if self.account else IP_LIMIT
+
+
+def pool_of(method: str, path: str, counted: Counted, account: str) -> Pool:
+    """The pool that a request is counted in."""
+    if path.startswith("/api/"):
+        return Pool("/api")
+    return Pool(f"{method} {path}", account if counted == "uid" else "")
+
+
+def used_weight(headers: Mapping[str, str]) -> tuple[int, Counted] | None:
+    """The pool's use that an answer reports and how it is counted. `headers` must be case-insensitive."""
+    for name, counted in _HEADERS:
+        text = headers.get(name)
+        if text is not None and text.isascii() and text.isdecimal():
+            return int(text), counted
+    return None
+
+
+def hold_after(status: int, retry_after: str | None, message: str, now: datetime) -> datetime:
+    """Until when a 429 or 418 asks for silence: Retry-After, or the time named in the message, or the default."""
+    if retry_after is not None and retry_after.isascii() and retry_after.isdecimal():
+        return now + min(timedelta(seconds=int(retry_after[:9])), _LONGEST_HOLD)
+    if told := _UNTIL.search(message):
+        try:
+            return min(moment(int(told[1]), "banned until"), now + _LONGEST_HOLD)
+        except Implausible:
+            pass
+    return now + timedelta(seconds=BAN_HOLD_S if status == 418 else DEFAULT_HOLD_S)
+
+
+class Usage:
+    """What one egress address and its accounts have used, and until when they must keep still."""
+
+    def __init__(self) -> None:
+        self._used: dict[Pool, tuple[datetime, int]] = {}
+        self._held: dict[Pool, datetime] = {}
+        self._banned_until: datetime | None = None
+
+    def observe(self, pool: Pool, used: int, now: datetime) -> None:
+        """Note the use that the venue reports for `pool` in the present minute."""
+        self._used[pool] = (_minute(now), used)
+
+    def hold(self, pool: Pool, until: datetime) -> None:
+        """Nothing more into `pool` before `until`."""
+        self._held[pool] = max(until, self._held.get(pool, until))
+
+    def ban(self, until: datetime) -> None:
+        """Nothing more from this address before `until`."""
+        self._banned_until = max(until, self._banned_until or until)
+
+    @property
+    def banned_until(self) -> datetime | None:
+        """The end of the last ban known, which may have passed."""
+        return self._banned_until
+
+    def held_until(self, pool: Pool, weight: int, now: datetime) -> datetime | None:
+        """When a request of `weight` may go into `pool`; None when at once."""
+        if self._banned_until is not None and self._banned_until > now:
+            return self._banned_until
+        held = self._held.get(pool)
+        if held is not None and held > now:
+            return held
+        minute, used = self._used.get(pool, (now, 0))
+        if minute == _minute(now) and used + weight > pool.limit:
+            return minute + _MINUTE
+        return None
+
+    def share(self, account: str, now: datetime) -> Decimal:
+        """Share of the fullest pool that `account` draws on, in the present minute."""
+        minute = _minute(now)
+        return max(
+            (
+                Decimal(used) / pool.limit
+                for pool, (seen, used) in self._used.items()
+                if seen == minute and pool.account in ("", account)
+            ),
+            default=Decimal(0),
+        )
+
+
+_HEADERS: tuple[tuple[str, Counted], ...] = (
+    ("x-sapi-used-ip-weight-1m", "ip"),
+    ("x-sapi-used-uid-weight-1m", "uid"),
+    ("x-mbx-used-weight-1m", "ip"),
+)
+
+
+def _minute(now: datetime) -> datetime:
+    return now.replace(second=0, microsecond=0)

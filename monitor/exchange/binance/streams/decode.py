@@ -1,0 +1,206 @@
+"""From frames to events: pure. Whatever arrives becomes a reply, an event, or a rejection; nothing raises."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from monitor.core.account import Price, Scope
+from monitor.core.events import AssetMoved, BalancesChanged, MarginNotice, Meaning, StreamEvent, StreamName
+from monitor.exchange.binance.wire.decoding import decode
+from monitor.exchange.binance.wire.frames import (
+    Envelope,
+    EventHead,
+    Movement,
+    Notice,
+    Position,
+    Subscribed,
+    SubscriptionId,
+    TickerFrame,
+)
+from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, positive, signed
+
+LARGEST_EVENT = 2**20
+"""No event is believed above this many bytes."""
+
+RECORDED_CHARS = 2000
+"""How much of a rejected frame is kept."""
+
+SHUTDOWN = "serverShutdown"
+TERMINATED = "eventStreamTerminated"
+KEY_EXPIRED = "listenKeyExpired"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request of ours. `code` is None when it was granted."""
+
+    id: int | str | None
+    result: bytes
+    code: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event as its JSON text, and the subscription that it came by where the frame names one."""
+
+    subscription: int | None
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """The exchange is about to close this connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A frame that is none of these, and why."""
+
+    reason: str
+
+
+Frame = Reply | Delivery | Shutdown | Unreadable
+
+
+def read_frame(raw: bytes) -> Frame:
+    """What the frame is: an event bare or in any of its known wrappers, a reply, a shutdown notice."""
+    if len(raw) > LARGEST_EVENT:
+        return Unreadable(f"too large: {len(raw)} bytes")
+    try:
+        envelope = decode(raw, Envelope)
+    except Implausible as why:
+        return Unreadable(str(why))
+    if envelope.stream == f"!{SHUTDOWN}" or envelope.e == SHUTDOWN:
+        return Shutdown()
+    inner = bytes(envelope.event) or bytes(envelope.wrapped)
+    if inner and inner != b"null":
+        return Shutdown() if _type_of(inner) == SHUTDOWN else Delivery(envelope.subscription_id, inner)
+    if envelope.e is not None:
+        return Delivery(envelope.subscription_id, raw)
+    return _reply(envelope)
+
+
+def subscribed(result: bytes) -> tuple[int, datetime | None]:
+    """The subscription's id and its expiry, if told. Raises Implausible."""
+    answer = decode(result, Subscribed)
+    expiry = answer.expiration_time
+    return answer.subscription_id, moment(expiry, "expirationTime") if expiry is not None else None
+
+
+def subscription_ids(result: bytes) -> frozenset[int]:
+    """The subscriptions that the exchange holds open. Raises Implausible."""
+    return frozenset(row.subscription_id for row in decode(result, list[SubscriptionId]))
+
+
+def stream_event(
+    account: str, stream: StreamName, scope: Scope, raw: bytes, received_at: datetime, *, hide: str = ""
+) -> StreamEvent:
+    """The event with its meaning, or a rejection of it. `hide` is a secret that never enters the record."""
+    try:
+        head = decode(raw, EventHead)
+        canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
+        event_time = moment(head.at, "E") if head.at is not None else received_at
+        meaning = _meaning(head.e, raw, event_time)
+    except (Implausible, msgspec.MsgspecError) as why:
+        return rejected_event(account, stream, scope, raw, str(why), received_at, hide=hide)
+    return StreamEvent(
+        stream=stream,
+        scope=scope,
+        type=head.e,
+        key=_key(account, scope, canonical),
+        event_time=event_time,
+        received_at=received_at,
+        payload=_shown(raw, hide),
+        meaning=meaning,
+    )
+
+
+def rejected_event(
+    account: str, stream: StreamName, scope: Scope, raw: bytes, reason: str, received_at: datetime, *, hide: str = ""
+) -> StreamEvent:
+    """The record of a frame that could not be read."""
+    return StreamEvent(
+        stream=stream,
+        scope=scope,
+        type="rejected",
+        key=_key(account, scope, raw),
+        event_time=received_at,
+        received_at=received_at,
+        payload=_shown(raw, hide)[:RECORDED_CHARS],
+        rejected=reason,
+    )
+
+
+def ticker(raw: bytes) -> tuple[str, Price] | None:
+    """The symbol and last price of a miniTicker frame, or None for any other. Raises Implausible for a bad price."""
+    try:
+        told = _TICKER.decode(raw).told
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return told.symbol, Price(positive(told.close, f"price of {told.symbol}"), moment(told.at, "E"))
+
+
+def listen_key_of(raw: bytes) -> str:
+    """The secret that a listenKeyExpired event carries, or empty."""
+    try:
+        return decode(raw, _Expired).key
+    except Implausible:
+        return ""
+
+
+class _Expired(msgspec.Struct):
+    key: str = msgspec.field(name="listenKey", default="")
+
+
+_TICKER = msgspec.json.Decoder(TickerFrame)
+
+
+def _type_of(event: bytes) -> str | None:
+    try:
+        return decode(event, EventHead).e
+    except Implausible:
+        return None
+
+
+def _reply(envelope: Envelope) -> Frame:
+    if envelope.error is not None:
+        return Reply(envelope.id, b"", envelope.error.code, envelope.error.msg)
+    if envelope.code is not None:
+        return Reply(envelope.id, b"", envelope.code, envelope.msg or "")
+    if envelope.status is not None and envelope.status != 200:
+        return Reply(envelope.id, b"", 0, f"status {envelope.status}")
+    if envelope.id is not None:
+        return Reply(envelope.id, bytes(envelope.result))
+    return Unreadable("neither an event nor a reply")
+
+
+def _meaning(kind: str, raw: bytes, event_time: datetime) -> Meaning:
+    match kind:
+        case "outboundAccountPosition":
+            position = decode(raw, Position)
+            amounts: dict[str, tuple[Decimal, Decimal]] = {
+                row.a: (amount(row.f, f"{row.a}.f"), amount(row.l, f"{row.a}.l")) for row in position.rows
+            }
+            as_of = moment(position.updated, "u") if position.updated is not None else event_time
+            return BalancesChanged(as_of=as_of, amounts=amounts)
+        case "balanceUpdate":
+            moved = decode(raw, Movement)
+            return AssetMoved(moved.asset, signed(moved.delta, "d"), moment(moved.cleared, "T"))
+        case "MARGIN_LEVEL_STATUS_CHANGE":
+            notice = decode(raw, Notice)
+            return MarginNotice(amount(notice.level, "l"), notice.status)
+        case _:
+            return None
+
+
+def _key(account: str, scope: Scope, content: bytes) -> str:
+    return hashlib.sha256(f"{account}\n{scope}\n".encode() + content).hexdigest()
+
+
+def _shown(raw: bytes, hide: str) -> str:
+    text = raw.decode("utf-8", "replace")
+    return text.replace(hide, "…") if hide else text

@@ -1,0 +1,103 @@
+"""The risk stream of cross: a listen key, its socket, and a sign of life every half hour. Never deleted."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+from monitor.core.account import CROSS
+from monitor.core.events import Event
+from monitor.errors import ExchangeError, ExchangeRefused
+from monitor.exchange.binance.client.keys import create_listen_key, extend_listen_key
+from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.client.venue_time import VenueTime
+from monitor.exchange.binance.streams.decode import (
+    KEY_EXPIRED,
+    Delivery,
+    Reply,
+    Shutdown,
+    Unreadable,
+    listen_key_of,
+    read_frame,
+    rejected_event,
+    stream_event,
+)
+from monitor.exchange.binance.streams.session import LIFETIME_S, Line, Pulse
+from monitor.exchange.binance.streams.sockets import LinkLost, Sockets
+from monitor.exchange.binance.streams.waiting import backoff_s, first_end
+
+log = logging.getLogger(__name__)
+
+EXTEND_EVERY_S = 1800.0
+"""Official pages disagree whether a key lives 60 minutes or 24 hours; this is right for both."""
+
+
+class RiskLine(Line):
+    """One connection of the risk stream."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        url: str,
+        sockets: Sockets,
+        transport: Transport,
+        time: VenueTime,
+        deliver: Callable[[Event], None],
+    ) -> None:
+        super().__init__()
+        self._account = account
+        self._url = url.rstrip("/")
+        self._sockets = sockets
+        self._transport = transport
+        self._clock = time.clock
+        self._deliver = deliver
+        self._pulse = Pulse("risk", time.clock, deliver)
+        self._key = ""
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        return (str(CROSS),) if self.ready.is_set() else ()
+
+    @property
+    def missing(self) -> str:
+        return ""
+
+    async def run(self) -> None:
+        self._key = await create_listen_key(self._transport)
+        async with self._sockets.open(f"{self._url}/ws/{self._key}", self._pulse.beat) as link:
+            self.ready.set()
+            await first_end(link.read(self._take), self._extend())
+
+    async def _extend(self) -> None:
+        ends_at = self._clock.now() + timedelta(seconds=LIFETIME_S)
+        failures = 0
+        while True:
+            await self._clock.sleep(EXTEND_EVERY_S if not failures else 30 * backoff_s(failures))
+            try:
+                await extend_listen_key(self._transport, self._key)
+                failures = 0
+            except ExchangeRefused as refusal:
+                raise LinkLost(f"the listen key is gone (code {refusal.venue_code})") from None
+            except ExchangeError as error:
+                failures += 1
+                log.warning("stream.key_not_extended account=%s cause=%s", self._account, error.code)
+            if self._clock.now() >= ends_at:
+                self.retire.set()
+
+    def _take(self, raw: bytes) -> None:
+        now = self._clock.now()
+        match read_frame(raw):
+            case Delivery(_, event):
+                hide = listen_key_of(event) or self._key
+                told = stream_event(self._account, "risk", CROSS, event, now, hide=hide)
+                self._deliver(told)
+                if told.type == KEY_EXPIRED:
+                    # The socket stays open and says nothing more.
+                    raise LinkLost("the listen key expired")
+            case Shutdown():
+                self.retire.set()
+            case Reply(code=code):
+                log.warning("stream.stray_reply account=%s stream=risk code=%s", self._account, code)
+            case Unreadable(reason):
+                log.warning("stream.rejected account=%s stream=risk reason=%r", self._account, reason)
+                self._deliver(rejected_event(self._account, "risk", CROSS, raw, reason, now, hide=self._key))

@@ -1,0 +1,231 @@
+"""Keeping one stream up: connect, announce, replace before the day is over, reconnect with growing patience."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.clock import Clock
+from monitor.core.events import Event, StreamAlive, StreamChanged, StreamName
+from monitor.errors import ExchangeError
+from monitor.exchange.binance.streams.sockets import LinkLost
+from monitor.exchange.binance.streams.waiting import backoff_s
+
+log = logging.getLogger(__name__)
+
+LIFETIME_S = 23 * 3600.0
+"""Exchange seconds after which a connection is replaced; the venue cuts it at 24 h."""
+
+_SETTLED = timedelta(seconds=60)
+
+
+class Line(ABC):
+    """One connection of a stream, from opening to loss."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        """Set once it carries what is wanted, or what of it can be had."""
+        self.retire = asyncio.Event()
+        """Set when it should be replaced while it still works."""
+        self.changed: Callable[[], None] | None = None
+        """Called when the subscriptions of a ready line changed."""
+
+    @property
+    @abstractmethod
+    def subscriptions(self) -> tuple[str, ...]:
+        """What it carries now."""
+
+    @property
+    @abstractmethod
+    def missing(self) -> str:
+        """Why something wanted is not carried; empty when all is."""
+
+    @abstractmethod
+    async def run(self) -> None:
+        """Open and serve until lost: raises LinkLost or ExchangeError.
+
+        Where nothing is wanted it is ready without a connection, and returns when something is.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Announcer:
+    """Tells the owner of a stream's life."""
+
+    account: str
+    stream: StreamName
+    clock: Clock
+    deliver: Callable[[Event], None]
+
+    def tell(self, *, connected: bool, subscriptions: tuple[str, ...], reason: str) -> None:
+        """A change of state."""
+        level = logging.INFO if connected else logging.WARNING
+        log.log(
+            level,
+            "stream.changed account=%s stream=%s connected=%s subscriptions=%d reason=%r",
+            self.account,
+            self.stream,
+            connected,
+            len(subscriptions),
+            reason,
+        )
+        self.deliver(StreamChanged(self.stream, connected, subscriptions, self.clock.now(), reason))
+
+
+class Pulse:
+    """Says that a stream is alive, at most once in an exchange second."""
+
+    def __init__(self, stream: StreamName, clock: Clock, deliver: Callable[[Event], None]) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._deliver = deliver
+        self._told: datetime | None = None
+
+    def beat(self) -> None:
+        """A frame or ping arrived."""
+        now = self._clock.now()
+        if self._told is None or abs(now - self._told) >= timedelta(seconds=1):
+            self._told = now
+            self._deliver(StreamAlive(self._stream, now))
+
+
+async def keep_up(open_line: Callable[[], Line], announcer: Announcer) -> None:
+    """Serve the stream by one line after another until cancelled.
+
+    A line that should retire is replaced first and closed after. Every loss and every connection is announced.
+    """
+    keeper = _Keeper(announcer)
+    try:
+        while True:
+            await keeper.one_more(open_line())
+    finally:
+        await keeper.close()
+
+
+class _Keeper:
+    """The line that serves, if one does, and how often in a row the last ones failed."""
+
+    def __init__(self, announcer: Announcer) -> None:
+        self._announcer = announcer
+        self._clock = announcer.clock
+        self._serving: _Serving | None = None
+        self._failures = 0
+        self._told_down = False
+
+    async def one_more(self, line: Line) -> None:
+        """Open the line; serve by it until it is lost or should be replaced; rest after a failure."""
+        candidate = _Serving(line, asyncio.create_task(line.run()), self._clock.now())
+        try:
+            why = await candidate.until_ready()
+        except BaseException:
+            await candidate.stop()
+            raise
+        await self._bury()
+        if why is not None:
+            self._down(why)
+            await self._rest()
+            return
+        await self.close()
+        self._serving, self._told_down = candidate, False
+        _promote(line, self._announcer)
+        why = await candidate.until_over()
+        settled = self._clock.now() - candidate.since > _SETTLED
+        if settled:
+            self._failures = 0
+        if why is not None:
+            self._serving = None
+            self._down(why)
+            if not candidate.ended:
+                await self._rest()
+        elif not settled:
+            # Asked to go so soon: a server that says so to everybody is not asked again at once.
+            await self._rest()
+
+    async def close(self) -> None:
+        """Stop the line that serves."""
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            await serving.stop()
+
+    async def _bury(self) -> None:
+        """Note that the serving line was lost meanwhile."""
+        if self._serving is not None and self._serving.task.done():
+            serving, self._serving = self._serving, None
+            self._down(await serving.stop())
+
+    def _down(self, why: str) -> None:
+        if self._serving is None and not self._told_down:
+            self._told_down = True
+            self._announcer.tell(connected=False, subscriptions=(), reason=why)
+
+    async def _rest(self) -> None:
+        self._failures += 1
+        rest = asyncio.create_task(self._clock.sleep(backoff_s(self._failures)))
+        try:
+            await asyncio.wait(
+                [rest, self._serving.task] if self._serving is not None else [rest],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            rest.cancel()
+        await self._bury()
+
+
+@dataclass(slots=True)
+class _Serving:
+    """A line and the task that runs it."""
+
+    line: Line
+    task: "asyncio.Task[None]"
+    since: datetime
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended by itself, having nothing more to do."""
+        return self.task.done() and not self.task.cancelled() and self.task.exception() is None
+
+    async def until_ready(self) -> str | None:
+        """None once ready; why when it was lost before."""
+        return await self._until(self.line.ready)
+
+    async def until_over(self) -> str | None:
+        """None when it should be replaced; why when it is lost."""
+        return await self._until(self.line.retire)
+
+    async def stop(self) -> str:
+        """Close it; why it was lost, if it was."""
+        self.line.changed = None
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        return self._why()
+
+    async def _until(self, event: asyncio.Event) -> str | None:
+        waiting = asyncio.create_task(event.wait())
+        try:
+            await asyncio.wait([self.task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+        return self._why() if self.task.done() else None
+
+    def _why(self) -> str:
+        if self.task.cancelled():
+            return "stopped"
+        match self.task.exception():
+            case None:
+                return "something to carry at last"
+            case LinkLost() as lost:
+                return str(lost)
+            case ExchangeError() as error:
+                return f"{error.code} {error.venue_code}" if error.venue_code is not None else error.code
+            case error:
+                raise error
+
+
+def _promote(line: Line, announcer: Announcer) -> None:
+    def tell() -> None:
+        announcer.tell(connected=not line.missing, subscriptions=line.subscriptions, reason=line.missing)
+
+    line.changed = tell
+    tell()

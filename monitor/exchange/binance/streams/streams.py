@@ -1,0 +1,97 @@
+"""All live streams of one account behind the exchange port."""
+
+from collections.abc import Callable, Iterable
+
+from monitor.core.events import Event, StreamName
+from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.client.venue_time import VenueTime
+from monitor.exchange.binance.streams.account import AccountLine
+from monitor.exchange.binance.streams.market import MarketLine, Newest
+from monitor.exchange.binance.streams.risk import RiskLine
+from monitor.exchange.binance.streams.session import Announcer, keep_up
+from monitor.exchange.binance.streams.sockets import Sockets
+from monitor.exchange.binance.streams.waiting import Wanted, first_end
+
+
+class BinanceStreams:
+    """Implements `exchange.port.Streams`: account, risk (with cross only) and market, each on a line of its own."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        cross: bool,
+        ws_api_url: str,
+        market_url: str,
+        risk_url: str,
+        sockets: Sockets,
+        transport: Transport,
+        time: VenueTime,
+        deliver: Callable[[Event], None],
+    ) -> None:
+        self._account = account
+        self._cross = cross
+        self._ws_api_url = ws_api_url
+        self._market_url = market_url
+        self._risk_url = risk_url
+        self._sockets = sockets
+        self._transport = transport
+        self._time = time
+        self._deliver = deliver
+        self._pairs = Wanted()
+        self._symbols = Wanted()
+        self._newest = Newest(deliver)
+
+    def watch_pairs(self, symbols: Iterable[str]) -> None:
+        """The isolated pairs whose account events are wanted."""
+        self._pairs.replace(symbols)
+
+    def watch_prices(self, symbols: Iterable[str]) -> None:
+        """The symbols whose prices are wanted."""
+        self._symbols.replace(symbols)
+
+    async def run(self) -> None:
+        """Keep all streams up until cancelled."""
+        lines = [
+            keep_up(self._account_line, self._announcer("account")),
+            keep_up(self._market_line, self._announcer("market")),
+        ]
+        if self._cross:
+            lines.append(keep_up(self._risk_line, self._announcer("risk")))
+        await first_end(*lines)
+
+    def _announcer(self, stream: StreamName) -> Announcer:
+        return Announcer(self._account, stream, self._time.clock, self._deliver)
+
+    def _account_line(self) -> AccountLine:
+        return AccountLine(
+            account=self._account,
+            cross=self._cross,
+            pairs=self._pairs,
+            url=self._ws_api_url,
+            sockets=self._sockets,
+            transport=self._transport,
+            time=self._time,
+            deliver=self._deliver,
+        )
+
+    def _risk_line(self) -> RiskLine:
+        return RiskLine(
+            account=self._account,
+            url=self._risk_url,
+            sockets=self._sockets,
+            transport=self._transport,
+            time=self._time,
+            deliver=self._deliver,
+        )
+
+    def _market_line(self) -> MarketLine:
+        return MarketLine(
+            account=self._account,
+            symbols=self._symbols,
+            url=self._market_url,
+            sockets=self._sockets,
+            clock=self._time.clock,
+            newest=self._newest,
+            deliver=self._deliver,
+        )

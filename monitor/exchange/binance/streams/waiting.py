@@ -1,0 +1,59 @@
+"""Small waits that the streams share: for time or an event, for the first of several ends, for wishes to change."""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Iterable
+
+from monitor.clock import Clock
+
+_LONGEST_BACKOFF_S = 60.0
+
+
+def backoff_s(failures: int) -> float:
+    """Exchange seconds to wait after so many failures in a row: up to 1, 2, 4 … 60, any part of it.
+
+    Keeps even a connection that is refused at once far below the venue's 300 attempts in five minutes.
+    """
+    return random.uniform(0.1, 1.0) * min(_LONGEST_BACKOFF_S, 2.0 ** max(0, failures - 1))
+
+
+async def sleep_or(clock: Clock, seconds: float, *events: asyncio.Event) -> None:
+    """Wait for exchange seconds, or until one of the events is set."""
+    await _first(clock.sleep(seconds), *(event.wait() for event in events))
+
+
+async def first_end(*coroutines: Coroutine[None, None, object]) -> None:
+    """Run all until the first ends; the others are cancelled. Raises what that one raised."""
+    for task in await _first(*coroutines):
+        task.result()
+
+
+class Wanted:
+    """A set of wishes that may change at any time, and a way to hear of the next change."""
+
+    def __init__(self) -> None:
+        self.now: frozenset[str] = frozenset()
+        self._changed = asyncio.Event()
+
+    def replace(self, wishes: Iterable[str]) -> None:
+        """Wish for exactly these from now on."""
+        new = frozenset(wishes)
+        if new != self.now:
+            self.now = new
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    def next_change(self) -> asyncio.Event:
+        """Set at the next change; to be taken before `now` is read."""
+        return self._changed
+
+
+async def _first(*coroutines: Coroutine[None, None, object]) -> set["asyncio.Task[object]"]:
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,314 @@
+"""From the venue's words to ours: pure. Sentinels end here, and so do answers that contradict themselves."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.account import (
+    INFINITE,
+    Balance,
+    Bars,
+    CrossSnapshot,
+    InterestCharge,
+    IsolatedPair,
+    IsolatedSnapshot,
+    KeyPermissions,
+    PairStatus,
+    Price,
+    Scope,
+    Tier,
+    Wallet,
+)
+from monitor.core.intents import Record
+from monitor.exchange.binance.wire.account import (
+    ApiRestrictions,
+    CrossAccount,
+    CrossRow,
+    FundingRow,
+    IsolatedAccount,
+    PairAsset,
+    PairRow,
+    SpotBalance,
+    TierRow,
+    TradeCoeff,
+)
+from monitor.exchange.binance.wire.history import InterestRow, LoanRow, TransferRow
+from monitor.exchange.binance.wire.market import Ticker
+from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive, signed
+
+NO_DEBT_LEVEL = Decimal(999)
+"""The venue's level when nothing is owed; it never tells a real level from here on."""
+
+_LEVEL_TOLERANCE = Decimal("0.01")
+_PAIR_LEVEL_TOLERANCE = Decimal("0.05")
+_NET_TOLERANCE = Decimal("0.000001")
+_DUST_BTC = Decimal("0.00001")
+
+
+def cross_snapshot(account: CrossAccount, *, as_of: datetime, received_at: datetime) -> CrossSnapshot:
+    """The cross account with its rows that are not all zero.
+
+    Raises Implausible for a field that is not believable, for rows or levels that contradict the totals, and for
+    rows that are missing.
+    """
+    balances = _cross_balances(account.user_assets)
+    assets = amount(account.total_asset_of_btc, "totalAssetOfBtc")
+    liabilities = amount(account.total_liability_of_btc, "totalLiabilityOfBtc")
+    net = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
+    if abs(assets - liabilities - net) > max(_NET_TOLERANCE, assets * _LEVEL_TOLERANCE):
+        raise Implausible("totalNetAssetOfBtc contradicts the other totals")
+    owing = any(balance.owed for balance in balances.values())
+    if liabilities and not owing:
+        raise Implausible("userAssets lacks the debt that totalLiabilityOfBtc shows")
+    if assets and not any(balance.held for balance in balances.values()):
+        raise Implausible("userAssets lacks the holdings that totalAssetOfBtc shows")
+    collateral_level = account.collateral_margin_level
+    collateral = account.total_collateral_value_in_usdt
+    return CrossSnapshot(
+        as_of=as_of,
+        received_at=received_at,
+        balances=balances,
+        margin_level=_cross_level(account.margin_level, assets, liabilities, owing=owing),
+        collateral_margin_level=INFINITE
+        if collateral_level is None
+        else _collateral_level(collateral_level, owing=owing),
+        assets_btc=assets,
+        liabilities_btc=liabilities,
+        collateral_usdt=None if collateral is None else signed(collateral, "TotalCollateralValueInUSDT"),
+        account_type=account.account_type,
+        borrow_enabled=account.borrow_enabled,
+        trade_enabled=account.trade_enabled,
+        transfer_in_enabled=account.transfer_in_enabled,
+        transfer_out_enabled=account.transfer_out_enabled,
+    )
+
+
+def isolated_snapshot(account: IsolatedAccount, *, as_of: datetime, received_at: datetime) -> IsolatedSnapshot:
+    """The isolated pairs that were ever created. Raises Implausible as `cross_snapshot` does."""
+    pairs: dict[str, IsolatedPair] = {}
+    for row in account.assets:
+        # A pair that was never created comes as a placeholder that looks healthy.
+        if not row.isolated_created:
+            continue
+        if row.symbol in pairs:
+            raise Implausible(f"{row.symbol} comes twice")
+        pairs[row.symbol] = _pair(row)
+    _check_totals(account, pairs)
+    return IsolatedSnapshot(as_of=as_of, received_at=received_at, pairs=pairs, complete=True)
+
+
+def bars(coefficients: TradeCoeff) -> Bars:
+    """The account's own cross bars. Raises Implausible unless liquidation <= call <= initial."""
+    own = Bars(
+        initial=positive(coefficients.normal_bar, "normalBar"),
+        margin_call=positive(coefficients.margin_call_bar, "marginCallBar"),
+        liquidation=positive(coefficients.force_liquidation_bar, "forceLiquidationBar"),
+    )
+    if not own.liquidation <= own.margin_call <= own.initial:
+        raise Implausible("the bars are not in order")
+    return own
+
+
+def tiers(rows: Iterable[TierRow], symbol: str) -> tuple[Tier, ...]:
+    """The leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
+    found = sorted((_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
+    if not found:
+        raise Implausible(f"no tiers of {symbol}")
+    return tuple(found)
+
+
+def interest_charge(row: InterestRow, scope: Scope) -> InterestCharge:
+    """One interest charge of `scope`."""
+    return InterestCharge(
+        scope=scope,
+        asset=row.asset,
+        raw_asset=row.raw_asset or row.asset,
+        principal=amount(row.principal, "principal"),
+        interest=amount(row.interest, "interest"),
+        daily_rate=amount(row.interest_rate, "interestRate"),
+        kind=row.type,
+        tx_id=row.tx_id,
+        charged_at=moment(row.charged, "interestAccuredTime"),
+    )
+
+
+def permissions(restrictions: ApiRestrictions) -> KeyPermissions:
+    """What the key may do."""
+    expiry = restrictions.trading_authority_expiration_time
+    return KeyPermissions(
+        reading=restrictions.enable_reading,
+        margin=restrictions.enable_margin,
+        trading=restrictions.enable_spot_and_margin_trading,
+        universal_transfer=restrictions.permits_universal_transfer,
+        withdrawals=restrictions.enable_withdrawals,
+        ip_restricted=restrictions.ip_restrict,
+        portfolio_margin=restrictions.enable_portfolio_margin_trading,
+        expires_at=moment(expiry, "tradingAuthorityExpirationTime") if expiry else None,
+    )
+
+
+def prices(tickers: Iterable[Ticker], wanted: frozenset[str], *, at: datetime) -> Mapping[str, Price]:
+    """The prices of the wanted symbols among `tickers`."""
+    return {
+        ticker.symbol: Price(positive(ticker.price, f"price of {ticker.symbol}"), at)
+        for ticker in tickers
+        if ticker.symbol in wanted
+    }
+
+
+def wallet(rows: Iterable[SpotBalance | FundingRow], *, as_of: datetime) -> Wallet:
+    """The free amounts that are not zero. Raises Implausible for an asset that comes twice."""
+    free: dict[str, Decimal] = {}
+    for row in rows:
+        if row.free in ZERO_TEXTS:
+            continue
+        if row.asset in free:
+            raise Implausible(f"{row.asset} comes twice")
+        if held := amount(row.free, f"{row.asset}.free"):
+            free[row.asset] = held
+    return Wallet(as_of=as_of, free=free)
+
+
+def loan_record(row: LoanRow) -> Record:
+    """One row of the repayment history. Only MANUAL rows can be the trace of a request."""
+    return Record(
+        ref=str(row.tx_id),
+        asset=row.asset,
+        amount=amount(row.amount, "amount"),
+        status=_status(row.status),
+        at=moment(row.timestamp, "timestamp"),
+        automatic=row.type != "MANUAL",
+    )
+
+
+def transfer_record(row: TransferRow) -> Record:
+    """One row of the transfer history."""
+    return Record(
+        ref=str(row.tran_id),
+        asset=row.asset,
+        amount=amount(row.amount, "amount"),
+        status=_status(row.status),
+        at=moment(row.timestamp, "timestamp"),
+    )
+
+
+def _status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
+    match text:
+        case "CONFIRMED":
+            return "CONFIRMED"
+        case "FAILED":
+            return "FAILED"
+        case _:
+            # A status never documented is no outcome: it stays open until the venue says one of the two.
+            return "PENDING"
+
+
+def _cross_balances(rows: Iterable[CrossRow]) -> dict[str, Balance]:
+    balances: dict[str, Balance] = {}
+    for row in rows:
+        if (
+            row.free in ZERO_TEXTS
+            and row.borrowed in ZERO_TEXTS
+            and row.interest in ZERO_TEXTS
+            and row.locked in ZERO_TEXTS
+            and row.netAsset in ZERO_TEXTS
+        ):
+            continue
+        if row.asset in balances:
+            raise Implausible(f"{row.asset} comes twice")
+        balance = _balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.netAsset)
+        if not balance.is_zero:
+            balances[row.asset] = balance
+    return balances
+
+
+def _balance(asset: str, free: str, locked: str, borrowed: str, interest: str, net: str) -> Balance:
+    if not asset:
+        raise Implausible("a row has no asset")
+    balance = Balance(
+        asset=asset,
+        free=amount(free, f"{asset}.free"),
+        locked=amount(locked, f"{asset}.locked"),
+        borrowed=amount(borrowed, f"{asset}.borrowed"),
+        interest=amount(interest, f"{asset}.interest"),
+    )
+    told = signed(net, f"{asset}.netAsset")
+    if abs(told - balance.net) > _NET_TOLERANCE * max(Decimal(1), balance.held, balance.owed):
+        raise Implausible(f"{asset}.netAsset contradicts its parts")
+    return balance
+
+
+def _cross_level(text: str, assets: Decimal, liabilities: Decimal, *, owing: bool) -> Decimal:
+    level = amount(text, "marginLevel")
+    if not liabilities:
+        if not owing or level >= NO_DEBT_LEVEL:
+            return INFINITE
+        # The debt is too small for the total's eight decimals; then only equally small assets leave a low level.
+        if assets > _DUST_BTC:
+            raise Implausible("marginLevel contradicts the totals")
+        return level
+    if level >= NO_DEBT_LEVEL:
+        if assets < liabilities * NO_DEBT_LEVEL * (1 - _LEVEL_TOLERANCE):
+            raise Implausible("marginLevel contradicts the totals")
+        return INFINITE
+    if liabilities > _DUST_BTC and abs(level * liabilities - assets) > assets * _LEVEL_TOLERANCE:
+        raise Implausible("marginLevel contradicts the totals")
+    return level
+
+
+def _collateral_level(text: str, *, owing: bool) -> Decimal:
+    level = amount(text, "collateralMarginLevel")
+    return level if owing and level < NO_DEBT_LEVEL else INFINITE
+
+
+def _pair(row: PairRow) -> IsolatedPair:
+    base, quote = _side(row.base_asset), _side(row.quote_asset)
+    index = amount(row.index_price, f"{row.symbol}.indexPrice")
+    told = amount(row.margin_level, f"{row.symbol}.marginLevel")
+    liquidation = amount(row.liquidate_price, f"{row.symbol}.liquidatePrice")
+    owed = base.owed * index + quote.owed
+    level = told if (base.owed or quote.owed) and told < NO_DEBT_LEVEL else INFINITE
+    if base.owed or quote.owed:
+        if not index:
+            raise Implausible(f"{row.symbol}.indexPrice is zero while debt is owed")
+        if level != INFINITE:
+            held = base.held * index + quote.held
+            # Index and level may be taken a moment apart, and the level has few digits: wider than the totals.
+            if abs(level * owed - held) > max(held, owed) * _PAIR_LEVEL_TOLERANCE:
+                raise Implausible(f"{row.symbol}.marginLevel contradicts its balances")
+    return IsolatedPair(
+        symbol=row.symbol,
+        base=base,
+        quote=quote,
+        margin_level=level,
+        status=PairStatus.__members__.get(row.margin_level_status),
+        index_price=index,
+        liquidation_price=liquidation or None,
+        created=row.isolated_created,
+        enabled=row.enabled,
+        trade_enabled=row.trade_enabled,
+    )
+
+
+def _side(row: PairAsset) -> Balance:
+    return _balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.net_asset)
+
+
+def _check_totals(account: IsolatedAccount, pairs: Mapping[str, IsolatedPair]) -> None:
+    liabilities = amount(account.total_liability_of_btc or "0", "totalLiabilityOfBtc")
+    if liabilities and not any(pair.base.owed or pair.quote.owed for pair in pairs.values()):
+        raise Implausible("assets lacks the debt that totalLiabilityOfBtc shows")
+    assets = amount(account.total_asset_of_btc or "0", "totalAssetOfBtc")
+    if assets and not any(pair.base.held or pair.quote.held for pair in pairs.values()):
+        raise Implausible("assets lacks the holdings that totalAssetOfBtc shows")
+
+
+def _tier(row: TierRow) -> Tier:
+    return Tier(
+        number=row.tier,
+        initial=positive(row.initial_risk_ratio, "initialRiskRatio"),
+        liquidation=positive(row.liquidation_risk_ratio, "liquidationRiskRatio"),
+        base_max_borrowable=amount(row.base_asset_max_borrowable, "baseAssetMaxBorrowable"),
+        quote_max_borrowable=amount(row.quote_asset_max_borrowable, "quoteAssetMaxBorrowable"),
+    )

@@ -1,0 +1,276 @@
+"""One Binance account behind the exchange port: reads, streams, money orders and their traces."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar, assert_never
+
+import httpx
+
+from monitor.clock import Clock
+from monitor.core.account import (
+    Bars,
+    CrossSnapshot,
+    InterestCharge,
+    IsolatedSnapshot,
+    KeyPermissions,
+    Price,
+    Scope,
+    Tier,
+    Wallet,
+)
+from monitor.core.events import Event
+from monitor.core.intents import Order, Outcome, Record, Refused, Repay, Transfer, Window
+from monitor.errors import ConfigError, PayloadRejected
+from monitor.exchange.binance.client import account, interest, keys, loans, market, transfers, wallet
+from monitor.exchange.binance.client.answer import Answer, Credentials
+from monitor.exchange.binance.client.endpoint import Endpoint, Security
+from monitor.exchange.binance.client.http import http_client, tls_context
+from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.client.venue_time import VenueTime
+from monitor.exchange.binance.limits import Usage
+from monitor.exchange.binance.signing import Parameters
+from monitor.exchange.binance.streams.sockets import Sockets
+from monitor.exchange.binance.streams.streams import BinanceStreams
+from monitor.exchange.binance.wire.decoding import Opaque
+
+BETWEEN_ORDERS_S = 0.3
+"""The venue works off one money request of an account after another; a second too soon is refused with -3007."""
+
+DECIMALS = 8
+"""More decimals than these in an amount are refused with -1111."""
+
+_BEFORE_WINDOW = timedelta(seconds=5)
+_CLOCK_JUMP = timedelta(seconds=1)
+
+Snapshot = TypeVar("Snapshot", CrossSnapshot, IsolatedSnapshot)
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Base addresses. Reads fail over to the fallbacks; whatever moves money goes to `rest` alone."""
+
+    rest: str
+    ws_api: str
+    market_stream: str
+    risk_stream: str
+    rest_fallbacks: tuple[str, ...] = ()
+
+
+def connect(
+    *,
+    name: str,
+    hosts: Hosts,
+    credentials: Credentials,
+    clock: Clock,
+    cross: bool = True,
+    recv_window: timedelta = timedelta(seconds=5),
+    timeout_s: float = 10.0,
+    keepalive_s: float = 180.0,
+    proxy: str = "",
+    ca_file: Path | None = None,
+    action_credentials: Credentials | None = None,
+    usage: Usage | None = None,
+    http_transport: httpx.AsyncBaseTransport | None = None,
+) -> "BinanceAccount":
+    """An account ready for use; nothing is asked of the venue yet.
+
+    `usage` is shared by all accounts behind one egress address. `action_credentials` alone move money where given.
+    Raises ConfigError for a key that cannot be sent.
+    """
+    for pair in (credentials, action_credentials):
+        if pair is not None and not (pair.api_key.isascii() and pair.api_key.isalnum()):
+            raise ConfigError(
+                "the API key holds characters that no key has", where=f'accounts "{name}"', mend="copy it once more"
+            )
+    every = (hosts.rest, *hosts.rest_fallbacks, hosts.ws_api, hosts.market_stream, hosts.risk_stream)
+    tls = tls_context(ca_file) if any(url.startswith(("https:", "wss:")) for url in every) else None
+    http = http_client(timeout_s=timeout_s, keepalive_s=keepalive_s, proxy=proxy, tls=tls, transport=http_transport)
+    time = VenueTime(clock)
+    shared = usage if usage is not None else Usage()
+
+    def transport(used: Credentials) -> Transport:
+        return Transport(
+            account=name,
+            hosts=(hosts.rest, *hosts.rest_fallbacks),
+            credentials=used,
+            http=http,
+            time=time,
+            usage=shared,
+            recv_window=recv_window,
+            timeout_s=timeout_s,
+        )
+
+    return BinanceAccount(
+        name=name,
+        hosts=hosts,
+        cross=cross,
+        reading=transport(credentials),
+        acting=transport(action_credentials or credentials),
+        http=http,
+        sockets=Sockets(proxy=proxy or None, tls=tls),
+        time=time,
+        usage=shared,
+    )
+
+
+class BinanceAccount:
+    """Implements `exchange.port.Exchange`."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        hosts: Hosts,
+        cross: bool,
+        reading: Transport,
+        acting: Transport,
+        http: httpx.AsyncClient,
+        sockets: Sockets,
+        time: VenueTime,
+        usage: Usage,
+    ) -> None:
+        self.name = name
+        self._hosts = hosts
+        self._cross = cross
+        self._reading = reading
+        self._acting = acting
+        self._http = http
+        self._sockets = sockets
+        self._time = time
+        self._usage = usage
+        self._newest: dict[str, datetime] = {}
+        self._one_order = asyncio.Lock()
+        self._last_order_at: datetime | None = None
+
+    async def read_cross(self) -> CrossSnapshot:
+        """The cross account; never one older than the last that was returned."""
+        return self._not_older(account.CROSS.name, await account.read_cross(self._reading))
+
+    async def read_isolated(self) -> IsolatedSnapshot:
+        """Every isolated pair that was created; never older than the last that was returned."""
+        return self._not_older(account.ISOLATED.name, await account.read_isolated(self._reading))
+
+    async def read_bars(self) -> Bars:
+        return await account.read_bars(self._reading)
+
+    async def read_tiers(self, symbol: str) -> tuple[Tier, ...]:
+        return await account.read_tiers(self._reading, symbol)
+
+    async def read_interest(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
+        """All charges in the window, oldest first; the venue keeps 90 days."""
+        return await interest.read_charges(self._reading, scope, since, until, now=self._time.now())
+
+    async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
+        return await market.read_prices(self._reading, symbols)
+
+    async def read_spot(self) -> Wallet:
+        return await wallet.read_spot(self._reading)
+
+    async def read_funding(self) -> Wallet:
+        return await wallet.read_funding(self._reading)
+
+    async def read_key(self) -> KeyPermissions:
+        return await keys.read_permissions(self._reading)
+
+    async def call(
+        self, method: str, path: str, parameters: Parameters | None = None, security: Security = Security.SIGNED
+    ) -> Answer:
+        """The venue's answer to any request that changes nothing, as received. Raises ExchangeError."""
+        return await self._reading.call(Endpoint(method, path, Opaque, security), parameters)
+
+    async def sync_clock(self) -> timedelta:
+        """Measure server time minus our clock and sign with it from now on."""
+        before = self._time.offset
+        offset = await self._reading.sync_clock()
+        if before is None or abs(offset - before) > _CLOCK_JUMP:
+            # Stamps taken by the old offset say nothing about what is older now.
+            self._newest.clear()
+        return offset
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        return self._time.offset
+
+    @property
+    def weight_used(self) -> Decimal:
+        return self._usage.share(self.name, self._time.clock.now())
+
+    def streams(self, deliver: Callable[[Event], None]) -> BinanceStreams:
+        """The live streams of the account, not yet running."""
+        return BinanceStreams(
+            account=self.name,
+            cross=self._cross,
+            ws_api_url=self._hosts.ws_api,
+            market_url=self._hosts.market_stream,
+            risk_url=self._hosts.risk_stream,
+            sockets=self._sockets,
+            transport=self._reading,
+            time=self._time,
+            deliver=deliver,
+        )
+
+    async def execute(self, order: Order) -> Outcome:
+        """Send one money order: at most one request, never retried, one after another."""
+        if (refusal := _unsendable(order)) is not None:
+            return refusal
+        async with self._one_order:
+            await self._keep_distance()
+            try:
+                match order:
+                    case Repay():
+                        return await loans.repay(self._acting, order)
+                    case Transfer():
+                        return await transfers.transfer(self._acting, order)
+                    case _:
+                        assert_never(order)
+            finally:
+                self._last_order_at = self._time.clock.now()
+
+    async def find_records(self, order: Order, window: Window) -> tuple[Record, ...]:
+        """Rows of the venue's history that fit the order's kind, scope and asset, newest first.
+
+        Those of the five seconds before the window are among them, since two clocks never agree.
+        """
+        offset = self._time.offset or timedelta()
+        since = window.since + offset - _BEFORE_WINDOW
+        until = min(window.until + offset, self._time.now())
+        if since >= until:
+            return ()
+        wider = Window(since=since, until=until)
+        match order:
+            case Repay():
+                return await loans.find_repayments(self._reading, order, wider)
+            case Transfer():
+                return await transfers.find_transfers(self._reading, order, wider)
+            case _:
+                assert_never(order)
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    def _not_older(self, read: str, snapshot: Snapshot) -> Snapshot:
+        newest = self._newest.get(read)
+        if newest is not None and snapshot.as_of < newest:
+            raise PayloadRejected(f"{read}: older than the last snapshot")
+        self._newest[read] = snapshot.as_of
+        return snapshot
+
+    async def _keep_distance(self) -> None:
+        if self._last_order_at is None:
+            return
+        since = (self._time.clock.now() - self._last_order_at).total_seconds()
+        if 0 <= since < BETWEEN_ORDERS_S:
+            await self._time.clock.sleep(BETWEEN_ORDERS_S - since)
+
+
+def _unsendable(order: Order) -> Refused | None:
+    exponent = order.amount.normalize().as_tuple().exponent
+    if not order.amount.is_finite() or order.amount <= 0:
+        return Refused(-1130, "not sent: the amount is not a positive number")
+    if isinstance(exponent, int) and exponent < -DECIMALS:
+        return Refused(-1111, f"not sent: the amount has more than {DECIMALS} decimals")
+    return None

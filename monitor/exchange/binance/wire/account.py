@@ -1,0 +1,124 @@
+"""The cross and isolated accounts, their bars and tiers. Amounts stay text until translated."""
+
+import msgspec
+
+
+class CrossRow(msgspec.Struct):
+    """One asset of the cross account; several hundred come, most of them zero."""
+
+    asset: str
+    borrowed: str
+    free: str
+    interest: str
+    locked: str
+    netAsset: str  # noqa: N815
+
+
+class CrossAccount(msgspec.Struct, rename="camel", kw_only=True):
+    """GET /sapi/v1/margin/account. The collateral value is seen with both a capital and a small first letter."""
+
+    margin_level: str
+    total_asset_of_btc: str
+    total_liability_of_btc: str
+    total_net_asset_of_btc: str
+    user_assets: list[CrossRow]
+    collateral_margin_level: str | None = None
+    collateral_capital: str | None = msgspec.field(name="TotalCollateralValueInUSDT", default=None)
+    collateral_small: str | None = msgspec.field(name="totalCollateralValueInUSDT", default=None)
+    created: bool = True
+    account_type: str = "MARGIN_1"
+    borrow_enabled: bool = True
+    trade_enabled: bool = True
+    transfer_in_enabled: bool = True
+    transfer_out_enabled: bool = True
+
+    @property
+    def total_collateral_value_in_usdt(self) -> str | None:
+        return self.collateral_capital if self.collateral_capital is not None else self.collateral_small
+
+
+class PairAsset(msgspec.Struct, rename="camel"):
+    """One side of an isolated pair."""
+
+    asset: str
+    borrowed: str
+    free: str
+    interest: str
+    locked: str
+    net_asset: str
+
+
+class PairRow(msgspec.Struct, rename="camel", kw_only=True):
+    """One isolated pair. A pair never created comes as a healthy-looking row with isolatedCreated false."""
+
+    symbol: str
+    isolated_created: bool
+    enabled: bool
+    base_asset: PairAsset
+    quote_asset: PairAsset
+    margin_level: str
+    index_price: str
+    liquidate_price: str
+    margin_level_status: str = ""
+    trade_enabled: bool = True
+
+
+class IsolatedAccount(msgspec.Struct, rename="camel", kw_only=True):
+    """GET /sapi/v1/margin/isolated/account; the totals only when all pairs were asked for."""
+
+    assets: list[PairRow]
+    total_asset_of_btc: str | None = None
+    total_liability_of_btc: str | None = None
+    total_net_asset_of_btc: str | None = None
+
+
+class TradeCoeff(msgspec.Struct, rename="camel"):
+    """GET /sapi/v1/margin/tradeCoeff: the cross account's own bars."""
+
+    normal_bar: str
+    margin_call_bar: str
+    force_liquidation_bar: str
+
+
+class TierRow(msgspec.Struct, rename="camel"):
+    """A row of GET /sapi/v1/margin/isolatedMarginTier."""
+
+    symbol: str
+    tier: int
+    initial_risk_ratio: str
+    liquidation_risk_ratio: str
+    base_asset_max_borrowable: str
+    quote_asset_max_borrowable: str
+
+
+class SpotBalance(msgspec.Struct):
+    """One asset of the spot wallet."""
+
+    asset: str
+    free: str
+
+
+class SpotAccount(msgspec.Struct):
+    """GET /api/v3/account."""
+
+    balances: list[SpotBalance]
+
+
+class FundingRow(msgspec.Struct):
+    """A row of POST /sapi/v1/asset/get-funding-asset."""
+
+    asset: str
+    free: str
+
+
+class ApiRestrictions(msgspec.Struct, rename="camel", kw_only=True):
+    """GET /sapi/v1/account/apiRestrictions. The expiry is seen on some keys only."""
+
+    ip_restrict: bool
+    enable_reading: bool
+    enable_withdrawals: bool
+    enable_margin: bool
+    enable_spot_and_margin_trading: bool
+    permits_universal_transfer: bool = False
+    enable_portfolio_margin_trading: bool = False
+    trading_authority_expiration_time: int | None = None

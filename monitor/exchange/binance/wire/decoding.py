@@ -1,0 +1,48 @@
+"""From bytes to payload models: typed, unknown fields ignored, wrong ones named."""
+
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from monitor.exchange.binance.wire.numbers import Implausible
+
+T = TypeVar("T")
+
+
+class ErrorBody(msgspec.Struct):
+    """The venue's error envelope."""
+
+    code: int
+    msg: str = ""
+
+
+class Opaque(msgspec.Struct):
+    """An answer whose content does not matter."""
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """The body as `kind`. Raises Implausible, naming the field, when it is malformed, cut or wrongly typed."""
+    try:
+        answer: T = _decoder(kind).decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Implausible(f"unreadable: {error}") from error
+    return answer
+
+
+def error_of(body: bytes) -> ErrorBody | None:
+    """The error that the body holds, or None where it holds none that can be read."""
+    try:
+        return decode(body, ErrorBody)
+    except Implausible:
+        return None
+
+
+def _decoder(kind: object) -> msgspec.json.Decoder[Any]:
+    # Building a decoder costs a hundred times what using one does; there are as many as payload models.
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(cast("type[Any]", kind))
+    return decoder
+
+
+_DECODERS: dict[object, msgspec.json.Decoder[Any]] = {}

@@ -1,0 +1,94 @@
+"""What arrives on sockets: replies, wrapped events, and the events whose meaning the daemon knows."""
+
+import msgspec
+
+
+class ApiError(msgspec.Struct):
+    """The error of a WebSocket-API reply."""
+
+    code: int = 0
+    msg: str = ""
+
+
+class Subscribed(msgspec.Struct, rename="camel"):
+    """The result of a listenToken subscription. The time is milliseconds or microseconds."""
+
+    subscription_id: int
+    expiration_time: int | None = None
+
+
+class SubscriptionId(msgspec.Struct, rename="camel"):
+    """A row of the result of session.subscriptions."""
+
+    subscription_id: int
+
+
+class Envelope(msgspec.Struct, rename="camel", kw_only=True):
+    """Any frame: a reply (`id`, `status`), an event wrapped in one of two ways, or a bare event (`e`).
+
+    Raw parts that are absent are empty.
+    """
+
+    id: int | str | None = None
+    status: int | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    error: ApiError | None = None
+    subscription_id: int | None = None
+    event: msgspec.Raw = msgspec.Raw()
+    stream: str | None = None
+    wrapped: msgspec.Raw = msgspec.field(name="data", default=msgspec.Raw())
+    e: str | None = None
+    code: int | None = None
+    msg: str | None = None
+
+
+class EventHead(msgspec.Struct, kw_only=True):
+    """What every event should have. The time is seen as integer and as text."""
+
+    e: str
+    at: int | str | None = msgspec.field(name="E", default=None)
+
+
+class PositionRow(msgspec.Struct):
+    """One asset of outboundAccountPosition: free and locked, never debt."""
+
+    a: str
+    f: str
+    l: str  # noqa: E741 - the venue's own name
+
+
+class Position(msgspec.Struct, kw_only=True):
+    """outboundAccountPosition: absolute amounts of the assets that may have changed."""
+
+    at: int = msgspec.field(name="E")
+    updated: int | None = msgspec.field(name="u", default=None)
+    rows: list[PositionRow] = msgspec.field(name="B")
+
+
+class Movement(msgspec.Struct, kw_only=True):
+    """balanceUpdate: a signed change by a transfer, deposit or withdrawal."""
+
+    asset: str = msgspec.field(name="a")
+    delta: str = msgspec.field(name="d")
+    cleared: int = msgspec.field(name="T")
+
+
+class Notice(msgspec.Struct, kw_only=True):
+    """MARGIN_LEVEL_STATUS_CHANGE of the risk stream."""
+
+    level: str = msgspec.field(name="l")
+    status: str = msgspec.field(name="s")
+
+
+class MiniTicker(msgspec.Struct, kw_only=True):
+    """24hrMiniTicker: `c` is the last price."""
+
+    symbol: str = msgspec.field(name="s")
+    close: str = msgspec.field(name="c")
+    at: int = msgspec.field(name="E")
+
+
+class TickerFrame(msgspec.Struct):
+    """A miniTicker in the wrapper of a combined stream."""
+
+    told: MiniTicker = msgspec.field(name="data")

@@ -1,0 +1,102 @@
+"""Histories: interest, loans and repayments, transfers, capital flow, forced liquidations."""
+
+import msgspec
+
+
+class InterestRow(msgspec.Struct, rename="camel", kw_only=True):
+    """One interest charge. `interest_rate` is per day; the venue spells the time with one r less."""
+
+    tx_id: int
+    charged: int = msgspec.field(name="interestAccuredTime")
+    asset: str
+    principal: str
+    interest: str
+    interest_rate: str
+    type: str
+    raw_asset: str | None = None
+    isolated_symbol: str | None = None
+
+
+class InterestPage(msgspec.Struct):
+    """GET /sapi/v1/margin/interestHistory."""
+
+    rows: list[InterestRow]
+    total: int
+
+
+class LoanRow(msgspec.Struct, rename="camel", kw_only=True):
+    """One borrowing or repayment. `type` is how it came about (MANUAL, AUTO …), not which of the two it is."""
+
+    tx_id: int
+    asset: str
+    amount: str
+    status: str
+    timestamp: int
+    type: str = ""
+    interest: str = "0"
+    principal: str = "0"
+    isolated_symbol: str | None = None
+
+
+class LoanPage(msgspec.Struct):
+    """GET /sapi/v1/margin/borrow-repay."""
+
+    rows: list[LoanRow]
+    total: int
+
+
+class TransferRow(msgspec.Struct, rename="camel", kw_only=True):
+    """One universal transfer."""
+
+    tran_id: int
+    asset: str
+    amount: str
+    status: str
+    timestamp: int
+    type: str = ""
+
+
+class TransferPage(msgspec.Struct):
+    """GET /sapi/v1/asset/transfer. What an empty history looks like is undocumented: `rows` may be missing."""
+
+    rows: list[TransferRow] = []
+    total: int = 0
+
+
+class TranId(msgspec.Struct, rename="camel"):
+    """What borrow-repay and transfer answer."""
+
+    tran_id: int
+
+
+class CapitalFlowRow(msgspec.Struct, rename="camel", kw_only=True):
+    """One row of the margin ledger. The sign of `amount` is undocumented: the direction is in `type`."""
+
+    id: int
+    tran_id: int
+    timestamp: int
+    asset: str
+    type: str
+    amount: str
+    symbol: str | None = None
+    note: str | None = None
+
+
+class LiquidationRow(msgspec.Struct, rename="camel", kw_only=True):
+    """One order of a forced liquidation."""
+
+    order_id: int
+    symbol: str
+    side: str
+    avg_price: str
+    executed_qty: str
+    qty: str
+    updated_time: int
+    is_isolated: bool = False
+
+
+class LiquidationPage(msgspec.Struct):
+    """GET /sapi/v1/margin/forceLiquidationRec."""
+
+    rows: list[LiquidationRow]
+    total: int

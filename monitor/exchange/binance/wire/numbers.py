@@ -1,0 +1,82 @@
+"""The one place where the venue's text becomes Decimal and its integers become aware UTC."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+LARGEST = Decimal(10) ** 18
+"""No balance, price or level is believed above this."""
+
+ZERO_TEXTS = frozenset({"0", "0.0", "0.00000000"})
+"""How the venue spells nothing: rows of these alone are never converted."""
+
+_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_SECONDS_BELOW = 10**11
+_MICROSECONDS_FROM = 10**14
+
+
+class Implausible(ValueError):
+    """A field that cannot be believed. The text names the field and never quotes more than the value."""
+
+
+def signed(text: str, field: str) -> Decimal:
+    """A finite number of either sign. Raises Implausible for anything else."""
+    if not _NUMBER.fullmatch(text):
+        raise Implausible(f"{field} is not a number: {text[:40]!r}")
+    number = Decimal(text)
+    if abs(number) > LARGEST:
+        raise Implausible(f"{field} is absurd: {text[:40]}")
+    return number
+
+
+def amount(text: str, field: str) -> Decimal:
+    """A finite number that is not negative. Raises Implausible for anything else."""
+    number = signed(text, field)
+    if number < 0:
+        raise Implausible(f"{field} is negative: {text[:40]}")
+    return number
+
+
+def positive(text: str, field: str) -> Decimal:
+    """A finite number above zero. Raises Implausible for anything else."""
+    number = amount(text, field)
+    if not number:
+        raise Implausible(f"{field} is zero")
+    return number
+
+
+def moment(value: int | str, field: str) -> datetime:
+    """The moment that the venue means, whether it wrote seconds, milliseconds or microseconds.
+
+    Told apart by magnitude: official samples of one field differ between the three.
+    """
+    if isinstance(value, str):
+        if not value.isascii() or not value.isdecimal() or len(value) > 17:
+            raise Implausible(f"{field} is not a time: {value[:40]!r}")
+        value = int(value)
+    if value < _SECONDS_BELOW:
+        span = timedelta(seconds=value)
+    elif value < _MICROSECONDS_FROM:
+        span = timedelta(milliseconds=value)
+    elif value < _MICROSECONDS_FROM * 100:
+        span = timedelta(microseconds=value)
+    else:
+        raise Implausible(f"{field} is no time: {value}")
+    at = _EPOCH + span
+    if not _EARLIEST <= at <= _LATEST:
+        raise Implausible(f"{field} is no time: {value}")
+    return at
+
+
+def milliseconds(at: datetime) -> int:
+    """Milliseconds since 1970 UTC, rounded down: how requests carry times."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def plain(number: Decimal) -> str:
+    """The number without exponent and without trailing zeros: how requests carry amounts."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
