@@ -53,10 +53,11 @@ class NotAvailableYet(UsageError):
 
 
 class ConfigError(MonitorError):
-    """The configuration can't be used as it stands."""
+    """The configuration can't be used as it stands. `others` are the further mistakes of the same file."""
 
     code = "config"
     exit_code = Exit.CONFIG
+    others: "tuple[ConfigError, ...]" = ()
 
 
 class StoreError(MonitorError):
@@ -64,6 +65,12 @@ class StoreError(MonitorError):
 
     code = "store"
     exit_code = Exit.UNREACHABLE
+
+
+class OrderRefused(MonitorError):
+    """What a person ordered can't be done as things stand: no such alert, intent already settled, and the like."""
+
+    code = "refused"
 
 
 class AnotherInstance(MonitorError):
@@ -122,3 +129,5 @@ class PayloadRejected(ExchangeError):
     """An answer arrived but contradicts itself or its documented form: not believed."""
 
     code = "payload_rejected"
+    payload = ""
+    """The answer's beginning for the record; empty where it may hold a secret."""
