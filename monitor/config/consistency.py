@@ -1,0 +1,97 @@
+"""What must fit together across the keys of a configuration."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+from monitor.config.mistakes import Mistakes, Place, nearest
+from monitor.config.schema import Account, Action, Channel
+from monitor.config.secrets import SecretRef
+from monitor.core.actions.spec import KEYS
+from monitor.core.rules import Rule
+
+
+def note_accounts(accounts: Iterable[tuple[Place, Account]], mistakes: Mistakes) -> None:
+    """Each key has exactly one of secret and private key, and a passphrase only with the latter."""
+    for place, account in accounts:
+        _note_credentials(place, account, "", mistakes)
+        if account.action_api_key is not None:
+            _note_credentials(place, account, "action_", mistakes)
+            continue
+        for key in ("action_api_secret", "action_private_key", "action_private_key_passphrase"):
+            if getattr(account, key) is not None:
+                mistakes.add(place.key(key), "stands without action_api_key", "write action_api_key too, or remove it")
+
+
+def note_channels(channels: Sequence[tuple[Place, Channel]], names: Sequence[str], mistakes: Mistakes) -> None:
+    """Each has exactly one address, and a fallback that is another channel. `names` are all, unreadable ones too."""
+    for place, channel in channels:
+        if channel.url is None and channel.webhook is None:
+            mistakes.add(place.key("url"), "is missing", 'write url = "…" or webhook = "https://…"')
+        if channel.url is not None and channel.webhook is not None:
+            mistakes.add(place.key("webhook"), "stands beside url", "keep one of them")
+        if channel.fallback == channel.name:
+            mistakes.add(place.key("fallback"), "names the channel itself", "name another channel")
+        elif channel.fallback is not None:
+            note_unknown_names([channel.fallback], names, "channel", place.key("fallback"), mistakes)
+
+
+def note_action(table: Mapping[str, Any], action: Action, place: Place, mistakes: Mistakes) -> None:
+    """The keys fit its kind, one thing sizes it, and what may move money alone has its limits."""
+    kind = action.kind
+    for key in table:
+        if key not in KEYS[kind]:  # type: ignore[index]  # the schema's choice is the very list of kinds
+            mistakes.add(place.key(key), f'means nothing for kind = "{kind}"', "remove it")
+    if action.target is not None and action.amount is not None:
+        mistakes.add(place.key("amount"), "stands beside target", "keep one of them")
+    missing = [key for key in ("max_amount", "max_per_day") if getattr(action, key) is None]
+    if action.mode == "live" and kind != "cancel_orders" and missing:
+        mistakes.add(place.key("mode"), f'"live" needs {" and ".join(missing)}', 'set them, or write mode = "dry-run"')
+
+
+def note_rule(
+    rule: Rule, channels: Sequence[str], actions: Sequence[str], accounts: Sequence[str], mistakes: Mistakes
+) -> None:
+    """The channels, actions and accounts that the rule names are there."""
+    file, _, path = rule.where.partition(": ")
+    place = Place(file, path)
+    note_unknown_names(rule.channels or (), channels, "channel", place.key("channels"), mistakes)
+    note_unknown_names(rule.actions, actions, "action", place.key("actions"), mistakes)
+    for index, step in enumerate(rule.escalate):
+        note_unknown_names(
+            step.channels, channels, "channel", place.key("escalate").item(index).key("channels"), mistakes
+        )
+    for pattern in rule.accounts:
+        if not any(fnmatchcase(account, pattern) for account in accounts) and accounts:
+            mistakes.add(
+                place.key("accounts"),
+                f'no account matches "{pattern}"',
+                f'did you mean "{nearest(pattern, accounts)}"?',
+            )
+
+
+def note_unknown_names(names: Iterable[str], known: Sequence[str], what: str, place: Place, mistakes: Mistakes) -> None:
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            mend = f'did you mean "{near}"?' if near else f"add [[{what}s]] with that name"
+            mistakes.add(place, f'no {what} is called "{name}"', mend)
+
+
+def literal_secrets(table: Any) -> list[SecretRef]:
+    """The secrets of a table that stand in the file itself."""
+    values = (getattr(table, each.name) for each in fields(table))
+    return [value for value in values if isinstance(value, SecretRef) and value.is_literal_secret]
+
+
+def _note_credentials(place: Place, account: Account, prefix: str, mistakes: Mistakes) -> None:
+    secret, private_key = f"{prefix}api_secret", f"{prefix}private_key"
+    has_secret, has_key = getattr(account, secret) is not None, getattr(account, private_key) is not None
+    if not has_secret and not has_key:
+        mistakes.add(place.key(secret), "is missing", f'write {secret} = "…" or {private_key} = "file:KEY.pem"')
+    if has_secret and has_key:
+        mistakes.add(place.key(private_key), f"stands beside {secret}", "keep one of them")
+    passphrase = f"{private_key}_passphrase"
+    if getattr(account, passphrase) is not None and not has_key:
+        mistakes.add(place.key(passphrase), f"stands without {private_key}", "remove it")

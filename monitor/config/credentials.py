@@ -1,0 +1,121 @@
+"""Secrets of a configuration, resolved: keys of an account, the address of a channel, the database's URL."""
+
+from dataclasses import dataclass
+
+from monitor.config import redaction
+from monitor.config.kinds import check_database_url, check_url
+from monitor.config.mistakes import Wrong
+from monitor.config.model import Config, place_database
+from monitor.config.secrets import Secret, SecretRef, resolve
+from monitor.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What signs requests: an HMAC secret, or a private key (PEM text) with its passphrase if it is encrypted.
+
+    `action` are the credentials that alone may move money; None: these may.
+    """
+
+    api_key: Secret
+    api_secret: Secret | None = None
+    private_key_pem: Secret | None = None
+    passphrase: Secret | None = None
+    action: "Credentials | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAddress:
+    """Where a channel delivers: an Apprise URL, or the URL of a webhook."""
+
+    url: Secret | None = None
+    webhook: Secret | None = None
+
+
+def resolve_secret(config: Config, ref: SecretRef) -> Secret:
+    """The value behind any reference of this configuration. Raises ConfigError naming the place and the mend."""
+    return resolve(ref, config.folder, config.environ)
+
+
+def resolve_account(config: Config, name: str) -> Credentials:
+    """The credentials of the account. Raises ConfigError naming the place and the mend."""
+    account = config.account(name)
+    action = None
+    if account.action_api_key is not None:
+        action = _credentials(
+            config,
+            account.action_api_key,
+            account.action_api_secret,
+            account.action_private_key,
+            account.action_private_key_passphrase,
+            None,
+        )
+    return _credentials(
+        config, account.api_key, account.api_secret, account.private_key, account.private_key_passphrase, action
+    )
+
+
+def resolve_channel(config: Config, name: str) -> ChannelAddress:
+    """The address of the channel. Raises ConfigError naming the place and the mend."""
+    channel = config.channel(name)
+    if channel.webhook is not None:
+        return ChannelAddress(webhook=_resolve_url_of(config, channel.webhook, ("https", "http")))
+    assert channel.url is not None
+    return ChannelAddress(url=_resolve_url_of(config, channel.url, ()))
+
+
+def resolve_heartbeat(config: Config) -> Secret | None:
+    """The heartbeat's URL; None without one. Raises ConfigError naming the place and the mend."""
+    ref = config.heartbeat.url
+    return None if ref is None else _resolve_url_of(config, ref, ("https", "http"))
+
+
+def resolve_url(config: Config) -> Secret:
+    """The URL to connect to the database with. Raises ConfigError naming the place and the mend."""
+    ref = config.storage.url
+    url = resolve_secret(config, ref).reveal()
+    try:
+        check_database_url(url)
+    except Wrong as wrong:
+        raise _refused(ref, wrong) from wrong
+    # A database's password also turns up alone, in its driver's messages.
+    password = url.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
+    redaction.KNOWN.remember(password)
+    return Secret(place_database(url, config.state_folder))
+
+
+def _resolve_url_of(config: Config, ref: SecretRef, schemes: tuple[str, ...]) -> Secret:
+    secret = resolve_secret(config, ref)
+    try:
+        check_url(secret.reveal(), schemes)
+    except Wrong as wrong:
+        raise _refused(ref, wrong) from wrong
+    return secret
+
+
+def _credentials(
+    config: Config,
+    api_key: SecretRef,
+    api_secret: SecretRef | None,
+    private_key: SecretRef | None,
+    passphrase: SecretRef | None,
+    action: Credentials | None,
+) -> Credentials:
+    key = resolve_secret(config, api_key)
+    if not key.reveal().isascii() or not key.reveal().isprintable() or " " in key.reveal():
+        raise ConfigError("is not an API key", where=api_key.where, mend="an API key is one line of letters and digits")
+    if api_secret is not None:
+        return Credentials(key, api_secret=resolve_secret(config, api_secret), action=action)
+    assert private_key is not None
+    pem = resolve_secret(config, private_key)
+    if "-----BEGIN" not in pem.reveal() or "PRIVATE KEY-----" not in pem.reveal():
+        raise ConfigError(
+            "is not a private key in PEM", where=private_key.where, mend='it begins with "-----BEGIN PRIVATE KEY-----"'
+        )
+    opened_by = None if passphrase is None else resolve_secret(config, passphrase)
+    return Credentials(key, private_key_pem=pem, passphrase=opened_by, action=action)
+
+
+def _refused(ref: SecretRef, wrong: Wrong) -> ConfigError:
+    what = f"what {ref} holds {wrong.message}" if ref.literal is None else wrong.message
+    return ConfigError(what, where=ref.where, mend=wrong.mend)

@@ -1,0 +1,186 @@
+"""The configuration as it holds, defaults put in and secrets masked; and the reference of all keys."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any
+
+from monitor.config.model import Config, mask_password
+from monitor.config.not_yet import NOT_YET, Off, Unbuilt
+from monitor.config.schema import LISTS, REQUIRED, TABLES, Key, Top, keys_of
+from monitor.config.secrets import SecretRef
+from monitor.core.actions.spec import KEYS, ActionSpec
+from monitor.core.durations import from_seconds
+from monitor.core.rules import Rule
+
+
+def effective(config: Config) -> dict[str, Any]:
+    """Every key that holds, by table, as TOML would have it: durations as timedelta, amounts as Decimal.
+
+    References to secrets are shown as they stand, literal secrets and passwords in URLs as ***. Keys that are left out
+    and have no default are left out.
+    """
+    shown: dict[str, Any] = {"default_rules": config.default_rules, "rules_files": list(config.rules_files)}
+    for name in TABLES:
+        if not isinstance(NOT_YET.get(name), Off):
+            shown[name] = _table(getattr(config, name))
+    shown["storage"]["url"] = config.storage_url
+    shown["accounts"] = [_table(account) for account in config.accounts]
+    shown["channels"] = [_table(channel) for channel in config.channels]
+    shown["actions"] = [_action(action) for action in config.actions]
+    shown["rules"] = [_rule(rule) for rule in config.rules]
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRow:
+    """One key of the reference. `table` is as written (`[storage]`, `[[rules]]`), "" for keys at the top."""
+
+    table: str
+    key: str
+    type: str
+    default: str
+    meaning: str
+
+
+def reference() -> tuple[ReferenceRow, ...]:
+    """A row for every key, in the order of the documentation."""
+    rows = _rows("", "", Top)
+    for name in ("storage", "exchange"):
+        rows += _rows(f"[{name}]", name, TABLES[name])
+    rows += _rows("[[accounts]]", "accounts", LISTS["accounts"])
+    rows += _rows("[schedule]", "schedule", TABLES["schedule"])
+    rows += _rows("[[channels]]", "channels", LISTS["channels"])
+    rows += [ReferenceRow("[[rules]]", *row) for row in _RULE_ROWS]
+    rows += _rows("[[actions]]", "actions", LISTS["actions"])
+    for name in ("safety", "risk", "heartbeat", "http", "report"):
+        rows += _rows(f"[{name}]", name, TABLES[name])
+    return tuple(rows)
+
+
+_RULE_ROWS = (
+    ("name", "name", "required", "what alerts and commands call it; one of the ladder's names replaces that rule"),
+    ("scope", "cross | isolated | asset | account | monitor, or a list", "required", "what it looks at"),
+    ("accounts", "list of patterns", "all", "the accounts it looks at"),
+    ("symbols", "list of patterns", "all", "the isolated pairs it looks at"),
+    ("assets", "list of patterns", "all", "the assets it looks at"),
+    ("when", "condition", "required", "when the alert is raised"),
+    ("clear", "condition", "when `when` does not hold", "when it resolves, `when` not holding either"),
+    ("for", "duration", '"0s"', "how long `when` must hold first"),
+    ("keep_firing_for", "duration", '"0s"', "how long the alert stays after it cleared"),
+    ("severity", "info | warning | critical", '"warning"', "how bad it is"),
+    ("channels", "list of names", "all", "the channels that are told"),
+    ("repeat", "duration", "info 24h, warning 1h, critical 5m", "how often people are reminded"),
+    ("escalate", "list of { after, severity, channels, fallbacks }", "[]", "what happens when nobody acknowledges it"),
+    ("labels", "table of text", "{}", "further labels of its alerts"),
+    (
+        "ladder",
+        "text",
+        "none",
+        "rules of one ladder are its rungs, mildest first; a firing rung inhibits the milder ones",
+    ),
+    ("actions", "list of names", "[]", "what is done when it fires, tried in that order"),
+    ("action", "name", "none", "short for one action"),
+)
+
+
+def _rows(shown: str, table: str, kind: type[Any]) -> list[ReferenceRow]:
+    rows = []
+    for name, key in keys_of(kind).items():
+        meaning = key.meaning + _not_yet(table, f"{table}.{name}")
+        rows.append(ReferenceRow(shown, name, key.kind.name, _default(key), meaning))
+    return rows
+
+
+def _default(key: Key) -> str:
+    if key.default is REQUIRED:
+        return "required"
+    return key.when_absent or "none" if key.default is None else toml_value(key.default)
+
+
+def _not_yet(table: str, path: str) -> str:
+    if isinstance(NOT_YET.get(table), Off):
+        return " (not available yet)"
+    match NOT_YET.get(path):
+        case Off():
+            return " (not available yet)"
+        case Unbuilt(values):
+            return f" ({', '.join(values)}: not available yet)"
+        case _:
+            return ""
+
+
+def toml_value(value: object) -> str:
+    """The value as TOML writes it in one line."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08X}" for c in escaped) + '"'
+        case list() | tuple():
+            return "[" + ", ".join(toml_value(item) for item in value) + "]"
+        case Mapping():
+            inner = ", ".join(f"{toml_key(name)} = {toml_value(item)}" for name, item in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
+        case Decimal():
+            return toml_value(format(value, "f"))
+        case _:
+            return str(value)
+
+
+def toml_key(name: str) -> str:
+    """The key as TOML writes it: bare if it can be."""
+    is_bare = name.isascii() and name.replace("_", "").replace("-", "").isalnum()
+    return name if is_bare else toml_value(name)
+
+
+def _table(table: Any) -> dict[str, Any]:
+    values = {each.name: getattr(table, each.name) for each in fields(table)}
+    return {name: _shown(name, value) for name, value in values.items() if value is not None}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if isinstance(value, SecretRef):
+        return str(value)
+    if name == "proxy":
+        return mask_password(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _action(action: ActionSpec) -> dict[str, Any]:
+    shown = {name: value for name, value in _table(action).items() if name in KEYS[action.kind]}
+    if action.sized_to is not None:
+        shown["target"] = action.sized_to.text
+    return shown
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": rule.name, "scope": list(rule.scopes)}
+    for name in ("accounts", "symbols", "assets"):
+        if getattr(rule, name) != ("*",):
+            shown[name] = list(getattr(rule, name))
+    shown["when"] = rule.when.text
+    if rule.clear is not None:
+        shown["clear"] = rule.clear.text
+    shown |= {"for": from_seconds(rule.for_s), "keep_firing_for": from_seconds(rule.keep_firing_for_s)}
+    shown |= {"severity": rule.severity, "repeat": from_seconds(rule.repeat_s)}
+    if rule.channels is not None:
+        shown["channels"] = list(rule.channels)
+    if rule.escalate:
+        shown["escalate"] = [
+            {"after": from_seconds(step.after_s)}
+            | ({"severity": step.severity} if step.severity else {})
+            | ({"channels": list(step.channels)} if step.channels else {})
+            | ({"fallbacks": True} if step.fallbacks else {})
+            for step in rule.escalate
+        ]
+    if rule.labels:
+        shown["labels"] = dict(rule.labels)
+    if rule.ladder is not None:
+        shown["ladder"] = rule.ladder
+    if rule.actions:
+        shown["actions"] = list(rule.actions)
+    return shown

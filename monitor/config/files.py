@@ -1,0 +1,27 @@
+"""Files that say what the daemon does: read only when nobody but their owner or root can have written them."""
+
+import stat
+from pathlib import Path
+
+from monitor.errors import ConfigError
+
+
+def read_guarded(path: Path, shown: str) -> tuple[bytes, int]:
+    """The content and permissions of a configuration file; `shown` is how errors call it.
+
+    Raises ConfigError when it can't be read, or when others than its owner or root can write it.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no file {path}", where=shown, mend="check the path; `margin-monitor init` writes one"
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"can't read {path} ({error.strerror})", where=shown, mend="check the path and its owner"
+        ) from error
+    if mode & 0o022:
+        raise ConfigError("others than its owner can write it", where=shown, mend=f"chmod go-w {path}")
+    return content, mode

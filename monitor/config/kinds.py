@@ -1,0 +1,375 @@
+"""Kinds of values a key can take: what is accepted, and what is said when it isn't."""
+
+import ipaddress
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import Generic, Literal, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from monitor.config.mistakes import Wrong, nearest
+from monitor.config.secrets import SecretRef, has_password, parse_ref
+from monitor.core.amounts import parse_amount
+from monitor.core.durations import format_duration, parse_duration, parse_fraction
+
+T = TypeVar("T")
+Isolated = Literal["all"] | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """One kind of value. `read` returns the value of a TOML value or raises Wrong."""
+
+    name: str
+    read: Callable[[object], T]
+
+
+def text(*, may_be_empty: bool = False) -> Kind[str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise Wrong(f"must be text, not {_kind_of(value)}", "put it in quotes" if _is_number(value) else "")
+        if not value.strip() and not may_be_empty:
+            raise Wrong("is empty", "write a value or leave the key out")
+        return value
+
+    return Kind("text", read)
+
+
+def name() -> Kind[str]:
+    """A name that people type and that becomes a label: one line, no space around it."""
+
+    def read(value: object) -> str:
+        read_text = text().read(value)
+        if read_text != read_text.strip() or not read_text.isprintable() or len(read_text) > 80:
+            raise Wrong(
+                f"{_shown(read_text)} is not a name", "use one line of at most 80 characters, no space around it"
+            )
+        return read_text
+
+    return Kind("name", read)
+
+
+def boolean() -> Kind[bool]:
+    def read(value: object) -> bool:
+        if not isinstance(value, bool):
+            raise Wrong(
+                f"must be true or false, not {_kind_of(value)}",
+                "write it without quotes" if value in ("true", "false") else "",
+            )
+        return value
+
+    return Kind("true or false", read)
+
+
+def whole(minimum: int) -> Kind[int]:
+    def read(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Wrong(f"must be a whole number, not {_kind_of(value)}")
+        if value < minimum:
+            raise Wrong(f"{value} is too small", f"{minimum} is the least")
+        return value
+
+    return Kind("whole number", read)
+
+
+def duration(minimum: str = "0", maximum: str = "") -> Kind[timedelta]:
+    """A span of time such as "90s". A bare number is refused."""
+    least, most = parse_duration(minimum), parse_duration(maximum) if maximum else None
+
+    def read(value: object) -> timedelta:
+        if _is_number(value):
+            raise Wrong(f"{value} has no unit", f'write it like "{value if isinstance(value, int) and value else 90}s"')
+        if not isinstance(value, str):
+            raise Wrong(f"must be a duration, not {_kind_of(value)}", 'write it like "90s", "10m" or "1h30m"')
+        span = _or_wrong(parse_duration, value)
+        if span < least:
+            raise Wrong(f"{format_duration(span)} is too short", f"{format_duration(least)} is the least")
+        if most is not None and span > most:
+            raise Wrong(f"{format_duration(span)} is too long", f"{format_duration(most)} is the most")
+        return span
+
+    return Kind("duration", read)
+
+
+def amount(*, positive: bool = True) -> Kind[Decimal]:
+    def read(value: object) -> Decimal:
+        number = _number(value, parse_amount, "an amount")
+        if number < 0 or (positive and number == 0):
+            raise Wrong(
+                f"{number:f} is not {'a positive' if positive else 'an'} amount", "" if positive else "0 is the least"
+            )
+        return number
+
+    return Kind("amount", read)
+
+
+def fraction(maximum: Decimal = Decimal(1)) -> Kind[Decimal]:
+    """A share such as "1%" or 0.01, above 0 and at most `maximum`."""
+
+    def read(value: object) -> Decimal:
+        number = _number(value, parse_fraction, "a percentage")
+        if not 0 < number <= maximum:
+            raise Wrong(f"{number * 100:f}% is out of range", f"it must be above 0% and at most {maximum * 100:f}%")
+        return number
+
+    return Kind("percentage", read)
+
+
+def choice(*words: str) -> Kind[str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise Wrong(f"must be one of {_listed(words)}, not {_kind_of(value)}")
+        if value not in words:
+            raise Wrong(f"{_shown(value)} is not one of {_listed(words)}", f'did you mean "{nearest(value, words)}"?')
+        return value
+
+    return Kind(" | ".join(words), read)
+
+
+def list_of(kind: Kind[T], *, may_be_empty: bool = True) -> Kind[tuple[T, ...]]:
+    def read(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise Wrong(f"must be a list, not {_kind_of(value)}", "put it in [brackets]")
+        if not value and not may_be_empty:
+            raise Wrong("is an empty list", "name at least one or leave the key out")
+        items = tuple(kind.read(item) for item in value)
+        for index, item in enumerate(items):
+            if item in items[:index]:
+                raise Wrong(f"{_shown(str(item))} is listed twice", "remove one")
+        return items
+
+    return Kind(f"list of {kind.name}", read)
+
+
+def table_of(keys: Kind[str] | Kind[Decimal], values: Kind[T]) -> Kind[Mapping[str, T]]:
+    """A small table of the user's own keys. `keys` says what a key must look like; it stays the text it was."""
+
+    def read(value: object) -> Mapping[str, T]:
+        if not isinstance(value, dict):
+            raise Wrong(f"must be a table, not {_kind_of(value)}", "write it in {braces}")
+        found: dict[str, T] = {}
+        for word, content in value.items():
+            try:
+                keys.read(word)
+                found[word] = values.read(content)
+            except Wrong as wrong:
+                raise Wrong(f'"{word}": {wrong.message}', wrong.mend) from wrong
+        return found
+
+    return Kind(f"table of {values.name} by {keys.name}", read)
+
+
+def asset() -> Kind[str]:
+    return _pattern("asset", r"[^\W_a-z]{1,24}", 'write it as the exchange does, such as "USDT"')
+
+
+def isolated() -> Kind[Isolated]:
+    symbols = list_of(_pattern("symbol", r"[^\W_a-z]{2,40}", 'write it as the exchange does, such as "BTCUSDT"'))
+
+    def read(value: object) -> Isolated:
+        if value == "all":
+            return "all"
+        if isinstance(value, str):
+            raise Wrong(
+                f'must be "all" or a list of symbols, not {_shown(value)}', f'write "all", or ["{value or "BTCUSDT"}"]'
+            )
+        return symbols.read(value)
+
+    return Kind('"all" or list of symbols', read)
+
+
+def time_of_day() -> Kind[str]:
+    return _pattern("time of day", r"([01][0-9]|2[0-3]):[0-5][0-9]", 'write it like "08:00"')
+
+
+def hours() -> Kind[str]:
+    return _pattern(
+        "hours", r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9]", 'write it like "23:00-07:00"'
+    )
+
+
+def time_zone() -> Kind[str]:
+    def read(value: object) -> str:
+        zone = text(may_be_empty=True).read(value)
+        try:
+            if zone:
+                zoneinfo.ZoneInfo(zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise Wrong(f"{_shown(zone)} is not a time zone", 'write it like "Europe/Berlin"') from error
+        return zone
+
+    return Kind("time zone", read)
+
+
+def listen_address() -> Kind[str]:
+    def read(value: object) -> str:
+        address = text(may_be_empty=True).read(value)
+        host, _, port = address.rpartition(":")
+        if address and not (host and port.isdecimal() and int(port) < 65536):
+            raise Wrong(
+                f"{_shown(address)} is not an address", 'write it like "127.0.0.1:9184", or "" to switch it off'
+            )
+        return address
+
+    return Kind("host:port", read)
+
+
+def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> Kind[str]:
+    """A URL with one of the schemes; `http` and `ws` are taken for loopback hosts only.
+
+    `is_base`: paths are appended to it, so that a slash at its end is dropped.
+    """
+
+    def read(value: object) -> str:
+        address = text(may_be_empty=may_be_empty).read(value)
+        if address:
+            check_url(address, schemes)
+        return address.rstrip("/") if is_base else address
+
+    return Kind("URL", read)
+
+
+def secret() -> Kind[SecretRef]:
+    """A key, passphrase or token: credential:NAME, file:PATH, env:NAME, or the value itself."""
+
+    def read(value: object) -> SecretRef:
+        return _reference(text().read(value))
+
+    return Kind("secret", read)
+
+
+def secret_url(*schemes: str) -> Kind[SecretRef]:
+    """A URL that may be a secret. On loopback and without user info it is none. No `schemes`: any."""
+
+    def read(value: object) -> SecretRef:
+        ref = _reference(text().read(value))
+        if ref.literal is None:
+            return ref
+        address = check_url(ref.literal.reveal(), schemes)
+        is_public = is_loopback(address.hostname or "") and "@" not in address.netloc
+        return parse_ref(ref.literal.reveal(), public=is_public)
+
+    return Kind("secret URL", read)
+
+
+def database_url() -> Kind[SecretRef]:
+    """sqlite:///PATH or postgresql+psycopg://…, or a reference to one. Without a password it is no secret."""
+
+    def read(value: object) -> SecretRef:
+        ref = _reference(text().read(value))
+        if ref.literal is None:
+            return ref
+        check_database_url(ref.literal.reveal())
+        return parse_ref(ref.literal.reveal(), public=not has_password(ref.literal.reveal()))
+
+    return Kind("database URL", read)
+
+
+def check_url(address: str, schemes: tuple[str, ...]) -> SplitResult:
+    """The parts of a URL that may be used. Raises Wrong; what it says holds nothing after the scheme."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError as error:
+        raise Wrong("is not a URL", "check its host and port") from error
+    if not parts.scheme or "://" not in address:
+        raise Wrong(
+            "is not a URL", f"it must begin with {schemes[0]}://" if schemes else "it must begin with SCHEME://"
+        )
+    if schemes and parts.scheme not in schemes:
+        raise Wrong(f'"{parts.scheme}" is not a scheme that works here', f"it must begin with {schemes[0]}://")
+    if schemes and not parts.hostname:
+        raise Wrong("is a URL without host", f"write {schemes[0]}://HOST")
+    if parts.scheme in ("http", "ws") and not is_loopback(parts.hostname or ""):
+        raise Wrong(f"{parts.scheme}:// is for loopback hosts only", f"use {parts.scheme}s://")
+    return parts
+
+
+def check_database_url(address: str) -> None:
+    """Raises Wrong unless it names a database that can be used. What it says never holds a password."""
+    scheme = address.partition(":")[0]
+    if scheme in ("sqlite", "sqlite+pysqlite"):
+        path = address.partition(":")[2]
+        if not path.startswith("///") or path[3:] in ("", ":memory:") or "?" in path:
+            raise Wrong("is not a database in a file", 'write it like "sqlite:///margin-monitor.db"')
+    elif scheme == "postgresql+psycopg":
+        check_url(address, ("postgresql+psycopg",))
+    elif scheme in ("postgresql", "postgres"):
+        raise Wrong(f"{scheme}:// does not name the driver", "begin it with postgresql+psycopg://")
+    else:
+        raise Wrong("is not a database that works here", "use sqlite:///FILE or postgresql+psycopg://…")
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _reference(value: str) -> SecretRef:
+    ref = parse_ref(value)
+    if ref.literal is None and not ref.name.strip():
+        raise Wrong(f"{ref.kind}: names nothing", f"write {ref.kind}:{'PATH' if ref.kind == 'file' else 'NAME'}")
+    if ref.kind == "credential" and "/" in ref.name:
+        raise Wrong("a credential is named without path", "write credential:NAME, or file:PATH")
+    return ref
+
+
+def _pattern(what: str, pattern: str, mend: str) -> Kind[str]:
+    def read(value: object) -> str:
+        word = text().read(value)
+        if not re.fullmatch(pattern, word):
+            article = "an" if what[0] in "aeiou" else "a"
+            raise Wrong(f"{_shown(word)} is not {article} {what}".replace("a hours", "a span of hours"), mend)
+        return word
+
+    return Kind(what, read)
+
+
+def _number(value: object, parse: Callable[[str], Decimal], what: str) -> Decimal:
+    if not isinstance(value, str) and not _is_number(value):
+        raise Wrong(f"must be {what}, not {_kind_of(value)}")
+    return _or_wrong(parse, str(value))
+
+
+def _or_wrong(parse: Callable[[str], T], value: str) -> T:
+    """What `parse` makes of the text; its ValueError "what; mend" as a Wrong."""
+    try:
+        return parse(value)
+    except ValueError as error:
+        message, _, mend = str(error).partition("; ")
+        raise Wrong(message, mend) from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+
+
+def _kind_of(value: object) -> str:
+    match value:
+        case bool():
+            return "true or false"
+        case int() | Decimal():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case dict():
+            return "a table"
+        case _:
+            return "a date or time"
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else words[0]
+
+
+def _shown(value: str) -> str:
+    return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}..."'

@@ -1,0 +1,196 @@
+"""Finds and loads the configuration. No secret is resolved here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from monitor.config import consistency, redaction
+from monitor.config.files import read_guarded
+from monitor.config.mistakes import Mistakes, Place
+from monitor.config.model import APPLICATION, Config, user_folder
+from monitor.config.not_yet import refusal
+from monitor.config.reading import known_words, note_unknown_keys, parse_toml, places, read_table, read_tables
+from monitor.config.rule_files import read_rules
+from monitor.config.schema import (
+    DEFAULT_REST_FALLBACK_URLS,
+    DEFAULT_REST_URL,
+    TABLES,
+    Account,
+    Action,
+    Channel,
+    Exchange,
+    Top,
+    keys_of,
+)
+from monitor.config.secrets import has_password
+from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.target import read_target
+from monitor.core.expressions import ExpressionError
+from monitor.errors import ConfigError
+
+SYSTEM_CONFIG = Path("/etc") / APPLICATION / "config.toml"
+
+
+def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
+    """The config file: `explicit`, else $MARGIN_MONITOR_CONFIG, else the first there is of the usual places.
+
+    Raises ConfigError when there is none; whether an explicit one exists is seen when it is loaded.
+    """
+    if explicit is not None:
+        return explicit.expanduser().absolute()
+    if named := environ.get("MARGIN_MONITOR_CONFIG"):
+        return Path(named).expanduser().absolute()
+    candidates = [user_config(environ)]
+    if folder := environ.get("CONFIGURATION_DIRECTORY", "").split(":")[0]:
+        candidates.append(Path(folder) / "config.toml")
+    candidates.append(SYSTEM_CONFIG)
+    for candidate in candidates:
+        if _exists(candidate):
+            return candidate.absolute()
+    looked_at = ", ".join(str(candidate) for candidate in candidates)
+    raise ConfigError(
+        f"no configuration found (looked for {looked_at})",
+        mend="write one with `margin-monitor init`, or give --config FILE",
+    )
+
+
+def user_config(environ: Mapping[str, str]) -> Path:
+    """Where the user's own configuration belongs."""
+    return user_folder(environ, "XDG_CONFIG_HOME", ".config") / APPLICATION / "config.toml"
+
+
+def load_config(path: Path, environ: Mapping[str, str]) -> Config:
+    """The configuration of the file, checked. Raises ConfigError; its `others` are all further mistakes."""
+    source = path.absolute()
+    content, mode = read_guarded(source, source.name)
+    return build_config(content, source, environ, mode)
+
+
+def build_config(content: bytes, source: Path, environ: Mapping[str, str], mode: int = 0o600) -> Config:
+    """The configuration that `content` would be in a file at `source` with these permissions."""
+    file = source.name
+    document = parse_toml(content, file)
+    mistakes = Mistakes()
+    here = Place(file)
+    note_unknown_keys(document, known_words(), here, mistakes)
+    top = read_table(Top, {key: document[key] for key in keys_of(Top) if key in document}, "", here, mistakes)
+    tables = _read_single_tables(document, file, mistakes)
+    if not document.get("accounts"):
+        mistakes.add(here.key("accounts"), "is missing", "write [[accounts]] with name, api_key and api_secret")
+    accounts = read_tables(Account, document.get("accounts", []), "accounts", file, mistakes)
+    channels = read_tables(Channel, document.get("channels", []), "channels", file, mistakes)
+    actions = _read_actions(document.get("actions", []), file, mistakes)
+    read_top = top or Top()
+    rules = read_rules(document, read_top.default_rules, read_top.rules_files, source, mistakes)
+
+    channel_names, action_names, account_names = (
+        _names(document, name) for name in ("channels", "actions", "accounts")
+    )
+    consistency.note_accounts(accounts, mistakes)
+    consistency.note_channels(channels, channel_names, mistakes)
+    for rule in rules:
+        consistency.note_rule(rule, channel_names, action_names, account_names, mistakes)
+    holders = [*(table for _, table in accounts), *(table for _, table in channels), *tables.values()]
+    _note_open_secrets(holders, source, mode, mistakes)
+    _finish_tables(tables, source, mistakes)
+    mistakes.refuse()
+    return Config(
+        source=source,
+        default_rules=read_top.default_rules,
+        rules_files=read_top.rules_files,
+        accounts=tuple(account for _, account in accounts),
+        channels=tuple(channel for _, channel in channels),
+        actions=actions,
+        rules=rules,
+        environ=dict(environ),
+        **tables,
+    )
+
+
+def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> dict[str, Any]:
+    """The tables that occur once, by name; those with a mistake are left out."""
+    tables: dict[str, Any] = {}
+    for name, kind in TABLES.items():
+        place = Place(file, name)
+        content = document.get(name, {})
+        if reason := refusal(name, content):
+            mistakes.add(place, reason, f"remove [{name}]")
+            continue
+        table = read_table(kind, content, name, place, mistakes)
+        if table is not None:
+            tables[name] = table
+    return tables
+
+
+def _read_actions(content: object, file: str, mistakes: Mistakes) -> tuple[ActionSpec, ...]:
+    actions = []
+    for place, table in places(content, "actions", file, mistakes):
+        before = len(mistakes)
+        action = read_table(Action, table, "actions", place, mistakes)
+        if action is None:
+            continue
+        consistency.note_action(table, action, place, mistakes)
+        values = {each.name: getattr(action, each.name) for each in fields(action)}
+        try:
+            values["target"] = None if action.target is None else read_target(action.target)
+        except ExpressionError as error:
+            mistakes.add(place.key("target"), f"column {error.column}: {error.message}", error.mend)
+        if len(mistakes) == before:
+            actions.append(ActionSpec(**values))
+    return tuple(actions)
+
+
+def _finish_tables(tables: dict[str, Any], source: Path, mistakes: Mistakes) -> None:
+    """Put in what depends on other keys: the default's further hosts, absolute paths, and the core's own Safety."""
+    exchange, safety = tables.get("exchange"), tables.get("safety")
+    if isinstance(exchange, Exchange):
+        further = exchange.rest_fallback_urls
+        if further is None:
+            further = DEFAULT_REST_FALLBACK_URLS if exchange.rest_url == DEFAULT_REST_URL else ()
+        ca_file = _absolute(exchange.ca_file, source)
+        if ca_file and not Path(ca_file).is_file():
+            mistakes.add(Place(source.name, "exchange.ca_file"), f"there is no file {ca_file}", "check the path")
+        tables["exchange"] = replace(exchange, rest_fallback_urls=further, ca_file=ca_file)
+    if safety is not None:
+        values = {each.name: getattr(safety, each.name) for each in fields(safety)}
+        if safety.unresolved_after < safety.settle:
+            place = Place(source.name, "safety.unresolved_after")
+            mistakes.add(place, "is shorter than settle", "make it as long or longer")
+        else:
+            tables["safety"] = Safety(**{**values, "pause_file": _absolute(safety.pause_file, source)})
+
+
+def _note_open_secrets(tables: Iterable[Any], source: Path, mode: int, mistakes: Mistakes) -> None:
+    """Literal secrets are remembered for redaction, and are mistakes in a file that others may read."""
+    found: list[str] = []
+    for table in tables:
+        for ref in consistency.literal_secrets(table):
+            assert ref.literal is not None
+            redaction.KNOWN.remember(ref.literal.reveal())
+            found.append(ref.where)
+        if isinstance(table, Exchange) and has_password(table.proxy):
+            found.append(f"{source.name}: exchange.proxy")
+    if mode & 0o077:
+        for where in found:
+            place = Place(source.name, where.partition(": ")[2])
+            mend = f"chmod 600 {source}, or name it with credential:, file: or env:"
+            mistakes.add(place, "a secret stands in a file that others may read", mend)
+
+
+def _names(document: Mapping[str, Any], table: str) -> list[str]:
+    """The names that the tables of an array have, unreadable tables too, so that one mistake is told once."""
+    items = document.get(table)
+    names = [item.get("name") for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+    return [name for name in names if isinstance(name, str)]
+
+
+def _absolute(path: str, source: Path) -> str:
+    return str(source.parent / Path(path).expanduser()) if path else ""
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False

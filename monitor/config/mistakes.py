@@ -1,0 +1,68 @@
+"""Mistakes of a configuration: collected while reading, told together, one line each."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from monitor.errors import ConfigError
+
+
+class Wrong(Exception):
+    """A value that cannot be taken. The reader adds the place and makes a ConfigError of it."""
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in which file: prints as `config.toml: rules[0] "cross-margin-low".when`."""
+
+    file: str
+    path: str = ""
+
+    def key(self, name: str) -> "Place":
+        return Place(self.file, f"{self.path}.{name}" if self.path else name)
+
+    def item(self, index: int, name: object = None) -> "Place":
+        """The place of one table of an array of tables; `name` is its own name when it has a readable one."""
+        label = f' "{name}"' if isinstance(name, str) and name.isprintable() and name else ""
+        return Place(self.file, f"{self.path}[{index}]{label}")
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.path}" if self.path else self.file
+
+
+class Mistakes:
+    """What is wrong so far. Reading goes on after a mistake, so that all are told at once."""
+
+    def __init__(self) -> None:
+        self._found: list[ConfigError] = []
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def add(self, place: Place, message: str, mend: str = "") -> None:
+        self._found.append(ConfigError(message, where=str(place), mend=mend))
+
+    def add_error(self, error: ConfigError) -> None:
+        """Note a mistake that was found elsewhere, with those that came with it."""
+        self._found.extend((error, *error.others))
+
+    def add_wrong(self, place: Place, wrong: Wrong) -> None:
+        self.add(place, wrong.message, wrong.mend)
+
+    def refuse(self) -> None:
+        """Raise the first mistake with all others in its `others`. Nothing when there is none."""
+        if self._found:
+            first, *rest = self._found
+            first.others = tuple(rest)
+            raise first
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word most like `word`, or "" when nothing is known."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
+    return found[0] if found else ""

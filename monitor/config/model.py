@@ -1,0 +1,111 @@
+"""The configuration as the rest of the program reads it: complete, checked, frozen, no secret resolved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from monitor.config.schema import Account, Channel, Exchange, Heartbeat, Http, Report, Risk, Schedule, Storage
+from monitor.config.secrets import MASK
+from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.rules import Rule
+from monitor.errors import ConfigError
+
+APPLICATION = "margin-monitor"
+
+T = TypeVar("T", Account, Channel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything of one config file. Attributes mirror its tables; paths in it are absolute.
+
+    `rules` are the shipped ladder (unless `default_rules` is false), those of `rules_files` and the file's own.
+    `exchange.rest_fallback_urls` is never None here. `environ` is the environment it was loaded in.
+    """
+
+    source: Path
+    default_rules: bool
+    rules_files: tuple[str, ...]
+    storage: Storage
+    exchange: Exchange
+    accounts: tuple[Account, ...]
+    schedule: Schedule
+    channels: tuple[Channel, ...]
+    rules: tuple[Rule, ...]
+    actions: tuple[ActionSpec, ...]
+    safety: Safety
+    risk: Risk
+    heartbeat: Heartbeat
+    http: Http
+    report: Report
+    environ: Mapping[str, str] = field(repr=False, compare=False)
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths of the file are relative to."""
+        return self.source.parent
+
+    @property
+    def state_folder(self) -> Path:
+        """Where a relative database lies: the service manager's state folder, else the system's, else the user's."""
+        given = self.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        if given:
+            return Path(given)
+        if self.source.is_relative_to("/etc"):
+            return Path("/var/lib") / APPLICATION
+        return user_folder(self.environ, "XDG_STATE_HOME", ".local/state") / APPLICATION
+
+    @property
+    def storage_url(self) -> str:
+        """Which database it is, for people: a relative path in its place, a password masked, a reference as it stands.
+
+        To connect use `resolve_url`.
+        """
+        ref = self.storage.url
+        if ref.literal is None:
+            return str(ref)
+        return mask_password(place_database(ref.literal.reveal(), self.state_folder))
+
+    def account(self, name: str) -> Account:
+        """The account of that name. Raises ConfigError naming those there are."""
+        return _named(self.accounts, name, "account", self.source)
+
+    def channel(self, name: str) -> Channel:
+        """The channel of that name. Raises ConfigError naming those there are."""
+        return _named(self.channels, name, "channel", self.source)
+
+
+def place_database(url: str, state_folder: Path) -> str:
+    """The database URL with a relative SQLite path made absolute."""
+    scheme, _, path = url.partition(":///")
+    if scheme.startswith("sqlite") and path and not path.startswith("/"):
+        return f"{scheme}:///{state_folder.absolute() / path}"
+    return url
+
+
+def mask_password(url: str) -> str:
+    """The URL with *** in place of its password."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    user_info, at, host = authority.rpartition("@")
+    user, colon, _ = user_info.partition(":")
+    return f"{scheme}{separator}{user}{colon}{MASK}{at}{host}{slash}{path}" if at and colon else url
+
+
+def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
+    """A folder of the XDG base directory specification; relative values of the variable are ignored, as it asks."""
+    given = environ.get(variable, "")
+    if given.startswith("/"):
+        return Path(given)
+    return Path(environ.get("HOME") or "~").expanduser() / fallback
+
+
+def _named(tables: tuple[T, ...], name: str, what: str, source: Path) -> T:
+    for table in tables:
+        if table.name == name:
+            return table
+    known = ", ".join(table.name for table in tables)
+    raise ConfigError(
+        f'no {what} is called "{name}"', where=source.name, mend=f"there is: {known}" if known else f"add [[{what}s]]"
+    )

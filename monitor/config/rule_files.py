@@ -1,0 +1,75 @@
+"""All rules of a configuration: the shipped ladder, further files, and the config file's own."""
+
+import glob
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from monitor import resources
+from monitor.config.files import read_guarded
+from monitor.config.mistakes import Mistakes, Place
+from monitor.config.reading import note_unknown_keys, parse_toml, places
+from monitor.core.rules import RULE_KEYS, Rule, build_rule, merge_rules
+from monitor.errors import ConfigError
+
+LADDER = ("config", "rules", "ladder.toml")
+
+
+def read_rules(
+    document: Mapping[str, Any], default_rules: bool, patterns: Sequence[str], source: Path, mistakes: Mistakes
+) -> tuple[Rule, ...]:
+    """The ladder if it is on, then the rules of the files that match the patterns, then those of `document`.
+
+    An own rule takes the place of the ladder's of the same name.
+    """
+    shipped: list[Rule] = []
+    if default_rules:
+        shipped = _read_file(resources.shipped(*LADDER), LADDER[-1], mistakes)
+    own: list[Rule] = []
+    for index, pattern in enumerate(patterns):
+        for path in _matching(pattern, source, Place(source.name, "rules_files").item(index), mistakes):
+            own += _read_file(path, _shown(path, source.parent), mistakes)
+    own += _rules_of(document, source.name, mistakes)
+    try:
+        return merge_rules(shipped, own)
+    except ConfigError as error:
+        mistakes.add_error(error)
+        return ()
+
+
+def _read_file(path: Path, shown: str, mistakes: Mistakes) -> list[Rule]:
+    try:
+        document = parse_toml(read_guarded(path, shown)[0], shown)
+    except ConfigError as error:
+        mistakes.add_error(error)
+        return []
+    note_unknown_keys(document, ("rules",), Place(shown), mistakes)
+    return _rules_of(document, shown, mistakes)
+
+
+def _rules_of(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> list[Rule]:
+    rules = []
+    for place, table in places(document.get("rules", []), "rules", file, mistakes):
+        before = len(mistakes)
+        note_unknown_keys(table, RULE_KEYS, place, mistakes)
+        if len(mistakes) > before:
+            continue
+        try:
+            # build_rule adds the rule's name to the place by itself.
+            rules.append(build_rule(table, str(place).partition(' "')[0]))
+        except ConfigError as error:
+            mistakes.add_error(error)
+    return rules
+
+
+def _matching(pattern: str, source: Path, place: Place, mistakes: Mistakes) -> list[Path]:
+    """The files a pattern means, in order of name. One without wildcard must exist."""
+    absolute = str(source.parent / Path(pattern).expanduser())
+    found = sorted(glob.glob(absolute, recursive=True))  # noqa: PTH207 – Path.glob refuses absolute patterns
+    if not found and not glob.has_magic(pattern):
+        mistakes.add(place, f"there is no file {source.parent / pattern}", "check the path, or remove it")
+    return [Path(each) for each in found if Path(each) != source]
+
+
+def _shown(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

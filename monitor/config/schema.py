@@ -1,0 +1,326 @@
+"""Every table and key of the configuration: kind, default and meaning. The dataclasses are the schema.
+
+Rules are apart: their keys belong to `monitor.core.rules`.
+"""
+# ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final, TypeVar, cast
+
+from monitor.config import kinds
+from monitor.config.kinds import Isolated, Kind
+from monitor.config.secrets import SecretRef
+
+T = TypeVar("T")
+
+REQUIRED: Final = object()
+
+DEFAULT_REST_URL = "https://api.binance.com"
+DEFAULT_REST_FALLBACK_URLS = (
+    "https://api-gcp.binance.com",
+    "https://api1.binance.com",
+    "https://api2.binance.com",
+    "https://api3.binance.com",
+    "https://api4.binance.com",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is known of one key. `default` is a TOML value, REQUIRED, or None: then `when_absent` says what holds.
+
+    `empty_is_none`: an empty text is the same as leaving the key out.
+    """
+
+    kind: Kind[Any]
+    meaning: str
+    default: object
+    when_absent: str = ""
+    empty_is_none: bool = False
+
+
+def key(kind: Kind[T], meaning: str, default: object = REQUIRED) -> T:
+    """A key of a table; without default it must be given."""
+    metadata = {"key": Key(kind, meaning, default)}
+    if default is REQUIRED:
+        return cast("T", field(metadata=metadata))
+    value = kind.read(default)
+    return field(default_factory=lambda: value, metadata=metadata)
+
+
+def optional(kind: Kind[T], meaning: str, when_absent: str = "", *, empty_is_none: bool = False) -> T | None:
+    """A key that may be left out and is None then."""
+    described = Key(kind, meaning, None, when_absent, empty_is_none)
+    return cast("T | None", field(default=None, metadata={"key": described}))
+
+
+def keys_of(table: type[Any]) -> Mapping[str, Key]:
+    """The keys of one of the dataclasses below, in order."""
+    return {each.name: each.metadata["key"] for each in fields(table)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """Where everything is remembered."""
+
+    url: SecretRef = key(
+        kinds.database_url(),
+        "sqlite:///FILE (relative: in the state folder), postgresql+psycopg://…, or a reference to such a URL",
+        "sqlite:///margin-monitor.db",
+    )
+    retain_samples: timedelta = key(kinds.duration("1d"), "how long raw samples are kept", "90d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """The exchange's addresses and how it is asked."""
+
+    rest_url: str = key(
+        kinds.url("https", "http", is_base=True),
+        "requests go to {rest_url}/api/… and {rest_url}/sapi/…",
+        DEFAULT_REST_URL,
+    )
+    rest_fallback_urls: tuple[str, ...] | None = optional(
+        kinds.list_of(kinds.url("https", "http", is_base=True)),
+        "further hosts, for reads only",
+        "Binance's own further hosts when rest_url is the default, else none",
+    )
+    ws_api_url: str = key(
+        kinds.url("wss", "ws"), "the WebSocket API, used as it is", "wss://ws-api.binance.com:443/ws-api/v3"
+    )
+    market_stream_url: str = key(
+        kinds.url("wss", "ws", is_base=True), "base of the market streams", "wss://stream.binance.com:9443"
+    )
+    risk_stream_url: str = key(
+        kinds.url("wss", "ws", is_base=True), "base of the margin risk stream", "wss://margin-stream.binance.com"
+    )
+    account_stream: str = key(
+        kinds.choice("listen-token", "listen-key-v2"), "how account events are subscribed", "listen-token"
+    )
+    recv_window: timedelta = key(kinds.duration("1ms", "60s"), "how old a signed request may get on its way", "5s")
+    request_timeout: timedelta = key(kinds.duration("100ms", "10m"), "how long an answer is waited for", "10s")
+    proxy: str = key(
+        kinds.url("https", "http", may_be_empty=True), "proxy for requests; environment proxies are ignored", ""
+    )
+    ca_file: str = key(kinds.text(may_be_empty=True), "PEM file of the certificate authorities to trust instead", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One set of credentials and what of it is watched."""
+
+    name: str = key(kinds.name(), "what the account is called in alerts and commands")
+    api_key: SecretRef = key(kinds.secret(), "the API key")
+    api_secret: SecretRef | None = optional(kinds.secret(), "the key's HMAC secret", "private_key is given")
+    private_key: SecretRef | None = optional(
+        kinds.secret(), "the key's private half, Ed25519 or RSA in PEM", "api_secret is given"
+    )
+    private_key_passphrase: SecretRef | None = optional(
+        kinds.secret(), "opens an encrypted private_key", "not encrypted"
+    )
+    action_api_key: SecretRef | None = optional(
+        kinds.secret(), "a second API key that alone may move money", "api_key moves money"
+    )
+    action_api_secret: SecretRef | None = optional(kinds.secret(), "the HMAC secret of action_api_key")
+    action_private_key: SecretRef | None = optional(
+        kinds.secret(), "the private half of action_api_key, Ed25519 or RSA in PEM"
+    )
+    action_private_key_passphrase: SecretRef | None = optional(
+        kinds.secret(), "opens an encrypted action_private_key", "not encrypted"
+    )
+    cross: bool = key(kinds.boolean(), "whether the cross account is watched", True)
+    isolated: Isolated = key(
+        kinds.isolated(), 'the isolated pairs watched; "all": those created and enabled, re-read at each poll', "all"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How often what is read."""
+
+    cross: timedelta = key(kinds.duration("1s"), "the cross account; 30s while a stream is down", "60s")
+    isolated: timedelta = key(kinds.duration("1s"), "the isolated pairs; 30s while a stream is down", "60s")
+    near_liquidation: timedelta = key(
+        kinds.duration("1s"),
+        "either of them below initial_level, or while a warning or critical rule of the scope is pending or firing",
+        "2s",
+    )
+    interest: timedelta = key(kinds.duration("1s"), "interest charged", "1h")
+    interest_rates: timedelta = key(kinds.duration("1s"), "interest rates", "1h")
+    transfers: timedelta = key(kinds.duration("1s"), "transfers in and out of margin", "10m")
+    liquidations: timedelta = key(kinds.duration("1s"), "forced liquidations", "5m")
+    capital_flow: timedelta = key(
+        kinds.duration("1s"), "the ledger; at once too after a balance change that nothing explains", "1h"
+    )
+    reference_data: timedelta = key(kinds.duration("1s"), "bars, tiers, ratios, delist and restricted schedules", "6h")
+    key_permissions: timedelta = key(kinds.duration("1s"), "what the API key may do", "24h")
+    stale_after: timedelta = key(
+        kinds.duration("1s"), "age at which account snapshots are stale (slower reads: three intervals)", "3m"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """One way to tell people."""
+
+    name: str = key(kinds.name(), "what rules and commands call it")
+    url: SecretRef | None = optional(kinds.secret_url(), "any Apprise URL", "webhook is given")
+    webhook: SecretRef | None = optional(
+        kinds.secret_url("https", "http"), "URL that our own JSON is POSTed to; Retry-After is obeyed", "url is given"
+    )
+    severities: tuple[str, ...] = key(
+        kinds.list_of(kinds.choice("info", "warning", "critical"), may_be_empty=False),
+        "what it is told of",
+        ["info", "warning", "critical"],
+    )
+    fallback: str | None = optional(kinds.name(), "channel that is told when this one fails", "none")
+    quiet_hours: tuple[str, ...] = key(kinds.list_of(kinds.hours()), "when only critical alerts pass", [])
+    time_zone: str = key(kinds.time_zone(), 'of quiet_hours; "" is UTC', "")
+    max_per_hour: int = key(kinds.whole(0), "messages an hour, critical ones apart; 0 is no limit", 0)
+    timeout: timedelta = key(kinds.duration("100ms", "10m"), "how long a delivery may take", "10s")
+    send_resolved: bool = key(kinds.boolean(), "whether it is told when an alert resolves", True)
+    template: str = key(kinds.text(may_be_empty=True), 'file:PATH of the message\'s text; "" is ours', "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What may be done when a rule that names it fires. Nothing moves money unless `mode` says so."""
+
+    name: str = key(kinds.name(), "what rules call it")
+    kind: str = key(kinds.choice("repay", "transfer_in", "reduce", "cancel_orders"), "what it does")
+    mode: str = key(
+        kinds.choice("dry-run", "approve", "live"), "only recorded, sent after a person approved, or sent", "dry-run"
+    )
+    asset: str | None = optional(kinds.asset(), "the asset moved", "chosen from the liabilities")
+    target: str | None = optional(kinds.text(), 'sizes the amount, such as "margin_level >= 1.5"', "amount is given")
+    amount: Decimal | None = optional(kinds.amount(), "a fixed amount in `asset`", "target is given")
+    max_amount: Decimal | None = optional(
+        kinds.amount(), "the most at once, in `asset` (USDT when none is named); live requires it", "no limit"
+    )
+    max_amount_usdt: Decimal | None = optional(kinds.amount(), "the most at once, in USDT", "no limit")
+    max_per_day: Decimal | None = optional(
+        kinds.amount(), "the most in the last 24 h, in the unit of max_amount; live requires it", "no limit"
+    )
+    max_actions_per_day: int = key(kinds.whole(1), "how often in the last 24 h", 10)
+    source: tuple[str, ...] = key(
+        kinds.list_of(kinds.choice("spot", "funding"), may_be_empty=False),
+        "transfer_in: the wallets taken from, in this order",
+        ["spot", "funding"],
+    )
+    keep_in_source: Decimal = key(
+        kinds.amount(positive=False), "transfer_in: what a transfer leaves in the wallet, in `asset`", "0"
+    )
+    use: str = key(
+        kinds.choice("auto", "repay", "collateral"), "transfer_in: what the amount is for once it has arrived", "auto"
+    )
+    max_slippage: Decimal = key(kinds.fraction(), "reduce: how far below the index price is sold", "1%")
+    sell: tuple[str, ...] = key(
+        kinds.list_of(kinds.asset()),
+        "reduce: what is sold; empty: the largest free collateral with a pair to the debt",
+        [],
+    )
+    max_data_age: timedelta = key(kinds.duration("1s"), "older figures move no money", "20s")
+    cooldown: timedelta = key(
+        kinds.duration(), "pause after money moved or may have; waived when the alert crossed a worse rung", "1m"
+    )
+    approve_within: timedelta = key(kinds.duration("1s"), "approve: how long a person has", "10m")
+    on_no_answer: str = key(kinds.choice("skip", "act"), "approve: what happens then", "skip")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Safety:
+    """What holds actions back."""
+
+    pause_file: str = key(kinds.text(may_be_empty=True), 'a file whose existence pauses all actions; "" is none', "")
+    settle: timedelta = key(
+        kinds.duration("5s"),
+        "unknown outcome: how long absence must last, over five looks at least, before it may count as not done",
+        "60s",
+    )
+    unresolved_after: timedelta = key(kinds.duration("1s"), "unknown outcome: when a person is asked", "10m")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Risk:
+    """How risk is computed."""
+
+    stable_assets: tuple[str, ...] = key(
+        kinds.list_of(kinds.asset()),
+        "assets pegged to USDT",
+        ["USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"],
+    )
+    pegs: Mapping[str, str] = key(
+        kinds.table_of(kinds.asset(), kinds.asset()),
+        "assets pegged to another one at the median price ratio of the last 7 days",
+        {"WBETH": "ETH", "BNSOL": "SOL"},
+    )
+    drift_bound: Decimal = key(
+        kinds.fraction(), "when our own level is further off the exchange's, the polled one is used", "1%"
+    )
+    isolated_margin_call: Mapping[str, Decimal] = key(
+        kinds.table_of(kinds.amount(), kinds.amount()),
+        "margin-call level of isolated pairs by liquidation ratio",
+        {"1.05": "1.1", "1.15": "1.19", "1.18": "1.22"},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeat:
+    """A dead man's switch elsewhere that misses us when we are gone."""
+
+    url: SecretRef | None = optional(
+        kinds.secret_url("https", "http"),
+        "GET while healthy; POST {url}/fail with the reason otherwise",
+        "none",
+        empty_is_none=True,
+    )
+    every: timedelta = key(kinds.duration("1s"), "how often", "1m")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """The status page, the JSON API and the metrics."""
+
+    listen: str = key(kinds.listen_address(), 'where it listens; "" switches it off', "127.0.0.1:9184")
+    token: SecretRef | None = optional(
+        kinds.secret(), "what a POST must bear", "the page is read-only and loopback only", empty_is_none=True
+    )
+    public_url: str = key(kinds.url("https", "http", may_be_empty=True, is_base=True), "its address in messages", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The daily report."""
+
+    at: str | None = optional(kinds.time_of_day(), "when it is sent", "not sent")
+    time_zone: str = key(kinds.time_zone(), 'of `at`; "" is UTC', "")
+    channels: tuple[str, ...] = key(kinds.list_of(kinds.name()), "who gets it; empty: all", [])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Top:
+    """The keys that stand before the first table."""
+
+    default_rules: bool = key(kinds.boolean(), "whether the shipped ladder of rules is on", True)
+    rules_files: tuple[str, ...] = key(
+        kinds.list_of(kinds.text()), "further files of [[rules]]; patterns such as rules/*.toml are allowed", []
+    )
+
+
+TABLES: Mapping[str, type[Any]] = {
+    "storage": Storage,
+    "exchange": Exchange,
+    "schedule": Schedule,
+    "safety": Safety,
+    "risk": Risk,
+    "heartbeat": Heartbeat,
+    "http": Http,
+    "report": Report,
+}
+"""Tables that occur once, by name."""
+
+LISTS: Mapping[str, type[Any]] = {"accounts": Account, "channels": Channel, "actions": Action}
+"""Arrays of tables of this module, by name; `rules` is one more."""

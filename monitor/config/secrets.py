@@ -1,0 +1,152 @@
+"""References to secrets and how they are resolved. A secret's value prints as *** wherever it ends up."""
+
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from monitor.config import redaction
+from monitor.errors import ConfigError
+
+SecretKind = Literal["credential", "file", "env", "literal"]
+
+MASK = "***"
+
+
+class Secret:
+    """A secret value. Only `reveal()` gives it away."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    def __str__(self) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where a secret is to be found, as the configuration names it.
+
+    `name` is the credential, path or variable, empty for a literal. `literal` holds the value itself.
+    `public`: the literal is no secret (a loopback URL without user info, a database URL without password).
+    `where` is the place in the configuration, for errors.
+    """
+
+    kind: SecretKind
+    name: str = ""
+    literal: Secret | None = None
+    public: bool = False
+    where: str = ""
+
+    @property
+    def is_literal_secret(self) -> bool:
+        return self.kind == "literal" and not self.public
+
+    def __str__(self) -> str:
+        """The reference itself; a literal is masked unless it is public."""
+        if self.literal is None:
+            return f"{self.kind}:{self.name}"
+        return self.literal.reveal() if self.public else MASK
+
+
+def parse_ref(text: str, *, public: bool = False) -> SecretRef:
+    """The reference that `text` is: credential:NAME, file:PATH, env:NAME, or else the value itself."""
+    prefix, colon, rest = text.partition(":")
+    if colon and not rest.startswith("//") and prefix in ("credential", "file", "env"):
+        kind: SecretKind = "credential" if prefix == "credential" else "file" if prefix == "file" else "env"
+        return SecretRef(kind, rest)
+    return SecretRef("literal", literal=Secret(text), public=public)
+
+
+def resolve(ref: SecretRef, folder: Path, environ: Mapping[str, str]) -> Secret:
+    """The value behind `ref`, without a final newline; remembered for redaction unless it is public.
+
+    `folder` is what `file:` paths are relative to. Raises ConfigError naming the place and the mend.
+    """
+    match ref.kind:
+        case "literal":
+            assert ref.literal is not None
+            secret = ref.literal
+        case "env":
+            if ref.name not in environ:
+                raise ConfigError(
+                    f"environment variable {ref.name} is not set",
+                    where=ref.where,
+                    mend="set it, or name a file with file:PATH",
+                )
+            secret = Secret(environ[ref.name].strip("\r\n"))
+        case "credential":
+            secret = _read_credential(ref, environ)
+        case _:
+            secret = _read_file(ref, folder / Path(ref.name).expanduser())
+    if not secret.reveal():
+        raise ConfigError(f"{ref} is empty", where=ref.where, mend="put the secret into it")
+    if not ref.public:
+        redaction.KNOWN.remember(secret.reveal())
+    return secret
+
+
+def too_open(path: Path) -> bool:
+    """Whether group or others have any permission on the file. OSError when it can't be looked at."""
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def has_password(url: str) -> bool:
+    """Whether the URL carries a password (or what cannot be read well enough to say no)."""
+    try:
+        return urlsplit(url).password is not None
+    except ValueError:
+        return True
+
+
+def _read_credential(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
+    # The service manager guards the folder itself and may use ACLs that show up as group permissions.
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise ConfigError(
+            f"{ref} needs $CREDENTIALS_DIRECTORY, which is not set",
+            where=ref.where,
+            mend="run under systemd with LoadCredential=, or use file:PATH or env:NAME",
+        )
+    return _read_text(ref, Path(folder) / ref.name, "add LoadCredential= for it to the unit")
+
+
+def _read_file(ref: SecretRef, path: Path) -> Secret:
+    try:
+        is_too_open = too_open(path)
+    except OSError as error:
+        raise _unreadable(ref, path, error, "check the path and its owner") from error
+    if is_too_open:
+        raise ConfigError(f"{path} gives permissions to group or others", where=ref.where, mend=f"chmod 600 {path}")
+    return _read_text(ref, path, "check the path and its owner")
+
+
+def _read_text(ref: SecretRef, path: Path, mend: str) -> Secret:
+    try:
+        return Secret(path.read_text(encoding="utf-8").strip("\r\n"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is not text", where=ref.where, mend="expected is UTF-8 text, a PEM file for a key"
+        ) from error
+    except OSError as error:
+        raise _unreadable(ref, path, error, mend) from error
+
+
+def _unreadable(ref: SecretRef, path: Path, error: OSError, mend: str) -> ConfigError:
+    return ConfigError(f"can't read {path} ({error.strerror})", where=ref.where, mend=mend)
