@@ -1,0 +1,57 @@
+"""How amounts and times lie in the database: exact on both, and readable by hand."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, Numeric, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit number that SQLite hands out itself when it is the primary key."""
+
+
+class Amount(TypeDecorator[Decimal]):
+    """A Decimal, exact: NUMERIC on PostgreSQL, text without exponent on SQLite (whose numbers are floats).
+
+    Infinity is kept; NaN is refused with ValueError, since no figure of ours may be one.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        native: TypeEngine[Any] = Numeric(asdecimal=True) if dialect.name == "postgresql" else Text()
+        return dialect.type_descriptor(native)
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.is_nan():
+            raise ValueError("not a number can't be stored as an amount")
+        return value if dialect.name == "postgresql" else format(value, "f")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, as whole milliseconds since 1970 UTC (finer parts are cut off)."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else milliseconds(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else EPOCH + timedelta(milliseconds=value)
+
+
+def milliseconds(moment: datetime) -> int:
+    """Whole milliseconds since 1970 UTC. Raises TypeError for a naive time."""
+    return (moment - EPOCH) // _MILLISECOND

@@ -1,0 +1,67 @@
+"""The inserts that run for every event and sample: compiled once, then only the driver works."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+
+Convert = Callable[[Any], Any]
+
+
+class HotInsert:
+    """INSERT of whole rows into one table, leaving out those whose key is already there."""
+
+    def __init__(self, table: Table, columns: tuple[str, ...], dialect: Dialect) -> None:
+        compiled = new_rows_only(table, dialect).compile(dialect=dialect, column_keys=list(columns))
+        self._sql = str(compiled)
+        self._columns = columns
+        self._named = dialect.paramstyle != "qmark"
+        self._converters: tuple[Convert | None, ...] = tuple(
+            table.c[name].type.bind_processor(dialect) for name in columns
+        )
+
+    def run(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
+        """How many rows were new. The values of a row stand in the order of the columns given at construction."""
+        converted: list[Any] = [
+            tuple(
+                value if convert is None else convert(value)
+                for value, convert in zip(row, self._converters, strict=True)
+            )
+            for row in rows
+        ]
+        if not converted:
+            return 0
+        if self._named:
+            converted = [dict(zip(self._columns, row, strict=True)) for row in converted]
+        return connection.exec_driver_sql(self._sql, converted).rowcount
+
+
+@lru_cache(maxsize=16)
+def hot_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> HotInsert:
+    """The compiled insert of these columns for this database."""
+    return HotInsert(table, columns, dialect)
+
+
+def new_rows_only(table: Table, dialect: Dialect) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING in the database's own words."""
+    if dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()) -> Insert:
+    """INSERT … ON CONFLICT (keys) DO UPDATE every other column, only where the `guard` columns stay the same."""
+    statement = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    changed: Mapping[str, Any] = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys and column.name not in guard
+    }
+    where = None
+    for name in guard:
+        same = table.c[name] == statement.excluded[name]
+        where = same if where is None else where & same
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where)

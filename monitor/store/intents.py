@@ -1,0 +1,168 @@
+"""The life of an intent in the database: compare-and-set, and every step appended."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep
+from monitor.errors import StoreError
+from monitor.store import tables
+from monitor.store.rows import intent_of, intent_row
+
+_FIXED = frozenset(
+    {"id", "account", "order_type", "scope", "symbol", "asset", "amount", "source", "kind", "created_at"}
+)
+"""What an intent is; none of its steps can change it."""
+
+DAY = timedelta(hours=24)
+
+
+def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[IntentStep]) -> None:
+    """Inserts the new intents and moves the known ones, each by its own steps in the order given.
+
+    Raises StoreError when a step does not start where the intent stands, or ends elsewhere than the intent given.
+    """
+    known = {intent.id: intent for intent in intents}
+    strangers = {step.intent for step in steps} - known.keys()
+    if strangers:
+        raise StoreError(f"steps of intents that are not in the entry: {sorted(strangers)}")
+    for intent in intents:
+        own = [step for step in steps if step.intent == intent.id]
+        _write_one(connection, intent, own)
+
+
+def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") -> bool:
+    """PLANNED → SUBMITTING: True for exactly one caller, ever, and only then may the order be sent.
+
+    The `*_before` figures of `intent` are recorded with it. False as well while actions are paused, or
+    another intent of the same account, scope, kind and asset is in flight.
+    """
+    paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
+    if connection.execute(select(paused)).scalar():
+        return False
+    taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=at)
+    step = IntentStep(intent.id, IntentState.PLANNED, IntentState.SUBMITTING, at, note)
+    return record(connection, taken, step)
+
+
+def record(connection: Connection, intent: Intent, step: IntentStep) -> bool:
+    """Moves the intent by one step, if it still stands where the step starts; False, and nothing written, if not.
+
+    False as well when the step would put a second intent of the same kind in flight.
+    Raises StoreError for a step that no intent may take.
+    """
+    if step.intent != intent.id or step.to_state is not intent.state:
+        raise StoreError(f"intent {intent.id}: the step given is not the one to {intent.state}")
+    if step.from_state is None or (step.from_state, step.to_state) not in LEGAL:
+        raise StoreError(f"intent {intent.id} cannot go from {step.from_state} to {step.to_state}")
+    try:
+        with connection.begin_nested():
+            if not _move(connection, intent, step):
+                return False
+            _append(connection, step)
+    except IntegrityError:
+        if step.to_state in IN_FLIGHT:
+            return False
+        raise
+    return True
+
+
+def recover(connection: Connection, now: datetime) -> tuple[Intent, ...]:
+    """The intents that were being sent when the daemon ended: whether they happened is now unknown, and recorded so."""
+    table = tables.intents
+    rows = connection.execute(select(table).where(table.c.state == IntentState.SUBMITTING).order_by(table.c.id))
+    found = []
+    for row in rows.mappings().all():
+        intent = replace(intent_of(row), state=IntentState.UNCERTAIN)
+        step = IntentStep(
+            intent.id, IntentState.SUBMITTING, IntentState.UNCERTAIN, now, "the daemon ended while sending"
+        )
+        record(connection, intent, step)
+        found.append(intent)
+    return tuple(found)
+
+
+def recent(connection: Connection, account: str, now: datetime) -> tuple[Intent, ...]:
+    """The account's intents that are not final, and those created, sent or settled in the last 24 hours."""
+    table = tables.intents
+    since = now - DAY
+    rows = connection.execute(
+        select(table)
+        .where(
+            table.c.account == account,
+            or_(
+                table.c.state.not_in(sorted(FINAL)),
+                table.c.created_at >= since,
+                table.c.submitted_at >= since,
+                table.c.settled_at >= since,
+            ),
+        )
+        .order_by(table.c.id)
+    )
+    return tuple(intent_of(row) for row in rows.mappings())
+
+
+def spent(connection: Connection, action: str, account: str, now: datetime) -> tuple[Intent, ...]:
+    """The action's intents of the last 24 hours that moved money or may have: what counts against its caps."""
+    return tuple(
+        intent
+        for intent in recent(connection, account, now)
+        if intent.action == action
+        and intent.state in SPENT
+        and (intent.submitted_at is None or intent.submitted_at >= now - DAY)
+    )
+
+
+def read(connection: Connection, intent: int) -> Intent | None:
+    """The intent as it stands, None if there is none of that number."""
+    row = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings().first()
+    return None if row is None else intent_of(row)
+
+
+def _write_one(connection: Connection, intent: Intent, steps: list[IntentStep]) -> None:
+    if steps and steps[-1].to_state is not intent.state:
+        raise StoreError(f"intent {intent.id}: its steps end at {steps[-1].to_state}, not at {intent.state}")
+    if not steps:
+        _move_or_refuse(connection, intent, IntentStep(intent.id, intent.state, intent.state, intent.created_at, ""))
+        return
+    if steps[0].from_state is None:
+        born = steps.pop(0)
+        connection.execute(insert(tables.intents), intent_row(replace(intent, state=born.to_state)))
+        _append(connection, born)
+    for step in steps:
+        _move_or_refuse(connection, replace(intent, state=step.to_state), step)
+        _append(connection, step)
+
+
+def _move_or_refuse(connection: Connection, intent: Intent, step: IntentStep) -> None:
+    if not _move(connection, intent, step):
+        raise StoreError(f"intent {intent.id} is no longer {step.from_state}")
+
+
+def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
+    table = tables.intents
+    changed: dict[str, Any] = {name: value for name, value in intent_row(intent).items() if name not in _FIXED}
+    moved = connection.execute(
+        update(table)
+        .where(table.c.id == intent.id, table.c.account == intent.account, table.c.state == step.from_state)
+        .values(changed)
+    )
+    return moved.rowcount == 1
+
+
+def _append(connection: Connection, step: IntentStep) -> None:
+    table = tables.intent_transitions
+    last = connection.execute(select(func.max(table.c.seq)).where(table.c.intent == step.intent)).scalar()
+    row = {
+        "intent": step.intent,
+        "seq": 1 if last is None else last + 1,
+        "from_state": step.from_state,
+        "to_state": step.to_state,
+        "at": step.at,
+        "note": step.note,
+    }
+    connection.execute(insert(table), row)

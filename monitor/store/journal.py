@@ -1,0 +1,190 @@
+"""Everything one step wants remembered, in one transaction: it is all durable, or none of it happened."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from monitor.core.account import InterestCharge
+from monitor.core.alerts import Alert, AlertState, Notification, Transition
+from monitor.core.events import ReadFailed, StreamEvent
+from monitor.core.journal import Entry, Sample
+from monitor.core.outbox import Delivery
+from monitor.errors import StoreError
+from monitor.store import intents, outbox, tables
+from monitor.store.hot import hot_insert, upsert
+from monitor.store.rows import alert_row
+
+EVENT_COLUMNS = (
+    "account",
+    "scope",
+    "symbol",
+    "type",
+    "event_time",
+    "received_at",
+    "stream",
+    "key",
+    "payload",
+    "rejected",
+)
+FAILURE_COLUMNS = ("account", "read", "scope", "symbol", "at", "cause", "rejected", "payload")
+INTEREST_COLUMNS = (
+    "account",
+    "scope",
+    "symbol",
+    "asset",
+    "raw_asset",
+    "principal",
+    "interest",
+    "daily_rate",
+    "kind",
+    "tx_id",
+    "charged_at",
+)
+SAMPLE_COLUMNS = ("series", "at", "value", "missing")
+
+SeriesKey = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What was new in an entry: known events and charges are left out silently."""
+
+    new_events: int
+    new_interest: int
+    deliveries: tuple[Delivery, ...]
+
+
+def commit(connection: Connection, entry: Entry) -> Committed:
+    """Writes the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written."""
+    new_events = _events(connection, entry.account, entry.events)
+    _failures(connection, entry.account, entry.failures)
+    new_interest = _interest(connection, entry.account, entry.interest)
+    _samples(connection, entry.account, entry.samples)
+    _alerts(connection, entry.alerts)
+    _transitions(connection, entry.transitions)
+    intents.write(connection, entry.intents, entry.intent_steps)
+    deliveries = _notifications(connection, entry.notifications)
+    if entry.live is not None:
+        row = {"account": entry.account, "at": entry.at, "document": entry.live}
+        connection.execute(upsert(tables.live, connection.dialect, ("account",)), row)
+    return Committed(new_events, new_interest, deliveries)
+
+
+def _events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> int:
+    rows = (
+        (
+            account,
+            event.scope.kind,
+            event.scope.symbol,
+            event.type,
+            event.event_time,
+            event.received_at,
+            event.stream,
+            event.key,
+            event.payload,
+            event.rejected,
+        )
+        for event in events
+    )
+    return hot_insert(tables.events, EVENT_COLUMNS, connection.dialect).run(connection, rows)
+
+
+def _failures(connection: Connection, account: str, failures: tuple[ReadFailed, ...]) -> None:
+    rows = (
+        (
+            account,
+            failure.read,
+            failure.scope.kind if failure.scope is not None else None,
+            failure.scope.symbol if failure.scope is not None else None,
+            failure.at,
+            failure.cause,
+            failure.rejected,
+            failure.payload,
+        )
+        for failure in failures
+    )
+    hot_insert(tables.failures, FAILURE_COLUMNS, connection.dialect).run(connection, rows)
+
+
+def _interest(connection: Connection, account: str, charges: tuple[InterestCharge, ...]) -> int:
+    rows = (
+        (
+            account,
+            charge.scope.kind,
+            charge.scope.symbol,
+            charge.asset,
+            charge.raw_asset,
+            charge.principal,
+            charge.interest,
+            charge.daily_rate,
+            charge.kind,
+            charge.tx_id,
+            charge.charged_at,
+        )
+        for charge in charges
+    )
+    return hot_insert(tables.interest, INTEREST_COLUMNS, connection.dialect).run(connection, rows)
+
+
+def _samples(connection: Connection, account: str, samples: tuple[Sample, ...]) -> None:
+    rows = []
+    for sample in samples:
+        infinite = sample.value is not None and sample.value.is_infinite()
+        missing = "infinite" if infinite else "unavailable" if sample.value is None else None
+        series = _series(connection, (account, sample.scope, sample.subject, sample.metric))
+        rows.append((series, sample.at, None if infinite else sample.value, missing))
+    hot_insert(tables.samples, SAMPLE_COLUMNS, connection.dialect).run(connection, rows)
+
+
+def _series(connection: Connection, key: SeriesKey) -> int:
+    # Remembered on the connection, so that it is forgotten with whatever it belonged to when that is undone.
+    known: dict[SeriesKey, int] = connection.info.setdefault("series", {})
+    if key not in known:
+        columns = ("account", "scope", "subject", "metric")
+        hot_insert(tables.series, columns, connection.dialect).run(connection, [key])
+        wanted = [tables.series.c[name] == value for name, value in zip(columns, key, strict=True)]
+        known[key] = connection.execute(select(tables.series.c.id).where(*wanted)).scalar_one()
+    return known[key]
+
+
+def _alerts(connection: Connection, alerts: tuple[Alert, ...]) -> None:
+    statement = upsert(tables.alerts, connection.dialect, ("id",), guard=("rule", "account", "scope", "subject"))
+    for alert in alerts:
+        if connection.execute(statement, alert_row(alert)).rowcount != 1:
+            raise StoreError(f"the number #{alert.id} belongs to another alert")
+
+
+def _transitions(connection: Connection, transitions: tuple[Transition, ...]) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "alert": transition.alert,
+            "from_state": transition.from_state,
+            "to_state": AlertState(transition.to_state),
+            "at": transition.at,
+            "value": transition.value,
+            "note": transition.note,
+        }
+        for transition in transitions
+    ]
+    if rows:
+        connection.execute(insert(tables.alert_transitions), rows)
+
+
+def _notifications(connection: Connection, notifications: tuple[Notification, ...]) -> tuple[Delivery, ...]:
+    return tuple(
+        outbox.queue(
+            connection,
+            Delivery(
+                id=0,
+                channel=channel,
+                alert=notification.alert,
+                reason=notification.reason,
+                severity=notification.severity,
+                created_at=notification.at,
+                next_at=notification.at,
+            ),
+        )
+        for notification in notifications
+        for channel in notification.channels
+    )

@@ -1,0 +1,73 @@
+"""Bringing a database to this program's schema. The only module that knows alembic."""
+
+from contextlib import closing
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from monitor.errors import StoreError
+from monitor.resources import shipped
+from monitor.store import engine as opening
+from monitor.store.engine import HEAD
+
+
+def upgrade(url: str) -> tuple[str | None, str]:
+    """The revisions before (None: it was empty or missing) and after, which is the newest.
+
+    A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged.
+    Raises StoreError when the database is newer than this program or can't be reached.
+    """
+    parsed = opening.parse_url(url)
+    path = opening.sqlite_path(parsed)
+    if path is not None:
+        opening.create_file(path)
+    engine = opening.writing_engine(parsed)
+    try:
+        with engine.begin() as connection:
+            before = opening.revision(connection)
+            if before is not None and before > HEAD:
+                opening.check_revision(connection, parsed)
+            config = Config()
+            config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            return before, HEAD
+    except DBAPIError as error:
+        raise opening.unreachable(parsed, error) from error
+    except CommandError as error:
+        raise StoreError(f"the database {opening.shown(parsed)} can't be upgraded: {error}") from error
+    finally:
+        engine.dispose()
+
+
+def check(url: str) -> list[str]:
+    """What is wrong with the database, in words; empty when nothing is.
+
+    The revision and, on SQLite, every page and every reference (PostgreSQL guards those itself).
+    Raises StoreError when it is missing or can't be reached.
+    """
+    parsed = opening.parse_url(url)
+    opening.check_present(parsed)
+    problems: list[str] = []
+    engine = opening.reading_engine(parsed)
+    try:
+        with closing(engine.connect()) as connection:
+            try:
+                opening.check_revision(connection, parsed)
+            except StoreError as error:
+                problems.append(str(error))
+            if parsed.get_backend_name() == "sqlite":
+                found = connection.execute(text("PRAGMA integrity_check")).scalars().all()
+                problems += [f"integrity: {line}" for line in found if line != "ok"]
+                problems += [
+                    f"a row of {row[0]} refers to a missing row of {row[2]}"
+                    for row in connection.execute(text("PRAGMA foreign_key_check")).all()
+                ]
+    except DBAPIError as error:
+        raise opening.unreachable(parsed, error) from error
+    finally:
+        engine.dispose()
+    return problems

@@ -1,0 +1,1 @@
+"""What commands and pages read, a module per topic: functions of a connection, to be given to a store's `read`."""

@@ -1,0 +1,58 @@
+"""Intents and their story."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from monitor.core.intents import FINAL, Intent, IntentState, IntentStep
+from monitor.store import tables
+from monitor.store.rows import intent_of
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRow:
+    """One intent, its steps in order, and what a person decided of it (None: nothing)."""
+
+    intent: Intent
+    steps: tuple[IntentStep, ...]
+    approved: bool | None
+
+
+def read_intents(
+    connection: Connection, *, include_final: bool = False, account: str | None = None, limit: int | None = None
+) -> tuple[IntentRow, ...]:
+    """Intents newest first: those that are not settled, or all."""
+    table = tables.intents
+    wanted = select(table).order_by(table.c.id.desc())
+    if not include_final:
+        wanted = wanted.where(table.c.state.not_in(sorted(FINAL)))
+    if account is not None:
+        wanted = wanted.where(table.c.account == account)
+    if limit is not None:
+        wanted = wanted.limit(limit)
+    return _with_steps(connection, [intent_of(row) for row in connection.execute(wanted).mappings()])
+
+
+def read_intent(connection: Connection, intent: int) -> IntentRow | None:
+    """One intent by its number, None if there is none."""
+    rows = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings()
+    found = _with_steps(connection, [intent_of(row) for row in rows])
+    return found[0] if found else None
+
+
+def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRow, ...]:
+    steps: dict[int, list[IntentStep]] = defaultdict(list)
+    decided: dict[int, bool] = {}
+    table, decisions = tables.intent_transitions, tables.decisions
+    # In portions, since a statement holds only so many numbers.
+    for start in range(0, len(intents), 500):
+        ids = [intent.id for intent in intents[start : start + 500]]
+        for row in connection.execute(
+            select(table).where(table.c.intent.in_(ids)).order_by(table.c.intent, table.c.seq)
+        ):
+            before = None if row.from_state is None else IntentState(row.from_state)
+            steps[row.intent].append(IntentStep(row.intent, before, IntentState(row.to_state), row.at, row.note))
+        rows = connection.execute(select(decisions.c.intent, decisions.c.approved).where(decisions.c.intent.in_(ids)))
+        decided |= {row.intent: row.approved for row in rows}
+    return tuple(IntentRow(intent, tuple(steps[intent.id]), decided.get(intent.id)) for intent in intents)

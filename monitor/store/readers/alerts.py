@@ -1,0 +1,73 @@
+"""Alerts with what was told about them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from monitor.core.alerts import Alert, AlertState, Transition
+from monitor.core.outbox import Delivery
+from monitor.store import tables
+from monitor.store.rows import alert_of, delivery_of
+
+_OPEN = (AlertState.PENDING, AlertState.FIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One alert and its deliveries, oldest first."""
+
+    alert: Alert
+    deliveries: tuple[Delivery, ...]
+
+
+def read_alerts(
+    connection: Connection, *, include_closed: bool = False, account: str | None = None, limit: int | None = None
+) -> tuple[AlertRow, ...]:
+    """Alerts newest first: the open ones, or all that ever fired or are open."""
+    table = tables.alerts
+    wanted = select(table).order_by(table.c.id.desc())
+    wanted = wanted.where(table.c.state != AlertState.INACTIVE if include_closed else table.c.state.in_(_OPEN))
+    if account is not None:
+        wanted = wanted.where(table.c.account == account)
+    if limit is not None:
+        wanted = wanted.limit(limit)
+    return _with_deliveries(connection, [alert_of(row) for row in connection.execute(wanted).mappings()])
+
+
+def read_alert(connection: Connection, alert: int) -> AlertRow | None:
+    """One alert by its number, None if there is none."""
+    rows = connection.execute(select(tables.alerts).where(tables.alerts.c.id == alert)).mappings()
+    found = _with_deliveries(connection, [alert_of(row) for row in rows])
+    return found[0] if found else None
+
+
+def read_transitions(connection: Connection, alert: int) -> tuple[Transition, ...]:
+    """Every change of the alert's state, in order."""
+    table = tables.alert_transitions
+    rows = connection.execute(select(table).where(table.c.alert == alert).order_by(table.c.id))
+    return tuple(
+        Transition(
+            row.alert,
+            None if row.from_state is None else AlertState(row.from_state),
+            AlertState(row.to_state),
+            row.at,
+            row.value,
+            row.note,
+        )
+        for row in rows
+    )
+
+
+def _with_deliveries(connection: Connection, alerts: Iterable[Alert]) -> tuple[AlertRow, ...]:
+    alerts = list(alerts)
+    table = tables.deliveries
+    told: dict[int, list[Delivery]] = defaultdict(list)
+    # In portions, since a statement holds only so many numbers.
+    for start in range(0, len(alerts), 500):
+        ids = [alert.id for alert in alerts[start : start + 500]]
+        rows = connection.execute(select(table).where(table.c.alert.in_(ids)).order_by(table.c.id))
+        for row in rows.mappings():
+            told[row["alert"]].append(delivery_of(row))
+    return tuple(AlertRow(alert, tuple(told[alert.id])) for alert in alerts)

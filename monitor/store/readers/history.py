@@ -1,0 +1,87 @@
+"""Recorded samples of one metric."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from sqlalchemy import BigInteger, Connection, func, select, type_coerce
+
+from monitor.core.alerts import MetricScope
+from monitor.store import tables
+
+Resolution = Literal["raw", "1m", "1h"]
+Missing = Literal["infinite", "unavailable"]
+
+_BUCKET_MS = {"1m": 60_000, "1h": 3_600_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One sample; `missing` says which kind of nothing a `value` of None is."""
+
+    at: datetime
+    value: Decimal | None
+    missing: Missing | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """The samples of one metric of one subject, oldest first. `subject` is empty for cross, account and monitor."""
+
+    metric: str
+    account: str
+    scope: MetricScope
+    subject: str
+    resolution: Resolution
+    points: tuple[Point, ...]
+
+
+def read_history(
+    connection: Connection,
+    metric: str,
+    *,
+    account: str | None = None,
+    scope: MetricScope | None = None,
+    subject: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    resolution: Resolution = "raw",
+) -> tuple[HistoryRow, ...]:
+    """Every series of the metric that fits, from `since` to before `until`; of a minute or hour its last sample."""
+    table = tables.series
+    wanted = select(table).where(table.c.metric == metric)
+    if account is not None:
+        wanted = wanted.where(table.c.account == account)
+    if scope is not None:
+        wanted = wanted.where(table.c.scope == scope)
+    if subject is not None:
+        wanted = wanted.where(table.c.subject == subject)
+    found = connection.execute(wanted.order_by(table.c.account, table.c.scope, table.c.subject)).all()
+    return tuple(
+        HistoryRow(
+            metric,
+            row.account,
+            row.scope,
+            row.subject,
+            resolution,
+            _points(connection, row.id, since, until, resolution),
+        )
+        for row in found
+    )
+
+
+def _points(
+    connection: Connection, series: int, since: datetime | None, until: datetime | None, resolution: Resolution
+) -> tuple[Point, ...]:
+    table = tables.samples
+    span = [table.c.series == series]
+    if since is not None:
+        span.append(table.c.at >= since)
+    if until is not None:
+        span.append(table.c.at < until)
+    wanted = select(table.c.at, table.c.value, table.c.missing).where(*span).order_by(table.c.at)
+    if resolution != "raw":
+        bucket = type_coerce(table.c.at, BigInteger) // _BUCKET_MS[resolution]
+        wanted = wanted.where(table.c.at.in_(select(func.max(table.c.at)).where(*span).group_by(bucket)))
+    return tuple(Point(row.at, row.value, row.missing) for row in connection.execute(wanted))

@@ -1,0 +1,149 @@
+"""Core values to rows and back."""
+
+import json
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from monitor.core.account import InterestCharge, Scope
+from monitor.core.alerts import Alert, AlertKey, AlertState, Reason
+from monitor.core.events import Matcher, Silence
+from monitor.core.intents import Intent, IntentState, Order, Repay, Transfer
+from monitor.core.outbox import Delivery, DeliveryState, Told
+
+Row = RowMapping
+
+
+def alert_row(alert: Alert) -> dict[str, Any]:
+    """The row of `alert`."""
+    return {
+        "id": alert.id,
+        "rule": alert.key.rule,
+        "account": alert.key.account,
+        "scope": alert.key.scope,
+        "subject": alert.key.subject,
+        "state": alert.state,
+        "severity": alert.severity,
+        "since": alert.since,
+        "when": alert.when,
+        "clear": alert.clear,
+        "summary": alert.summary,
+        "labels": json.dumps(dict(alert.labels), ensure_ascii=False),
+        "value": alert.value,
+        "fired_at": alert.fired_at,
+        "resolved_at": alert.resolved_at,
+        "unknown_since": alert.unknown_since,
+        "pending_s": alert.pending_s,
+        "clear_since": alert.clear_since,
+        "updated_at": alert.updated_at,
+        "notified_at": alert.notified_at,
+        "escalated": alert.escalated,
+        "acked_by": alert.acked_by,
+        "acked_at": alert.acked_at,
+        "ack_comment": alert.ack_comment,
+        "silenced_by": alert.silenced_by,
+        "inhibited_by": alert.inhibited_by,
+        "gone": alert.gone,
+    }
+
+
+def alert_of(row: Row) -> Alert:
+    """The alert of a row of `alerts`."""
+    values: dict[str, Any] = {**row}
+    key = AlertKey(values.pop("rule"), values.pop("account"), values.pop("scope"), values.pop("subject"))
+    labels = json.loads(values.pop("labels"))
+    return Alert(key=key, labels=labels, state=AlertState(values.pop("state")), **values)
+
+
+def intent_row(intent: Intent) -> dict[str, Any]:
+    """The row of `intent`."""
+    order = intent.order
+    return {
+        "id": intent.id,
+        "plan": intent.plan,
+        "action": intent.action,
+        "kind": intent.kind,
+        "mode": intent.mode,
+        "account": intent.account,
+        "order_type": "transfer" if isinstance(order, Transfer) else "repay",
+        "scope": order.scope.kind,
+        "symbol": order.scope.symbol,
+        "asset": order.asset,
+        "amount": order.amount,
+        "source": order.source if isinstance(order, Transfer) else None,
+        "state": intent.state,
+        "amount_usdt": intent.amount_usdt,
+        "created_at": intent.created_at,
+        "alert": intent.alert,
+        "reason": intent.reason,
+        "level_before": intent.level_before,
+        "level_after": intent.level_after,
+        "submitted_at": intent.submitted_at,
+        "settled_at": intent.settled_at,
+        "owed_before": intent.owed_before,
+        "free_before": intent.free_before,
+        "source_before": intent.source_before,
+        "ref": intent.ref,
+        "evidence": intent.evidence,
+        "expires_at": intent.expires_at,
+        "refused_code": intent.refused_code,
+        "refused_transiently": intent.refused_transiently,
+    }
+
+
+def intent_of(row: Row) -> Intent:
+    """The intent of a row of `intents`."""
+    values: dict[str, Any] = {**row}
+    values.pop("scope")
+    scope, asset, amount = Scope(values.pop("symbol")), values.pop("asset"), values.pop("amount")
+    source, order_type = values.pop("source"), values.pop("order_type")
+    order: Order = Transfer(source, scope, asset, amount) if order_type == "transfer" else Repay(scope, asset, amount)
+    return Intent(order=order, state=IntentState(values.pop("state")), **values)
+
+
+def delivery_of(row: Row) -> Delivery:
+    """The delivery of a row of `deliveries`."""
+    values: dict[str, Any] = {**row}
+    reason = values.pop("reason")
+    return Delivery(
+        reason=reason if reason == "notice" else Reason(reason), state=DeliveryState(values.pop("state")), **values
+    )
+
+
+def told_of(row: Row) -> Told:
+    """What a row of `told` says."""
+    return Told(row["alert"], row["channel"], AlertState(row["state"]), row["severity"], row["at"])
+
+
+def charge_of(row: Row) -> InterestCharge:
+    """The charge of a row of `interest`."""
+    return InterestCharge(
+        scope=Scope(row["symbol"]),
+        asset=row["asset"],
+        raw_asset=row["raw_asset"],
+        principal=row["principal"],
+        interest=row["interest"],
+        daily_rate=row["daily_rate"],
+        kind=row["kind"],
+        tx_id=row["tx_id"],
+        charged_at=row["charged_at"],
+    )
+
+
+def silence_row(silence: Silence) -> dict[str, Any]:
+    """The row of `silence`, without its id."""
+    return {
+        "matchers": json.dumps([[m.name, m.op, m.value] for m in silence.matchers], ensure_ascii=False),
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "author": silence.author,
+        "comment": silence.comment,
+        "include_critical": silence.include_critical,
+    }
+
+
+def silence_of(row: Row) -> Silence:
+    """The silence of a row of `silences`."""
+    values: dict[str, Any] = {**row}
+    matchers = tuple(Matcher(*condition) for condition in json.loads(values.pop("matchers")))
+    return Silence(matchers=matchers, **values)

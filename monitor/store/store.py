@@ -1,0 +1,304 @@
+"""The database as the daemon holds it, as commands read it, and as people's orders are written."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from monitor.core.intents import Intent, IntentStep
+from monitor.core.journal import Entry
+from monitor.core.outbox import Delivery, DeliveryState, Told
+from monitor.errors import StoreError
+from monitor.store import engine as opening
+from monitor.store import intents, journal, lease, operator, outbox, presence, retention
+from monitor.store.journal import Committed
+from monitor.store.load import Loaded, NextIds, load, next_ids
+from monitor.store.operator import Orders
+from monitor.store.writer import Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READERS = 2
+
+
+class Store:
+    """The daemon's hold on its database: it alone writes, in one thread; reads go beside it.
+
+    Every method is durable when it returns. All raise StoreError when the database can't do it.
+    """
+
+    def __init__(self, writer: Writer, reading: Engine, url: URL, file_lease: lease.FileLease | None) -> None:
+        self._writer = writer
+        self._reading = reading
+        self._url = url
+        self._lease = file_lease
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, exclusive: bool = True) -> Self:
+        """The database at `url`, held by this process alone until it is closed or the process dies.
+
+        A new one is made at the newest revision when `create`; an old one is never migrated.
+        Raises AnotherInstance when another daemon holds it, StoreError for what else is in the way.
+        `exclusive` False leaves out the lease: for programs that write beside a daemon.
+        """
+        parsed = opening.parse_url(url)
+        path = opening.sqlite_path(parsed)
+        if path is not None and create:
+            opening.create_file(path)
+        elif path is not None:
+            opening.check_present(parsed)
+        held = lease.FileLease(path) if path is not None and exclusive else None
+        if held is not None:
+            held.take()
+        try:
+            if create and not opening.exists(parsed):
+                _make(url)
+            opening.check_present(parsed)
+            writer = _writer(parsed, path, exclusive=exclusive)
+            writer.start()
+        except BaseException:
+            if held is not None:
+                held.release()
+            raise
+        return cls(writer, opening.reading_engine(parsed), parsed, held)
+
+    async def close(self) -> None:
+        """Writes what is queued and lets go of the database."""
+        await asyncio.to_thread(self._close)
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last attempt to write failed. It tries again by itself about once a second."""
+        return self._writer.failing_for_s is not None
+
+    @property
+    def failing_for_s(self) -> float | None:
+        """Seconds of the machine since writing began to fail, None while it works."""
+        return self._writer.failing_for_s
+
+    async def commit(self, entry: Entry) -> Committed:
+        """Everything one step wants remembered, in one transaction."""
+        return await self._writer.do(journal.commit, entry)
+
+    async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
+        """Whether this caller, and no other ever, may send the order; see intents.claim."""
+        return await self._writer.do(intents.claim, intent, at, note)
+
+    async def record(self, intent: Intent, step: IntentStep) -> bool:
+        """Whether the intent took the step; False: it stood elsewhere, or another is in flight."""
+        return await self._writer.do(intents.record, intent, step)
+
+    async def recover(self, now: datetime) -> tuple[Intent, ...]:
+        """At start: what was being sent when the last daemon ended, now UNCERTAIN."""
+        return await self._writer.do(intents.recover, now)
+
+    async def load(self, account: str, now: datetime) -> Loaded:
+        """What is remembered of one account."""
+        return await self.read(load, account, now)
+
+    async def next_ids(self) -> NextIds:
+        """The first free numbers of alerts and intents, across all accounts."""
+        return await self.read(next_ids)
+
+    async def orders(self, now: datetime, since: int | None = None) -> Orders | None:
+        """What people have ordered; None when nothing was since change number `since`."""
+        return await self.read(operator.read_orders, now, since)
+
+    async def order(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a function of store.operator, such as `order(operator.pause, True, "web", now)`."""
+        return await self._writer.do(function, *args, **kwargs)
+
+    async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a reading function, such as those of store.readers, on a connection that cannot write."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._readers, lambda: _read(self._reading, self._url, lambda c: function(c, *args, **kwargs))
+        )
+
+    async def queue(self, delivery: Delivery) -> Delivery:
+        """A notice or fallback put into the outbox; returned with the id it got."""
+        return await self._writer.do(outbox.queue, delivery)
+
+    async def due(self, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
+        """The channel's queued deliveries whose time has come, oldest first."""
+        return await self.read(outbox.due, channel, now, limit)
+
+    async def next_due(self, channel: str) -> datetime | None:
+        """When the channel's next delivery may be tried; None: nothing is queued."""
+        return await self.read(outbox.next_due, channel)
+
+    async def told(self, channel: str) -> Mapping[int, Told]:
+        """What the channel last heard of each alert that still matters."""
+        return await self.read(outbox.read_told, channel)
+
+    async def record_attempt(
+        self,
+        delivery: int,
+        *,
+        at: datetime,
+        ok: bool,
+        answer: str,
+        state: DeliveryState,
+        next_at: datetime | None = None,
+        told: Told | None = None,
+    ) -> bool:
+        """Appends an attempt and moves the delivery on; see outbox.record_attempt."""
+        return await self._writer.do(
+            outbox.record_attempt, delivery, at=at, ok=ok, answer=answer, state=state, next_at=next_at, told=told
+        )
+
+    async def close_delivery(self, delivery: int, state: DeliveryState, answer: str) -> bool:
+        """Ends a queued delivery without an attempt."""
+        return await self._writer.do(outbox.close, delivery, state, answer)
+
+    async def postpone(self, delivery: int, until: datetime) -> bool:
+        """Lets a queued delivery wait."""
+        return await self._writer.do(outbox.postpone, delivery, until)
+
+    async def expire_deliveries(self, created_before: datetime, channel: str | None = None) -> int:
+        """How many queued deliveries older than that were given up."""
+        return await self._writer.do(outbox.expire, created_before, channel)
+
+    async def finish_drill(self, drill: int, at: datetime, outcome: str) -> None:
+        """A drill was carried out, or could not be."""
+        await self._writer.do(operator.finish_drill, drill, at, outcome)
+
+    async def announce(self, pid: int, since: datetime, version: str) -> None:
+        """From now on readers see this daemon."""
+        await self._writer.do(presence.announce, pid, since, version)
+
+    async def seen(self, at: datetime) -> None:
+        """The daemon is still there."""
+        await self._writer.do(presence.seen, at)
+
+    async def prune(
+        self,
+        *,
+        samples_before: datetime | None = None,
+        events_before: datetime | None = None,
+        failures_before: datetime | None = None,
+    ) -> int:
+        """How many rows older than the given moments went, in steps small enough that nobody waits for them."""
+        steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
+            (retention.prune_samples, samples_before),
+            (retention.prune_events, events_before),
+            (retention.prune_failures, failures_before),
+        )
+        total = 0
+        for pruner, before in steps:
+            while before is not None and (gone := await self._writer.do(pruner, before)):
+                total += gone
+        return total
+
+    def _close(self) -> None:
+        self._writer.close()
+        self._readers.shutdown()
+        self._reading.dispose()
+        if self._lease is not None:
+            self._lease.release()
+
+
+class ReadStore:
+    """The database as a command reads it, beside a running daemon or without one. It never creates or changes it."""
+
+    def __init__(self, engine: Engine, url: URL) -> None:
+        self._engine = engine
+        self._url = url
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Raises StoreError, with the mend, when there is no database of this program's revision."""
+        parsed = opening.parse_url(url)
+        opening.check_present(parsed)
+        engine = opening.reading_engine(parsed)
+        _read(engine, parsed, lambda connection: opening.check_revision(connection, parsed))
+        return cls(engine, parsed)
+
+    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a reading function, such as those of store.readers; it sees one state of the database."""
+        return _read(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class OrderStore:
+    """The database as a command writes a person's orders into it, beside a running daemon or without one."""
+
+    def __init__(self, engine: Engine, url: URL) -> None:
+        self._engine = engine
+        self._url = url
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Raises StoreError, with the mend, when there is no database of this program's revision."""
+        ReadStore.open(url).close()
+        parsed = opening.parse_url(url)
+        return cls(opening.writing_engine(parsed), parsed)
+
+    def order(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a function of store.operator in one transaction, durable when it returns."""
+        try:
+            with self._engine.begin() as connection:
+                return function(connection, *args, **kwargs)
+        except DBAPIError as error:
+            raise opening.unreachable(self._url, error) from error
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _writer(url: URL, path: Path | None, *, exclusive: bool) -> Writer:
+    def prepare(connection: Connection) -> None:
+        opening.check_revision(connection, url)
+        if path is None and exclusive:
+            lease.take_on(connection, opening.shown(url))
+
+    return Writer(
+        opening.writing_engine(url),
+        prepare=prepare,
+        describe=lambda error: opening.unreachable(url, error),
+        wal=None if path is None else Path(f"{path}-wal"),
+    )
+
+
+def _make(url: str) -> None:
+    # alembic is heavy, and needed once in the life of a database
+    from monitor.store.migrate import upgrade
+
+    upgrade(url)
+
+
+def _read(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
+    try:
+        with engine.connect() as connection:
+            return function(connection)
+    except DBAPIError as error:
+        raise opening.unreachable(url, error) from error
+    except SQLAlchemyError as error:
+        raise StoreError(f"reading {opening.shown(url)} failed: {error}") from error

@@ -1,0 +1,132 @@
+"""The schema: made, upgraded, checked, and the same as the tables that the program believes in."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from monitor.errors import StoreError
+from monitor.resources import shipped
+from monitor.store import engine as opening
+from monitor.store.migrate import check, upgrade
+from monitor.store.store import ReadStore, Store
+from monitor.store.tables import metadata
+
+
+def test_the_migrated_schema_is_the_one_that_the_tables_describe(database_url: str) -> None:
+    engine = opening.reading_engine(opening.parse_url(database_url))
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_the_newest_migration_is_the_revision_that_the_program_asks_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")))
+    assert ScriptDirectory.from_config(config).get_heads() == [opening.HEAD]
+
+
+def test_upgrade_makes_a_missing_database_and_leaves_a_new_one_alone(empty_database_url: str) -> None:
+    assert upgrade(empty_database_url) == (None, opening.HEAD)
+    assert upgrade(empty_database_url) == (opening.HEAD, opening.HEAD)
+    assert check(empty_database_url) == []
+
+
+def test_a_new_file_can_be_read_by_its_owner_only(tmp_path: Path) -> None:
+    upgrade(f"sqlite:///{tmp_path}/deeper/monitor.db")
+    assert (tmp_path / "deeper" / "monitor.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_missing_database_is_named_with_its_mend_and_never_created(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    wanted = f"no database at {path}; run `margin-monitor db upgrade` or start `margin-monitor run`"
+    for opened in (ReadStore.open, check):
+        with pytest.raises(StoreError) as caught:
+            opened(f"sqlite:///{path}")
+        assert str(caught.value) == wanted
+    with pytest.raises(StoreError):
+        Store.open(f"sqlite:///{path}", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("revision", "words"),
+    [
+        ("0000", "has revision 0000, this program needs {head}; run `margin-monitor db upgrade`"),
+        (
+            "9999",
+            "has revision 9999, newer than this program's {head}; "
+            "install the newer margin-monitor again, or restore a backup",
+        ),
+    ],
+)
+def test_a_database_of_another_version_is_refused_with_the_mend(database_url: str, revision: str, words: str) -> None:
+    _set_revision(database_url, revision)
+    wanted = f"the database {opening.shown(opening.parse_url(database_url))} {words.format(head=opening.HEAD)}"
+    for opened in (ReadStore.open, Store.open):
+        with pytest.raises(StoreError) as caught:
+            opened(database_url)
+        assert str(caught.value) == wanted
+    assert check(database_url) == [wanted]
+
+
+def test_upgrade_refuses_a_newer_database(database_url: str) -> None:
+    _set_revision(database_url, "9999")
+    with pytest.raises(StoreError, match="newer than this program's"):
+        upgrade(database_url)
+
+
+def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "photos.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE photos (id INTEGER)")
+    connection.close()
+    with pytest.raises(StoreError, match="is not a database of margin-monitor"):
+        ReadStore.open(f"sqlite:///{path}")
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database at all, " * 100)
+    with pytest.raises(StoreError, match="file is not a database"):
+        ReadStore.open(f"sqlite:///{path}")
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    url = "postgresql+psycopg://monitor:hunter2@127.0.0.1:1/margin"
+    with pytest.raises(StoreError) as caught:
+        ReadStore.open(url)
+    assert "127.0.0.1:1/margin can't be used" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "sqlite://", "sqlite:///:memory:", "nonsense"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(StoreError, match="give sqlite:///FILE or postgresql"):
+        opening.parse_url(url)
+
+
+def test_a_damaged_reference_is_found_by_check(tmp_path: Path) -> None:
+    import sqlite3
+
+    path = tmp_path / "monitor.db"
+    upgrade(f"sqlite:///{path}")
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO told VALUES ('phone', 17, 'firing', 'critical', 0)")
+    connection.commit()
+    connection.close()
+    assert check(f"sqlite:///{path}") == ["a row of told refers to a missing row of alerts"]
+
+
+def _set_revision(url: str, revision: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": revision})
+    engine.dispose()

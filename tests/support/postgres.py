@@ -1,0 +1,210 @@
+"""A real PostgreSQL for tests: one server a session, on a socket in its own folder, run as an unprivileged user."""
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+SHARED = "MARGIN_MONITOR_TEST_POSTGRES"
+"""Names the folder in which the processes of one test session find the server that the first of them started."""
+
+MISSING = "PostgreSQL is not installed: apt-get install postgresql"
+
+
+class PostgresServer:
+    """A server in `folder`, reachable only through a socket there. Its files are gone after `remove`."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self.folder = folder
+        self._binaries = binaries
+        self.pid: int | None = None
+
+    @classmethod
+    def create(cls) -> "PostgresServer":
+        """A new, empty cluster, not yet started. Skips the test when PostgreSQL is missing, fails it in CI."""
+        binaries = _binaries()
+        if binaries is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(MISSING)
+            pytest.skip(MISSING)
+        # A socket's path may have no more than some hundred characters.
+        folder = Path(tempfile.mkdtemp(prefix="mm-pg-", dir="/tmp"))
+        server = cls(folder, binaries)
+        if _unprivileged():
+            user = pwd.getpwnam(_unprivileged()["user"])
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        subprocess.run(
+            [binaries / "initdb", "-D", folder / "cluster", "-U", "tester", "-A", "trust", "-E", "UTF8", "--no-sync"],
+            check=True,
+            capture_output=True,
+            cwd=folder,
+            **_unprivileged(),
+        )
+        return server
+
+    def start(self) -> None:
+        """Returns when the server answers."""
+        with (self.folder / "server.log").open("ab") as log:
+            process = subprocess.Popen(
+                [
+                    self._binaries / "postgres",
+                    *("-D", self.folder / "cluster", "-k", self.folder, "-c", "listen_addresses="),
+                    *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=60"),
+                ],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
+                start_new_session=True,
+                **_unprivileged(),
+            )
+        self.pid = process.pid
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.connect("postgres").close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Ends the server as a crash would, with all its sessions."""
+        self._signal(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ends the server in order, cutting its sessions."""
+        self._signal(signal.SIGINT)
+
+    def remove(self) -> None:
+        """Ends the server if it runs, and removes its files."""
+        self._signal(signal.SIGKILL)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL of one database."""
+        return f"postgresql+psycopg://tester@/{database}?host={self.folder}"
+
+    def connect(self, database: str) -> psycopg.Connection[Any]:
+        """A connection of the tests' own, in autocommit."""
+        return psycopg.connect(host=str(self.folder), user="tester", dbname=database, autocommit=True)
+
+    def create_database(self, name: str, template: str = "template0") -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            )
+
+    def drop_database(self, name: str) -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+        _wait_for_end(self.pid)
+        # A killed postmaster leaves its file, and its sessions a moment to notice.
+        with contextlib.suppress(FileNotFoundError):
+            (self.folder / "cluster" / "postmaster.pid").unlink()
+        self.pid = None
+
+
+@contextlib.contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    """A server for one test that ends or starts it at will."""
+    server = PostgresServer.create()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+def shared_server() -> PostgresServer:
+    """The server of this test session, started by whoever asks first."""
+    folder = Path(os.environ[SHARED])
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        note = folder / "server.json"
+        if note.exists():
+            found = json.loads(note.read_text())
+            server = PostgresServer(Path(found["folder"]), Path(found["binaries"]))
+            server.pid = found["pid"]
+            return server
+        server = PostgresServer.create()
+        server.start()
+        binaries = str(_binaries())
+        note.write_text(json.dumps({"folder": str(server.folder), "binaries": binaries, "pid": server.pid}))
+        return server
+
+
+def begin_session() -> None:
+    """Called once, in the process that starts the workers: they all inherit the folder's name."""
+    os.environ.setdefault(SHARED, tempfile.mkdtemp(prefix="mm-session-"))
+
+
+def end_session() -> None:
+    """Called by the same process when all workers are done: stops the server if one was started."""
+    folder = os.environ.pop(SHARED, None)
+    if folder is None:
+        return
+    note = Path(folder) / "server.json"
+    if note.exists():
+        found = json.loads(note.read_text())
+        server = PostgresServer(Path(found["folder"]), Path(found["binaries"]))
+        server.pid = found["pid"]
+        server.remove()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path | None:
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if versions:
+        return versions[-1].parent
+    on_path = shutil.which("postgres")
+    return None if on_path is None else Path(on_path).resolve().parent
+
+
+def _unprivileged() -> Mapping[str, Any]:
+    """PostgreSQL refuses to run as root; then it runs as somebody who may do little else."""
+    if os.geteuid() != 0:
+        return {}
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            user = pwd.getpwnam(name)
+            return {"user": name, "group": user.pw_gid, "extra_groups": []}
+    pytest.fail("no unprivileged user to run PostgreSQL as")
+
+
+def _wait_for_end(pid: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG) == (pid, 0):
+                return
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        # A zombie of another process of ours is as good as gone.
+        with contextlib.suppress(OSError):
+            if ") Z " in Path(f"/proc/{pid}/stat").read_text():
+                return
+        time.sleep(0.02)
+    raise TimeoutError(f"PostgreSQL (pid {pid}) did not end")
