@@ -11,6 +11,7 @@ from decimal import Decimal
 from monitor.core.account import INFINITE, ZERO
 
 PRECISION = 50
+ONE = Decimal(1)
 EIGHT = Decimal("1E-8")
 """The venue's step for amounts of any asset."""
 

@@ -11,8 +11,7 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.core.account import INFINITE, ZERO
-
-ONE = Decimal(1)
+from monitor.core.amounts import ONE
 
 Danger = Literal["below", "above"]
 """On which side of its liquidation price a price liquidates."""

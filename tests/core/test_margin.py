@@ -1,0 +1,290 @@
+"""Risk arithmetic: published worked numbers, and the edges where a formula alone would lie."""
+
+from decimal import Decimal
+
+import pytest
+
+from monitor.core import margin
+from monitor.core.account import INFINITE, ZERO
+from monitor.core.margin import CollateralTier, LiquidationPrice, Position, Totals
+
+STABLES = frozenset({"USDT", "USDC"})
+BAR = Decimal("1.1")
+
+BTC = Position("BTC", Decimal("1.5"), ZERO, Decimal(60_000))
+ETH = Position("ETH", ZERO, Decimal(10), Decimal(3_000))
+USDT = Position("USDT", Decimal(20_000), Decimal(30_000), Decimal(1))
+SAMPLE = (BTC, ETH, USDT)
+"""The published sample: worth 110,000, owing 60,000."""
+
+A, L = Decimal(110_000), Decimal(60_000)
+
+
+def price_of(position: Position, level: Decimal = BAR) -> LiquidationPrice | None:
+    return margin.liquidation_price(position, margin.totals(SAMPLE), level)
+
+
+def test_level_is_assets_over_liabilities() -> None:
+    assert margin.totals(SAMPLE) == Totals(A, L)
+    assert round(margin.totals(SAMPLE).level, 5) == Decimal("1.83333")
+    assert margin.totals(SAMPLE).equity == 50_000
+
+
+def test_level_of_the_published_account_answer() -> None:
+    level = margin.margin_level(Decimal("6.82728457"), Decimal("0.58633215"))
+    assert round(level, 3) == Decimal("11.644")
+
+
+@pytest.mark.parametrize("assets", ["0", "100"])
+def test_level_is_infinite_when_nothing_is_owed(assets: str) -> None:
+    assert margin.margin_level(Decimal(assets), ZERO) == INFINITE
+    assert margin.totals([]).level == INFINITE
+
+
+def test_collateral_counts_tier_by_tier() -> None:
+    # 6000 BTC at 20,000: 100 M at 100 % and 20 M at 97.5 %.
+    tiers = (
+        CollateralTier(ZERO, Decimal(100_000_000), Decimal(1)),
+        CollateralTier(Decimal(100_000_000), Decimal(120_000_000), Decimal("0.975")),
+        CollateralTier(Decimal(120_000_000), None, Decimal("0.5")),
+    )
+    assert margin.collateral_value(Decimal(120_000_000), tiers) == 119_500_000
+    assert margin.collateral_value(Decimal(130_000_000), tiers) == 124_500_000
+    assert margin.collateral_value(Decimal(50), tiers) == 50
+
+
+def test_collateral_beyond_the_last_tier_or_without_tiers_does_not_count() -> None:
+    tier = CollateralTier(ZERO, Decimal(100), Decimal("0.9"))
+    assert margin.collateral_value(Decimal(500), [tier]) == 90
+    assert margin.collateral_value(Decimal(500), []) == ZERO
+
+
+ISOLATED = [
+    # base held, base owed, quote held, quote owed, price, ratio, liquidation price, danger
+    ("1", "0", "0", "40000", "50000", "1.15", "46000", "below"),
+    ("1", "0", "100", "40012.5", "50000", "1.15", "45914.375", "below"),
+    ("0", "0.8", "50000", "0", "50000", "1.15", "54347.83", "above"),
+    ("0", "0.4", "30000", "0", "50000", "1.05", "71428.57", "above"),
+    ("0.6", "0", "0", "20000", "50000", "1.18", "39333.33", "below"),
+]
+
+
+@pytest.mark.parametrize(("base", "base_owed", "quote", "quote_owed", "price", "ratio", "expected", "danger"), ISOLATED)
+def test_isolated_liquidation_price_is_the_published_one(
+    base: str, base_owed: str, quote: str, quote_owed: str, price: str, ratio: str, expected: str, danger: str
+) -> None:
+    found = margin.isolated_liquidation_price(
+        base_held=Decimal(base),
+        base_owed=Decimal(base_owed),
+        quote_held=Decimal(quote),
+        quote_owed=Decimal(quote_owed),
+        price=Decimal(price),
+        level=Decimal(ratio),
+    )
+    assert found is not None
+    assert found.price.quantize(Decimal(expected)) == Decimal(expected)
+    assert (found.danger, found.now) == (danger, False)
+
+
+def isolated(base: str, base_owed: str, quote: str, quote_owed: str, price: str) -> dict[str, Decimal]:
+    return {
+        "base_held": Decimal(base),
+        "base_owed": Decimal(base_owed),
+        "quote_held": Decimal(quote),
+        "quote_owed": Decimal(quote_owed),
+        "price": Decimal(price),
+    }
+
+
+def test_isolated_level_counts_both_sides() -> None:
+    # (1.2 · 50,000 + 10,000) ÷ (0.4 · 50,000 + 20,000) = 70,000 ÷ 40,000
+    assert margin.isolated_level(**isolated("1.2", "0.4", "10000", "20000", "50000")) == Decimal("1.75")
+
+
+def test_isolated_level_is_infinite_without_debt() -> None:
+    assert margin.isolated_level(**isolated("1", "0", "5", "0", "50000")) == INFINITE
+
+
+def test_isolated_pair_in_debt_on_both_sides_has_one_liquidation_price() -> None:
+    # (1.15 · 20,000 − 10,000) ÷ (1.2 − 1.15 · 0.4) = 13,000 ÷ 0.74
+    found = margin.isolated_liquidation_price(
+        **isolated("1.2", "0.4", "10000", "20000", "50000"), level=Decimal("1.15")
+    )
+    assert found is not None
+    assert round(found.price, 2) == Decimal("17567.57")
+    assert found.danger == "below"
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        isolated("1", "0", "100", "0", "50000"),  # nothing owed
+        isolated("1", "0", "50000", "40000", "50000"),  # the quote alone covers the debt
+        isolated("1.15", "1", "50000", "20000", "50000"),  # held is exactly the bar times owed: the price cancels out
+    ],
+)
+def test_isolated_pair_that_no_price_liquidates_has_no_liquidation_price(amounts: dict[str, Decimal]) -> None:
+    assert margin.isolated_liquidation_price(**amounts, level=Decimal("1.15")) is None
+
+
+def test_isolated_pair_at_the_bar_is_liquidated_now() -> None:
+    found = margin.isolated_liquidation_price(**isolated("1", "0", "0", "40000", "46000"), level=Decimal("1.15"))
+    assert found == LiquidationPrice(Decimal(46_000), "below", now=True)
+
+
+def test_isolated_distance_is_relative_to_the_index() -> None:
+    long = LiquidationPrice(Decimal(46_000), "below")
+    short = LiquidationPrice(Decimal(125_000), "above")
+    assert margin.isolated_distance(Decimal(50_000), long) == Decimal("0.08")
+    assert margin.isolated_distance(Decimal(50_000), short) == Decimal("1.5")
+    assert margin.isolated_distance(Decimal(50_000), None) == INFINITE
+    assert margin.isolated_distance(Decimal(45_000), LiquidationPrice(Decimal(45_000), "below", now=True)) == ZERO
+
+
+def test_isolated_distance_needs_an_index() -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        margin.isolated_distance(ZERO, None)
+
+
+def test_collateral_liquidates_below_30666_67() -> None:
+    found = price_of(BTC)
+    assert found is not None
+    assert (round(found.price, 2), found.danger) == (Decimal("30666.67"), "below")
+
+
+def test_debt_liquidates_above_7000() -> None:
+    assert price_of(ETH) == LiquidationPrice(Decimal(7_000), "above")
+
+
+def test_asset_that_is_not_there_has_no_liquidation_price() -> None:
+    assert price_of(Position("SOL", ZERO, ZERO, Decimal(200))) is None
+
+
+def test_small_collateral_alone_can_not_liquidate() -> None:
+    extra = Position("SOL", Decimal(1), ZERO, Decimal(200))
+    assert margin.liquidation_price(extra, margin.totals([*SAMPLE, extra]), BAR) is None
+
+
+def test_already_below_the_bar_every_price_says_now() -> None:
+    crashed = Position("BTC", Decimal("1.5"), ZERO, Decimal(30_000))
+    found = margin.liquidation_price(crashed, margin.totals([crashed, ETH, USDT]), BAR)
+    assert found == LiquidationPrice(Decimal(30_000), "below", now=True)
+
+
+def test_danger_lies_where_the_weight_of_the_asset_points() -> None:
+    assert margin.danger_direction(Decimal("1.5"), ZERO, BAR) == "below"
+    assert margin.danger_direction(ZERO, Decimal(10), BAR) == "above"
+    assert margin.danger_direction(Decimal("1.1"), Decimal(1), BAR) is None
+
+
+def test_sample_survives_until_the_market_has_dropped_77_19_percent() -> None:
+    parts = margin.exposure(SAMPLE, STABLES)
+    assert parts.totals == Totals(A, L)
+    assert round(margin.drop_to_level(parts, BAR), 4) == Decimal("0.7719")
+    assert margin.rise_to_level(parts, BAR) == INFINITE
+
+
+def test_short_account_is_liquidated_by_a_rise() -> None:
+    # 50,000 USDT against 0.8 BTC at 50,000, bar 1.1: 50,000 ÷ (1.1 · 40,000) = 1.13636…
+    short = [
+        Position("USDT", Decimal(50_000), ZERO, Decimal(1)),
+        Position("BTC", ZERO, Decimal("0.8"), Decimal(50_000)),
+    ]
+    parts = margin.exposure(short, STABLES)
+    assert margin.drop_to_level(parts, BAR) == INFINITE
+    assert round(margin.rise_to_level(parts, BAR), 5) == Decimal("0.13636")
+
+
+def test_short_account_with_much_collateral_needs_a_rise_beyond_100_percent() -> None:
+    short = [
+        Position("USDT", Decimal(110_000), ZERO, Decimal(1)),
+        Position("BTC", ZERO, Decimal("0.8"), Decimal(50_000)),
+    ]
+    assert margin.rise_to_level(margin.exposure(short, STABLES), BAR) == Decimal("1.5")
+
+
+def test_market_moves_say_zero_when_it_is_there_already() -> None:
+    crashed = [Position("BTC", Decimal("1.5"), ZERO, Decimal(20_000)), ETH, USDT]
+    parts = margin.exposure(crashed, STABLES)
+    assert margin.drop_to_level(parts, BAR) == ZERO
+    assert margin.rise_to_level(parts, BAR) == ZERO
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        [],
+        [BTC],
+        [Position("USDT", Decimal(100), Decimal(50), Decimal(1))],
+        [Position("BTC", Decimal("2.2"), Decimal(2), Decimal(1)), Position("USDT", Decimal(5), ZERO, Decimal(1))],
+        [Position("BTC", Decimal(2), Decimal(1), Decimal(100))],
+    ],
+)
+def test_no_move_liquidates_without_debt_or_when_prices_cancel_out(positions: list[Position]) -> None:
+    parts = margin.exposure(positions, STABLES)
+    assert margin.drop_to_level(parts, BAR) == INFINITE
+    assert margin.rise_to_level(parts, BAR) == INFINITE
+
+
+def test_repaying_10000_brings_the_sample_to_2() -> None:
+    assert margin.repay_to_reach(Decimal(2), A, L) == 10_000
+
+
+def test_bringing_in_10000_of_collateral_brings_the_sample_to_2() -> None:
+    assert margin.transfer_in_to_reach(Decimal(2), A, L) == 10_000
+
+
+def test_bringing_in_and_repaying_5000_brings_the_sample_to_2() -> None:
+    assert margin.transfer_and_repay_to_reach(Decimal(2), A, L) == 5_000
+
+
+def test_selling_10030_09_at_15_basis_points_brings_the_sample_to_2() -> None:
+    assert round(margin.sell_to_reach(Decimal(2), A, L, Decimal("0.0015")), 2) == Decimal("10030.09")
+
+
+def test_repaying_13809_52_brings_the_collateral_level_of_the_sample_to_2() -> None:
+    value = margin.repay_to_reach_collateral_level(Decimal(2), Decimal(105_500), L, Decimal("0.95"))
+    assert round(value, 2) == Decimal("13809.52")
+
+
+@pytest.mark.parametrize("owed", ["60000", "0"])
+def test_nothing_is_needed_at_the_target_or_without_debt(owed: str) -> None:
+    target, assets, liabilities = Decimal("1.5"), Decimal(90_000), Decimal(owed)
+    assert margin.repay_to_reach(target, assets, liabilities) == ZERO
+    assert margin.transfer_in_to_reach(target, assets, liabilities) == ZERO
+    assert margin.transfer_and_repay_to_reach(target, assets, liabilities) == ZERO
+    assert margin.sell_to_reach(target, assets, liabilities, Decimal("0.01")) == ZERO
+
+
+def test_repaying_is_no_way_out_when_less_is_held_than_owed() -> None:
+    assert margin.repay_to_reach(Decimal(2), Decimal(50), Decimal(60)) == INFINITE
+
+
+def test_selling_is_no_way_out_when_its_cost_eats_the_effect() -> None:
+    # Level 1.05; a cost of 5 % needs a level above 1 ÷ 0.95 = 1.0526.
+    assert margin.sell_to_reach(Decimal("1.5"), Decimal(105), Decimal(100), Decimal("0.05")) == INFINITE
+    assert margin.sell_to_reach(Decimal("1.5"), Decimal(106), Decimal(100), Decimal("0.05")) < 106
+
+
+def test_targets_that_can_not_be_reached_by_a_route_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be above 1"):
+        margin.repay_to_reach(Decimal(1), A, L)
+    with pytest.raises(ValueError, match="must be positive"):
+        margin.transfer_and_repay_to_reach(ZERO, A, L)
+    with pytest.raises(ValueError, match="can't lead to a level"):
+        margin.sell_to_reach(Decimal("1.05"), A, L, Decimal("0.05"))
+    with pytest.raises(ValueError, match="can't lead to a level"):
+        margin.repay_to_reach_collateral_level(Decimal("0.9"), A, L, Decimal("0.95"))
+
+
+def test_transfer_out_leaves_a_collateral_level_of_2() -> None:
+    # (130,000 − 2 · 60,000) ÷ 0.8
+    assert margin.largest_transfer_out(Decimal(130_000), L, Decimal("0.8")) == 12_500
+    assert margin.largest_transfer_out(Decimal(120_000), L, Decimal("0.8")) == ZERO
+    assert margin.largest_transfer_out(Decimal(105_500), L, Decimal("0.95")) == ZERO
+
+
+def test_transfer_out_is_not_limited_without_debt_or_by_assets_that_do_not_count() -> None:
+    assert margin.largest_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
+    assert margin.largest_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
+    assert margin.largest_transfer_out(Decimal(110_000), L, ZERO) == ZERO

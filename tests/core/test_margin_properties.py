@@ -1,0 +1,170 @@
+"""Every formula against brute force over random portfolios: long, short, mixed, dust, without debt, already below."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from monitor.core import margin
+from monitor.core.account import INFINITE, ZERO
+from monitor.core.margin import Position
+
+STABLES = frozenset({"USDT", "USDC"})
+NEARLY = Decimal("1E-25")
+"""What fifty digits leave of rounding, relative to the figures compared."""
+
+BARS = st.sampled_from([Decimal(bar) for bar in ("1.05", "1.1", "1.15", "1.18", "1.3", "1.5")])
+TARGETS = st.sampled_from([Decimal(target) for target in ("1.111", "1.25", "1.5", "2", "3")])
+MOVES = [Decimal(n) / 12 for n in range(13)]
+PRICES = [Decimal(f"{digit}E{exponent}") for exponent in range(-8, 13, 2) for digit in (1, 4)]
+
+
+def amounts(largest: int) -> st.SearchStrategy[Decimal]:
+    """Nothing, dust of one smallest unit, or anything up to `largest`, in steps of the venue's eight decimals."""
+    return st.one_of(
+        st.just(ZERO), st.just(Decimal("1E-8")), st.integers(0, largest * 10**8).map(lambda n: Decimal(n).scaleb(-8))
+    )
+
+
+def positions_of(asset: str, price: st.SearchStrategy[Decimal], largest: int) -> st.SearchStrategy[Position]:
+    return st.builds(Position, st.just(asset), amounts(largest), amounts(largest), price)
+
+
+def prices(low: int, high: int) -> st.SearchStrategy[Decimal]:
+    return st.integers(low, high).map(lambda cents: Decimal(cents).scaleb(-2))
+
+
+PORTFOLIOS = st.tuples(
+    positions_of("BTC", prices(1_000_000, 15_000_000), 3),
+    positions_of("SOL", prices(500, 50_000), 1_000),
+    positions_of("DOGE", prices(1, 100), 500_000),
+    positions_of("USDT", st.just(Decimal(1)), 200_000),
+    positions_of("USDC", prices(95, 105), 50_000),
+)
+Portfolio = tuple[Position, ...]
+
+
+def level_of(portfolio: Portfolio, changed: Callable[[Position], Position] = lambda position: position) -> Decimal:
+    """Assets over liabilities, summed afresh."""
+    moved = [changed(position) for position in portfolio]
+    owed = sum((p.owed * p.price for p in moved), ZERO)
+    return sum((p.held * p.price for p in moved), ZERO) / owed if owed else INFINITE
+
+
+def at_price(portfolio: Portfolio, asset: str, price: Decimal) -> Decimal:
+    return level_of(portfolio, lambda p: replace(p, price=price) if p.asset == asset else p)
+
+
+def after_move(portfolio: Portfolio, factor: Decimal) -> Decimal:
+    return level_of(portfolio, lambda p: p if p.asset in STABLES else replace(p, price=p.price * factor))
+
+
+def near(one: Decimal, other: Decimal) -> bool:
+    return one == other or abs(one - other) <= NEARLY * max(abs(one), abs(other))
+
+
+@given(PORTFOLIOS, BARS)
+def test_liquidation_price_is_where_the_level_meets_the_bar(portfolio: Portfolio, bar: Decimal) -> None:
+    everything = margin.totals(portfolio)
+    for position in portfolio:
+        found = margin.liquidation_price(position, everything, bar)
+        if found is None:
+            if everything.level <= bar:
+                raise AssertionError("below the bar every asset says now")
+            assert all(at_price(portfolio, position.asset, price) > bar for price in PRICES)
+        elif found.now:
+            assert everything.level <= bar
+        else:
+            assert near(at_price(portfolio, position.asset, found.price), bar)
+            assert (found.price < position.price) == (found.danger == "below")
+            beyond = found.price * Decimal("0.999" if found.danger == "below" else "1.001")
+            between = (found.price + position.price) / 2
+            assert at_price(portfolio, position.asset, beyond) < bar
+            assert at_price(portfolio, position.asset, between) > bar
+
+
+@given(PORTFOLIOS, BARS)
+def test_drop_is_the_first_fall_that_meets_the_bar(portfolio: Portfolio, bar: Decimal) -> None:
+    drop = margin.drop_to_level(margin.exposure(portfolio, STABLES), bar)
+    if drop == INFINITE:
+        assert all(after_move(portfolio, 1 - move) > bar for move in MOVES[:-1])
+        return
+    assert ZERO <= drop < 1
+    assert after_move(portfolio, 1 - drop) <= bar * (1 + NEARLY)
+    if drop:
+        assert near(after_move(portfolio, 1 - drop), bar)
+        assert all(after_move(portfolio, 1 - drop * move) > bar for move in MOVES[:-1])
+
+
+@given(PORTFOLIOS, BARS)
+def test_rise_is_the_first_that_meets_the_bar(portfolio: Portfolio, bar: Decimal) -> None:
+    rise = margin.rise_to_level(margin.exposure(portfolio, STABLES), bar)
+    if rise == INFINITE:
+        assert all(after_move(portfolio, 1 + move * 100) > bar for move in MOVES)
+        return
+    assert after_move(portfolio, 1 + rise) <= bar * (1 + NEARLY)
+    if rise:
+        assert near(after_move(portfolio, 1 + rise), bar)
+        assert all(after_move(portfolio, 1 + rise * move) > bar for move in MOVES[:-1])
+
+
+@given(PORTFOLIOS, BARS)
+def test_isolated_pair_is_an_account_of_two_assets(portfolio: Portfolio, bar: Decimal) -> None:
+    base, quote = portfolio[0], portfolio[3]
+    pair = {"base_held": base.held, "base_owed": base.owed, "quote_held": quote.held, "quote_owed": quote.owed}
+    assert margin.isolated_level(**pair, price=base.price) == level_of((base, quote))
+    found = margin.isolated_liquidation_price(**pair, price=base.price, level=bar)
+    if found is None:
+        assert all(at_price((base, quote), "BTC", price) > bar for price in PRICES)
+    elif not found.now:
+        assert near(margin.isolated_level(**pair, price=found.price), bar)
+
+
+@given(PORTFOLIOS, TARGETS)
+def test_each_route_ends_at_the_target(portfolio: Portfolio, target: Decimal) -> None:
+    assets, owed = margin.totals(portfolio).assets, margin.totals(portfolio).liabilities
+    assume(owed > 0 and assets < target * owed)
+    brought = margin.transfer_in_to_reach(target, assets, owed)
+    assert near((assets + brought) / owed, target)
+    swapped = margin.transfer_and_repay_to_reach(target, assets, owed)
+    assert near(assets, target * (owed - swapped))
+    assert near(swapped * target, brought)
+    repaid = margin.repay_to_reach(target, assets, owed)
+    if repaid == INFINITE:
+        assert assets < owed
+    else:
+        assert repaid <= owed
+        assert near(assets - repaid, target * (owed - repaid))
+
+
+@given(PORTFOLIOS, TARGETS, st.integers(0, 500))
+def test_selling_ends_at_the_target_or_is_no_way(portfolio: Portfolio, target: Decimal, basis_points: int) -> None:
+    kept = 1 - Decimal(basis_points) / 10_000
+    assets, owed = margin.totals(portfolio).assets, margin.totals(portfolio).liabilities
+    assume(owed > 0 and assets < target * owed and target * kept > 1)
+    sold = margin.sell_to_reach(target, assets, owed, 1 - kept)
+    if sold == INFINITE:
+        tries = [assets * move for move in MOVES if assets * move * kept < owed]
+        assert all((assets - value) / (owed - value * kept) < target for value in tries)
+        return
+    assert sold <= assets
+    assert near(assets - sold, target * (owed - sold * kept)) or near(sold * kept, owed)
+
+
+@given(PORTFOLIOS, st.integers(1, 100))
+def test_transfer_out_leaves_exactly_the_level_it_must(portfolio: Portfolio, percent: int) -> None:
+    ratio = Decimal(percent) / 100
+    collateral, owed = margin.totals(portfolio).assets, margin.totals(portfolio).liabilities
+    assume(owed > 0)
+    value = margin.largest_transfer_out(collateral, owed, ratio)
+    if value:
+        assert near((collateral - value * ratio) / owed, Decimal(2))
+    else:
+        assert collateral / owed <= 2
+
+
+@given(PORTFOLIOS)
+def test_splitting_keeps_every_value(portfolio: Portfolio) -> None:
+    assert margin.exposure(portfolio, STABLES).totals == margin.totals(portfolio)
