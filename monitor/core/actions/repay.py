@@ -16,10 +16,10 @@ from monitor.core.actions.proposal import (
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.amounts import EIGHT, ceil_to, plain
+from monitor.core.amounts import EIGHT, ONE, ceil_to, plain
 from monitor.core.intents import Repay
 from monitor.core.interest import next_charge
-from monitor.core.margin import ONE, repay_to_reach
+from monitor.core.margin import repay_to_reach
 from monitor.core.standing import Row, Standing
 
 HOUR_TURNS = timedelta(seconds=2)

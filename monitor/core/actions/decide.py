@@ -1,0 +1,189 @@
+"""What the firing alerts make of the actions: new intents, proposals answered, and the limits that stand in the way."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from monitor.core.account import CROSS, Scope
+from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.alerts import SEVERITIES, Alert, AlertState
+from monitor.core.figures import Figures
+from monitor.core.intents import Intent, IntentState, IntentStep
+from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, Ground, choose
+from monitor.core.rules import Rule
+from monitor.core.standing import standing_of
+from monitor.core.state import AccountState, Settings
+from monitor.core.subjects import Subject, figures_of
+
+_S = IntentState
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """New intents and those that changed state, each with its steps.
+
+    `blocked` names by action the limit that stops a live action which a firing alert wants; `wants` the reads (`spot`,
+    `funding`) without which an action can't be sized.
+    """
+
+    intents: tuple[Intent, ...] = ()
+    steps: tuple[IntentStep, ...] = ()
+    blocked: Mapping[str, str] = field(default_factory=dict)
+    wants: frozenset[str] = frozenset()
+
+
+def decide(
+    state: AccountState,
+    figures: Mapping[Subject, Figures],
+    rules: Sequence[Rule],
+    specs: Sequence[ActionSpec],
+    safety: Safety,
+    settings: Settings,
+    now: datetime,
+    new_id: Callable[[], int],
+) -> Decision:
+    """What to do now for every firing alert whose rule names actions; nothing while its data are unknown.
+
+    Inhibited, silenced and acknowledged alerts act all the same: that concerns who is told. One new intent a scope, the
+    worst alert first. An empty `figures` means that nothing was measured: only proposals are looked after.
+    """
+    answered = list(_answered(state, specs, now))
+    calls = _calls(state, rules) if specs else []
+    if not answered and not calls:
+        return Decision()
+    intents = {**state.intents, **{intent.id: intent for intent, _ in answered}}
+    if not figures:
+        return Decision(*_split(answered), blocked=state.blocked if calls else {})
+    known = {spec.name: spec for spec in specs}
+    made: list[tuple[Intent, IntentStep]] = list(answered)
+    blocked: dict[str, str] = {}
+    wants: frozenset[str] = frozenset()
+    acted: set[Scope] = set()
+    for alert, actions in calls:
+        scope = scope_of(alert)
+        ground = ground_of(state, alert, figures, settings, tuple(intents.values()), now)
+        if scope in acted or ground is None:
+            continue
+        plan = [known[name] for name in actions if name in known]
+        choice = choose(ground, plan, min(ACKNOWLEDGED_PATIENCE, safety.settle), now)
+        blocked |= choice.blocked
+        wants |= choice.wants
+        if choice.spec is None or choice.proposal is None:
+            continue
+        acted.add(scope)
+        intent = _born(choice.spec, choice, alert, state.account, now, new_id())
+        born = list(_birth(intent, choice.proposal.reason, now))
+        made += born
+        intents[intent.id] = born[-1][0]
+    return Decision(*_split(made), blocked=blocked, wants=wants)
+
+
+def scope_of(alert: Alert) -> Scope:
+    """The scope in which an alert's actions act: the pair it is about, else cross."""
+    return Scope(alert.key.subject) if alert.key.scope == "isolated" else CROSS
+
+
+def ground_of(
+    state: AccountState,
+    alert: Alert,
+    figures: Mapping[Subject, Figures],
+    settings: Settings,
+    intents: Sequence[Intent],
+    now: datetime,
+) -> Ground | None:
+    """What the plan of an alert stands on; None while the figures of its scope are not known."""
+    scope = scope_of(alert)
+    subject: Subject = (scope.kind, scope.symbol)
+    measured = figures.get(subject) or figures_of(state, settings, subject, now)
+    standing = standing_of(state, scope, measured)
+    if standing is None:
+        return None
+    return Ground(alert, scope, standing, measured.read, intents, _worse_since(state, alert))
+
+
+def _calls(state: AccountState, rules: Sequence[Rule]) -> list[tuple[Alert, tuple[str, ...]]]:
+    """The firing alerts that call for actions, worst first."""
+    actions = {rule.name: rule.actions for rule in rules if rule.actions}
+    calls = [
+        (alert, actions[key.rule])
+        for key, alert in state.alerts.items()
+        if key.rule in actions and alert.state is AlertState.FIRING and alert.unknown_since is None
+    ]
+    return sorted(calls, key=lambda call: (-SEVERITIES.index(call[0].severity), call[0].id))
+
+
+def _worse_since(state: AccountState, alert: Alert) -> datetime | None:
+    """When a worse rung of the alert's ladder fired, which holds for as long as it inhibits this one."""
+    if alert.inhibited_by is None:
+        return None
+    return next((other.fired_at for other in state.alerts.values() if other.id == alert.inhibited_by), None)
+
+
+def _born(spec: ActionSpec, choice: Choice, alert: Alert, account: str, now: datetime, number: int) -> Intent:
+    proposal = choice.proposal
+    assert proposal is not None
+    asked = spec.mode == "approve"
+    return Intent(
+        id=number,
+        plan=alert.id,
+        action=spec.name,
+        kind=proposal.kind,
+        mode=spec.mode,
+        account=account,
+        order=proposal.order,
+        state=_S.PROPOSED if asked else _S.PLANNED,
+        amount_usdt=proposal.amount_usdt,
+        created_at=now,
+        alert=alert.id,
+        reason=proposal.reason,
+        level_before=proposal.level_before if proposal.level_before.is_finite() else None,
+        level_after=proposal.level_after if proposal.level_after.is_finite() else None,
+        expires_at=now + spec.approve_within if asked else None,
+    )
+
+
+def _birth(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[Intent, IntentStep]]:
+    yield intent, IntentStep(intent.id, None, intent.state, now, reason)
+    if intent.mode == "dry-run":
+        done = replace(intent, state=_S.SIMULATED, settled_at=now)
+        yield done, IntentStep(intent.id, _S.PLANNED, _S.SIMULATED, now, "dry run: nothing was sent")
+
+
+def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -> Iterator[tuple[Intent, IntentStep]]:
+    """Proposals that a person has answered, or that have waited long enough."""
+    known = {spec.name: spec for spec in specs}
+    decisions = state.operator.decisions or {}
+    firing = {alert.id for alert in state.alerts.values() if alert.state is AlertState.FIRING}
+    for intent in state.intents.values():
+        if intent.state is not _S.PROPOSED:
+            continue
+        spec = known.get(intent.action)
+        approved = decisions.get(intent.id)
+        if approved is False:
+            yield _moved(intent, _S.REJECTED, now, "rejected by a person")
+        elif spec is None:
+            yield _moved(intent, _S.EXPIRED, now, "its action is not configured any more")
+        elif intent.alert is not None and intent.alert not in firing:
+            yield _moved(intent, _S.EXPIRED, now, "its alert does not fire any more")
+        elif approved and not state.operator.paused:
+            yield _moved(intent, _S.PLANNED, now, "approved by a person")
+        elif intent.expires_at is not None and now >= intent.expires_at:
+            if spec.on_no_answer == "act" and not state.operator.paused:
+                yield _moved(intent, _S.PLANNED, now, "nobody answered: on_no_answer = act")
+            else:
+                yield _moved(intent, _S.EXPIRED, now, "nobody approved it in time")
+
+
+def _moved(intent: Intent, to: IntentState, now: datetime, note: str) -> tuple[Intent, IntentStep]:
+    """The intent one step on. A planned one forgets its expiry: it waits for nobody any more."""
+    if to is _S.PLANNED:
+        moved = replace(intent, state=to, expires_at=None)
+    else:
+        moved = replace(intent, state=to, settled_at=now)
+    return moved, IntentStep(intent.id, intent.state, to, now, note)
+
+
+def _split(moves: Sequence[tuple[Intent, IntentStep]]) -> tuple[tuple[Intent, ...], tuple[IntentStep, ...]]:
+    """The intents as they stand after all their steps, and the steps."""
+    newest = {intent.id: intent for intent, _ in moves}
+    return tuple(newest.values()), tuple(step for _, step in moves)

@@ -1,0 +1,218 @@
+"""The limits: what they leave of a wish, and the review that every order passes, again right before it is sent."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.account import INFINITE, ZERO, KeyPermissions, Scope
+from monitor.core.actions.proposal import Allowance, Proposal
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.amounts import EIGHT, floor_to, plain
+from monitor.core.intents import IN_FLIGHT, SPENT, ActionKind, Intent, IntentState, Repay, Transfer
+from monitor.core.standing import Place, Standing
+
+DAY = timedelta(hours=24)
+
+Target = tuple[ActionKind, Scope, str]
+"""What may be under way only once: kind, scope, asset."""
+
+_UNKNOWN = frozenset({IntentState.UNCERTAIN, IntentState.UNRESOLVED})
+_UNDER_WAY = IN_FLIGHT | {IntentState.PLANNED}
+_MAY_HAVE_MOVED = SPENT | {IntentState.FAILED}
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """The order may go, with this amount: that of the proposal or less."""
+
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The order may not go. `blocked`: a person should know; otherwise it only has to wait."""
+
+    reason: str
+    blocked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one action has used up of its limits, and what is under way in the account.
+
+    `amount` counts in the unit of the limits: the action's asset, or USDT when it names none.
+    """
+
+    amount: Decimal = ZERO
+    count: int = 0
+    moved_at: Mapping[Target, datetime] = field(default_factory=dict)
+    under_way: frozenset[Target] = frozenset()
+    unknown: frozenset[Target] = frozenset()
+    reserved: Mapping[tuple[Place, str], Decimal] = field(default_factory=dict)
+    """What orders under way may still take from a place."""
+
+
+def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: datetime) -> Spent:
+    """What `spec` has spent in the last 24 hours by the intents given.
+
+    Counts what moved or may have moved, and what is about to; for a dry run what it would have moved. Money is
+    counted where it enters the scope: the repayment that follows a transfer, and its second hop, are not counted again.
+    """
+    dry = spec.mode == "dry-run"
+    counted = SPENT | {IntentState.PLANNED} | ({IntentState.SIMULATED} if dry else frozenset())
+    moving = _MAY_HAVE_MOVED | ({IntentState.SIMULATED} if dry else frozenset())
+    amount, count = ZERO, 0
+    moved_at: dict[Target, datetime] = {}
+    under_way: set[Target] = set()
+    unknown: set[Target] = set()
+    reserved: dict[tuple[Place, str], Decimal] = {}
+    for intent in intents:
+        if intent.account != account:
+            continue
+        target = (intent.kind, intent.scope, intent.asset)
+        if intent.state in _UNDER_WAY:
+            under_way.add(target)
+            if isinstance(intent.order, Transfer):
+                place = (intent.order.source, intent.asset)
+                reserved[place] = reserved.get(place, ZERO) + intent.amount
+        if intent.state in _UNKNOWN:
+            unknown.add(target)
+        if intent.action != spec.name:
+            continue
+        at = intent.submitted_at or intent.settled_at or intent.created_at
+        if intent.state in moving and (target not in moved_at or at > moved_at[target]):
+            moved_at[target] = at
+        if intent.state in counted and counts(spec, intent) and (intent.state in IN_FLIGHT or now - at < DAY):
+            amount += intent.amount if spec.asset is not None else intent.amount_usdt
+            count += 1
+    return Spent(amount, count, moved_at, frozenset(under_way), frozenset(unknown), reserved)
+
+
+def counts(spec: ActionSpec, intent: Intent) -> bool:
+    """Whether the intent is what the limits of `spec` count, not the second half of such a one."""
+    return intent.kind == spec.kind and not (isinstance(intent.order, Transfer) and intent.order.source == "cross")
+
+
+def allowance(spec: ActionSpec, spent: Spent) -> Allowance:
+    """The largest order that the caps of `spec` still leave."""
+    in_unit = min(
+        INFINITE if spec.max_amount is None else spec.max_amount,
+        INFINITE if spec.max_per_day is None else max(ZERO, spec.max_per_day - spent.amount),
+    )
+    usdt = INFINITE if spec.max_amount_usdt is None else spec.max_amount_usdt
+    return Allowance(INFINITE, min(usdt, in_unit)) if spec.asset is None else Allowance(in_unit, usdt)
+
+
+def review(
+    proposal: Proposal,
+    standing: Standing,
+    spec: ActionSpec,
+    spent: Spent,
+    now: datetime,
+    *,
+    worse_since: datetime | None = None,
+    half_of: Intent | None = None,
+    sending: bool = False,
+) -> Approved | Refused:
+    """Whether the order may go now, and how much of it.
+
+    `spent` must not hold the order's own intent. `worse_since` is when the alert crossed a worse rung, which waives an
+    older cool-down. `half_of` is the transfer whose second half this is: its caps were counted there, its amount is the
+    bound. A dry run is asked for everything but the permissions to send; a pause stops what is sent, so a proposal may
+    still be laid before a person unless it is `sending`.
+    """
+    stop = None if spec.mode == "dry-run" else _may_send(proposal, standing)
+    if stop is None and standing.paused and (sending or spec.mode == "live"):
+        stop = Refused("actions are paused")
+    stop = stop or _is_in_time(proposal, standing, spec, spent, now)
+    if stop is None and half_of is None:
+        stop = _within_count(proposal, spec, spent, now, worse_since)
+    return stop or _amount(proposal, standing, spec, spent, half_of)
+
+
+def _may_send(proposal: Proposal, standing: Standing) -> Refused | None:
+    if standing.journal_failing:
+        return Refused("the journal can't be written")
+    if standing.key_accepted is False:
+        return Refused("the exchange refuses the key")
+    if standing.key is None:
+        return Refused("what the key may do is not known yet")
+    return _allowed_by_key(standing.key, proposal) or _allowed_by_account(proposal, standing)
+
+
+def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:
+    if key.withdrawals:
+        return Refused("the key may withdraw; take that right away")
+    if key.portfolio_margin:
+        return Refused("the account is in portfolio margin mode")
+    if isinstance(proposal.order, Repay) and not key.margin:
+        return Refused("the key may not repay (enableMargin)")
+    if isinstance(proposal.order, Transfer) and not key.universal_transfer:
+        return Refused("the key may not transfer (permitsUniversalTransfer)")
+    return None
+
+
+def _allowed_by_account(proposal: Proposal, standing: Standing) -> Refused | None:
+    order = proposal.order
+    if isinstance(order, Repay) and not standing.repay_enabled:
+        return Refused(f"{standing.scope} is not enabled")
+    if isinstance(order, Transfer) and not standing.transfer_in_enabled:
+        return Refused(f"{standing.scope} takes no transfers now")
+    if isinstance(order, Transfer) and order.source == "cross" and not standing.cross_transfer_out_enabled:
+        return Refused("cross lets nothing out now")
+    return None
+
+
+def _is_in_time(
+    proposal: Proposal, standing: Standing, spec: ActionSpec, spent: Spent, now: datetime
+) -> Refused | None:
+    age = now - standing.as_of
+    if age > spec.max_data_age:
+        return Refused(f"the figures are {int(age.total_seconds())} s old, max_data_age is exceeded", blocked=False)
+    target = (proposal.kind, proposal.order.scope, proposal.order.asset)
+    if target in spent.unknown:
+        return Refused(f"the outcome of a {proposal.kind} of {proposal.order.asset} is not known")
+    if target in spent.under_way:
+        return Refused(f"a {proposal.kind} of {proposal.order.asset} is under way", blocked=False)
+    return None
+
+
+def _within_count(
+    proposal: Proposal, spec: ActionSpec, spent: Spent, now: datetime, worse_since: datetime | None
+) -> Refused | None:
+    if spent.count >= spec.max_actions_per_day:
+        return Refused(f"max_actions_per_day is reached ({spent.count})")
+    last = spent.moved_at.get((proposal.kind, proposal.order.scope, proposal.order.asset))
+    waived = last is not None and worse_since is not None and worse_since > last
+    if last is not None and now - last < spec.cooldown and not waived:
+        return Refused("cooldown", blocked=False)
+    return None
+
+
+def _amount(
+    proposal: Proposal, standing: Standing, spec: ActionSpec, spent: Spent, half_of: Intent | None
+) -> Approved | Refused:
+    order = proposal.order
+    price = proposal.amount_usdt / order.amount
+    left = allowance(spec, spent) if half_of is None else Allowance(half_of.amount)
+    capped = min(order.amount, left.of(price))
+    if capped <= ZERO:
+        return Refused(_which_cap(spec, spent))
+    if isinstance(order, Repay):
+        row = standing.rows.get(order.asset)
+        there = min(row.balance.free, row.balance.owed) if row is not None else ZERO
+        lacking = f"no free {order.asset} in {order.scope}, or none owed"
+    else:
+        free = standing.outside.get(order.source, {}).get(order.asset, ZERO)
+        keep = spec.keep_in_source if order.source != "cross" else ZERO
+        there = free - keep - spent.reserved.get((order.source, order.asset), ZERO)
+        lacking = f"{order.source} has no {order.asset} to spare" + (f" above {plain(keep)}" if keep else "")
+    amount = floor_to(min(capped, there), EIGHT)
+    return Approved(amount) if amount > ZERO else Refused(lacking)
+
+
+def _which_cap(spec: ActionSpec, spent: Spent) -> str:
+    if spec.max_per_day is not None and spent.amount >= spec.max_per_day:
+        return f"max_per_day is used up ({plain(spec.max_per_day)} {spec.asset or 'USDT'} in 24 h)"
+    return "max_amount leaves nothing"
