@@ -16,7 +16,7 @@ from monitor.store.rows import intent_of, intent_row
 _FIXED = frozenset(
     {"id", "account", "order_type", "scope", "symbol", "asset", "amount", "source", "kind", "created_at"}
 )
-"""What an intent is; none of its steps can change it."""
+"""What an intent is; none of its steps can change it, but that the amount is sized a last time when it is claimed."""
 
 DAY = timedelta(hours=24)
 
@@ -38,7 +38,7 @@ def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[Int
 def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") -> bool:
     """PLANNED → SUBMITTING: True for exactly one caller, ever, and only then may the order be sent.
 
-    The `*_before` figures of `intent` are recorded with it. False as well while actions are paused, or
+    The `*_before` figures and the amount of `intent`, sized at the last moment, are recorded with it. False as well while actions are paused, or
     another intent of the same account, scope, kind and asset is in flight.
     """
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
@@ -145,7 +145,8 @@ def _move_or_refuse(connection: Connection, intent: Intent, step: IntentStep) ->
 
 def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     table = tables.intents
-    changed: dict[str, Any] = {name: value for name, value in intent_row(intent).items() if name not in _FIXED}
+    fixed = _FIXED - {"amount"} if step.to_state is IntentState.SUBMITTING else _FIXED
+    changed: dict[str, Any] = {name: value for name, value in intent_row(intent).items() if name not in fixed}
     moved = connection.execute(
         update(table)
         .where(table.c.id == intent.id, table.c.account == intent.account, table.c.state == step.from_state)
