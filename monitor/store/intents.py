@@ -38,8 +38,8 @@ def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[Int
 def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") -> bool:
     """PLANNED → SUBMITTING: True for exactly one caller, ever, and only then may the order be sent.
 
-    The `*_before` figures and the amount of `intent`, sized at the last moment, are recorded with it. False as well while actions are paused, or
-    another intent of the same account, scope, kind and asset is in flight.
+    The amount of `intent`, sized at the last moment, and its `*_before` figures are recorded with it. False as well
+    while actions are paused, or another intent of the same account, scope, kind and asset is in flight.
     """
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
     if connection.execute(select(paused)).scalar():
