@@ -140,7 +140,7 @@ def _born(rule: Rule, key: AlertKey, finding: Finding, summary: str, now: dateti
         clear=rule.clear.text if rule.clear is not None else f"not ({rule.when.text})",
         summary=summary,
         labels=rule.labels,
-        value=finding.value,
+        value=_finite(finding.value),
         updated_at=now,
     )
     if rule.for_s > 0:
@@ -150,7 +150,7 @@ def _born(rule: Rule, key: AlertKey, finding: Finding, summary: str, now: dateti
 
 
 def _holding(rule: Rule, alert: Alert, finding: Finding, summary: str, elapsed: Decimal, now: datetime) -> Change:
-    seen = replace(alert, value=finding.value, summary=summary, clear_since=None)
+    seen = replace(alert, value=_finite(finding.value), summary=summary, clear_since=None)
     if seen.state is AlertState.FIRING:
         return Change(seen)
     seen = replace(seen, pending_s=seen.pending_s + elapsed)
@@ -162,7 +162,7 @@ def _holding(rule: Rule, alert: Alert, finding: Finding, summary: str, elapsed: 
 def _not_holding(rule: Rule, alert: Alert, finding: Finding, summary: str, now: datetime) -> Change:
     if alert.state is AlertState.PENDING:
         return _to(alert, AlertState.INACTIVE, now)
-    seen = replace(alert, value=finding.value, summary=summary)
+    seen = replace(alert, value=_finite(finding.value), summary=summary)
     if finding.clears is not True:
         return Change(replace(seen, clear_since=None))
     since = seen.clear_since or now
@@ -197,3 +197,7 @@ def _fits(matcher: Matcher, labels: Mapping[str, str]) -> bool:
             return re.fullmatch(matcher.value, value) is not None
         case "!~":
             return re.fullmatch(matcher.value, value) is None
+
+
+def _finite(value: Decimal | None) -> Decimal | None:
+    return value if value is not None and value.is_finite() else None

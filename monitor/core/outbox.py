@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from monitor.core.alerts import AlertState, Reason, Severity
+from monitor.core.alerts import Alert, AlertState, Reason, Severity
 
 
 class DeliveryState(StrEnum):
@@ -45,3 +45,41 @@ class Told:
     state: AlertState
     severity: Severity
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Say it now, for this reason: the present truth, which may differ from why it was queued."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing to say any more; `why` is kept with the delivery."""
+
+    why: str
+
+
+def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool) -> Send | Skip:
+    """What one channel is to be told of an alert now, given what it last heard.
+
+    `superseded`: a later delivery of the same alert waits for the same channel.
+    """
+    if superseded:
+        return Skip("a newer message about this alert follows")
+    if alert.state in (AlertState.RESOLVED, AlertState.INACTIVE):
+        if told is None or told.state is not AlertState.FIRING:
+            return Skip("over before this channel heard of it")
+        return Send(Reason.RESOLVED)
+    if alert.silenced_by is not None:
+        return Skip(f"silenced by {alert.silenced_by}")
+    if delivery.reason == Reason.FIRED and told is not None and told.severity == alert.severity:
+        return Skip("this channel knows already")
+    return Send(Reason(delivery.reason))
+
+
+def retry_delay_s(attempts: int, retry_after_s: float | None) -> float:
+    """Seconds until a failed delivery is tried again: 1, 2, 4 … 60, or what the service asked for if longer."""
+    backoff = min(60.0, float(2 ** min(attempts, 6)) / 2)
+    return max(backoff, retry_after_s or 0.0)

@@ -18,7 +18,7 @@ from monitor.core.account import (
     Tier,
     Wallet,
 )
-from monitor.core.alerts import Alert, AlertKey
+from monitor.core.alerts import Alert, AlertKey, MetricScope
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
@@ -40,6 +40,7 @@ from monitor.core.events import (
     WalletRead,
 )
 from monitor.core.intents import FINAL, Intent
+from monitor.core.metrics import Value
 
 PRICE_HISTORY = timedelta(minutes=5)
 """How far back prices are kept for `margin_level_change_5m`."""
@@ -134,6 +135,8 @@ class AccountState:
     """Open alerts, and those resolved since the last step."""
     intents: Mapping[int, Intent] = field(default_factory=dict)
     """Intents that are not final, and those settled in the last 24 hours."""
+    sampled: Mapping[tuple[MetricScope, str, str], tuple[datetime, Value]] = field(default_factory=dict)
+    """When each (scope, subject, metric) was last sampled, and with which value."""
     blocked: Mapping[str, str] = field(default_factory=dict)
     """Live actions that a firing alert wants and a limit stops: action name → the limit."""
 

@@ -9,7 +9,7 @@ from monitor.core.alerts import MetricScope
 from monitor.core.events import StreamName
 from monitor.core.figures import Figures
 from monitor.core.measure import cross_figures, isolated_figures
-from monitor.core.metrics import Missing, Value
+from monitor.core.metrics import METRICS, Missing, Value
 from monitor.core.pace import below_initial, cross_interval, isolated_interval
 from monitor.core.rates import hourly_rate
 from monitor.core.state import AccountState, Settings, StreamState, scopes
@@ -18,6 +18,9 @@ from monitor.core.valuation import ONE, calibration, drift, is_fresh, newest, pr
 UNAVAILABLE = Missing.UNAVAILABLE
 
 Subject = tuple[MetricScope, str]
+
+MEASURED = METRICS.keys() - {"orders_open", "liquidation_loan_usdt", "time_to_delist"}
+"""The metrics that this version measures. A rule that reads another is refused, or left out of the shipped ladder."""
 
 
 def subjects(state: AccountState, settings: Settings) -> tuple[Subject, ...]:

@@ -11,7 +11,7 @@ from monitor.clock import Clock, machine_now
 
 log = logging.getLogger(__name__)
 
-Read = Callable[[], Awaitable[None]]
+ReadOnce = Callable[[], Awaitable[None]]
 
 MIN_GAP_S = 0.2
 """A read that is asked for again and again is made at most this often (machine seconds)."""
@@ -32,7 +32,7 @@ class Poller:
         self._asked: set[asyncio.TimerHandle] = set()
         self._waiting: set[str] = set()
 
-    def start(self, reads: Mapping[str, tuple[Read, timedelta]]) -> None:
+    def start(self, reads: Mapping[str, tuple[ReadOnce, timedelta]]) -> None:
         """Begin polling; every read is made once at once."""
         for name, (read, interval) in reads.items():
             self._intervals[name] = interval

@@ -1,0 +1,211 @@
+"""The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor import __version__
+from monitor.clock import Clock
+from monitor.config.credentials import Credentials as KeySecrets
+from monitor.config.credentials import resolve_account, resolve_channel, resolve_url
+from monitor.config.model import Config
+from monitor.core.engine import Policy
+from monitor.core.rules import Rule
+from monitor.core.state import Pace, Settings
+from monitor.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from monitor.exchange.binance.client.answer import Credentials
+    from monitor.exchange.binance.limits import Usage
+    from monitor.exchange.port import Exchange
+    from monitor.notify.sinks import Sink
+    from monitor.runtime.daemon import Daemon
+    from monitor.store.store import OrderStore, ReadStore, Store
+
+KEEPALIVE_OVER_INTERVAL = 3
+"""Connections are kept for this many of the slowest account read's intervals, so that a poll never reconnects."""
+
+
+def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], None] = lambda: None) -> "Daemon":
+    """The daemon of this configuration, ready to run."""
+    from monitor.exchange.binance.limits import Usage
+    from monitor.runtime.account import Timetable
+    from monitor.runtime.daemon import Daemon, WatchedAccount
+    from monitor.runtime.notifier import Channel
+
+    usage = Usage()
+    timetable = Timetable(
+        interest=config.schedule.interest,
+        reference_data=config.schedule.reference_data,
+        key=config.schedule.key_permissions,
+        wallets=config.schedule.transfers,
+    )
+    accounts = {
+        account.name: WatchedAccount(
+            policy=policy_of(config, account.name),
+            timetable=timetable,
+            open_exchange=partial(open_exchange, config, account.name, clock, usage),
+        )
+        for account in config.accounts
+    }
+    channels = tuple(
+        Channel(
+            name=channel.name,
+            sink=sink(config, channel.name),
+            severities=frozenset(channel.severities),
+            send_resolved=channel.send_resolved,
+            fallback=channel.fallback,
+        )
+        for channel in config.channels
+    )
+    return Daemon(accounts, channels, store, clock, __version__, heartbeat)
+
+
+def policy_of(config: Config, name: str) -> Policy:
+    """What the owner ordered for one account, as decisions see it."""
+    account = config.account(name)
+    return Policy(
+        settings=Settings(
+            account=name,
+            cross=account.cross,
+            isolated=None if account.isolated == "all" else tuple(account.isolated),
+            pace=Pace(
+                cross=config.schedule.cross,
+                cross_without_stream=min(config.schedule.cross, timedelta(seconds=30)),
+                isolated=config.schedule.isolated,
+                near_liquidation=config.schedule.near_liquidation,
+            ),
+            stale_after=config.schedule.stale_after,
+            stable_assets=frozenset(config.risk.stable_assets),
+            pegs=config.risk.pegs,
+            drift_bound=config.risk.drift_bound,
+            isolated_margin_call={
+                Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
+            },
+        ),
+        rules=_measurable(config.rules),
+        channels=tuple(channel.name for channel in config.channels),
+        actions=config.actions,
+        safety=config.safety,
+    )
+
+
+def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "Exchange":
+    """The exchange session of one account; nothing is asked of the exchange yet. Raises ConfigError."""
+    from monitor.exchange.binance.venue import Hosts, connect
+
+    account, keys, exchange = config.account(name), resolve_account(config, name), config.exchange
+    slowest = max(config.schedule.cross, config.schedule.isolated)
+    return connect(
+        name=name,
+        hosts=Hosts(
+            rest=exchange.rest_url,
+            ws_api=exchange.ws_api_url,
+            market_stream=exchange.market_stream_url,
+            risk_stream=exchange.risk_stream_url,
+            rest_fallbacks=exchange.rest_fallback_urls or (),
+        ),
+        credentials=_signing(keys),
+        action_credentials=None if keys.action is None else _signing(keys.action),
+        clock=clock,
+        cross=account.cross,
+        recv_window=exchange.recv_window,
+        timeout_s=exchange.request_timeout.total_seconds(),
+        keepalive_s=slowest.total_seconds() * KEEPALIVE_OVER_INTERVAL,
+        proxy=exchange.proxy,
+        ca_file=Path(exchange.ca_file) if exchange.ca_file else None,
+        usage=usage,
+    )
+
+
+def sink(config: Config, name: str) -> "Sink":
+    """The sending end of one channel. Raises ConfigError for an address that cannot be."""
+    from monitor.notify.sinks import build_sink
+
+    channel, address = config.channel(name), resolve_channel(config, name)
+    return build_sink(
+        name,
+        url="" if address.url is None else address.url.reveal(),
+        webhook="" if address.webhook is None else address.webhook.reveal(),
+        timeout_s=channel.timeout.total_seconds(),
+    )
+
+
+def parse_channel(config: Config, name: str) -> str:
+    """What kind of channel it is, in words, without sending anything. Raises ConfigError."""
+    from monitor.notify.sinks import parse
+
+    address = resolve_channel(config, name)
+    return parse(
+        name,
+        url="" if address.url is None else address.url.reveal(),
+        webhook="" if address.webhook is None else address.webhook.reveal(),
+    )
+
+
+def open_store(config: Config) -> "Store":
+    """The database held by this process as its daemon; made new where there is none, never migrated."""
+    from monitor.store.store import Store
+
+    return Store.open(resolve_url(config).reveal())
+
+
+def open_reader(config: Config) -> "ReadStore":
+    """The database for reading, beside a daemon or without one. Raises StoreError with the mend."""
+    from monitor.store.store import ReadStore
+
+    return ReadStore.open(resolve_url(config).reveal())
+
+
+def open_operator(config: Config) -> "OrderStore":
+    """The database for what people order. Raises StoreError with the mend."""
+    from monitor.store.store import OrderStore
+
+    return OrderStore.open(resolve_url(config).reveal())
+
+
+def upgrade_database(config: Config) -> tuple[str | None, str]:
+    """The revisions that the database had before and has now; None: it was made new."""
+    from monitor.store import migrate
+
+    return migrate.upgrade(resolve_url(config).reveal())
+
+
+def database_problems(config: Config) -> list[str]:
+    """What is wrong with the database, empty when nothing is. Raises StoreError when it can't be looked at."""
+    from monitor.store import migrate
+
+    return migrate.check(resolve_url(config).reveal())
+
+
+def check_database(config: Config) -> str:
+    """The state of the database in words. Raises StoreError with the mend."""
+    problems = database_problems(config)
+    if problems:
+        raise StoreError(
+            "; ".join(problems), where="database", mend="restore a backup, or ask for help with these words"
+        )
+    return f"{config.storage_url} is sound"
+
+
+def _measurable(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """The rules whose metrics this version measures; the loader has refused others of the user's own."""
+    from monitor.core.subjects import MEASURED
+
+    return tuple(rule for rule in rules if all(name in MEASURED for name in rule.names))
+
+
+def _signing(keys: KeySecrets) -> "Credentials":
+    from monitor.exchange.binance.client.answer import Credentials
+    from monitor.exchange.binance.signing import HmacSigner, private_key_signer
+
+    if keys.api_secret is not None:
+        return Credentials(keys.api_key.reveal(), HmacSigner(keys.api_secret.reveal()))
+    if keys.private_key_pem is None:
+        raise ConfigError("neither api_secret nor private_key is given", where="accounts", mend="give one of them")
+    passphrase = None if keys.passphrase is None else keys.passphrase.reveal()
+    signer = private_key_signer(keys.private_key_pem.reveal().encode(), passphrase)
+    return Credentials(keys.api_key.reveal(), signer)

@@ -1,0 +1,56 @@
+"""Figures in words: the short line that an alert's title carries."""
+
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
+
+from monitor.core.account import PairStatus
+from monitor.core.amounts import plain
+from monitor.core.figures import Figures
+from monitor.core.metrics import METRICS, Missing, Unit, Value
+
+_CENT = Decimal("0.01")
+_TENTH = Decimal("0.1")
+
+
+def summary_of(names: Sequence[str], figures: Figures) -> str:
+    """The condition's first metric and its value: `margin level 1.21`."""
+    if not names:
+        return figures.kind
+    value = figures.shown.get(names[0], Missing.UNAVAILABLE)
+    return f"{names[0].replace('_', ' ')} {value_text(names[0], value)}"
+
+
+def value_text(metric: str, value: Value) -> str:
+    """A metric's value as people read it. Levels are cut, not rounded, so that 1.0999 never reads as 1.10."""
+    if isinstance(value, Missing):
+        return "unknown"
+    if not value.is_finite():
+        return "infinite"
+    match METRICS[metric].unit:
+        case Unit.LEVEL:
+            return str(value.quantize(_CENT, ROUND_DOWN))
+        case Unit.FRACTION:
+            return f"{(value * 100).quantize(_TENTH, ROUND_HALF_EVEN)} %"
+        case Unit.USDT:
+            return f"{value.quantize(_CENT):,} USDT"
+        case Unit.SECONDS:
+            return span_text(value)
+        case Unit.STATUS:
+            return PairStatus(int(value)).name
+        case Unit.BOOLEAN:
+            return "yes" if value else "no"
+        case Unit.COUNT:
+            return str(int(value))
+        case Unit.AMOUNT | Unit.PRICE:
+            return plain(value)
+
+
+def span_text(seconds: Decimal) -> str:
+    """A time span in its two largest units: `3d 4h`, `2m 10s`, `8s`."""
+    rest = int(seconds)
+    parts: list[str] = []
+    for letter, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append(f"{count}{letter}")
+    return " ".join(part for part in parts[:2] if not part.startswith("0")) or "0s"

@@ -1,0 +1,189 @@
+"""One account's bulkhead: its exchange session, poller, listener, runner and executor, and nobody else's."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.clock import Clock
+from monitor.core.engine import Ids, Policy
+from monitor.core.events import Event, HealthRead, OperatorRead, Tick
+from monitor.core.intents import IntentState
+from monitor.core.journal import Entry
+from monitor.core.pace import below_initial, cross_interval, isolated_interval
+from monitor.core.state import AccountState, needed_symbols, scopes
+from monitor.core.subjects import Subject, figures_of
+from monitor.exchange.port import Exchange, Streams
+from monitor.runtime.executor import Executor
+from monitor.runtime.inbox import Inbox
+from monitor.runtime.notifier import Notifier
+from monitor.runtime.poller import Poller, ReadOnce
+from monitor.runtime.reads import Reads
+from monitor.runtime.runner import Runner
+from monitor.store.journal import Committed
+from monitor.store.store import Store
+from monitor.view.documents.account import account_document
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """The intervals of the reads that are not paced by risk."""
+
+    interest: timedelta = timedelta(hours=1)
+    prices: timedelta = timedelta(minutes=10)
+    wallets: timedelta = timedelta(minutes=10)
+    reference_data: timedelta = timedelta(hours=6)
+    key: timedelta = timedelta(hours=24)
+    clock: timedelta = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Collaborators:
+    """What every account of the daemon shares."""
+
+    store: Store
+    clock: Clock
+    scheduler: AsyncIOScheduler
+    notifier: Notifier
+    ids: Ids
+    version: str
+
+
+class AccountWatch:
+    """Everything that runs for one account. A new one is made from the database after a failure."""
+
+    def __init__(
+        self, policy: Policy, exchange: Exchange, timetable: Timetable, state: AccountState, shared: Collaborators
+    ) -> None:
+        self.account = state.account
+        self._policy = policy
+        self._exchange = exchange
+        self._timetable = timetable
+        self._shared = shared
+        self.inbox = Inbox()
+        self._poller = Poller(shared.scheduler, shared.clock, self.account)
+        self._reads = Reads(exchange, policy.settings, shared.clock, self.inbox.put, self._state)
+        self._streams: Streams = exchange.streams(self.inbox.put)
+        self._executor = Executor(
+            account=self.account,
+            exchange=exchange,
+            store=shared.store,
+            clock=shared.clock,
+            policy=policy,
+            deliver=self.inbox.put,
+            state=self._state,
+        )
+        self.runner: Runner = Runner(
+            state=state,
+            policy=policy,
+            store=shared.store,
+            clock=shared.clock,
+            inbox=self.inbox,
+            ids=shared.ids,
+            followers=self,
+            live_document=self._live_document,
+            machine_time=time.monotonic,
+        )
+
+    async def run(self) -> None:
+        """Until cancelled, or until a part fails: then the whole bulkhead falls and is built anew."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.runner.run(), name=f"runner {self.account}")
+                tasks.create_task(self._executor.run(), name=f"executor {self.account}")
+                await self._first_reads()
+                self._poller.start(self._timetable_now())
+                tasks.create_task(self._streams.run(), name=f"streams {self.account}")
+        finally:
+            self._poller.stop()
+            with suppress(Exception):
+                await asyncio.wait_for(self._exchange.aclose(), timeout=5)
+
+    def tick(self, operator: OperatorRead | None, notifications_failing: int, store_failing: bool) -> None:
+        """Time has passed: the daemon's heartbeat into this account's inbox."""
+        offset = self._exchange.clock_offset
+        self.inbox.put(
+            HealthRead(
+                notifications_failing=notifications_failing,
+                store_failing=store_failing,
+                clock_offset_s=None if offset is None else Decimal(offset // timedelta(milliseconds=1)) / 1000,
+                weight_used=self._exchange.weight_used,
+            )
+        )
+        if operator is not None:
+            self.inbox.put(operator)
+        self.inbox.put(Tick())
+
+    def settled(self, event: Event) -> None:
+        """Something settled outside the account's own tasks, such as a person's verdict on an intent."""
+        self.inbox.put(event)
+
+    def committed(self, entry: Entry, committed: Committed) -> None:
+        self._shared.notifier.wake({delivery.channel for delivery in committed.deliveries})
+        if any(intent.state is IntentState.PLANNED for intent in entry.intents):
+            self._executor.wake()
+
+    def unrecorded(self, state: AccountState, entry: Entry) -> None:
+        alerts = {alert.id: alert for alert in (*entry.alerts, *state.alerts.values())}
+        for notification in entry.notifications:
+            self._shared.notifier.tell_unrecorded(alerts[notification.alert], notification)
+
+    def stepped(self, state: AccountState, wants: frozenset[str], reread: bool, ticked: bool) -> None:
+        for name in wants:
+            self._poller.ask(name)
+        if reread:
+            self._streams.watch_pairs([scope.symbol for scope in scopes(state, self._policy.settings) if scope.symbol])
+            self._streams.watch_prices(needed_symbols(state, self._policy.settings))
+        if reread or ticked:
+            self._pace(state)
+
+    def _state(self) -> AccountState:
+        return self.runner.state
+
+    async def _first_reads(self) -> None:
+        """The clock before anything is signed, then the accounts, so that streams know what to subscribe."""
+        await self._reads.clock()
+        first = [self._reads.by_name()[name]() for name in ("cross", "isolated") if name in self._reads.by_name()]
+        await asyncio.gather(*first)
+
+    def _timetable_now(self) -> Mapping[str, tuple[ReadOnce, timedelta]]:
+        pace, table = self._policy.settings.pace, self._timetable
+        intervals = {
+            "cross": pace.cross,
+            "isolated": pace.isolated,
+            "prices": table.prices,
+            "interest": table.interest,
+            "spot": table.wallets,
+            "funding": table.wallets,
+            "reference_data": table.reference_data,
+            "key": table.key,
+            "clock": table.clock,
+        }
+        return {name: (read, intervals[name]) for name, read in self._reads.by_name().items()}
+
+    def _pace(self, state: AccountState) -> None:
+        settings, now = self._policy.settings, self._shared.clock.now()
+        watched = scopes(state, settings)
+
+        def near(symbol: str) -> bool:
+            subject: Subject = ("isolated", symbol) if symbol else ("cross", "")
+            values = figures_of(state, settings, subject, now).values
+            level, initial = values.get("margin_level"), values.get("initial_level")
+            return level is not None and initial is not None and below_initial(level, initial)
+
+        self._poller.pace("cross", cross_interval(state, settings, near("")))
+        pairs = [scope.symbol for scope in watched if scope.symbol]
+        self._poller.pace("isolated", isolated_interval(state, settings, any(near(symbol) for symbol in pairs)))
+
+    def _live_document(self, state: AccountState) -> str:
+        document = account_document(state, self._policy.settings, self._shared.clock.now(), self._shared.version)
+        return json.dumps(document, separators=(",", ":"))

@@ -1,0 +1,195 @@
+"""The daemon: every account in its own bulkhead, one heartbeat for all, and an orderly start and end."""
+
+import asyncio
+import itertools
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.clock import Clock
+from monitor.core.alerts import Alert
+from monitor.core.engine import Ids, Policy
+from monitor.core.events import ActionSettled, InterestRead, OperatorRead
+from monitor.core.figures import Figures
+from monitor.core.state import AccountState, apply
+from monitor.core.subjects import figures_of
+from monitor.errors import MonitorError, StoreError
+from monitor.exchange.port import Exchange
+from monitor.runtime.account import AccountWatch, Collaborators, Timetable
+from monitor.runtime.notifier import Channel, Notifier
+from monitor.store.load import Loaded
+from monitor.store.store import Store
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+SHORTEST_TICK_S = 0.1
+"""Machine seconds: with a fast clock the heartbeat comes this often at most."""
+
+OPERATOR_LOOK_S = 0.5
+SEEN_EVERY_S = 1.0
+RESTART_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+STORE_PATIENCE_S = 600.0
+"""A store that fails for this long ends the daemon, for the service manager to start it anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedAccount:
+    """One account: what to decide by, how often to read, and how to open its exchange session."""
+
+    policy: Policy
+    timetable: Timetable
+    open_exchange: Callable[[], Exchange]
+
+
+class Daemon:
+    """Runs until `stop`; everything it knows comes from the store and the exchange."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, WatchedAccount],
+        channels: tuple[Channel, ...],
+        store: Store,
+        clock: Clock,
+        version: str,
+        heartbeat: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._accounts = accounts
+        self._store = store
+        self._clock = clock
+        self._version = version
+        self._heartbeat = heartbeat
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._notifier = Notifier(channels, store, clock, self._figures, self._open_alert)
+        self._watches: dict[str, AccountWatch] = {}
+        self._operator: OperatorRead | None = None
+        self._operator_changes: int | None = None
+        self._stop = asyncio.Event()
+        self.started_at: datetime | None = None
+
+    def stop(self) -> None:
+        """End in good order as soon as may be."""
+        self._stop.set()
+
+    def states(self) -> Mapping[str, AccountState]:
+        """What is known now, by account."""
+        return {name: watch.runner.state for name, watch in self._watches.items()}
+
+    async def run(self) -> None:
+        """Until `stop`. Starting clean and starting after a crash are the same."""
+        self.started_at = self._clock.now()
+        await self._store.announce(os.getpid(), self.started_at, self._version)
+        recovered = await self._store.recover(self.started_at)
+        log.info("daemon.started accounts=%d in_doubt=%d", len(self._accounts), len(recovered))
+        first = await self._store.next_ids()
+        ids = Ids(itertools.count(first.alert).__next__, itertools.count(first.intent).__next__)
+        self._scheduler.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._notifier.run(), name="notifier"),
+                    tasks.create_task(self._beat(), name="heartbeat"),
+                    *(
+                        tasks.create_task(self._supervise(name, account, ids), name=f"account {name}")
+                        for name, account in self._accounts.items()
+                    ),
+                ]
+                await self._stop.wait()
+                await self._notifier.drain(timeout_s=5)
+                for task in running:
+                    task.cancel()
+        finally:
+            self._scheduler.shutdown(wait=False)
+            log.info("daemon.stopped")
+
+    async def _supervise(self, name: str, account: WatchedAccount, ids: Ids) -> None:
+        """Keeps one account running; a failure costs its own account a moment and nobody else anything."""
+        for failures in itertools.count():
+            started = time.monotonic()
+            try:
+                loaded = await self._store.load(name, self._clock.now())
+                shared = Collaborators(self._store, self._clock, self._scheduler, self._notifier, ids, self._version)
+                state = remembered(loaded, account.policy, self._clock.now(), self._operator)
+                watch = AccountWatch(account.policy, account.open_exchange(), account.timetable, state, shared)
+                self._watches[name] = watch
+                await watch.run()
+            except (Exception, ExceptionGroup) as error:
+                step = 0 if time.monotonic() - started > RESTART_BACKOFF_S[-1] else failures
+                pause_s = RESTART_BACKOFF_S[min(step, len(RESTART_BACKOFF_S) - 1)]
+                log.error("account.restarting account=%s in_s=%s", name, pause_s, exc_info=_unexpected(error))
+                await asyncio.sleep(pause_s)
+
+    async def _beat(self) -> None:
+        """Ticks, what people ordered, and the mark that this daemon is alive."""
+        looked_at = seen_at = float("-inf")
+        pause_s = max(SHORTEST_TICK_S, TICK_S / self._clock.speed)
+        while True:
+            failing_for_s = self._store.failing_for_s or 0.0
+            if failing_for_s > STORE_PATIENCE_S:
+                raise StoreError("the database could not be written for ten minutes", mend="mend it and start again")
+            fresh: OperatorRead | None = None
+            now_s = time.monotonic()
+            if now_s - looked_at >= min(OPERATOR_LOOK_S, pause_s * 5):
+                looked_at, fresh = now_s, await self._look_for_orders()
+            if now_s - seen_at >= SEEN_EVERY_S and not self._store.failing:
+                seen_at = now_s
+                await self._store.seen(self._clock.now())
+            for watch in self._watches.values():
+                watch.tick(fresh, self._notifier.failing, self._store.failing)
+            self._heartbeat()
+            await asyncio.sleep(pause_s)
+
+    async def _look_for_orders(self) -> OperatorRead | None:
+        """What people ordered, if anything changed since the last look."""
+        try:
+            orders = await self._store.orders(self._clock.now(), self._operator_changes)
+        except StoreError as error:
+            log.error("orders.unreadable cause=%s", error)
+            return None
+        if orders is None:
+            return None
+        self._operator_changes, self._operator = orders.changes, orders.read
+        for intent in orders.settled:
+            watch = self._watches.get(intent.account)
+            if watch is not None:
+                watch.settled(ActionSettled(intent))
+        return orders.read
+
+    def _open_alert(self, number: int) -> Alert | None:
+        for watch in self._watches.values():
+            for alert in watch.runner.state.alerts.values():
+                if alert.id == number:
+                    return alert
+        return None
+
+    def _figures(self, alert: Alert) -> Figures | None:
+        watch = self._watches.get(alert.key.account)
+        if watch is None:
+            return None
+        settings = self._accounts[alert.key.account].policy.settings
+        return figures_of(watch.runner.state, settings, (alert.key.scope, alert.key.subject), self._clock.now())
+
+
+def remembered(loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None) -> AccountState:
+    """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing."""
+    state = AccountState(
+        account=policy.settings.account,
+        started_at=now,
+        alerts={a.key: replace(a, updated_at=now) for a in loaded.alerts if a.resolved_at is None},
+        intents={i.id: i for i in loaded.intents},
+        operator=operator if operator is not None else OperatorRead(),
+    )
+    for scope in {charge.scope for charge in loaded.interest}:
+        charges = tuple(charge for charge in loaded.interest if charge.scope == scope)
+        state = apply(state, InterestRead(scope, charges), now)
+    return state
+
+
+def _unexpected(error: BaseException) -> BaseException | None:
+    """The error whose trace belongs in the log: bugs; what a person can mend is one line."""
+    return None if isinstance(error, MonitorError) else error

@@ -1,0 +1,216 @@
+"""Telling people: one task a channel, so that a slow one delays no other; what is said is the present truth."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from monitor.clock import Clock
+from monitor.core.alerts import Alert, AlertState, Notification, Reason
+from monitor.core.figures import Figures
+from monitor.core.outbox import Delivery, DeliveryState, Skip, Told, choose, retry_delay_s
+from monitor.errors import StoreError
+from monitor.notify.sinks import NotTold, Sink
+from monitor.store.readers.alerts import read_alert
+from monitor.store.store import Store
+from monitor.view.messages import Message, alert_message, notice_message
+
+log = logging.getLogger(__name__)
+
+GIVE_UP_AFTER = timedelta(hours=24)
+"""A message that no try could deliver for this long is no longer sent: what it said is history."""
+
+IDLE_LOOK_S = 5.0
+"""A channel looks for due deliveries at least this often (machine seconds), whether woken or not."""
+
+BATCH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One way to reach people. `fallback` names the channel that is told when this one fails."""
+
+    name: str
+    sink: Sink
+    severities: frozenset[str]
+    send_resolved: bool = True
+    fallback: str | None = None
+
+
+class Notifier:
+    """Sends what the store says is due, records every attempt, and tries again until told."""
+
+    def __init__(
+        self,
+        channels: Iterable[Channel],
+        store: Store,
+        clock: Clock,
+        figures_of: Callable[[Alert], Figures | None],
+        open_alert: Callable[[int], Alert | None],
+    ) -> None:
+        self._channels = {channel.name: channel for channel in channels}
+        self._store = store
+        self._clock = clock
+        self._figures_of = figures_of
+        self._open_alert = open_alert
+        self._woken = {name: asyncio.Event() for name in self._channels}
+        self._idle = {name: asyncio.Event() for name in self._channels}
+        self._failing: set[str] = set()
+        self._unrecorded: set[asyncio.Task[None]] = set()
+
+    @property
+    def failing(self) -> int:
+        """How many channels failed at their last attempt."""
+        return len(self._failing)
+
+    def wake(self, channels: Iterable[str]) -> None:
+        """Something is due for these channels. Only a hint: the store is the truth."""
+        for name in channels:
+            if name in self._woken:
+                self._woken[name].set()
+
+    def tell_unrecorded(self, alert: Alert, notification: Notification) -> None:
+        """The store has failed: say it once from memory, marked as not recorded."""
+        message = alert_message(alert, notification.reason, self._figures_of(alert), self._clock.now(), recorded=False)
+        for name in notification.channels:
+            channel = self._channels.get(name)
+            if channel is not None and _wants(channel, notification.severity, notification.reason):
+                task = asyncio.create_task(self._send_unrecorded(channel, message), name=f"unrecorded {name}")
+                self._unrecorded.add(task)
+                task.add_done_callback(self._unrecorded.discard)
+
+    async def run(self) -> None:
+        """One task a channel until cancelled. A channel whose task fails is restarted; the others never notice."""
+        async with asyncio.TaskGroup() as tasks:
+            for channel in self._channels.values():
+                tasks.create_task(self._serve(channel), name=f"channel {channel.name}")
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until every channel found nothing due, at most `timeout_s` of machine time."""
+        for name, idle in self._idle.items():
+            idle.clear()
+            self._woken[name].set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                for idle in self._idle.values():
+                    await idle.wait()
+
+    async def _serve(self, channel: Channel) -> None:
+        await channel.sink.warm()
+        while True:
+            try:
+                await self._send_due(channel)
+                pause_s = await self._pause_s(channel)
+            except StoreError as error:
+                log.error("channel.blind channel=%s cause=%s", channel.name, error)
+                pause_s = 1.0
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken[channel.name].wait(), pause_s)
+            self._woken[channel.name].clear()
+
+    async def _pause_s(self, channel: Channel) -> float:
+        due_at = await self._store.next_due(channel.name)
+        if due_at is None:
+            return IDLE_LOOK_S
+        wait_s = (due_at - self._clock.now()).total_seconds() / self._clock.speed
+        return min(IDLE_LOOK_S, max(0.01, wait_s))
+
+    async def _send_due(self, channel: Channel) -> None:
+        due = await self._store.due(channel.name, self._clock.now(), BATCH)
+        if not due:
+            self._idle[channel.name].set()
+            return
+        told = await self._store.told(channel.name)
+        newest = {delivery.alert: delivery.id for delivery in due}
+        for delivery in due:
+            superseded = delivery.alert is not None and newest[delivery.alert] != delivery.id
+            await self._deliver(channel, delivery, told, superseded)
+
+    async def _deliver(self, channel: Channel, delivery: Delivery, told: Mapping[int, Told], superseded: bool) -> None:
+        now = self._clock.now()
+        if delivery.alert is None:
+            message, heard = notice_message(delivery.severity, delivery.text), None
+        else:
+            alert = self._open_alert(delivery.alert)
+            if alert is None:
+                row = await self._store.read(read_alert, delivery.alert)
+                alert = row.alert if row is not None else None
+            if alert is None:
+                await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, "its alert is unknown")
+                return
+            chosen = choose(delivery, alert, told.get(delivery.alert), superseded)
+            skip = chosen if isinstance(chosen, Skip) else None
+            reason = Reason(delivery.reason) if isinstance(chosen, Skip) else chosen.reason
+            if skip is None and not _wants(channel, delivery.severity, reason):
+                skip = Skip(f"this channel does not take {delivery.severity} {reason}")
+            if skip is not None:
+                await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, skip.why)
+                return
+            message = alert_message(
+                alert, reason, self._figures_of(alert), now, severity=delivery.severity, at=delivery.created_at
+            )
+            state = AlertState.RESOLVED if reason is Reason.RESOLVED else AlertState.FIRING
+            heard = Told(alert.id, channel.name, state, alert.severity, now)
+        await self._attempt(channel, delivery, message, heard)
+
+    async def _attempt(self, channel: Channel, delivery: Delivery, message: Message, heard: Told | None) -> None:
+        result = await channel.sink.send(message)
+        now = self._clock.now()
+        if not isinstance(result, NotTold):
+            self._failing.discard(channel.name)
+            log.info("notification.sent channel=%s delivery=%d title=%r", channel.name, delivery.id, message.title)
+            await self._store.record_attempt(
+                delivery.id, at=now, ok=True, answer=result.answer, state=DeliveryState.SENT, told=heard
+            )
+            return
+        self._failing.add(channel.name)
+        final = result.final or now - delivery.created_at >= GIVE_UP_AFTER
+        log.warning(
+            "notification.failed channel=%s delivery=%d attempt=%d answer=%r",
+            channel.name,
+            delivery.id,
+            delivery.attempts + 1,
+            result.answer,
+        )
+        await self._store.record_attempt(
+            delivery.id,
+            at=now,
+            ok=False,
+            answer=result.answer,
+            state=DeliveryState.FAILED if final else DeliveryState.QUEUED,
+            next_at=None if final else self._next_try(now, delivery.attempts + 1, result.retry_after_s),
+        )
+        if delivery.attempts == 0:
+            await self._fall_back(channel, delivery, now)
+
+    def _next_try(self, now: datetime, attempts: int, retry_after_s: float | None) -> datetime:
+        # What a service asks for, and our patience with it, is machine time.
+        return now + timedelta(seconds=retry_delay_s(attempts, retry_after_s) * self._clock.speed)
+
+    async def _fall_back(self, channel: Channel, delivery: Delivery, now: datetime) -> None:
+        if channel.fallback is None or channel.fallback not in self._channels:
+            return
+        other = Delivery(
+            id=0,
+            channel=channel.fallback,
+            alert=delivery.alert,
+            reason=delivery.reason,
+            severity=delivery.severity,
+            created_at=delivery.created_at,
+            next_at=now,
+            text=delivery.text,
+        )
+        await self._store.queue(other)
+        self.wake((channel.fallback,))
+
+    async def _send_unrecorded(self, channel: Channel, message: Message) -> None:
+        result = await channel.sink.send(message)
+        failed = isinstance(result, NotTold)
+        (self._failing.add if failed else self._failing.discard)(channel.name)
+        log.warning("notification.unrecorded channel=%s told=%s", channel.name, not failed)
+
+
+def _wants(channel: Channel, severity: str, reason: Reason) -> bool:
+    return severity in channel.severities and (reason is not Reason.RESOLVED or channel.send_resolved)

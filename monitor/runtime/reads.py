@@ -1,0 +1,156 @@
+"""One account's reads: each asks the exchange and puts what came, or why nothing came, into the inbox."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from monitor.clock import Clock
+from monitor.core.account import CROSS, Scope
+from monitor.core.events import (
+    BarsRead,
+    CrossRead,
+    Event,
+    InterestRead,
+    IsolatedRead,
+    KeyRead,
+    PricesRead,
+    ReadFailed,
+    TiersRead,
+    WalletRead,
+)
+from monitor.core.state import AccountState, Settings, needed_symbols, scopes
+from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
+from monitor.exchange.port import Exchange
+from monitor.runtime.poller import ReadOnce
+
+log = logging.getLogger(__name__)
+
+INTEREST_BACKFILL = timedelta(days=30)
+INTEREST_OVERLAP = timedelta(hours=3)
+
+
+class Reads:
+    """The reads by name. A failed read is an event too; only a bug is an exception."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        settings: Settings,
+        clock: Clock,
+        deliver: Callable[[Event], None],
+        state: Callable[[], AccountState],
+    ) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        self._clock = clock
+        self._deliver = deliver
+        self._state = state
+
+    def by_name(self) -> Mapping[str, ReadOnce]:
+        """Every read that this account needs."""
+        found: dict[str, ReadOnce] = {
+            "prices": self.prices,
+            "interest": self.interest,
+            "reference_data": self.reference_data,
+            "spot": self.spot,
+            "funding": self.funding,
+            "key": self.key,
+            "clock": self.clock,
+        }
+        if self._settings.cross:
+            found["cross"] = self.cross
+        if self._settings.isolated != ():
+            found["isolated"] = self.isolated
+        return found
+
+    async def cross(self) -> None:
+        async def read() -> None:
+            self._deliver(CrossRead(await self._exchange.read_cross()))
+
+        await self._guarded("cross", CROSS, read)
+
+    async def isolated(self) -> None:
+        async def read() -> None:
+            self._deliver(IsolatedRead(await self._exchange.read_isolated()))
+
+        await self._guarded("isolated", None, read)
+
+    async def prices(self) -> None:
+        async def read() -> None:
+            prices = await self._exchange.read_prices(sorted(needed_symbols(self._state(), self._settings)))
+            self._deliver(PricesRead(prices))
+
+        await self._guarded("prices", None, read)
+
+    async def interest(self) -> None:
+        """Charges of every scope since the last one known."""
+        for scope in scopes(self._state(), self._settings):
+
+            async def read(scope: Scope = scope) -> None:
+                now = self._clock.now()
+                charges = await self._exchange.read_interest(scope, self._interest_since(scope, now), now)
+                self._deliver(InterestRead(scope, charges))
+
+            await self._guarded("interest", scope, read)
+
+    async def reference_data(self) -> None:
+        """The account's own bars, and the tiers of every pair."""
+        if self._settings.cross:
+
+            async def bars() -> None:
+                self._deliver(BarsRead(await self._exchange.read_bars()))
+
+            await self._guarded("reference_data", CROSS, bars)
+        for scope in scopes(self._state(), self._settings):
+            if scope.symbol:
+
+                async def tiers(symbol: str = scope.symbol) -> None:
+                    self._deliver(TiersRead(symbol, await self._exchange.read_tiers(symbol)))
+
+                await self._guarded("reference_data", scope, tiers)
+
+    async def spot(self) -> None:
+        async def read() -> None:
+            self._deliver(WalletRead("spot", await self._exchange.read_spot()))
+
+        await self._guarded("spot", None, read)
+
+    async def funding(self) -> None:
+        async def read() -> None:
+            self._deliver(WalletRead("funding", await self._exchange.read_funding()))
+
+        await self._guarded("funding", None, read)
+
+    async def key(self) -> None:
+        async def read() -> None:
+            self._deliver(KeyRead(True, await self._exchange.read_key(), self._clock.now()))
+
+        await self._guarded("key", None, read)
+
+    async def clock(self) -> None:
+        async def read() -> None:
+            await self._exchange.sync_clock()
+
+        await self._guarded("clock", None, read)
+
+    async def _guarded(self, name: str, scope: Scope | None, read: ReadOnce) -> None:
+        try:
+            await read()
+        except KeyInvalid as error:
+            self._deliver(KeyRead(False, None, self._clock.now()))
+            self._failed(name, scope, str(error))
+        except PayloadRejected as error:
+            self._failed(name, scope, str(error), rejected=error.message, payload=error.venue_message)
+        except ExchangeError as error:
+            self._failed(name, scope, str(error))
+
+    def _failed(
+        self, name: str, scope: Scope | None, cause: str, rejected: str | None = None, payload: str = ""
+    ) -> None:
+        where = str(scope) if scope is not None else "-"
+        log.warning("read.failed account=%s read=%s scope=%s cause=%s", self._settings.account, name, where, cause)
+        self._deliver(ReadFailed(name, scope, self._clock.now(), cause, rejected, payload))
+
+    def _interest_since(self, scope: Scope, now: datetime) -> datetime:
+        known = [known.last.charged_at for (s, _), known in self._state().interest.items() if s == scope]
+        return min(now, max(known) - INTEREST_OVERLAP) if known else now - INTEREST_BACKFILL

@@ -1,0 +1,148 @@
+"""One account's only decider: events in order, one clock reading each, everything committed before it leaves."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol
+
+from monitor.clock import Clock
+from monitor.core.engine import Ids, Policy, step
+from monitor.core.events import CrossRead, Event, IsolatedRead, Tick
+from monitor.core.journal import Entry
+from monitor.core.state import AccountState
+from monitor.errors import StoreError
+from monitor.runtime.inbox import Inbox
+from monitor.store.journal import Committed
+from monitor.store.store import Store
+
+log = logging.getLogger(__name__)
+
+LIVE_EVERY_S = 1.0
+"""The live document is written at most this often (machine seconds)."""
+
+BACKLOG = 10_000
+"""Stream events kept in memory while the store fails; beyond that the oldest are given up, and it is logged."""
+
+
+class Followers(Protocol):
+    """Who has to know what a step brought about. None of them may block."""
+
+    def committed(self, entry: Entry, committed: Committed) -> None: ...
+
+    def unrecorded(self, state: AccountState, entry: Entry) -> None: ...
+
+    def stepped(self, state: AccountState, wants: frozenset[str], reread: bool, ticked: bool) -> None: ...
+
+
+class Runner:
+    """Takes from the inbox, decides, commits, and only then lets others act.
+
+    While the store fails the daemon goes on seeing and warning; what could not be committed is kept and
+    committed first when the store is back.
+    """
+
+    def __init__(
+        self,
+        state: AccountState,
+        policy: Policy,
+        store: Store,
+        clock: Clock,
+        inbox: Inbox,
+        ids: Ids,
+        followers: Followers,
+        live_document: Callable[[AccountState], str],
+        machine_time: Callable[[], float],
+    ) -> None:
+        self.state = state
+        self._policy = policy
+        self._store = store
+        self._clock = clock
+        self._inbox = inbox
+        self._ids = ids
+        self._followers = followers
+        self._live_document = live_document
+        self._machine_time = machine_time
+        self._live = ""
+        self._live_at = float("-inf")
+        self._backlog: list[Entry] = []
+        self.steps = 0
+        self.ticks = 0
+
+    async def run(self) -> None:
+        """Until cancelled; what was taken from the inbox is committed before the end."""
+        while True:
+            await self.handle(await self._inbox.take())
+
+    async def handle(self, events: Iterable[Event]) -> None:
+        """Decide on each event in order, then commit all of it as one entry and tell the others."""
+        entries: list[Entry] = []
+        wants: frozenset[str] = frozenset()
+        reread = ticked = False
+        for event in events:
+            done = step(self.state, event, self._policy, self._clock.now(), self._ids)
+            self.state = done.state
+            wants |= done.wants
+            reread = reread or isinstance(event, (CrossRead, IsolatedRead))
+            self.steps += 1
+            ticked = ticked or isinstance(event, Tick)
+            if not done.entry.is_empty:
+                entries.append(done.entry)
+        entry = self._with_live(merged(entries) if entries else None)
+        if entry is not None:
+            await self._commit(entry)
+        self.ticks += ticked
+        self._followers.stepped(self.state, wants, reread, ticked)
+
+    def _with_live(self, entry: Entry | None) -> Entry | None:
+        """The entry with the live document and the present values of open alerts, when they are due."""
+        told = entry is not None and bool(entry.transitions or entry.intent_steps)
+        if not told and self._machine_time() - self._live_at < LIVE_EVERY_S:
+            return entry
+        live = self._live_document(self.state)
+        if live == self._live:
+            return entry
+        self._live, self._live_at = live, self._machine_time()
+        base = entry if entry is not None else Entry(account=self.state.account, at=self._clock.now())
+        alerts = {a.id: a for a in self.state.alerts.values()} | {a.id: a for a in base.alerts}
+        return replace(base, live=live, alerts=tuple(alerts.values()))
+
+    async def _commit(self, entry: Entry) -> None:
+        waiting = merged([*self._backlog, entry]) if self._backlog else entry
+        try:
+            committed = await self._store.commit(waiting)
+        except StoreError as error:
+            log.error("store.failing account=%s cause=%s", entry.account, error)
+            self._keep(entry)
+            self._followers.unrecorded(self.state, entry)
+            return
+        self._backlog = []
+        self._followers.committed(waiting, committed)
+
+    def _keep(self, entry: Entry) -> None:
+        self._backlog = [merged([*self._backlog, replace(entry, samples=(), notifications=())])]
+        kept = self._backlog[0]
+        if len(kept.events) > BACKLOG:
+            log.error("store.backlog_full account=%s given_up=%d", entry.account, len(kept.events) - BACKLOG)
+            self._backlog = [replace(kept, events=kept.events[-BACKLOG:])]
+
+
+def merged(entries: Iterable[Entry]) -> Entry:
+    """Several entries of one account as one: everything that happened, and the newest row of each alert and intent.
+
+    An intent that was born and moved in one go is kept in its last state with all its steps.
+    """
+    parts = list(entries)
+    return Entry(
+        account=parts[-1].account,
+        at=parts[-1].at,
+        events=tuple(e for p in parts for e in p.events),
+        failures=tuple(f for p in parts for f in p.failures),
+        interest=tuple(i for p in parts for i in p.interest),
+        samples=tuple(s for p in parts for s in p.samples),
+        alerts=tuple({a.id: a for p in parts for a in p.alerts}.values()),
+        transitions=tuple(t for p in parts for t in p.transitions),
+        notifications=tuple(n for p in parts for n in p.notifications),
+        intents=tuple({i.id: i for p in parts for i in p.intents}.values()),
+        intent_steps=tuple(s for p in parts for s in p.intent_steps),
+        live=next((p.live for p in reversed(parts) if p.live is not None), None),
+    )
