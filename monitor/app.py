@@ -39,6 +39,7 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
     usage = Usage()
     timetable = Timetable(
         interest=config.schedule.interest,
+        liquidations=config.schedule.liquidations,
         reference_data=config.schedule.reference_data,
         key=config.schedule.key_permissions,
         wallets=config.schedule.transfers,

@@ -151,6 +151,19 @@ class InterestCharge:
 
 
 @dataclass(frozen=True, slots=True)
+class Liquidation:
+    """One order of a forced liquidation. `quantity` (executed) in the base asset, `price` the average one."""
+
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    order_id: int
+    isolated: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPermissions:
     """What the API key may do."""
 

@@ -12,6 +12,7 @@ from monitor.core.account import (
     InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
+    Liquidation,
     Price,
     Scope,
     Tier,
@@ -64,6 +65,13 @@ class InterestRead:
 
     scope: Scope
     charges: tuple[InterestCharge, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationsRead:
+    """The forced liquidation orders of the last day, all scopes; replaces what was known."""
+
+    liquidations: tuple[Liquidation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +247,7 @@ Event = (
     | TiersRead
     | PricesRead
     | InterestRead
+    | LiquidationsRead
     | WalletRead
     | KeyRead
     | ReadFailed

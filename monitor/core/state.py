@@ -13,6 +13,7 @@ from monitor.core.account import (
     InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
+    Liquidation,
     Price,
     Scope,
     Tier,
@@ -28,6 +29,7 @@ from monitor.core.events import (
     InterestRead,
     IsolatedRead,
     KeyRead,
+    LiquidationsRead,
     OperatorRead,
     PricesRead,
     ReadFailed,
@@ -124,6 +126,8 @@ class AccountState:
     """The prices known when `cross` arrived: own and polled level are compared at these."""
     isolated_prices: Mapping[str, Price] = field(default_factory=dict)
     interest: Mapping[tuple[Scope, str], InterestKnown] = field(default_factory=dict)
+    liquidations: tuple[Liquidation, ...] | None = None
+    """Forced liquidation orders of the last day; None: never read."""
     wallets: Mapping[str, Wallet] = field(default_factory=dict)
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
@@ -160,6 +164,8 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
             return _with_prices(state, prices, now)
         case InterestRead(scope, charges):
             return _with_interest(state, scope, charges, now)
+        case LiquidationsRead(liquidations):
+            return replace(state, liquidations=liquidations)
         case WalletRead(wallet, content):
             return replace(state, wallets={**state.wallets, wallet: content})
         case KeyRead(accepted, permissions):

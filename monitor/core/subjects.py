@@ -85,6 +85,9 @@ def account_figures(state: AccountState, now: datetime) -> Figures:
     values: dict[str, Value] = {
         "key_accepted": UNAVAILABLE if state.key_accepted is None else Decimal(state.key_accepted),
         "actions_blocked": Decimal(len(state.blocked)),
+        "liquidations_24h": UNAVAILABLE
+        if state.liquidations is None
+        else Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24))),
     }
     if key is None:
         values |= dict.fromkeys(("key_can_withdraw", "key_ip_restricted", "time_to_key_expiry"), UNAVAILABLE)

@@ -11,6 +11,7 @@ from monitor.core.account import (
     InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
+    Liquidation,
     Price,
     Scope,
     Tier,
@@ -56,6 +57,12 @@ class Exchange(Protocol):
 
     async def read_interest(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
         """All charges in the window, oldest first; windows and pages of the venue are walked inside."""
+        ...
+
+    async def read_liquidations(
+        self, symbols: Iterable[str], since: datetime, until: datetime
+    ) -> tuple[Liquidation, ...]:
+        """Forced liquidation orders in the window, of cross and of the isolated pairs `symbols`, oldest first."""
         ...
 
     async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:

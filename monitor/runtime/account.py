@@ -39,6 +39,7 @@ class Timetable:
     """The intervals of the reads that are not paced by risk."""
 
     interest: timedelta = timedelta(hours=1)
+    liquidations: timedelta = timedelta(minutes=5)
     prices: timedelta = timedelta(minutes=10)
     wallets: timedelta = timedelta(minutes=10)
     reference_data: timedelta = timedelta(hours=6)
@@ -162,6 +163,7 @@ class AccountWatch:
             "isolated": pace.isolated,
             "prices": table.prices,
             "interest": table.interest,
+            "liquidations": table.liquidations,
             "spot": table.wallets,
             "funding": table.wallets,
             "reference_data": table.reference_data,

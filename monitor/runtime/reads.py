@@ -13,6 +13,7 @@ from monitor.core.events import (
     InterestRead,
     IsolatedRead,
     KeyRead,
+    LiquidationsRead,
     PricesRead,
     ReadFailed,
     TiersRead,
@@ -52,6 +53,7 @@ class Reads:
             "prices": self.prices,
             "interest": self.interest,
             "reference_data": self.reference_data,
+            "liquidations": self.liquidations,
             "spot": self.spot,
             "funding": self.funding,
             "key": self.key,
@@ -108,6 +110,17 @@ class Reads:
                     self._deliver(TiersRead(symbol, await self._exchange.read_tiers(symbol)))
 
                 await self._guarded("reference_data", scope, tiers)
+
+    async def liquidations(self) -> None:
+        """Forced liquidations of the last day; an order already behind us cannot be undone, but must be told."""
+
+        async def read() -> None:
+            now = self._clock.now()
+            symbols = [scope.symbol for scope in scopes(self._state(), self._settings) if scope.symbol]
+            found = await self._exchange.read_liquidations(symbols, now - timedelta(days=1), now)
+            self._deliver(LiquidationsRead(found))
+
+        await self._guarded("liquidations", None, read)
 
     async def spot(self) -> None:
         async def read() -> None:
