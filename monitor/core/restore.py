@@ -1,0 +1,68 @@
+"""What a hand could do to bring a scope back to a level: the routes, their cost, and whether they can be gone now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.account import ZERO
+from monitor.core.amounts import EIGHT, ONE, ceil_to
+from monitor.core.margin import repay_to_reach, transfer_and_repay_to_reach, transfer_in_to_reach
+from monitor.core.standing import Standing
+
+Route = Literal["repay", "transfer_in", "transfer_and_repay"]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOption:
+    """One route: so much of an asset. `feasible`: it is at hand now, by what was last read."""
+
+    route: Route
+    asset: str
+    amount: Decimal
+    value_usdt: Decimal
+    feasible: bool
+
+
+def restore_options(standing: Standing, target: Decimal) -> tuple[RestoreOption, ...]:
+    """The routes to `target`, the cheapest first; empty when the level is there or nothing is owed.
+
+    One asset each, that with most at hand: a debt for the routes that repay, any asset of the scope as collateral.
+    """
+    if not standing.level.is_finite() or standing.level >= target or target <= ZERO:
+        return ()
+    debts = {asset: row for asset, row in standing.rows.items() if row.balance.owed > ZERO}
+    if not debts:
+        return ()
+    idle = {asset: min(row.balance.free, row.balance.owed) for asset, row in debts.items()}
+    brought = {asset: min(_outside(standing, asset), row.balance.owed) for asset, row in debts.items()}
+    outside = {asset: _outside(standing, asset) for asset in standing.rows}
+    options: list[RestoreOption] = []
+    if target > ONE:
+        value = repay_to_reach(target, standing.assets, standing.liabilities)
+        if value.is_finite():
+            options.append(_option("repay", standing, idle, value))
+    value = transfer_and_repay_to_reach(target, standing.assets, standing.liabilities)
+    options.append(_option("transfer_and_repay", standing, brought, value))
+    options.append(
+        _option("transfer_in", standing, outside, transfer_in_to_reach(target, standing.assets, standing.liabilities))
+    )
+    return tuple(sorted(options, key=lambda option: option.value_usdt))
+
+
+def _option(route: Route, standing: Standing, at_hand: Mapping[str, Decimal], value: Decimal) -> RestoreOption:
+    """The route with the asset that most is at hand of; of equals, the one most is owed of."""
+
+    def worth(asset: str) -> tuple[Decimal, Decimal]:
+        row = standing.rows[asset]
+        return at_hand[asset] * row.price, row.balance.owed * row.price
+
+    asset = max(at_hand, key=worth)
+    price = standing.rows[asset].price
+    amount = ceil_to(value / price, EIGHT)
+    return RestoreOption(route, asset, amount, amount * price, amount <= at_hand[asset])
+
+
+def _outside(standing: Standing, asset: str) -> Decimal:
+    """What is free of an asset in the wallets outside margin."""
+    return sum((standing.outside.get(place, {}).get(asset, ZERO) for place in ("spot", "funding")), ZERO)

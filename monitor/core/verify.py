@@ -1,0 +1,195 @@
+"""Did it happen? Judged from the exchange's own records and from the balances, never from one of them alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.account import ZERO
+from monitor.core.actions.spec import Safety
+from monitor.core.amounts import plain
+from monitor.core.intents import Intent, IntentState, Record, Repay
+
+LOOKS = 5
+"""Looks that must all find nothing before an order may count as not done."""
+
+EARLY = timedelta(seconds=5)
+"""How much earlier than our own stamp of the send the exchange may date a record."""
+
+INTEREST_SLACK = Decimal("0.005")
+"""Share of a debt that interest may have added between two looks at it: hours at the highest rates seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found: the records that may be traces of the order, and the balances after it.
+
+    `at` is when the balances were true. `owed` and `free` are those of the order's asset in its scope, `source` what
+    is free where a transfer came from; None where it could not be read.
+    """
+
+    at: datetime
+    records: tuple[Record, ...]
+    owed: Decimal | None = None
+    free: Decimal | None = None
+    source: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """It happened: the exchange's record and the changed balance agree. `at` is when the balance showed it."""
+
+    evidence: str
+    ref: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It did not happen."""
+
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """Not decided yet."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Not decided, and it has been long enough: a person is asked while looking goes on."""
+
+    reason: str
+
+
+Judgement = Confirmed | Failed | LookAgain | Unresolved
+
+
+def judge(
+    intent: Intent, looks: Sequence[Look], safety: Safety, now: datetime, taken: frozenset[str] = frozenset()
+) -> Judgement:
+    """What the looks so far, oldest first, prove about an intent that was sent.
+
+    Confirmed: a record of it, settled, and a balance that moved by it. Failed: a record that says so, or no record in
+    five looks over the settle time, and balances that did not move. An acknowledged order that left no trace is never
+    taken for failed: the exchange said it has it. `taken` are the records that belong to other intents.
+    """
+    if not looks:
+        return _undecided(intent, "not looked yet", safety, now)
+    last = looks[-1]
+    record = trace_of(intent, last.records, taken)
+    has_moved = moved(intent, last)
+    if record is not None:
+        return _by_record(intent, record, last, has_moved, safety, now)
+    if has_moved is None:
+        return _undecided(intent, "no record, and the balances could not be read", safety, now)
+    if has_moved:
+        return _undecided(intent, "the balances moved as if it had happened, but there is no record", safety, now)
+    if intent.ref is not None:
+        return _undecided(intent, f"acknowledged as {intent.ref}, but there is no record yet", safety, now)
+    empty = _empty_looks(intent, looks, taken)
+    absent_for = empty[-1].at - empty[0].at
+    if len(empty) >= LOOKS and absent_for >= safety.settle:
+        seconds = int(absent_for.total_seconds())
+        return Failed(f"no record in {len(empty)} looks over {seconds} s, and the balances did not move")
+    return _undecided(intent, f"no record in {len(empty)} looks, and the balances did not move", safety, now)
+
+
+def trace_of(intent: Intent, records: Sequence[Record], taken: frozenset[str] = frozenset()) -> Record | None:
+    """The record of this intent: by its transaction id once that is known, else by asset, exact amount and time.
+
+    Rows that the exchange made by itself (auto-repay) and those of other intents are never ours.
+    """
+    if intent.ref is not None:
+        return next((r for r in records if r.ref == intent.ref), None)
+    since = (intent.submitted_at or intent.created_at) - EARLY
+    fitting = [
+        r
+        for r in records
+        if not r.automatic
+        and r.ref not in taken
+        and r.asset == intent.asset
+        and r.amount == intent.amount
+        and r.at >= since
+    ]
+    settled = [r for r in fitting if r.status == "CONFIRMED"]
+    return min(settled or fitting, key=lambda r: r.at, default=None)
+
+
+def moved(intent: Intent, look: Look) -> bool | None:
+    """Whether the balances moved by this order; None when those that tell were not read, before or after.
+
+    A repayment shows in the debt (which interest may have raised a little), a transfer at its source or where it went.
+    """
+    if isinstance(intent.order, Repay):
+        fell = _fell(intent.owed_before, look.owed)
+        if fell is None or intent.owed_before is None:
+            return None
+        return fell >= intent.amount - min(intent.owed_before * INTEREST_SLACK, intent.amount / 2)
+    arrived = _fell(look.free, intent.free_before)
+    left = _fell(intent.source_before, look.source)
+    if arrived is None and left is None:
+        return None
+    return (arrived is not None and arrived >= intent.amount) or (left is not None and left >= intent.amount)
+
+
+def late_execution(intent: Intent, records: Sequence[Record], taken: frozenset[str] = frozenset()) -> Record | None:
+    """The record that shows that a FAILED intent was executed after all; None while there is none."""
+    if intent.state is not IntentState.FAILED:
+        return None
+    record = trace_of(intent, records, taken)
+    return record if record is not None and record.status == "CONFIRMED" else None
+
+
+def _by_record(
+    intent: Intent, record: Record, look: Look, has_moved: bool | None, safety: Safety, now: datetime
+) -> Judgement:
+    match record.status:
+        case "PENDING":
+            return _undecided(intent, f"record {record.ref} is pending", safety, now)
+        case "FAILED" if has_moved is False:
+            return Failed(f"record {record.ref} says FAILED, and the balances did not move")
+        case "FAILED":
+            return _undecided(intent, f"record {record.ref} says FAILED, but the balances moved", safety, now)
+        case "CONFIRMED" if has_moved:
+            return Confirmed(
+                f"record {record.ref} of {record.at:%H:%M:%S}; {_change(intent, look)}", record.ref, look.at
+            )
+        case _:
+            return _undecided(intent, f"record {record.ref} says done, but the balances do not show it", safety, now)
+
+
+def _undecided(intent: Intent, reason: str, safety: Safety, now: datetime) -> LookAgain | Unresolved:
+    sent = intent.submitted_at or intent.created_at
+    if intent.state is not IntentState.UNRESOLVED and now - sent >= safety.unresolved_after:
+        return Unresolved(reason)
+    return LookAgain(reason)
+
+
+def _empty_looks(intent: Intent, looks: Sequence[Look], taken: frozenset[str]) -> list[Look]:
+    """The newest looks in a row that found neither a record nor a movement."""
+    empty: list[Look] = []
+    for look in reversed(looks):
+        if moved(intent, look) is not False or trace_of(intent, look.records, taken) is not None:
+            break
+        empty.append(look)
+    return empty[::-1]
+
+
+def _fell(before: Decimal | None, after: Decimal | None) -> Decimal | None:
+    return None if before is None or after is None else before - after
+
+
+def _change(intent: Intent, look: Look) -> str:
+    if isinstance(intent.order, Repay):
+        return f"{intent.asset} owed {_text(intent.owed_before)} → {_text(look.owed)}"
+    if look.free is not None and intent.free_before is not None:
+        return f"{intent.asset} free in {intent.scope} {_text(intent.free_before)} → {_text(look.free)}"
+    return f"{intent.asset} in {intent.order.source} {_text(intent.source_before)} → {_text(look.source)}"
+
+
+def _text(amount: Decimal | None) -> str:
+    return "?" if amount is None else plain(amount + ZERO)
