@@ -14,6 +14,7 @@ from monitor.core.account import (
     IsolatedPair,
     IsolatedSnapshot,
     KeyPermissions,
+    Liquidation,
     PairStatus,
     Price,
     Scope,
@@ -33,7 +34,7 @@ from monitor.exchange.binance.wire.account import (
     TierRow,
     TradeCoeff,
 )
-from monitor.exchange.binance.wire.history import InterestRow, LoanRow, TransferRow
+from monitor.exchange.binance.wire.history import InterestRow, LiquidationRow, LoanRow, TransferRow
 from monitor.exchange.binance.wire.market import Ticker
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive, signed
 
@@ -130,6 +131,19 @@ def interest_charge(row: InterestRow, scope: Scope) -> InterestCharge:
         kind=row.type,
         tx_id=row.tx_id,
         charged_at=moment(row.charged, "interestAccuredTime"),
+    )
+
+
+def liquidation(row: LiquidationRow) -> Liquidation:
+    """One order of a forced liquidation."""
+    return Liquidation(
+        symbol=row.symbol,
+        side=row.side,
+        quantity=amount(row.executed_qty, "executedQty"),
+        price=amount(row.avg_price, "avgPrice"),
+        order_id=row.order_id,
+        isolated=row.is_isolated,
+        at=moment(row.updated_time, "updatedTime"),
     )
 
 

@@ -17,6 +17,7 @@ from monitor.core.account import (
     InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
+    Liquidation,
     Price,
     Scope,
     Tier,
@@ -25,7 +26,7 @@ from monitor.core.account import (
 from monitor.core.events import Event
 from monitor.core.intents import Order, Outcome, Record, Refused, Repay, Transfer, Window
 from monitor.errors import ConfigError, PayloadRejected
-from monitor.exchange.binance.client import account, interest, keys, loans, market, transfers, wallet
+from monitor.exchange.binance.client import account, interest, keys, liquidations, loans, market, transfers, wallet
 from monitor.exchange.binance.client.answer import Answer, Credentials
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.http import http_client, tls_context
@@ -163,6 +164,12 @@ class BinanceAccount:
     async def read_interest(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
         """All charges in the window, oldest first; the venue keeps 90 days."""
         return await interest.read_charges(self._reading, scope, since, until, now=self._time.now())
+
+    async def read_liquidations(
+        self, symbols: Iterable[str], since: datetime, until: datetime
+    ) -> tuple[Liquidation, ...]:
+        """Forced liquidation orders in the window, oldest first."""
+        return await liquidations.read_liquidations(self._reading, symbols, since, until)
 
     async def read_prices(self, symbols: Iterable[str]) -> Mapping[str, Price]:
         return await market.read_prices(self._reading, symbols)
