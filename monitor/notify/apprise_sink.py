@@ -1,0 +1,167 @@
+"""A channel behind Apprise: its plugin works in a thread of its own, its log lines are the provider's answer."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from monitor.notify.apprise_plugins import plugin_of
+from monitor.notify.scrub import Scrubber
+from monitor.notify.sinks import NotTold, SendResult, Told
+from monitor.view.messages import Message
+
+_T = TypeVar("_T")
+
+_MOST_ABANDONED = 3
+"""Threads that may still hang in earlier sends of one channel before it is not tried again."""
+
+_SLOWEST_RATE_S = 1.0
+"""Apprise waits up to 5.5 s between two requests where a service names no rate; a second is enough."""
+
+_DETAILS = ("Response Details:", "Socket Exception:", "I/O Exception:")
+"""How Apprise's debug lines begin that quote the provider or the connection's fault."""
+
+_captured: ContextVar[list[logging.LogRecord] | None] = ContextVar("captured", default=None)
+
+
+class AppriseSink:
+    """Sends through one Apprise plugin, one message at a time. Loads Apprise at the first use or when warmed."""
+
+    def __init__(self, name: str, url: str, timeout_s: float) -> None:
+        self._name = name
+        self._url = url
+        self._timeout_s = timeout_s
+        self._scrub = Scrubber(url)
+        self._turn = asyncio.Lock()
+        self._plugin: Any = None
+        self._abandoned: set[threading.Thread] = set()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def warm(self) -> None:
+        async with self._turn:
+            with contextlib.suppress(ValueError):
+                await self._in_thread(self._ready)
+
+    async def send(self, message: Message) -> SendResult:
+        async with self._turn:
+            self._abandoned = {thread for thread in self._abandoned if thread.is_alive()}
+            if len(self._abandoned) >= _MOST_ABANDONED:
+                return NotTold(f"{len(self._abandoned)} earlier messages still wait for an answer")
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    return await self._in_thread(lambda: self._notify(message))
+            except TimeoutError:
+                # The hanging thread keeps the plugin; the next message gets a fresh one.
+                self._plugin = None
+                return NotTold(f"no answer within {self._timeout_s:g} s")
+
+    async def close(self) -> None:
+        self._plugin = None
+
+    def _ready(self) -> Any:
+        if self._plugin is None:
+            _listen_to_apprise()
+            plugin = plugin_of(self._url)
+            plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _SLOWEST_RATE_S)
+            plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, self._timeout_s)
+            plugin.socket_read_timeout = min(plugin.socket_read_timeout, self._timeout_s)
+            self._plugin = plugin
+        return self._plugin
+
+    def _notify(self, message: Message) -> SendResult:
+        records: list[logging.LogRecord] = []
+        _captured.set(records)
+        try:
+            plugin = self._ready()
+            from apprise import Apprise
+
+            service = Apprise(asset=plugin.asset)
+            service.add(plugin)
+            picture = str(message.picture) if message.picture is not None and plugin.attachment_support else None
+            took_it = bool(
+                service.notify(
+                    body=message.text,
+                    title=message.title,
+                    notify_type=message.kind,
+                    body_format="text",
+                    attach=picture,
+                )
+            )
+        except ValueError as error:
+            return NotTold(self._scrub(str(error)))
+        except Exception as error:  # noqa: BLE001  a plugin of another house may raise anything; the channel goes on
+            return NotTold(self._scrub(f"{type(error).__name__}: {error}"))
+        return self._judge(took_it, records)
+
+    def _judge(self, took_it: bool, records: list[logging.LogRecord]) -> SendResult:
+        if took_it:
+            lines = [r.getMessage() for r in records if r.levelno == logging.INFO]
+            return Told(self._scrub(lines[-1] if lines else "accepted"))
+        lines = [text for r in records if (text := _said(r))]
+        return NotTold(self._scrub(" ".join(lines) or "the service did not take it and gave no reason"))
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        """The result of `work`, run in a thread that can be left behind: a hung provider must not block a stop."""
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[_T] = loop.create_future()
+
+        def settle(value: _T | None, error: BaseException | None) -> None:
+            if result.done():
+                return
+            if error is not None:
+                result.set_exception(error)
+            else:
+                result.set_result(value)  # type: ignore[arg-type]  # None only where T is
+
+        def run() -> None:
+            value: _T | None = None
+            error: BaseException | None = None
+            try:
+                value = work()
+            except Exception as raised:  # noqa: BLE001  carried over to the waiting task
+                error = raised
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(settle, value, error)
+
+        thread = threading.Thread(target=run, name=f"notify-{self._name}", daemon=True)
+        self._abandoned.add(thread)
+        thread.start()
+        try:
+            return await result
+        finally:
+            if result.done() and not result.cancelled():
+                self._abandoned.discard(thread)
+
+
+def _said(record: logging.LogRecord) -> str:
+    """What a record of a failed send tells a person; empty for Apprise's talk to itself."""
+    text = record.getMessage()
+    if record.levelno >= logging.WARNING:
+        return text
+    return next((text.removeprefix(start).strip() for start in _DETAILS if text.startswith(start)), "")
+
+
+class _Listener(logging.Handler):
+    """Keeps Apprise's log records of the send that is under way in this thread."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        records = _captured.get()
+        if records is not None:
+            records.append(record)
+
+
+def _listen_to_apprise() -> None:
+    """Apprise's records go to the send that caused them and nowhere else: they may hold tokens."""
+    logger = logging.getLogger("apprise")
+    if not any(isinstance(handler, _Listener) for handler in logger.handlers):
+        logger.addHandler(_Listener())
+        logger.propagate = False
+        logger.setLevel(logging.DEBUG)
+        for name in ("urllib3", "requests"):
+            logging.getLogger(name).setLevel(logging.WARNING)
