@@ -14,11 +14,14 @@ from tests.support.postgres import begin_session, end_session
 __all__ = ["database_url", "empty_database_url", "postgres_server", "postgres_template", "sqlite_template"]
 
 
+session_folder = pytest.StashKey[str]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        begin_session()
+        config.stash[session_folder] = begin_session()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
-        end_session()
+    if session_folder in config.stash:
+        end_session(config.stash[session_folder])

@@ -12,7 +12,7 @@ from monitor.core.intents import Intent, IntentStep
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One metric value at one time. `value` None: infinite or unavailable."""
+    """One metric value at one time. `value` INFINITE: nothing is owed or no move can do it; None: unavailable."""
 
     scope: MetricScope
     subject: str

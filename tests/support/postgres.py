@@ -154,16 +154,14 @@ def shared_server() -> PostgresServer:
         return server
 
 
-def begin_session() -> None:
-    """Called once, in the process that starts the workers: they all inherit the folder's name."""
-    os.environ.setdefault(SHARED, tempfile.mkdtemp(prefix="mm-session-"))
+def begin_session() -> str:
+    """The folder's name, which the workers inherit. Called once, in the process that starts them."""
+    os.environ[SHARED] = tempfile.mkdtemp(prefix="mm-session-")
+    return os.environ[SHARED]
 
 
-def end_session() -> None:
+def end_session(folder: str) -> None:
     """Called by the same process when all workers are done: stops the server if one was started."""
-    folder = os.environ.pop(SHARED, None)
-    if folder is None:
-        return
     note = Path(folder) / "server.json"
     if note.exists():
         found = json.loads(note.read_text())
