@@ -59,6 +59,7 @@ class Daemon:
         version: str,
         heartbeat: Callable[[], None] = lambda: None,
     ) -> None:
+        """`heartbeat` is called whenever every running account has completed another tick."""
         self._accounts = accounts
         self._store = store
         self._clock = clock
@@ -69,6 +70,7 @@ class Daemon:
         self._watches: dict[str, AccountWatch] = {}
         self._operator: OperatorRead | None = None
         self._operator_changes: int | None = None
+        self._progress: Mapping[str, int] = {}
         self._stop = asyncio.Event()
         self.started_at: datetime | None = None
 
@@ -119,6 +121,7 @@ class Daemon:
                 self._watches[name] = watch
                 await watch.run()
             except (Exception, ExceptionGroup) as error:
+                self._watches.pop(name, None)
                 step = 0 if time.monotonic() - started > RESTART_BACKOFF_S[-1] else failures
                 pause_s = RESTART_BACKOFF_S[min(step, len(RESTART_BACKOFF_S) - 1)]
                 log.error("account.restarting account=%s in_s=%s", name, pause_s, exc_info=_unexpected(error))
@@ -141,7 +144,10 @@ class Daemon:
                 await self._store.seen(self._clock.now())
             for watch in self._watches.values():
                 watch.tick(fresh, self._notifier.failing, self._store.failing)
-            self._heartbeat()
+            progress = {name: watch.runner.ticks for name, watch in self._watches.items()}
+            if all(count > self._progress.get(name, -1) for name, count in progress.items()):
+                self._progress = progress
+                self._heartbeat()
             await asyncio.sleep(pause_s)
 
     async def _look_for_orders(self) -> OperatorRead | None:
