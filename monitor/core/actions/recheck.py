@@ -1,0 +1,115 @@
+"""The last look before an order is sent: is it still wanted, is it still allowed, and how much of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.account import CROSS, Balance, Scope
+from monitor.core.actions.decide import ground_of
+from monitor.core.actions.proposal import Nothing
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.alerts import AlertState
+from monitor.core.guards import Refused, allowance, review, spent_by
+from monitor.core.intents import Intent, Order, Transfer
+from monitor.core.plans import cut, propose
+from monitor.core.state import AccountState, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the account shows of an order's asset: owed and free in its scope, free where a transfer comes from."""
+
+    owed: Decimal | None
+    free: Decimal | None
+    source: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoLonger:
+    """The order is not sent; why."""
+
+    reason: str
+
+
+def recheck(
+    state: AccountState, intent: Intent, specs: Sequence[ActionSpec], settings: Settings, now: datetime
+) -> Intent | NoLonger:
+    """The intent as it is to be sent: sized anew on the present state, with what the account shows before it.
+
+    The wish must be the same: kind, scope, asset and source. An amount that a person approved never grows.
+    """
+    spec = next((spec for spec in specs if spec.name == intent.action), None)
+    if spec is None or spec.mode == "dry-run":
+        return NoLonger("its action is not configured to send any more")
+    alert = next((a for a in state.alerts.values() if a.id == intent.alert), None)
+    if alert is None or alert.state is not AlertState.FIRING:
+        return NoLonger("its alert does not fire any more")
+    others = tuple(i for i in state.intents.values() if i.id != intent.id)
+    ground = ground_of(state, alert, {}, settings, others, now)
+    if ground is None:
+        return NoLonger("the figures of its scope are not known")
+    spent = spent_by(spec, state.account, others, now)
+    mine = [i for i in others if i.plan == intent.plan and i.action == spec.name]
+    found, half_of = propose(ground, _the_same(spec, intent), mine, allowance(spec, spent), now)
+    if isinstance(found, Nothing):
+        return NoLonger(found.reason)
+    if not _is_same_wish(found.order, intent.order):
+        return NoLonger("another order is wanted now")
+    if intent.mode == "approve":
+        found = cut(found, min(found.order.amount, intent.amount), ground.standing)
+    verdict = review(
+        found, ground.standing, spec, spent, now, worse_since=ground.worse_since, half_of=half_of, sending=True
+    )
+    if isinstance(verdict, Refused):
+        return NoLonger(verdict.reason)
+    final = cut(found, verdict.amount, ground.standing)
+    before = balances(state, intent.order)
+    return replace(
+        intent,
+        order=final.order,
+        amount_usdt=final.amount_usdt,
+        level_before=_finite(final.level_before),
+        level_after=_finite(final.level_after),
+        owed_before=before.owed,
+        free_before=before.free,
+        source_before=before.source,
+    )
+
+
+def balances(state: AccountState, order: Order) -> Before:
+    """What `state` shows of the order's asset; None where nothing was read."""
+    balance = _balance(state, order.scope, order.asset)
+    owed, free = (balance.owed, balance.free) if balance is not None else (None, None)
+    source: Decimal | None = None
+    if isinstance(order, Transfer):
+        if order.source == "cross":
+            there = _balance(state, CROSS, order.asset)
+            source = there.free if there is not None else None
+        elif order.source in state.wallets:
+            source = state.wallets[order.source].free.get(order.asset, Decimal(0))
+    return Before(owed, free, source)
+
+
+def _balance(state: AccountState, scope: Scope, asset: str) -> Balance | None:
+    if scope == CROSS:
+        return state.cross.balances.get(asset, Balance(asset)) if state.cross is not None else None
+    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    if pair is None:
+        return None
+    return next((b for b in (pair.base, pair.quote) if b.asset == asset), None)
+
+
+def _the_same(spec: ActionSpec, intent: Intent) -> ActionSpec:
+    """The spec narrowed to what the intent is about, so that prices which moved do not change the choice."""
+    if isinstance(intent.order, Transfer) and intent.order.source != "cross":
+        return replace(spec, asset=intent.asset, source=(intent.order.source,))
+    return replace(spec, asset=intent.asset)
+
+
+def _is_same_wish(found: Order, planned: Order) -> bool:
+    return replace(found, amount=planned.amount) == planned
+
+
+def _finite(level: Decimal) -> Decimal | None:
+    return level if level.is_finite() else None
