@@ -1,0 +1,192 @@
+"""Borrowing and repaying, what they cost, and what forced liquidation left in the histories."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from monitor.sandbox import loans, transfers
+from monitor.sandbox.accounts import InterestRecord, LiquidationRecord, LoanRecord
+from monitor.sandbox.endpoints.registry import Call, endpoint
+from monitor.sandbox.endpoints.windows import DAY_MS, page, visible, window
+from monitor.sandbox.money import nearest, plain, text
+from monitor.sandbox.refusal import Refusal, missing
+from monitor.sandbox.weights import Weight
+
+
+@endpoint("POST", "/sapi/v1/margin/borrow-repay", "SIGNED", 1500, "UID", right="margin")
+def borrow_or_repay(call: Call) -> Awaitable[object]:
+    """Borrow or repay by hand. One at a time for each account: a second one in flight is refused (-3007)."""
+    return _borrow_or_repay(call)
+
+
+async def _borrow_or_repay(call: Call) -> object:
+    params = call.params
+    asset = params.required("asset")
+    params.required("isIsolated")
+    isolated = params.flag("isIsolated")
+    amount = params.required_decimal("amount")
+    direction = params.choice("type", "BORROW", "REPAY")
+    symbol = params.required("symbol") if isolated else None
+    margin = call.margin(symbol)
+    account, venue = call.account, call.venue
+    if account.loan_in_flight:
+        raise Refusal(-3007, "You have pending transaction, please try again later.")
+    account.loan_in_flight = True
+    try:
+        await asyncio.sleep(venue.scenario.limits.loan_delay_s / max(1.0, venue.timeline.speed))
+        act = loans.borrow if direction == "BORROW" else loans.repay
+        return {"tranId": act(venue, account, margin, asset, amount, by="api")}
+    finally:
+        account.loan_in_flight = False
+
+
+@endpoint("GET", "/sapi/v1/margin/borrow-repay", "SIGNED", 10)
+def loan_history(call: Call) -> object:
+    """Loans taken or repaid, newest first."""
+    params = call.params
+    direction = params.choice("type", "BORROW", "REPAY")
+    asset, symbol = params.get("asset"), params.get("isolatedSymbol")
+    number = params.integer("txId")
+    first, last = window(call)
+    first = max(first, last - (30 if asset else 7) * DAY_MS)
+    rows = [
+        row
+        for row in visible(call, call.account.loans, lambda row: row.at_ms)
+        if row.direction == direction
+        and row.symbol == symbol
+        and (row.tran_id == number if number is not None else first <= row.at_ms <= last)
+        and asset in (None, row.asset)
+    ]
+    return page(call, rows, lambda row: _loan_row(call, row))
+
+
+def _max_borrowable_weight(call: Call) -> Weight:
+    return Weight(50) if call.venue.scenario.readings.max_borrowable_weight == "50 IP" else Weight(750, "UID")
+
+
+@endpoint("GET", "/sapi/v1/margin/maxBorrowable", "SIGNED", _max_borrowable_weight)
+def max_borrowable(call: Call) -> object:
+    """What can be borrowed now, and the user's cap."""
+    asset = call.params.required("asset")
+    margin = call.margin(call.params.get("isolatedSymbol"))
+    loans.check_asset(call.venue, margin, asset)
+    return {
+        "amount": text(loans.max_borrowable(call.venue, call.account, margin, asset)),
+        "borrowLimit": plain(loans.borrow_limit(call.venue, margin, asset)),
+    }
+
+
+@endpoint("GET", "/sapi/v1/margin/maxTransferable", "SIGNED", 50)
+def max_transferable(call: Call) -> object:
+    """What may leave the margin account now."""
+    asset = call.params.required("asset")
+    margin = call.margin(call.params.get("isolatedSymbol"))
+    loans.check_asset(call.venue, margin, asset)
+    return {"amount": text(transfers.max_transferable(call.venue, call.account, margin, asset))}
+
+
+@endpoint("GET", "/sapi/v1/margin/interestHistory", "SIGNED", 1)
+def interest_history(call: Call) -> object:
+    """Charges of interest, newest first; cross, or one pair."""
+    asset, symbol = call.params.get("asset"), call.params.get("isolatedSymbol")
+    first, last = window(call, span_days=30, depth_days=90)
+    rows = [
+        row
+        for row in visible(call, call.account.interest, lambda row: row.at_ms)
+        if row.symbol == symbol and first <= row.at_ms <= last and asset in (None, row.asset)
+    ]
+    return page(call, rows, _interest_row)
+
+
+@endpoint("GET", "/sapi/v1/margin/forceLiquidationRec", "SIGNED", 1)
+def liquidation_history(call: Call) -> object:
+    """Orders that the exchange liquidated with, newest first; cross, or one pair."""
+    symbol = call.params.get("isolatedSymbol")
+    first, last = window(call, default_days=30, depth_days=90)
+    rows = [
+        row
+        for row in visible(call, call.account.liquidations, lambda row: row.at_ms)
+        if (row.isolated and row.symbol == symbol if symbol else not row.isolated) and first <= row.at_ms <= last
+    ]
+    return page(call, rows, _liquidation_row)
+
+
+@endpoint("GET", "/sapi/v1/margin/liquidation-loan", "SIGNED", 100, "UID")
+def liquidation_loan(call: Call) -> object:
+    """What a bankrupt cross account owes."""
+    loan = call.account.loan
+    if not loan.amount:
+        raise Refusal(-21004, "No bankruptcy loan.")
+    return {
+        "asset": "USDC",
+        "amount": text(loan.amount),
+        "repaidAmount": text(loan.repaid),
+        "remainingAmount": text(loan.amount - loan.repaid),
+    }
+
+
+@endpoint("POST", "/sapi/v1/margin/liquidation-loan/repay", "SIGNED", 100, "UID", right="margin")
+def repay_liquidation_loan(call: Call) -> object:
+    """Repay the liquidation loan from the spot wallet."""
+    asset, amount = call.params.required("asset"), call.params.required_decimal("amount")
+    loan, venue = call.account.loan, call.venue
+    worth = nearest(amount * venue.prices.usdt(asset) / venue.prices.usdt("USDC"))
+    if not loan.amount - loan.repaid:
+        raise Refusal(-21004, "No bankruptcy loan.")
+    if amount <= 0 or worth > loan.amount - loan.repaid:
+        raise missing("amount")
+    if call.account.spot.free(asset) < amount:
+        raise Refusal(-21005, "Not enough asset in spot wallet.")
+    venue.books.pay(asset, amount, call.account.spot, "insurance", "liquidation loan")
+    loan.repaid += worth
+    number = venue.next_tran_id()
+    venue.record_movement(call.account, "repay-liquidation-loan", asset, amount, "spot", "insurance", number, "api")
+    return {"repayId": number, "asset": asset, "amount": text(amount), "status": "SUCCESS", "createTime": call.now_ms}
+
+
+def _loan_row(call: Call, row: LoanRecord) -> dict[str, object]:
+    pending = call.now_ms - row.at_ms < call.venue.scenario.readings.loan_pending_s * 1000
+    answer: dict[str, object] = {
+        "type": row.kind,
+        "amount": text(row.principal + row.interest),
+        "asset": row.asset,
+        "interest": text(row.interest),
+        "principal": text(row.principal),
+        "status": "PENDING" if pending else "CONFIRMED",
+        "timestamp": row.at_ms,
+        "txId": row.tran_id,
+    }
+    if row.symbol is not None:
+        answer["isolatedSymbol"] = row.symbol
+    return answer
+
+
+def _interest_row(row: InterestRecord) -> dict[str, object]:
+    answer: dict[str, object] = {
+        "txId": row.tran_id,
+        "interestAccuredTime": row.at_ms,
+        "asset": row.asset,
+        "principal": text(row.principal),
+        "interest": text(row.interest),
+        "interestRate": text(row.daily_rate),
+        "type": row.kind,
+    }
+    if row.symbol is None:
+        answer["rawAsset"] = row.raw_asset
+    else:
+        answer["isolatedSymbol"] = row.symbol
+    return answer
+
+
+def _liquidation_row(row: LiquidationRecord) -> dict[str, object]:
+    return {
+        "avgPrice": text(row.price),
+        "executedQty": text(row.quantity),
+        "orderId": row.order_id,
+        "price": text(row.price),
+        "qty": text(row.quantity),
+        "side": row.side,
+        "symbol": row.symbol,
+        "timeInForce": "GTC",
+        "isIsolated": row.isolated,
+        "updatedTime": row.at_ms,
+    }

@@ -1,0 +1,138 @@
+"""The table of endpoints: method and path, who may ask, what it costs, and the function that answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from monitor.sandbox.accounts import Account, Margin
+from monitor.sandbox.params import Params
+from monitor.sandbox.refusal import (
+    Refusal,
+    bad_symbol,
+    no_cross_account,
+    no_isolated_account,
+    not_a_pair,
+)
+from monitor.sandbox.scenario import KeySpec
+from monitor.sandbox.venue import Venue
+from monitor.sandbox.weights import Unit, Weight
+
+# NONE: no key. KEYED: the key header alone. SIGNED: key, timestamp and signature. EITHER: a key, signed or not.
+Security = Literal["NONE", "KEYED", "SIGNED", "EITHER"]
+Right = Literal["reading", "margin", "trading", "transfer"]
+
+
+class UserStreams(Protocol):
+    """Tokens and keys for streams; the part of the stream house that REST may use."""
+
+    def new_token(self, account: str, symbol: str | None, validity_ms: int) -> tuple[str, int]:
+        """A listen token and when it expires (ms)."""
+        ...
+
+    def open_key(self, account: str, family: str) -> str:
+        """The risk listen key of an account, extended; a new one when there is none."""
+        ...
+
+    def extend_key(self, account: str, family: str, key: str) -> bool:
+        """Extend a risk listen key; False when there is no such key."""
+        ...
+
+    def close_key(self, account: str, family: str) -> None:
+        """Drop the risk listen key of an account."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request on its way to its endpoint."""
+
+    venue: Venue
+    params: Params
+    caller: Account | None
+    key: KeySpec | None
+    user_streams: UserStreams
+
+    @property
+    def account(self) -> Account:
+        """The account of the key. Only for endpoints that need a key."""
+        if self.caller is None:
+            raise Refusal(-2014, "API-key format invalid.", status=401)
+        return self.caller
+
+    @property
+    def now_ms(self) -> int:
+        """The venue's present."""
+        return self.venue.now_ms()
+
+    def cross(self) -> Margin:
+        """The caller's cross account. Refused (-3003) when never opened."""
+        margin = self.account.margin(None)
+        if margin is None:
+            raise no_cross_account()
+        return margin
+
+    def isolated(self, symbol: str) -> Margin:
+        """The caller's isolated account of a pair. Refused when there is no such pair or account."""
+        if self.venue.catalogue.isolated_pair(symbol) is None:
+            raise not_a_pair()
+        margin = self.account.margin(symbol)
+        if margin is None:
+            raise no_isolated_account()
+        return margin
+
+    def margin(self, symbol: str | None) -> Margin:
+        """Cross, or the isolated account of `symbol`."""
+        return self.cross() if symbol is None else self.isolated(symbol)
+
+    def listed(self, symbol: str) -> str:
+        """`symbol`, if it is listed (-1121 else)."""
+        if symbol not in self.venue.catalogue.pairs:
+            raise bad_symbol()
+        return symbol
+
+    def text(self, amount: Decimal) -> str:
+        """An amount as answers spell it."""
+        return self.venue.amount(amount)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint. `right` is what the key must be allowed to do."""
+
+    method: str
+    path: str
+    security: Security
+    weight: Callable[[Call], Weight]
+    right: Right
+    answer: Callable[[Call], object]
+
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {}
+
+
+def endpoint(
+    method: str,
+    path: str,
+    security: Security,
+    weight: int | Callable[[Call], Weight],
+    unit: Unit = "IP",
+    *,
+    right: Right = "reading",
+) -> Callable[[Callable[[Call], object]], Callable[[Call], object]]:
+    """Enter the decorated function in the table. `weight` is a number of `unit`, or depends on the call."""
+    fixed = Weight(weight, unit) if isinstance(weight, int) else None
+    cost = weight if callable(weight) else None
+
+    def price(call: Call) -> Weight:
+        if fixed is not None:
+            return fixed
+        if cost is None:
+            raise TypeError("a weight is a number or a function")
+        return cost(call)
+
+    def enter(answer: Callable[[Call], object]) -> Callable[[Call], object]:
+        ENDPOINTS[method, path] = Endpoint(method, path, security, price, right, answer)
+        return answer
+
+    return enter

@@ -1,0 +1,166 @@
+"""What goes wrong, and when: faults of requests and of streams, matched as a script says."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+
+REQUEST_FAULTS = (
+    "status", "delay", "cut_before", "cut_after", "apply_late", "hang", "malformed", "ban", "limit", "maintenance",
+    "key_revoked", "ip_refused", "clock_skew",
+)  # fmt: skip
+STREAM_FAULTS = (
+    "drop", "refuse", "half_open", "malform", "duplicate", "delay", "reorder", "flood", "terminate", "expire",
+    "shutdown",
+)  # fmt: skip
+STREAMS = ("account", "market", "risk")
+MALFORMED = ("truncated", "nan", "wrong_types", "html", "empty", "missing_rows", "not_json", "contradiction")
+
+
+class FaultError(Exception):
+    """A fault can't be used; the text says where, why, and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong.
+
+    Without `stream` it meets requests that match `method`, `path` (exact, or a prefix ending in `*`),
+    `params` (all of these) and `account`: from the `nth` match on, `count` times (0: from then on always).
+    - status: answer `status` with `body`, or with `code` and `message`; the request counts only if `applies`
+    - delay: do it, and answer after `seconds` of real time
+    - cut_before, cut_after: cut the connection instead of doing it, or after doing it
+    - apply_late: cut now and do it `seconds` of exchange time later
+    - hang: never answer, and don't do it
+    - malformed: do it, and spoil the answer as `form` says (see MALFORMED)
+    - ban, limit: 418 or 429 for `seconds` of exchange time
+    - maintenance, key_revoked, ip_refused: refused so; clock_skew: the server's clock is off by `seconds`
+
+    With `stream` ("account", "market" or "risk") it happens to connections, `at` seconds of exchange time
+    after the start (default: at once), for `seconds` of exchange time or `count` frames, whichever is given:
+    - drop: cut; refuse: new connections fail; half_open: nothing is sent and pings are ignored
+    - malform, duplicate, delay (by `seconds` of real time), reorder: done to frames with events
+    - flood: `count` extra events; terminate: end subscriptions; expire: end tokens or keys; shutdown: notice, then cut
+    """
+
+    what: str
+    method: str = ""
+    path: str = "*"
+    params: Mapping[str, str] = field(default_factory=dict)
+    account: str = ""
+    nth: int = 1
+    count: int = 1
+    status: int = 500
+    code: int = -1000
+    message: str = "An unknown error occurred while processing the request."
+    body: str | None = None
+    applies: bool = False
+    form: str = "truncated"
+    seconds: float = 0.0
+    stream: str = ""
+    at: float | None = None
+
+    def __post_init__(self) -> None:
+        known = STREAM_FAULTS if self.stream else REQUEST_FAULTS
+        if self.stream and self.stream not in STREAMS:
+            raise FaultError(f'"stream" is {self.stream!r}; one of {", ".join(STREAMS)} is meant')
+        if self.what not in known:
+            raise FaultError(f'"what" is {self.what!r}; one of {", ".join(known)} is meant')
+        if self.what == "malformed" and self.form not in MALFORMED:
+            raise FaultError(f'"form" is {self.form!r}; one of {", ".join(MALFORMED)} is meant')
+        if self.nth < 1 or self.count < 0:
+            raise FaultError('"nth" starts at 1 and "count" at 0; raise it')
+
+    def meets(self, method: str, path: str, params: Mapping[str, str], account: str) -> bool:
+        """Whether a request matches, count and order aside."""
+        if self.stream or (self.method and self.method != method) or (self.account and self.account != account):
+            return False
+        fits = path.startswith(self.path[:-1]) if self.path.endswith("*") else path == self.path
+        return fits and all(params.get(name) == value for name, value in self.params.items())
+
+
+@dataclass(slots=True)
+class _Armed:
+    fault: Fault
+    met: int = 0
+
+    @property
+    def spent(self) -> bool:
+        return self.fault.count > 0 and self.met >= self.fault.nth + self.fault.count - 1
+
+
+class FaultScript:
+    """The request faults in force. Of those that match, the first one strikes."""
+
+    def __init__(self, faults: Sequence[Fault] = ()) -> None:
+        self._armed: list[_Armed] = []
+        for fault in faults:
+            self.add(fault)
+
+    def add(self, fault: Fault) -> None:
+        """Put one more fault in force."""
+        self._armed.append(_Armed(fault))
+
+    def clear(self) -> None:
+        """Let everything go right again."""
+        self._armed.clear()
+
+    def strike(self, method: str, path: str, params: Mapping[str, str], account: str) -> Fault | None:
+        """The fault that this request meets, if any. Counts it."""
+        for armed in self._armed:
+            if armed.fault.meets(method, path, params, account) and not armed.spent:
+                armed.met += 1
+                if armed.met >= armed.fault.nth:
+                    return armed.fault
+        return None
+
+
+def read_faults(path: Path) -> list[Fault]:
+    """The faults of a JSON file. Raises FaultError naming the place and the mend."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise FaultError(f"{path}: can't be read ({error.strerror}); name a readable JSON file") from error
+    return parse_faults(raw, str(path))
+
+
+def parse_faults(raw: bytes, where: str) -> list[Fault]:
+    """The faults of a JSON list. `where` names it in errors. Raises FaultError."""
+    try:
+        rows = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise FaultError(f"{where}: not JSON ({error}); write a list of objects") from error
+    if not isinstance(rows, list):
+        raise FaultError(f"{where}: a list of objects is meant; put the faults in [ ]")
+    return [_parse(row, f"{where}: [{number}]") for number, row in enumerate(rows)]
+
+
+def _parse(row: object, where: str) -> Fault:
+    if not isinstance(row, dict) or "what" not in row:
+        raise FaultError(f'{where}: an object with "what" is meant')
+    types = {one.name: one.type for one in fields(Fault)}
+    for name, value in row.items():
+        wanted = types.get(name)
+        if wanted is None:
+            raise FaultError(f'{where}: unknown key "{name}"; known are {", ".join(types)}')
+        if not _fits(value, wanted):
+            raise FaultError(f"{where}.{name}: {value!r} is no {_plain_name(wanted)}; mend its type")
+    try:
+        return Fault(**row)
+    except FaultError as error:
+        raise FaultError(f"{where}: {error}") from error
+
+
+def _fits(value: object, wanted: object) -> bool:
+    if get_args(wanted) == (str, str):
+        return isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
+    options = get_args(wanted) or (wanted,)
+    if bool not in options and isinstance(value, bool):
+        return False
+    return any(isinstance(value, (int, float) if one is float else one) for one in options if isinstance(one, type))
+
+
+def _plain_name(wanted: object) -> str:
+    return getattr(wanted, "__name__", str(wanted))

@@ -1,0 +1,99 @@
+"""Stream events: composed once, recorded as sent, handed to every connection that listens for them."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+Stream = Literal["account", "risk"]
+Fate = Literal["queued", "written", "swallowed", "cut"]
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on one connection: written, or what a fault did to it."""
+
+    connection: int
+    fate: Fate = "queued"
+
+
+@dataclass(slots=True)
+class SentEvent:
+    """One event of the exchange as its exact JSON text, and on which connections it left."""
+
+    at_ms: int
+    account: str
+    symbol: str | None
+    stream: Stream
+    kind: str
+    text: str
+    deliveries: list[Delivery] = field(default_factory=list)
+
+    @property
+    def swallowed(self) -> bool:
+        """Whether no connection got it, because a fault swallowed it or cut the line."""
+        return all(delivery.fate in ("swallowed", "cut") for delivery in self.deliveries)
+
+    def as_json(self) -> dict[str, object]:
+        """What the admin door shows."""
+        return {
+            "at": self.at_ms,
+            "account": self.account,
+            "symbol": self.symbol,
+            "stream": self.stream,
+            "type": self.kind,
+            "event": self.text,
+            "swallowed": self.swallowed,
+            "deliveries": [[delivery.connection, delivery.fate] for delivery in self.deliveries],
+        }
+
+
+class Listener(Protocol):
+    """A connection that may carry events."""
+
+    def listens_to(self, account: str, symbol: str | None, stream: Stream) -> bool:
+        """Whether it carries this account's events."""
+        ...
+
+    def carry(self, event: SentEvent) -> None:
+        """Take one event for its client."""
+        ...
+
+
+class Feed:
+    """Composes events and hands them out. Every event of an account has an event time of its own."""
+
+    def __init__(self) -> None:
+        self.sent: list[SentEvent] = []
+        self._listeners: list[Listener] = []
+        self._last_ms: dict[str, int] = {}
+
+    def join(self, listener: Listener) -> None:
+        """Hand events to this connection from now on."""
+        self._listeners.append(listener)
+
+    def leave(self, listener: Listener) -> None:
+        """Stop handing events to this connection."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
+    def compose(
+        self, account: str, symbol: str | None, stream: Stream, kind: str, fields: dict[str, object], now_ms: int
+    ) -> SentEvent:
+        """An event with its time. The time is pushed a millisecond on when the account already had one then."""
+        stamp = max(now_ms, self._last_ms.get(account, 0) + 1)
+        self._last_ms[account] = stamp
+        text = msgspec.json.encode({"e": kind, "E": stamp, **fields}).decode()
+        return SentEvent(stamp, account, symbol, stream, kind, text)
+
+    def emit(
+        self, account: str, symbol: str | None, stream: Stream, kind: str, fields: dict[str, object], now_ms: int
+    ) -> None:
+        """Send an event to whoever listens. Without a listener nothing is sent and nothing recorded."""
+        listeners = [one for one in self._listeners if one.listens_to(account, symbol, stream)]
+        if not listeners:
+            return
+        event = self.compose(account, symbol, stream, kind, fields, now_ms)
+        self.sent.append(event)
+        for listener in listeners:
+            listener.carry(event)

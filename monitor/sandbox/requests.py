@@ -1,0 +1,38 @@
+"""The record of every request received: what was asked, by whom, and what became of it."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class ReceivedRequest:
+    """One request. `at` is virtual ms; `account` "" when the key is unknown or absent.
+
+    `status` is 0 while unanswered and when the connection was cut. `applied` says whether it was carried
+    out: the answer may never have left.
+    """
+
+    at: int
+    method: str
+    path: str
+    params: dict[str, str] = field(default_factory=dict)
+    account: str = ""
+    api_key: str = ""
+    status: int = 0
+    code: int = 0
+    fault: str = ""
+    applied: bool = False
+
+    def as_json(self) -> dict[str, object]:
+        """What the admin door shows; the key by its first letters only."""
+        return {
+            "at": self.at,
+            "method": self.method,
+            "path": self.path,
+            "params": self.params,
+            "account": self.account,
+            "api_key": self.api_key[:6],
+            "status": self.status,
+            "code": self.code,
+            "fault": self.fault,
+            "applied": self.applied,
+        }

@@ -1,0 +1,274 @@
+"""The REST door: bans, faults, weights, keys, time and signature, then the endpoint; and how answers leave."""
+
+import asyncio
+import inspect
+from dataclasses import dataclass
+
+import msgspec
+from aiohttp import web
+
+from monitor.sandbox import keys
+from monitor.sandbox.accounts import Account
+from monitor.sandbox.clockwork import Clockwork
+from monitor.sandbox.endpoints import account, loans, orders, public, reference, stream_keys, transfers
+from monitor.sandbox.endpoints.registry import ENDPOINTS, Call, Endpoint, UserStreams
+from monitor.sandbox.faults import Fault, FaultScript
+from monitor.sandbox.params import Params
+from monitor.sandbox.refusal import Refusal
+from monitor.sandbox.requests import ReceivedRequest
+from monitor.sandbox.scenario import KeySpec
+from monitor.sandbox.spoil import spoil
+from monitor.sandbox.venue import Venue
+from monitor.sandbox.weights import Meter, banned
+
+# Importing the topics fills the table of endpoints.
+TOPICS = (account, loans, orders, public, reference, stream_keys, transfers)
+
+# Switched off over the years; they answer as an unknown path does.
+RETIRED = (
+    "/sapi/v1/margin/loan", "/sapi/v1/margin/repay", "/sapi/v1/margin/isolated/transfer", "/sapi/v1/margin/asset",
+    "/sapi/v1/margin/pair", "/sapi/v1/margin/isolated/pair", "/sapi/v1/margin/dribblet", "/sapi/v1/margin/dust",
+    "/sapi/v1/userDataStream", "/sapi/v1/userDataStream/isolated", "/api/v3/userDataStream",
+    "/sapi/v1/margin/leverageBracket",
+)  # fmt: skip
+NOT_FOUND = "<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center></body></html>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request as it came over the wire."""
+
+    method: str
+    path: str
+    query: str
+    body: str
+    api_key: str
+    address: str
+    params: dict[str, str]
+
+
+class RestDoor:
+    """Answers every REST request and records it."""
+
+    def __init__(
+        self, venue: Venue, clockwork: Clockwork, meter: Meter, script: FaultScript, user_streams: UserStreams
+    ) -> None:
+        self._venue = venue
+        self._clockwork = clockwork
+        self._meter = meter
+        self._script = script
+        self._user_streams = user_streams
+        self._closing = asyncio.Event()
+        self._late: set[asyncio.Task[object]] = set()
+        self.requests: list[ReceivedRequest] = []
+
+    async def close(self) -> None:
+        """Let go of hanging requests."""
+        self._closing.set()
+        for task in list(self._late):
+            task.cancel()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request, or cut it as a fault says."""
+        self._clockwork.catch_up()
+        asked = await _read(request)
+        known = self._venue.keys.get(asked.api_key)
+        owner = "" if known is None else known[0].name
+        record = ReceivedRequest(
+            self._venue.now_ms(),
+            asked.method,
+            asked.path,
+            {name: value for name, value in asked.params.items() if name != "signature"},
+            owner,
+            asked.api_key,
+        )
+        self.requests.append(record)
+        fault = self._script.strike(asked.method, asked.path, asked.params, owner)
+        if fault is not None:
+            record.fault = fault.what
+        response = await self._respond(asked, record, fault)
+        if response is None:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        record.status = response.status
+        return response
+
+    async def _respond(self, asked: _Asked, record: ReceivedRequest, fault: Fault | None) -> web.Response | None:
+        """The answer, or None when the connection is to be cut."""
+        try:
+            if fault is not None and fault.what == "cut_before":
+                return None
+            if fault is not None and fault.what == "hang":
+                await self._closing.wait()
+                return None
+            if fault is not None and fault.what == "apply_late":
+                self._apply_later(asked, record, fault.seconds)
+                return None
+            if fault is not None and fault.what == "status" and not fault.applies:
+                return _scripted(fault)
+            refusal = self._forced(asked, fault)
+            if refusal is not None:
+                raise refusal
+            response = await self._answer(asked, record, fault)
+        except Refusal as error:
+            record.code = error.code
+            response = _json({"code": error.code, "msg": error.message}, error.status)
+            response.headers.update(error.headers)
+        if fault is None:
+            return response
+        if fault.what == "cut_after":
+            return None
+        if fault.what == "delay":
+            await _sleep_or_close(self._closing, fault.seconds)
+        if fault.what == "malformed":
+            return spoil(response, fault.form)
+        if fault.what == "status":
+            return _scripted(fault)
+        return response
+
+    def _forced(self, asked: _Asked, fault: Fault | None) -> Refusal | None:
+        now = self._venue.now_ms()
+        if fault is None:
+            return None
+        match fault.what:
+            case "ban":
+                until = now + int(fault.seconds * 1000)
+                self._meter.ban(asked.address, until)
+                return banned(until, now)
+            case "limit":
+                wait = {"Retry-After": str(max(1, round(fault.seconds)))}
+                return Refusal(-1003, "Too much request weight used.", status=429, headers=wait)
+            case "maintenance":
+                return Refusal(-1016, "This service is no longer available.", status=503)
+            case "key_revoked" | "ip_refused":
+                return self._refused_key()
+        return None
+
+    async def _answer(self, asked: _Asked, record: ReceivedRequest, fault: Fault | None) -> web.Response:
+        endpoint = ENDPOINTS.get((asked.method, asked.path))
+        if endpoint is None:
+            status = self._venue.scenario.readings.retired_path_status if asked.path in RETIRED else 404
+            return web.Response(text=NOT_FOUND, status=status, content_type="text/html")
+        now = self._venue.now_ms()
+        self._meter.check_ban(asked.address, now)
+        owner, key = self._venue.keys.get(asked.api_key, (None, None))
+        call = Call(self._venue, Params(asked.params), owner, key, self._user_streams)
+        charge = self._meter.charge(asked.path, endpoint.weight(call), asked.address, record.account, now)
+        headers = {charge.header: str(charge.used)}
+        if charge.header == "X-MBX-USED-WEIGHT-1M":
+            headers["X-MBX-USED-WEIGHT"] = str(charge.used)
+        try:
+            skew_ms = int(fault.seconds * 1000) if fault is not None and fault.what == "clock_skew" else None
+            self._admit(asked, endpoint, owner, key, skew_ms)
+            call = Call(self._venue, Params.parse(asked.query, asked.body), owner, key, self._user_streams)
+            answer = endpoint.answer(call)
+            if inspect.isawaitable(answer):
+                answer = await answer
+        except Refusal as error:
+            error.headers.update(headers)
+            raise
+        record.applied = True
+        self._clockwork.settle()
+        if skew_ms and isinstance(answer, dict) and "serverTime" in answer:
+            answer = {**answer, "serverTime": self._venue.now_ms() + skew_ms}
+        response = _json(answer)
+        response.headers.update(headers)
+        return response
+
+    def _admit(
+        self, asked: _Asked, endpoint: Endpoint, owner: Account | None, key: KeySpec | None, skew_ms: int | None
+    ) -> None:
+        """Refuse who may not ask, or does not ask in the right form."""
+        if endpoint.security == "NONE":
+            return
+        readings = self._venue.scenario.readings
+        if not keys.well_formed(asked.api_key):
+            raise Refusal(-2014, "API-key format invalid.", status=readings.key_refused_status)
+        if owner is None or key is None:
+            raise self._refused_key()
+        allowed = key.permissions
+        expired = allowed.expires is not None and self._venue.now_ms() >= allowed.expires.timestamp() * 1000
+        if expired or not allowed.reading or (allowed.ip_restrict and asked.address not in allowed.ips):
+            raise self._refused_key()
+        if endpoint.security == "SIGNED" or (endpoint.security == "EITHER" and "signature" in asked.params):
+            timeline = self._venue.timeline
+            slack = timeline.slack_ms() if skew_ms is None else 0
+            server_ms = self._venue.now_ms() + (skew_ms or 0)
+            keys.check_time(Params(asked.params), server_ms, speed=timeline.speed, slack_ms=slack)
+            keys.check_signature(key, asked.query, asked.body)
+        if not getattr(allowed, endpoint.right):
+            status = readings.key_refused_status
+            raise Refusal(-1002, "You are not authorized to execute this request.", status=status)
+
+    def _refused_key(self) -> Refusal:
+        status = self._venue.scenario.readings.key_refused_status
+        return Refusal(-2015, "Invalid API-key, IP, or permissions for action.", status=status)
+
+    def _apply_later(self, asked: _Asked, record: ReceivedRequest, seconds: float) -> None:
+        owner, key = self._venue.keys.get(asked.api_key, (None, None))
+        endpoint = ENDPOINTS.get((asked.method, asked.path))
+        if endpoint is None:
+            return
+        # The signature is judged now, while it is fresh; later the request is only carried out.
+        self._admit(asked, endpoint, owner, key, None)
+        late = Call(self._venue, Params.parse(asked.query, asked.body), owner, key, self._user_streams)
+
+        async def carry_out() -> object:
+            try:
+                answer = endpoint.answer(late)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+                record.applied = True
+                self._clockwork.settle()
+                return answer
+            except Refusal as error:
+                record.code = error.code
+                return None
+
+        def begin() -> None:
+            task: asyncio.Task[object] = asyncio.ensure_future(carry_out())
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+        self._venue.at(self._venue.now_ms() + int(seconds * 1000), begin)
+
+
+async def _read(request: web.Request) -> _Asked:
+    path, _, query = request.raw_path.partition("?")
+    body = await request.text() if request.can_read_body else ""
+    try:
+        params = Params.parse(query, body).values
+    except Refusal:
+        params = {}
+    return _Asked(
+        method=request.method,
+        path=path,
+        query=query,
+        body=body,
+        api_key=request.headers.get("X-MBX-APIKEY", ""),
+        address=request.remote or "",
+        params=params,
+    )
+
+
+async def _sleep_or_close(closing: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(closing.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _json(answer: object, status: int = 200) -> web.Response:
+    return web.Response(
+        body=msgspec.json.encode(answer), status=status, content_type="application/json", charset="UTF-8"
+    )
+
+
+def _scripted(fault: Fault) -> web.Response:
+    if fault.body is None:
+        return _json({"code": fault.code, "msg": fault.message}, fault.status)
+    is_html = fault.body.lstrip().startswith("<")
+    return web.Response(
+        text=fault.body, status=fault.status, content_type="text/html" if is_html else "application/json"
+    )

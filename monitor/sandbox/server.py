@@ -1,0 +1,170 @@
+"""The sandbox exchange: one loopback port that serves REST, the WebSocket API, market and risk streams."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from monitor.sandbox import admin
+from monitor.sandbox.clockwork import Clockwork
+from monitor.sandbox.faults import Fault, FaultScript
+from monitor.sandbox.feed import SentEvent
+from monitor.sandbox.hand import Hand
+from monitor.sandbox.requests import ReceivedRequest
+from monitor.sandbox.rest import RestDoor
+from monitor.sandbox.scenario import Scenario
+from monitor.sandbox.statement import statement
+from monitor.sandbox.streams.connection import PING_EVERY_S
+from monitor.sandbox.streams.house import StreamHouse
+from monitor.sandbox.timeline import Timeline, TimelineSettings
+from monitor.sandbox.venue import Venue
+from monitor.sandbox.weights import Meter
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where a running sandbox is found. `accounts` hold name, api_key and api_secret ("" for key pairs)."""
+
+    rest_url: str
+    ws_api_url: str
+    market_stream_url: str
+    risk_stream_url: str
+    admin_url: str
+    accounts: tuple[dict[str, str], ...]
+    timeline: TimelineSettings
+    scenario: str
+    duration_s: int | None
+
+    def as_json(self) -> dict[str, object]:
+        """The ready line."""
+        return {
+            "rest_url": self.rest_url,
+            "ws_api_url": self.ws_api_url,
+            "market_stream_url": self.market_stream_url,
+            "risk_stream_url": self.risk_stream_url,
+            "admin_url": self.admin_url,
+            "accounts": list(self.accounts),
+            "timeline": self.timeline.as_json(),
+            "scenario": self.scenario,
+            "duration_s": self.duration_s,
+        }
+
+
+class Sandbox:
+    """A small exchange of its own: a scenario on a timeline, reached over loopback.
+
+    `speed` is exchange seconds in a second of the machine; `anchor` (POSIX seconds) is when the scenario's
+    start was or will be; `frozen` lets time stand still until `hand.advance`.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        speed: float = 1.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        faults: Sequence[Fault] = (),
+        anchor: float | None = None,
+        frozen: bool = False,
+        ping_every_s: float = PING_EVERY_S,
+    ) -> None:
+        self.scenario = scenario
+        self.timeline = Timeline(scenario.start, speed=speed, anchor=anchor, frozen=frozen)
+        self.venue = Venue(scenario, self.timeline)
+        self._host = host
+        self._port = port
+        self._clockwork = Clockwork(self.venue)
+        self._script = FaultScript()
+        self._meter = Meter(scenario.limits)
+        self._house = StreamHouse(self.venue, self._clockwork, self._meter, ping_every_s=ping_every_s)
+        self._door = RestDoor(self.venue, self._clockwork, self._meter, self._script, self._house.tokens)
+        self.hand = Hand(self.venue, self._clockwork, self._house)
+        self._runner: web.AppRunner | None = None
+        self._beat: asyncio.Task[None] | None = None
+        for fault in faults:
+            self.add_fault(fault)
+
+    @property
+    def ledger(self) -> dict[str, object]:
+        """The whole ledger as JSON, at the present (see statement)."""
+        self._clockwork.catch_up()
+        return statement(self.venue)
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        """Every REST request received, oldest first."""
+        return self._door.requests
+
+    @property
+    def sent_events(self) -> list[SentEvent]:
+        """Every stream event sent, oldest first."""
+        return self.venue.feed.sent
+
+    def add_fault(self, fault: Fault) -> None:
+        """Put a fault in force."""
+        if fault.stream:
+            self._house.befall(fault)
+        else:
+            self._script.add(fault)
+
+    def clear_faults(self) -> None:
+        """Let everything go right from now on."""
+        self._script.clear()
+        self._house.mend()
+
+    async def start(self) -> Ready:
+        """Listen, and let time begin. Returns where."""
+        app = web.Application()
+        admin.Admin(
+            self.hand,
+            {
+                "ledger": lambda: self.ledger,
+                "requests": lambda: [one.as_json() for one in self.requests],
+                "sent-events": lambda: [one.as_json() for one in self.sent_events],
+                "timeline": lambda: {**self.timeline.settings.as_json(), "now": self.timeline.now_ms()},
+            },
+            self.add_fault,
+            self.clear_faults,
+        ).add_routes(app)
+        self._house.add_routes(app)
+        app.router.add_route("*", "/{path:.*}", self._door.handle)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
+        await site.start()
+        self._beat = asyncio.create_task(self._house.beat())
+        return self._ready()
+
+    async def stop(self) -> None:
+        """End every connection and free the port."""
+        if self._beat is not None:
+            self._beat.cancel()
+            await asyncio.gather(self._beat, return_exceptions=True)
+        await self._door.close()
+        await self._house.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _ready(self) -> Ready:
+        assert self._runner is not None
+        host, port = self._runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        accounts = tuple(
+            {"name": spec.name, "api_key": key.api_key, "api_secret": key.api_secret}
+            for spec in self.scenario.accounts
+            for key in spec.all_keys()[:1]
+        )
+        return Ready(
+            rest_url=f"http://{shown}:{port}",
+            ws_api_url=f"ws://{shown}:{port}/ws-api/v3",
+            market_stream_url=f"ws://{shown}:{port}/market",
+            risk_stream_url=f"ws://{shown}:{port}/risk",
+            admin_url=f"http://{shown}:{port}{admin.BASE}",
+            accounts=accounts,
+            timeline=self.timeline.settings,
+            scenario=self.scenario.name,
+            duration_s=self.scenario.duration_s,
+        )

@@ -1,0 +1,75 @@
+"""Answers spoilt on purpose: cut short, of wrong types, contradicting themselves."""
+
+from collections.abc import Callable
+
+import msgspec
+from aiohttp import web
+
+HTML = "<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>"
+
+
+def spoil(response: web.Response, form: str) -> web.Response:
+    """The response with its body spoilt as `form` says (see faults.MALFORMED)."""
+    raw = response.body if isinstance(response.body, bytes) else b""
+    if form == "html":
+        return web.Response(text=HTML, content_type="text/html")
+    return web.Response(body=_BODIES[form](raw), status=response.status, content_type="application/json")
+
+
+def _truncated(raw: bytes) -> bytes:
+    return raw[: len(raw) // 2]
+
+
+def _rewritten(change: Callable[[str, object], object]) -> Callable[[bytes], bytes]:
+    def rewrite(raw: bytes) -> bytes:
+        return msgspec.json.encode(_walk("", msgspec.json.decode(raw), change))
+
+    return rewrite
+
+
+def _walk(name: str, value: object, change: Callable[[str, object], object]) -> object:
+    if isinstance(value, dict):
+        return {key: _walk(key, one, change) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_walk(name, one, change) for one in value]
+    return change(name, value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and value.replace(".", "", 1).replace("-", "", 1).isdigit()
+
+
+def _nan(_name: str, value: object) -> object:
+    return "NaN" if _is_number(value) else value
+
+
+def _wrong_types(_name: str, value: object) -> object:
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        return [value]
+    return {"value": value} if isinstance(value, str) else value
+
+
+def _contradiction(name: str, value: object) -> object:
+    return "37.00000000" if name == "marginLevel" else value
+
+
+def _missing_rows(raw: bytes) -> bytes:
+    answer = msgspec.json.decode(raw)
+    if isinstance(answer, dict):
+        for name in ("userAssets", "assets", "rows"):
+            if name in answer:
+                answer[name] = answer[name][: len(answer[name]) // 2]
+    return msgspec.json.encode(answer[: len(answer) // 2] if isinstance(answer, list) else answer)
+
+
+_BODIES: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": _truncated,
+    "nan": _rewritten(_nan),
+    "wrong_types": _rewritten(_wrong_types),
+    "contradiction": _rewritten(_contradiction),
+    "missing_rows": _missing_rows,
+    "empty": lambda _raw: b"",
+    "not_json": lambda _raw: b"Service Unavailable.",
+}

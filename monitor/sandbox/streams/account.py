@@ -1,0 +1,176 @@
+"""Connections of the WebSocket API: requests in, account events of the subscribed tokens out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+import msgspec
+
+from monitor.sandbox.feed import Delivery, SentEvent, Stream
+from monitor.sandbox.refusal import Refusal
+from monitor.sandbox.streams.connection import Connection
+from monitor.sandbox.streams.tokens import Tokens
+from monitor.sandbox.venue import Venue
+from monitor.sandbox.weights import Meter, Weight
+
+POOL = "/api"
+MOST_SUBSCRIPTIONS = 1000
+
+
+@dataclass(slots=True)
+class Subscription:
+    """One account's events on one connection."""
+
+    number: int
+    account: str
+    symbol: str | None
+    expires_ms: int
+
+
+class AccountConnection(Connection):
+    """A client of the WebSocket API."""
+
+    stream = "account"
+
+    def __init__(self, venue: Venue, tokens: Tokens, meter: Meter, address: str, query: str) -> None:
+        super().__init__(address, venue.now_ms())
+        self._venue = venue
+        self._tokens = tokens
+        self._meter = meter
+        options = {name: values[-1] for name, values in parse_qs(query).items()}
+        self._shows_limits = options.get("returnRateLimits", "true") != "false"
+        self._next_number = 0
+        self.subscriptions: dict[int, Subscription] = {}
+        self._methods: dict[str, tuple[int, Callable[[dict[str, object]], object]]] = {
+            "ping": (1, lambda _params: {}),
+            "time": (1, lambda _params: {"serverTime": venue.now_ms()}),
+            "session.status": (2, self._status),
+            "session.subscriptions": (2, self._list),
+            "userDataStream.subscribe.listenToken": (2, self._subscribe),
+            "userDataStream.unsubscribe": (2, self._unsubscribe),
+        }
+
+    def listens_to(self, account: str, symbol: str | None, stream: Stream) -> bool:
+        """Whether a subscription stands for this account's events."""
+        return stream == "account" and self._for(account, symbol) is not None
+
+    def carry(self, event: SentEvent) -> None:
+        """Send an event under its subscription's number."""
+        subscription = self._for(event.account, event.symbol)
+        if subscription is not None:
+            self.send_event(subscription.number, event)
+
+    def send_event(self, number: int, event: SentEvent) -> None:
+        """Send an event under a number."""
+        delivery = Delivery(self.number)
+        event.deliveries.append(delivery)
+        self.send(f'{{"subscriptionId":{number},"event":{event.text}}}', delivery)
+
+    def end(self, subscription: Subscription) -> None:
+        """End a subscription and say so. The socket stays open."""
+        self.subscriptions.pop(subscription.number, None)
+        feed = self._venue.feed
+        event = feed.compose(
+            subscription.account, subscription.symbol, "account", "eventStreamTerminated", {}, self._venue.now_ms()
+        )
+        feed.sent.append(event)
+        self.send_event(subscription.number, event)
+
+    def end_all(self) -> None:
+        """End every subscription."""
+        for subscription in list(self.subscriptions.values()):
+            self.end(subscription)
+
+    async def on_text(self, text: str) -> None:
+        """Answer one request."""
+        number: object = None
+        try:
+            request = msgspec.json.decode(text)
+            if not isinstance(request, dict):
+                raise Refusal(-1100, "Illegal characters found in a parameter.")
+            number = request.get("id")
+            answer: dict[str, object] = {"id": number, "status": 200, "result": self._answer(request)}
+        except msgspec.DecodeError:
+            answer = _error(number, Refusal(-1100, "Illegal characters found in a parameter."))
+        except Refusal as refusal:
+            answer = _error(number, refusal)
+        if self._shows_limits:
+            limits = self._venue.scenario.limits
+            used = self._meter.used(POOL, self.address)
+            answer["rateLimits"] = [
+                {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1,
+                 "limit": limits.api_ip_weight, "count": used}
+            ]  # fmt: skip
+        self.send(msgspec.json.encode(answer).decode())
+
+    def _answer(self, request: dict[str, object]) -> object:
+        known = self._methods.get(str(request.get("method")))
+        params = request.get("params", {})
+        if known is None or not isinstance(params, dict):
+            raise Refusal(-1020, "This operation is not supported.")
+        weight, act = known
+        now = self._venue.now_ms()
+        self._meter.check_ban(self.address, now)
+        self._meter.charge(POOL, Weight(weight), self.address, "", now)
+        return act(params)
+
+    def _subscribe(self, params: dict[str, object]) -> object:
+        token = self._tokens.token(str(params.get("listenToken", "")))
+        if token is None:
+            raise Refusal(-1209, "Invalid listen token.")
+        readings = self._venue.scenario.readings
+        present = self._for(token.account, token.symbol)
+        if present is not None and readings.renewed_subscription_id == "same":
+            subscription = present
+        else:
+            if present is not None:
+                del self.subscriptions[present.number]
+            if len(self.subscriptions) >= MOST_SUBSCRIPTIONS:
+                raise Refusal(-1003, "Too many active subscriptions.", status=429)
+            subscription = Subscription(self._next_number, token.account, token.symbol, 0)
+            self._next_number += 1
+            self.subscriptions[subscription.number] = subscription
+        subscription.expires_ms = max(subscription.expires_ms, token.expires_ms)
+        self._venue.at(token.expires_ms, lambda: self._expire(subscription))
+        unit = 1000 if readings.token_expiration_unit == "us" else 1
+        return {"subscriptionId": subscription.number, "expirationTime": token.expires_ms * unit}
+
+    def _unsubscribe(self, params: dict[str, object]) -> object:
+        number = params.get("subscriptionId")
+        if number is None:
+            self.end_all()
+            return {}
+        subscription = self.subscriptions.get(number) if isinstance(number, int) else None
+        if subscription is None:
+            raise Refusal(-1130, "Data sent for parameter 'subscriptionId' is not valid.")
+        self.end(subscription)
+        return {}
+
+    def _list(self, _params: dict[str, object]) -> object:
+        return [{"subscriptionId": number} for number in self.subscriptions]
+
+    def _status(self, _params: dict[str, object]) -> object:
+        return {
+            "apiKey": None,
+            "authorizedSince": None,
+            "connectedSince": self.opened_ms,
+            "returnRateLimits": self._shows_limits,
+            "serverTime": self._venue.now_ms(),
+            "userDataStream": bool(self.subscriptions),
+        }
+
+    def _for(self, account: str, symbol: str | None) -> Subscription | None:
+        for subscription in self.subscriptions.values():
+            if (subscription.account, subscription.symbol) == (account, symbol):
+                return subscription
+        return None
+
+    def _expire(self, subscription: Subscription) -> None:
+        present = self.subscriptions.get(subscription.number)
+        if present is subscription and subscription.expires_ms <= self._venue.now_ms():
+            self.end(subscription)
+
+
+def _error(number: object, refusal: Refusal) -> dict[str, object]:
+    error: dict[str, object] = {"code": refusal.code, "msg": refusal.message}
+    return {"id": number, "status": refusal.status, "error": error}

@@ -1,0 +1,196 @@
+"""One WebSocket connection: frames out in order by a task of its own, pings, and what faults do to it."""
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp.client_exceptions import ClientConnectionResetError
+
+from monitor.sandbox.feed import Delivery
+
+PING_EVERY_S = 20.0
+PONG_WITHIN_S = 60.0
+LIFETIME_MS = 24 * 3600 * 1000
+# Prices beyond this backlog are dropped (the newest will follow); events never are.
+PRICE_BACKLOG = 200
+
+_numbers = itertools.count(1)
+
+
+@dataclass(slots=True)
+class _Frame:
+    text: str
+    delivery: Delivery | None
+    not_before: float
+
+
+class Connection:
+    """What every stream connection has in common. Subclasses say what its texts mean."""
+
+    stream = ""
+
+    def __init__(self, address: str, opened_ms: int) -> None:
+        self.number = next(_numbers)
+        self.address = address
+        self.opened_ms = opened_ms
+        self.socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=1 << 20)
+        # What a fault does: nothing leaves; every frame waits; frames with events are spoilt.
+        self.silent = False
+        self.delay_s = 0.0
+        self.distort = ""
+        self.distort_left = 0
+        self._kept_back: _Frame | None = None
+        self._cut_when_empty = False
+        self._frames: deque[_Frame] = deque()
+        self._wake = asyncio.Event()
+        self._last_pong = time.monotonic()
+        self._transport: asyncio.Transport | None = None
+
+    async def run(self, request: web.Request, *, ping_every_s: float = PING_EVERY_S) -> web.WebSocketResponse:
+        """Serve the connection until either side ends it."""
+        await self.socket.prepare(request)
+        self._transport = request.transport
+        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._ping(ping_every_s))]
+        try:
+            self.on_open()
+            async for message in self.socket:
+                await self._receive(message)
+        except (ClientConnectionResetError, ConnectionError):
+            pass
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._forget_frames()
+            self.on_close()
+        return self.socket
+
+    def send(self, text: str, delivery: Delivery | None = None) -> None:
+        """Queue a frame. On a half-open connection it goes nowhere."""
+        if self.silent:
+            if delivery is not None:
+                delivery.fate = "swallowed"
+            return
+        frame = _Frame(text, delivery, time.monotonic() + self.delay_s)
+        if self.distort:
+            self._frames.extend(self._distorted(frame))
+        else:
+            kept, self._kept_back = self._kept_back, None
+            self._frames.extend((frame,) if kept is None else (frame, kept))
+        self._wake.set()
+
+    def cut_when_empty(self) -> None:
+        """Cut the line once everything queued has been written."""
+        self._cut_when_empty = True
+        self._wake.set()
+
+    @property
+    def backlog(self) -> int:
+        """How many frames wait to be written."""
+        return len(self._frames)
+
+    def cut(self) -> None:
+        """Cut the line without a farewell; what was not written is lost."""
+        self._forget_frames()
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def close(self, code: int = WSCloseCode.GOING_AWAY) -> None:
+        """End the connection politely."""
+        await self.socket.close(code=code)
+
+    def on_open(self) -> None:
+        """Called when the socket stands."""
+
+    def on_close(self) -> None:
+        """Called when it is over."""
+
+    async def on_text(self, text: str) -> None:
+        """Called for every text frame."""
+
+    async def on_control(self) -> None:
+        """Called for every ping or pong of the client."""
+
+    async def _receive(self, message: WSMessage) -> None:
+        if message.type is WSMsgType.TEXT:
+            if not self.silent:
+                await self.on_text(message.data)
+        elif message.type is WSMsgType.PING:
+            await self.on_control()
+            if not self.silent:
+                await self.socket.pong(message.data)
+        elif message.type is WSMsgType.PONG:
+            self._last_pong = time.monotonic()
+            await self.on_control()
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._frames:
+                wait = self._frames[0].not_before - time.monotonic()
+                if wait > 0:
+                    await asyncio.sleep(wait)
+                    continue
+                frame = self._frames.popleft()
+                try:
+                    await self.socket.send_str(frame.text)
+                except (ClientConnectionResetError, ConnectionError):
+                    if frame.delivery is not None:
+                        frame.delivery.fate = "cut"
+                    return
+                if frame.delivery is not None and frame.delivery.fate == "queued":
+                    frame.delivery.fate = "written"
+            if self._cut_when_empty:
+                self.cut()
+                return
+
+    async def _ping(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            if self.silent:
+                continue
+            if time.monotonic() - self._last_pong > PONG_WITHIN_S + every_s:
+                self.cut()
+                return
+            await self.socket.ping(str(int(time.time() * 1000)).encode())
+
+    def _distorted(self, frame: _Frame) -> tuple[_Frame, ...]:
+        """What leaves instead of a frame while a fault spoils it: answers to requests stay whole."""
+        if frame.delivery is None and self.stream != "market":
+            return (frame,)
+        if self.distort_left:
+            self.distort_left -= 1
+            if not self.distort_left:
+                distort, self.distort = self.distort, ""
+                return self._spoilt(frame, distort)
+        return self._spoilt(frame, self.distort)
+
+    def _spoilt(self, frame: _Frame, distort: str) -> tuple[_Frame, ...]:
+        match distort:
+            case "malform":
+                if frame.delivery is not None:
+                    frame.delivery.fate = "swallowed"
+                return (_Frame(frame.text[: len(frame.text) // 2], None, frame.not_before),)
+            case "duplicate":
+                return (frame, _Frame(frame.text, None, frame.not_before))
+            case "reorder":
+                kept, self._kept_back = self._kept_back, None
+                if kept is not None:
+                    return (frame, kept)
+                if self.distort:
+                    self._kept_back = frame
+                    return ()
+        return (frame,)
+
+    def _forget_frames(self) -> None:
+        if self._kept_back is not None:
+            self._frames.append(self._kept_back)
+            self._kept_back = None
+        for frame in self._frames:
+            if frame.delivery is not None:
+                frame.delivery.fate = "cut"
+        self._frames.clear()

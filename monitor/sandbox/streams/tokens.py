@@ -1,0 +1,103 @@
+"""Listen tokens of account streams and listen keys of the risk stream, with their ends."""
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from monitor.sandbox.venue import Venue
+
+V2_MINUTES = 60
+
+
+@dataclass(slots=True)
+class Token:
+    """A listen token: whose events it opens, until when (virtual ms)."""
+
+    text: str
+    account: str
+    symbol: str | None
+    expires_ms: int
+
+
+@dataclass(slots=True)
+class ListenKey:
+    """A listen key. `family` is v1 (risk, cross) or v2 (everything of the account)."""
+
+    text: str
+    account: str
+    family: str
+    expires_ms: int
+
+
+class Tokens:
+    """Issues tokens and keys on the venue's time. `on_expired_key` is told when a key ran out."""
+
+    def __init__(self, venue: Venue, on_expired_key: Callable[[ListenKey], None]) -> None:
+        self._venue = venue
+        self._on_expired_key = on_expired_key
+        self._numbers = itertools.count(1)
+        self._tokens: dict[str, Token] = {}
+        self._keys: dict[str, ListenKey] = {}
+
+    def new_token(self, account: str, symbol: str | None, validity_ms: int) -> tuple[str, int]:
+        """A listen token and when it expires (ms)."""
+        token = Token(self._text("token", account), account, symbol, self._venue.now_ms() + validity_ms)
+        self._tokens[token.text] = token
+        return token.text, token.expires_ms
+
+    def token(self, text: str) -> Token | None:
+        """The token, if it exists and has not run out."""
+        token = self._tokens.get(text)
+        return token if token is not None and token.expires_ms > self._venue.now_ms() else None
+
+    def open_key(self, account: str, family: str) -> str:
+        """The listen key of an account, extended; a new one when there is none."""
+        for key in self._keys.values():
+            if (key.account, key.family) == (account, family):
+                self._extend(key)
+                return key.text
+        key = ListenKey(self._text(family, account), account, family, 0)
+        self._keys[key.text] = key
+        self._extend(key)
+        return key.text
+
+    def extend_key(self, account: str, family: str, key: str) -> bool:
+        """Extend a listen key; False when there is no such key."""
+        known = self._keys.get(key)
+        if known is None or (known.account, known.family) != (account, family):
+            return False
+        self._extend(known)
+        return True
+
+    def close_key(self, account: str, family: str) -> None:
+        """Drop the listen key of an account."""
+        for text, key in list(self._keys.items()):
+            if (key.account, key.family) == (account, family):
+                del self._keys[text]
+
+    def listen_key(self, text: str) -> ListenKey | None:
+        """The listen key, if it exists."""
+        return self._keys.get(text)
+
+    def expire_all(self) -> None:
+        """Let every token and key run out now."""
+        for token in self._tokens.values():
+            token.expires_ms = min(token.expires_ms, self._venue.now_ms())
+        for key in list(self._keys.values()):
+            key.expires_ms = min(key.expires_ms, self._venue.now_ms())
+            self._check(key)
+
+    def _extend(self, key: ListenKey) -> None:
+        minutes = V2_MINUTES if key.family == "v2" else self._venue.scenario.readings.risk_key_minutes
+        key.expires_ms = self._venue.now_ms() + minutes * 60_000
+        self._venue.at(key.expires_ms, lambda: self._check(key))
+
+    def _check(self, key: ListenKey) -> None:
+        if self._keys.get(key.text) is key and key.expires_ms <= self._venue.now_ms():
+            del self._keys[key.text]
+            self._on_expired_key(key)
+
+    def _text(self, kind: str, account: str) -> str:
+        seed = f"{kind} {account} {next(self._numbers)} {self._venue.now_ms()}"
+        return hashlib.sha256(seed.encode()).hexdigest()[:60]

@@ -1,0 +1,97 @@
+"""The sandbox's time: it starts where a scenario says, and may run faster or stand still.
+
+Everything the exchange does by the clock (interest, tokens, bans, weight minutes) goes by it. It is tied
+to the machine's clock, so that another process told `start`, `speed` and `anchor` has the same time:
+now = start + (time.time() - anchor) * speed.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineSettings:
+    """What another process needs to build the same time. `start` and `anchor` are POSIX seconds."""
+
+    start: float
+    speed: float
+    anchor: float
+    frozen: bool
+
+    def as_json(self) -> dict[str, object]:
+        """The settings, with the start spelt out as well."""
+        return {
+            "start": self.start,
+            "start_time": datetime.fromtimestamp(self.start, UTC).isoformat().replace("+00:00", "Z"),
+            "speed": self.speed,
+            "anchor": self.anchor,
+            "frozen": self.frozen,
+        }
+
+
+class Timeline:
+    """Virtual milliseconds since 1970, running `speed` times as fast as the machine's clock.
+
+    Frozen, it stands still until `advance`. After a thaw it goes on from where it stood, so its anchor
+    moves: ask `settings` again then.
+    """
+
+    def __init__(
+        self, start: datetime, *, speed: float = 1.0, anchor: float | None = None, frozen: bool = False
+    ) -> None:
+        if speed <= 0:
+            raise ValueError("speed must be positive")
+        self.speed = speed
+        self._start_ms = int(start.timestamp() * 1000)
+        self._anchor = time.time() if anchor is None else anchor
+        self._held_ms: int | None = self._start_ms if frozen else None
+        self._held_since = time.time()
+        self._moved_by_hand_ms = 0
+
+    @property
+    def frozen(self) -> bool:
+        """Whether time stands still."""
+        return self._held_ms is not None
+
+    @property
+    def settings(self) -> TimelineSettings:
+        """Start, speed and anchor as they are now."""
+        return TimelineSettings(self._start_ms / 1000, self.speed, self._anchor, self.frozen)
+
+    def now_ms(self) -> int:
+        """Virtual milliseconds since 1970."""
+        if self._held_ms is not None:
+            return self._held_ms
+        return self._start_ms + int((time.time() - self._anchor) * 1000 * self.speed)
+
+    def slack_ms(self) -> int:
+        """How far a client's clock may honestly be off because tests hold or push the time.
+
+        Zero as long as nobody froze or advanced it.
+        """
+        held = int((time.time() - self._held_since) * 1000 * self.speed) if self.frozen else 0
+        return held + self._moved_by_hand_ms
+
+    def freeze(self) -> None:
+        """Let time stand still."""
+        if self._held_ms is None:
+            self._held_ms = self.now_ms()
+            self._held_since = time.time()
+
+    def thaw(self) -> None:
+        """Let time run on from where it stands."""
+        if self._held_ms is not None:
+            self._anchor = time.time() - (self._held_ms - self._start_ms) / 1000 / self.speed
+            self._held_ms = None
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward by hand."""
+        if seconds < 0:
+            raise ValueError("time only moves forward")
+        step_ms = round(seconds * 1000)
+        self._moved_by_hand_ms += step_ms
+        if self._held_ms is not None:
+            self._held_ms += step_ms
+        else:
+            self._anchor -= step_ms / 1000 / self.speed

@@ -1,0 +1,214 @@
+"""The exchange's state: accounts, books, prices and time, and what it tells on the streams when they change."""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from monitor.sandbox.accounts import Account, Actor, FlowRecord, Margin
+from monitor.sandbox.catalogue import Catalogue
+from monitor.sandbox.feed import Feed
+from monitor.sandbox.ledger import Books, Wallet
+from monitor.sandbox.money import ZERO, plain, text
+from monitor.sandbox.prices import PriceBook
+from monitor.sandbox.scenario import AccountSpec, Holding, KeySpec, Scenario
+from monitor.sandbox.timeline import Timeline
+from monitor.sandbox.valuation import Valuer
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money that a request, a hand or the exchange itself moved. Texts as in the ledger's JSON."""
+
+    at_ms: int
+    account: str
+    kind: str
+    asset: str
+    amount: Decimal
+    source: str
+    target: str
+    tran_id: int
+    by: Actor
+
+
+class Venue:
+    """Everything the sandbox exchange knows. It does nothing by itself: see clockwork for what time does."""
+
+    def __init__(self, scenario: Scenario, timeline: Timeline) -> None:
+        self.scenario = scenario
+        self.timeline = timeline
+        self.catalogue = Catalogue(scenario)
+        self.prices = PriceBook(
+            scenario.all_paths(), self.catalogue.prices, self.catalogue.pair_assets(), scenario.basis
+        )
+        self.valuer = Valuer(self.prices, self.catalogue)
+        self.books = Books()
+        self.feed = Feed()
+        self.second = int(scenario.start.timestamp())
+        self.prices.move_to(self.second)
+        self.books.now_ms = self.second * 1000
+        self.movements: list[Movement] = []
+        # Changes of daily rates: when, and what held before.
+        self.rate_changes: dict[str, list[tuple[int, Decimal]]] = {}
+        self.accounts: dict[str, Account] = {}
+        self.keys: dict[str, tuple[Account, KeySpec]] = {}
+        # While time is caught up, the moment that is lived through; else None.
+        self.living_ms: int | None = None
+        # Something that levels or orders depend on has changed since they were last judged.
+        self.restless = True
+        zero = self.amount(ZERO)
+        self.blank_rows = {
+            asset: {"asset": asset, "borrowed": zero, "free": zero, "interest": zero, "locked": zero, "netAsset": zero}
+            for asset in self.catalogue.assets
+        }
+        self._tran_ids = itertools.count(100_000_001)
+        self._interest_ids = itertools.count(1_352_286_576_452_864_727)
+        self._order_ids = itertools.count(26_769_564_559)
+        self._trade_ids = itertools.count(3_570_680_726)
+        self._flow_ids = itertools.count(123_456)
+        self._due: list[tuple[int, int, Callable[[], None]]] = []
+        self._due_numbers = itertools.count()
+        for spec in scenario.accounts:
+            self._open_account(spec)
+
+    def now_ms(self) -> int:
+        """Virtual milliseconds since 1970: of the second being lived through, or of the present."""
+        return self.timeline.now_ms() if self.living_ms is None else self.living_ms
+
+    def next_tran_id(self) -> int:
+        """A number for a loan or a transfer."""
+        return next(self._tran_ids)
+
+    def next_interest_id(self) -> int:
+        """A number of 19 digits for an interest charge."""
+        return next(self._interest_ids)
+
+    def next_order_id(self) -> int:
+        """A number for an order."""
+        return next(self._order_ids)
+
+    def next_trade_id(self) -> int:
+        """A number for a fill."""
+        return next(self._trade_ids)
+
+    def set_rate(self, asset: str, daily: Decimal) -> None:
+        """Change a daily interest rate from now on."""
+        self.rate_changes.setdefault(asset, []).append((self.now_ms(), self.catalogue.rates.get(asset, ZERO)))
+        self.catalogue.rates[asset] = daily
+
+    def rate_at(self, asset: str, moment_ms: int) -> Decimal:
+        """The daily rate that held at a moment."""
+        for changed_ms, before in self.rate_changes.get(asset, []):
+            if moment_ms < changed_ms:
+                return before
+        return self.catalogue.rates[asset]
+
+    def at(self, moment_ms: int, action: Callable[[], None]) -> None:
+        """Do something when virtual time reaches `moment_ms`."""
+        heapq.heappush(self._due, (moment_ms, next(self._due_numbers), action))
+
+    def take_due(self, moment_ms: int) -> Iterable[Callable[[], None]]:
+        """What is due up to `moment_ms`, in order; taken out."""
+        while self._due and self._due[0][0] <= moment_ms:
+            yield heapq.heappop(self._due)[2]
+
+    def amount(self, amount: Decimal) -> str:
+        """An amount as answers spell it."""
+        return plain(amount) if self.scenario.readings.zero_style == "plain" else text(amount)
+
+    def open_isolated(self, account: Account, symbol: str) -> Margin:
+        """The isolated account of a pair, made or made active if need be."""
+        margin = account.isolated.get(symbol)
+        if margin is None:
+            margin = Margin(account.name, self.books.open_wallet(account.name, symbol), symbol)
+            account.isolated[symbol] = margin
+        margin.created = margin.enabled = True
+        return margin
+
+    def record_flow(
+        self, account: Account, symbol: str | None, asset: str, kind: str, amount: Decimal, tran_id: int
+    ) -> None:
+        """Add a row to the capital flow. `amount` is signed as it changed the account."""
+        shown = amount if self.scenario.readings.capital_flow_signed else abs(amount)
+        account.flows.append(FlowRecord(next(self._flow_ids), tran_id, self.now_ms(), symbol, asset, kind, shown))
+
+    def record_movement(
+        self,
+        account: Account,
+        kind: str,
+        asset: str,
+        amount: Decimal,
+        source: str,
+        target: str,
+        tran_id: int,
+        by: Actor,
+    ) -> None:
+        """Remember who moved what."""
+        self.movements.append(Movement(self.now_ms(), account.name, kind, asset, amount, source, target, tran_id, by))
+
+    def tell_position(self, margin: Margin, assets: Iterable[str]) -> None:
+        """Send outboundAccountPosition for assets that may have changed."""
+        self.restless = True
+        now = self.now_ms()
+        margin.last_update_ms = now
+        wallet = margin.wallet
+        rows = [
+            {"a": asset, "f": text(wallet.get(asset).free), "l": text(wallet.get(asset).locked)}
+            for asset in dict.fromkeys(assets)
+        ]
+        self.feed.emit(margin.account, margin.symbol, "account", "outboundAccountPosition", {"u": now, "B": rows}, now)
+
+    def tell_balance(self, margin: Margin, asset: str, delta: Decimal) -> None:
+        """Send balanceUpdate: something came in or went out by a transfer."""
+        now = self.now_ms()
+        fields: dict[str, object] = {"a": asset, "d": text(delta), "T": now}
+        self.feed.emit(margin.account, margin.symbol, "account", "balanceUpdate", fields, now)
+
+    def tell_liability(self, margin: Margin, asset: str, kind: str, principal: Decimal, interest: Decimal) -> None:
+        """Send USER_LIABILITY_CHANGE; the risk stream knows cross only."""
+        self.restless = True
+        if margin.symbol is not None:
+            return
+        if self.scenario.readings.liability_event == "total":
+            balance = margin.wallet.get(asset)
+            principal, interest = balance.borrowed, balance.interest
+        fields: dict[str, object] = {"a": asset, "t": kind, "p": text(principal), "i": text(interest)}
+        self.feed.emit(margin.account, None, "risk", "USER_LIABILITY_CHANGE", fields, self.now_ms())
+
+    def _open_account(self, spec: AccountSpec) -> None:
+        cross = Margin(spec.name, self.books.open_wallet(spec.name, "cross"), created=spec.cross_created)
+        account = Account(
+            name=spec.name,
+            spot=self.books.open_wallet(spec.name, "spot"),
+            funding=self.books.open_wallet(spec.name, "funding"),
+            cross=cross,
+            bars=spec.bars,
+            vip_level=spec.vip_level,
+            interest_in_bnb=spec.interest_in_bnb,
+        )
+        for wallet, amounts in ((account.spot, spec.spot), (account.funding, spec.funding)):
+            for asset, amount in amounts.items():
+                self.books.pay(asset, amount, "world", wallet, "opening")
+        for asset, held in spec.cross.items():
+            self._endow(cross.wallet, asset, held)
+        for symbol, pair_spec in spec.isolated.items():
+            pair = self.catalogue.isolated_pair(symbol)
+            if pair is None:
+                raise ValueError(f"account {spec.name}: {symbol} is no isolated pair")
+            margin = self.open_isolated(account, symbol)
+            margin.created, margin.enabled = pair_spec.created, pair_spec.enabled and pair_spec.created
+            self._endow(margin.wallet, pair.base, pair_spec.base)
+            self._endow(margin.wallet, pair.quote, pair_spec.quote)
+        self.accounts[spec.name] = account
+        for key in spec.all_keys():
+            self.keys[key.api_key] = (account, key)
+
+    def _endow(self, wallet: Wallet, asset: str, held: Holding) -> None:
+        self.books.pay(asset, held.free + held.locked, "world", wallet, "opening")
+        if held.locked:
+            self.books.lock(wallet, asset, held.locked)
+        if held.borrowed > ZERO:
+            self.books.lend(wallet, asset, held.borrowed, "opening")
+            self.books.pay(asset, held.borrowed, wallet, "market", "opening")
+        self.books.accrue(wallet, asset, held.interest)
