@@ -1,0 +1,103 @@
+"""The sandbox exchange for tests: in this process, or as a child that can be killed."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario import Scenario
+from monitor.sandbox.scenarios import calm
+from monitor.sandbox.server import Ready, Sandbox
+
+READY_WITHIN_S = 30.0
+ENDS_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A sandbox of this process and where it listens."""
+
+    sandbox: Sandbox
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A sandbox in a process of its own: its ready line, and its admin door."""
+
+    ready: dict[str, Any]
+    process: asyncio.subprocess.Process
+
+    async def look(self, name: str) -> Any:
+        """GET {admin_url}/`name`, such as ledger, requests, sent-events, timeline."""
+        return await self._ask("GET", name, {})
+
+    async def act(self, name: str, **asked: object) -> Any:
+        """POST {admin_url}/`name` with `asked`, such as price, deposit, freeze, advance, streams/drop."""
+        return await self._ask("POST", name, asked)
+
+    async def _ask(self, method: str, name: str, asked: dict[str, object]) -> Any:
+        url = f"{self.ready['admin_url']}/{name}"
+        body = msgspec.json.encode(asked) if asked else None
+        async with aiohttp.ClientSession() as session, session.request(method, url, data=body) as response:
+            answer = msgspec.json.decode(await response.read())
+            if response.status != 200:
+                raise RuntimeError(f"{method} {name}: {answer}")
+            return answer
+
+
+@contextlib.asynccontextmanager
+async def sandbox(
+    scenario: Scenario | None = None,
+    *,
+    speed: float = 1.0,
+    faults: Sequence[Fault] = (),
+    anchor: float | None = None,
+    frozen: bool = False,
+    ping_every_s: float = 20.0,
+) -> AsyncIterator[Running]:
+    """A sandbox in this process on a free port (the calm scenario by default), stopped at the end."""
+    box = Sandbox(
+        scenario or calm(), speed=speed, faults=faults, anchor=anchor, frozen=frozen, ping_every_s=ping_every_s
+    )
+    ready = await box.start()
+    try:
+        yield Running(box, ready)
+    finally:
+        await box.stop()
+
+
+@contextlib.asynccontextmanager
+async def sandbox_process(
+    scenario: str = "calm",
+    *,
+    speed: float = 1.0,
+    prices: dict[str, Path] | None = None,
+    faults: Path | None = None,
+    frozen: bool = False,
+) -> AsyncIterator[Child]:
+    """`python -m monitor.sandbox` as a child (`scenario`: a name or a JSON file), ended at the end."""
+    command = [sys.executable, "-m", "monitor.sandbox", "--scenario", scenario, "--speed", str(speed)]
+    for symbol, path in (prices or {}).items():
+        command += ["--prices", f"{symbol}={path}"]
+    if faults is not None:
+        command += ["--faults", str(faults)]
+    if frozen:
+        command.append("--frozen")
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, limit=1 << 20)
+    try:
+        if process.stdout is None:
+            raise RuntimeError("the child has no stdout")
+        line = await asyncio.wait_for(process.stdout.readline(), READY_WITHIN_S)
+        yield Child(msgspec.json.decode(line), process)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        await asyncio.wait_for(process.wait(), ENDS_WITHIN_S)
