@@ -273,11 +273,11 @@ class _Reader:
         return node.col_offset + self.indent + 1
 
     def _source(self, node: ast.expr) -> str:
-        end = node.end_col_offset if node.end_col_offset is not None else node.col_offset + 1
-        source = " ".join(self.text[node.col_offset + self.indent : end + self.indent].split())
-        constant = self.constants.get(node.col_offset + self.indent)
-        if isinstance(node, ast.Constant) and constant is not None:
-            source = constant.text
+        start = node.col_offset + self.indent
+        end = (node.end_col_offset or node.col_offset + 1) + self.indent
+        if last := self.constants.get(end - 1):
+            end += len(last.text) - 1
+        source = " ".join(self.text[start:end].split())
         return source if len(source) <= 40 else source[:37] + "..."
 
     def _refused(self, node: ast.expr) -> ExpressionError:
@@ -295,10 +295,20 @@ def _parsed(masked: str, indent: int) -> ast.expr:
     try:
         return ast.parse(masked[indent:], mode="eval").body
     except SyntaxError as error:
-        column = min((error.offset or 1) + indent, len(masked))
-        raise ExpressionError("this is not a valid expression", max(1, column)) from error
+        raise _syntax_error(error, len(masked.rstrip()), indent) from error
     except (RecursionError, MemoryError, ValueError) as error:
         raise ExpressionError("this is not a readable expression", 1) from error
+
+
+def _syntax_error(error: SyntaxError, end: int, indent: int) -> ExpressionError:
+    if not error.offset:
+        return ExpressionError("it ends in the middle", end + 1)
+    column = min(error.offset + indent, end)
+    if "never closed" in error.msg:
+        return ExpressionError("the parenthesis is never closed", column, "write )")
+    if "unmatched" in error.msg:
+        return ExpressionError("the parenthesis was never opened", column, "remove it, or write (")
+    return ExpressionError("this can't stand here", column)
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:

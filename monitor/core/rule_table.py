@@ -48,7 +48,8 @@ class RuleTable:
     def refuse_unknown(self, known: Collection[str]) -> None:
         for key in self.table:
             if key not in known:
-                raise RuleError(f"{self.where}.{_shown(key)}", "unknown key", _nearest(str(key), known))
+                place = key if key.replace("-", "_").isidentifier() else _shown(key)
+                raise RuleError(f"{self.where}.{place}", "unknown key", _nearest(key, known))
 
     def name(self) -> str:
         if "name" not in self.table:
