@@ -84,6 +84,12 @@ def place_database(url: str, state_folder: Path) -> str:
     return url
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of an SQLite URL; None for a database that is no file."""
+    scheme, _, path = url.partition(":///")
+    return Path(path) if scheme.startswith("sqlite") and path else None
+
+
 def mask_password(url: str) -> str:
     """The URL with *** in place of its password."""
     scheme, separator, rest = url.partition("://")

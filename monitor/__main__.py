@@ -1,0 +1,33 @@
+"""The command `margin-monitor`."""
+
+import sys
+from collections.abc import Sequence
+
+from monitor.cli import output, parser
+from monitor.errors import MonitorError
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Whatever happens, a person reads one line, never a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    output.prepare_streams()
+    try:
+        code = parser.dispatch(words)
+        sys.stdout.flush()
+        return code
+    except MonitorError as error:
+        return output.print_error(error, as_json=parser.wants_json(words))
+    except BrokenPipeError:
+        output.drop_stdout()
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 – the last bulkhead before the user
+        return output.print_bug(error, as_json=parser.wants_json(words))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

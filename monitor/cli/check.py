@@ -1,0 +1,217 @@
+"""`check`: one row for each thing that must work, and the mend where it doesn't. Nothing is sent to any channel."""
+
+import argparse
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from monitor import app
+from monitor.cli import output, settings
+from monitor.cli.parser import add_json
+from monitor.clock import SystemClock
+from monitor.config.credentials import resolve_url
+from monitor.config.model import Config, sqlite_file
+from monitor.core.account import KeyPermissions
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.durations import format_duration
+from monitor.errors import ConfigError, ExchangeError, Exit, MonitorError, StoreError
+
+if TYPE_CHECKING:
+    from monitor.exchange.port import Exchange
+
+Result = Literal["ok", "warning", "error", "skipped"]
+
+CLOCK_TOLERANCE = timedelta(seconds=1)
+"""A request this much ahead of the exchange's clock is refused; we correct for it, but other programs don't."""
+
+KEY_EXPIRES_SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What became of one check. `account` when it is about one, `mend` when there is something to mend."""
+
+    name: str
+    result: Result
+    detail: str
+    mend: str | None = None
+    account: str | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="leave out what needs the network")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = settings.load(args)
+    rows = [Row("config", "ok", str(config.source)), _rules(config), *asyncio.run(_accounts(config, args.offline))]
+    rows.append(_database(config, args.offline))
+    rows += _channels(config)
+    is_ok = all(row.result != "error" for row in rows)
+    if args.json:
+        output.print_json({"ok": is_ok, "items": [_item(row) for row in rows]})
+    else:
+        _print_rows(rows)
+    return Exit.DONE if is_ok else Exit.NO
+
+
+def _rules(config: Config) -> Row:
+    named = {name for rule in config.rules for name in rule.actions}
+    idle = [action.name for action in config.actions if action.name not in named]
+    if not config.rules:
+        return Row("rules", "warning", "there is no rule: nothing is ever alerted", "set default_rules = true")
+    if idle:
+        return Row("rules", "warning", f"no rule names {_words(idle, 'action')}", "add it to a rule's actions")
+    acting = [action.name for action in config.actions if action.mode != "dry-run"]
+    may_act = f"{_words(acting, 'action')} may move money" if acting else "no action moves money"
+    return Row("rules", "ok", f"{len(config.rules)} rules; {may_act}")
+
+
+async def _accounts(config: Config, offline: bool) -> list[Row]:
+    """The rows of all accounts, in their order, looked at side by side."""
+    rows = await asyncio.gather(*(_account(config, account.name, offline) for account in config.accounts))
+    return [row for each in rows for row in each]
+
+
+async def _account(config: Config, account: str, offline: bool) -> list[Row]:
+    try:
+        exchange = app.open_exchange(config, account, SystemClock())
+    except ConfigError as error:
+        failed = _failed("secrets", error, account)
+        return [failed, *_skipped("no usable key", account, ("exchange", "clock", "key", "permissions"))]
+    try:
+        secrets = Row("secrets", "ok", _sources(config, account), account=account)
+        if offline:
+            return [secrets, *_skipped("offline", account, ("exchange", "clock", "key", "permissions"))]
+        return [secrets, *await _online(config, account, exchange)]
+    finally:
+        await exchange.aclose()
+
+
+async def _online(config: Config, account: str, exchange: "Exchange") -> list[Row]:
+    try:
+        offset = await exchange.sync_clock()
+    except ExchangeError as error:
+        reached = _failed("exchange", error, account)
+        return [reached, *_skipped("exchange not reached", account, ("clock", "key", "permissions"))]
+    rows = [Row("exchange", "ok", f"{config.exchange.rest_url} answers", account=account), _clock(offset, account)]
+    try:
+        permissions = await exchange.read_key()
+    except ExchangeError as error:
+        return [*rows, _failed("key", error, account), *_skipped("no answer to the key", account, ("permissions",))]
+    rows.append(_key(permissions, account))
+    has_action_key = config.account(account).action_api_key is not None
+    rows.append(_permissions(permissions, () if has_action_key else config.actions, account))
+    return rows
+
+
+def _clock(offset: timedelta, account: str) -> Row:
+    if abs(offset) <= CLOCK_TOLERANCE:
+        milliseconds = offset / timedelta(milliseconds=1)
+        return Row("clock", "ok", f"{milliseconds:+.0f} ms between the exchange's clock and this one", account=account)
+    direction = "behind" if offset > timedelta() else "ahead of"
+    detail = f"this machine's clock is {format_duration(abs(offset))} {direction} the exchange's"
+    return Row("clock", "warning", detail, "synchronise it with NTP", account)
+
+
+def _key(permissions: KeyPermissions, account: str) -> Row:
+    if permissions.expires_at is not None:
+        left = permissions.expires_at - SystemClock().now()
+        if left < KEY_EXPIRES_SOON:
+            detail = f"accepted; its rights end at {permissions.expires_at:%Y-%m-%d %H:%M} UTC"
+            return Row("key", "warning", detail, "renew the key at the exchange", account)
+    return Row("key", "ok", "accepted", account=account)
+
+
+def _permissions(permissions: KeyPermissions, actions: Iterable[ActionSpec], account: str) -> Row:
+    """What the key may do against what it needs. `actions` are those that this key would carry out."""
+    if not permissions.reading:
+        return Row("permissions", "error", "the key may not read", "allow reading at the exchange", account)
+    if permissions.withdrawals:
+        detail = "the key may withdraw; with such a key no action is taken"
+        return Row("permissions", "error", detail, "switch withdrawals off at the exchange", account)
+    kinds = {action.kind for action in actions if action.mode != "dry-run"}
+    lacking = []
+    if "repay" in kinds and not permissions.margin:
+        lacking.append("margin loan, repay and transfer")
+    if "transfer_in" in kinds and not permissions.universal_transfer:
+        lacking.append("universal transfer")
+    if lacking:
+        detail = f"actions need what the key may not do: {', '.join(lacking)}"
+        return Row("permissions", "error", detail, 'allow it at the exchange, or set mode = "dry-run"', account)
+    if not permissions.ip_restricted:
+        detail = "the key works from any address"
+        return Row("permissions", "warning", detail, "restrict it to this machine's address at the exchange", account)
+    return Row("permissions", "ok", "reading; no withdrawals; restricted to known addresses", account=account)
+
+
+def _database(config: Config, offline: bool) -> Row:
+    try:
+        file = sqlite_file(resolve_url(config).reveal())
+        if file is not None and not file.exists():
+            return Row("database", "warning", f"there is none yet at {file}", "`margin-monitor db upgrade` makes it")
+        if file is None and offline:
+            return Row("database", "skipped", "offline")
+        return Row("database", "ok", app.check_database(config))
+    except (ConfigError, StoreError, OSError) as error:
+        return _failed("database", error)
+
+
+def _channels(config: Config) -> list[Row]:
+    if not config.channels:
+        mend = "add [[channels]] with a name and an url"
+        return [Row("channels", "warning", "there is no channel: alerts reach nobody", mend)]
+    rows = []
+    for channel in config.channels:
+        name = f"channel:{channel.name}"
+        try:
+            rows.append(Row(name, "ok", app.parse_channel(config, channel.name)))
+        except ConfigError as error:
+            rows.append(_failed(name, error))
+    return rows
+
+
+def _failed(name: str, error: MonitorError | OSError, account: str | None = None) -> Row:
+    if isinstance(error, OSError):
+        return Row(name, "error", f"{error.filename}: {error.strerror}", None, account)
+    detail = f"{error.where}: {error.message}" if error.where else error.message
+    return Row(name, "error", detail, error.mend or None, account)
+
+
+def _skipped(why: str, account: str, names: Sequence[str]) -> list[Row]:
+    return [Row(name, "skipped", why, account=account) for name in names]
+
+
+def _sources(config: Config, name: str) -> str:
+    """Where the account's secrets come from."""
+    account = config.account(name)
+    refs = (account.api_key, account.api_secret, account.private_key, account.action_api_key)
+    places = dict.fromkeys(str(ref) if ref.literal is None else "the config file" for ref in refs if ref is not None)
+    return f"read from {', '.join(places)}"
+
+
+def _words(names: Sequence[str], what: str) -> str:
+    return f"{what}{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _item(row: Row) -> dict[str, Any]:
+    return {key: value for key, value in asdict(row).items() if value is not None}
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    styles: dict[Result, output.Style] = {"ok": "good", "warning": "note", "error": "bad", "skipped": "dim"}
+    output.print_table(
+        ("check", "account", "result", "detail"),
+        [
+            (
+                row.name,
+                row.account or "",
+                output.Cell(row.result, styles[row.result]),
+                f"{row.detail}; {row.mend}" if row.mend else row.detail,
+            )
+            for row in rows
+        ],
+    )

@@ -1,0 +1,64 @@
+"""Logging of the commands: one line an event on stderr, as text or as JSON, without known secrets."""
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from monitor.config.redaction import RedactionFilter
+
+_LEVELS: Mapping[str, int] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+_QUIET = ("httpx", "httpcore", "websockets", "apscheduler", "asyncio", "alembic", "matplotlib", "urllib3", "apprise")
+"""Libraries that are heard from WARNING on, since their INFO and DEBUG lines carry whole URLs."""
+
+
+def start_logging(log_format: str, level: str) -> None:
+    """Send every log record to stderr from now on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RedactionFilter())
+    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(_LEVELS[level])
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, _LEVELS[level]))
+    logging.captureWarnings(True)
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-11-22T10:00:00.000Z INFO monitor.runtime.poller: poll.done account=main`, always one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{_time(record)} {record.levelname} {record.name}: {record.getMessage()}"
+        return " ".join(f"{line} {_trouble(record)}".split())
+
+
+class JsonFormatter(logging.Formatter):
+    """The same as one JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if trouble := _trouble(record):
+            fields["exception"] = trouble
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def _time(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def _trouble(record: logging.LogRecord) -> str:
+    """The traceback in one line, which RedactionFilter has already put into text."""
+    return " | ".join(line.strip() for line in (record.exc_text or "").splitlines())

@@ -1,0 +1,194 @@
+"""What commands print: tables for people, JSON for programs, one line for an error. No known secret passes."""
+
+import io
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+from monitor.config.redaction import KNOWN
+from monitor.errors import MonitorError
+
+Style = Literal["", "good", "note", "bad", "dim", "strong"]
+
+_STYLES: Mapping[Style, str] = {
+    "good": "green",
+    "note": "yellow",
+    "bad": "bold red",
+    "dim": "dim",
+    "strong": "bold",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell of a table that looks its own way."""
+
+    text: str
+    style: Style = ""
+
+
+def print_json(document: object) -> None:
+    """One JSON document, indented: decimals as strings, times RFC 3339, durations as seconds."""
+    _write(json.dumps(plain(document), indent=2, ensure_ascii=False) + "\n")
+
+
+def print_jsonl(items: Iterable[object]) -> None:
+    """One JSON object a line."""
+    for item in items:
+        _write(json.dumps(plain(item), ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+def print_line(text: str = "", style: Style = "") -> None:
+    """One line for people, coloured only on a terminal."""
+    if style and has_colour():
+        from rich.console import Console
+        from rich.text import Text
+
+        Console(highlight=False, soft_wrap=True).print(Text(KNOWN.redact(text), style=_STYLES[style]))
+    else:
+        _write(KNOWN.redact(text) + "\n")
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Cell]], *, right: Iterable[int] = ()) -> None:
+    """A table for people; columns in `right` are aligned right. Plain columns when stdout is no terminal."""
+    cells = [[_redacted(cell if isinstance(cell, Cell) else Cell(cell)) for cell in row] for row in rows]
+    aligned_right = frozenset(right)
+    if has_colour():
+        _print_rich_table(headings, cells, aligned_right)
+        return
+    lines = [[Cell(heading) for heading in headings], *cells]
+    widths = [max(len(line[column].text) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        padded = [
+            cell.text.rjust(width) if column in aligned_right else cell.text.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        _write("  ".join(padded).rstrip() + "\n")
+
+
+def print_note(text: str) -> None:
+    """One line on stderr that is no result: progress, what was written where."""
+    print(KNOWN.redact(text), file=sys.stderr)
+
+
+def print_error(error: MonitorError, *, as_json: bool) -> int:
+    """One line on stderr for each mistake, with `as_json` the error document on stdout; returns the exit code."""
+    others: tuple[MonitorError, ...] = getattr(error, "others", ())
+    for each in (error, *others):
+        print(f"{_prefix()}{KNOWN.redact(str(each))}", file=sys.stderr)
+    if as_json:
+        document = error_document(error)
+        if others:
+            document["others"] = [error_document(each)["error"] for each in others]
+        try:
+            print_json(document)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            drop_stdout()
+    return int(error.exit_code)
+
+
+def error_document(error: MonitorError) -> dict[str, Any]:
+    """The error as programs read it."""
+    content: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.where:
+        content["where"] = error.where
+    if error.mend:
+        content["mend"] = error.mend
+    venue_code = getattr(error, "venue_code", None)
+    if venue_code is not None:
+        content["exchange"] = {"code": venue_code, "msg": getattr(error, "venue_message", "")}
+    return {"error": content}
+
+
+def print_bug(error: Exception, *, as_json: bool) -> int:
+    """One line for what should not have happened, with the place in our code; returns the exit code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if f"{os.sep}monitor{os.sep}" in frame.filename] or frames
+    place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "unknown place"
+    what = f"this is a bug: {type(error).__name__}: {error}"
+    return print_error(MonitorError(what, where=place, mend="please report this line"), as_json=as_json)
+
+
+def plain(value: object) -> Any:
+    """The value as JSON has it, without known secrets.
+
+    An infinite or undefined Decimal becomes null: what it stands for must be said by another field.
+    """
+    match value:
+        case None | bool() | int() | float() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return plain(value.value)
+        case str():
+            return KNOWN.redact(value)
+        case Decimal():
+            return format(value, "f") if value.is_finite() else None
+        case timedelta():
+            seconds = value.total_seconds()
+            return int(seconds) if seconds == int(seconds) else seconds
+        case datetime():
+            from monitor.core.durations import rfc3339
+
+            return rfc3339(value)
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(item) for item in value]
+        case _:
+            return KNOWN.redact(str(value))
+
+
+def has_colour() -> bool:
+    """Whether stdout is a terminal that takes colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def prepare_streams() -> None:
+    """Let characters that the terminal's encoding lacks be printed escaped instead of raising."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_stdout() -> None:
+    """After the reader of a pipe has gone: nothing more is written, and nothing fails at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = io.StringIO()
+
+
+def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], right: frozenset[int]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell.text, style=_STYLES.get(cell.style, "")) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def _redacted(cell: Cell) -> Cell:
+    return Cell(KNOWN.redact(cell.text), cell.style)
+
+
+def _prefix() -> str:
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+        return ""
+    return "\x1b[1;31merror:\x1b[0m "
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

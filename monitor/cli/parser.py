@@ -1,0 +1,250 @@
+"""The command line: one table of commands, each loading its own module only when it is the one.
+
+To add the command `example`:
+1. write `monitor/cli/example.py` with `add_arguments(parser)`, which declares its options on an ArgumentParser, and
+   `run(args) -> int`, which does it and returns an exit code of `monitor.errors.Exit`;
+2. remove its name from `NOT_YET` below (and leave there, as "example part" or "example --option", what it lacks).
+
+`args` also has `config` (a path or None), `log_format` and `log_level`; logging has been started by them.
+`monitor.cli.settings.load(args)` gives the Config; `monitor.cli.output` prints. A command raises MonitorError for what
+a person can mend and prints no errors itself. `add_json(parser)` declares `--json`, with `lists=True` `--jsonl` too.
+"""
+
+import argparse
+import difflib
+import importlib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from monitor import __version__
+from monitor.errors import Exit, NotAvailableYet, UsageError
+
+PROGRAM = "margin-monitor"
+
+COMMANDS: Mapping[str, str] = {
+    "run": "watch, in the foreground, until stopped",
+    "demo": "see it work: a simulated crash, no keys, no network",
+    "init": "write a short configuration, or the service units",
+    "check": "try configuration, keys, exchange, database and channels",
+    "config": "show the configuration as it holds",
+    "status": "how far each account is from liquidation",
+    "alerts": "what fires, and what did",
+    "ack": "take an alert, so that it escalates no further",
+    "silence": "keep alerts quiet for a while",
+    "drill": "let a rule fire as an exercise",
+    "events": "what the streams delivered",
+    "actions": "what was done, the pause switch, approvals",
+    "interest": "interest paid, rates, projected cost",
+    "history": "recorded samples, as figures or as a picture",
+    "stress": "the level after a price shock",
+    "rules": "list, test and backtest the rules",
+    "notify": "send a test message",
+    "report": "the daily report",
+    "db": "create, upgrade and look after the database",
+    "call": "any function of the margin API by name",
+    "sandbox": "the built-in exchange alone",
+}
+"""Every command with what it is for, in the order of the help."""
+
+NOT_YET: frozenset[str] = frozenset(
+    {
+        "run",
+        "demo",
+        "status",
+        "alerts",
+        "ack",
+        "silence",
+        "drill",
+        "events",
+        "actions",
+        "interest",
+        "history",
+        "stress",
+        "rules",
+        "notify",
+        "report",
+        "db",
+        "call",
+        "sandbox",
+    }
+)
+"""What is not built: a command, "command part" (its first argument), or "command --option"."""
+
+LOG_FORMATS = ("text", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(slots=True)
+class GlobalOptions:
+    """Options that belong to no command. They may stand before or after it."""
+
+    config: str | None = None
+    log_format: str = "text"
+    log_level: str | None = None
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are UsageErrors that name the nearest option or word."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        options.setdefault("allow_abbrev", False)
+        super().__init__(*args, **options)  # type: ignore[arg-type]  # handed through as they came
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, mend=f"see `{self.prog} --help`")
+
+    def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
+        """What the words say. Raises UsageError for what is left over."""
+        args, unknown = self.parse_known_args(words)
+        if unknown:
+            word = next((each for each in unknown if each.startswith("-")), unknown[0]).partition("=")[0]
+            known = _options_of(self, words)
+            mend = nearest(word, known) if word.startswith("-") else f"see `{self.prog} --help`"
+            raise UsageError(f'unknown {"option" if word.startswith("-") else "argument"} "{word}"', mend=mend)
+        return args
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            words = [str(choice) for choice in action.choices]
+            if isinstance(action, argparse._SubParsersAction):
+                command = self.prog.removeprefix(f"{PROGRAM} ")
+                raise UsageError(f'unknown command "{command} {value}"', mend=nearest(str(value), words))
+            what = "/".join(action.option_strings) or action.dest.replace("_", " ")
+            raise UsageError(f'{what} can\'t be "{value}"', mend=f"{nearest(str(value), words)} ({', '.join(words)})")
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """Carry out the command line and return its exit code. Raises MonitorError."""
+    options, rest = split_globals(words)
+    if not rest:
+        raise UsageError("no command given", mend=f"see `{PROGRAM} --help`")
+    name, *rest = rest
+    if name in ("-h", "--help"):
+        sys.stdout.write(help_text())
+        return Exit.DONE
+    if name == "--version":
+        sys.stdout.write(f"{PROGRAM} {__version__}\n")
+        return Exit.DONE
+    if name.startswith("-"):
+        raise UsageError(f'unknown option "{name}"', mend=nearest(name, (*_GLOBAL_OPTIONS, "--help", "--version")))
+    if name not in COMMANDS:
+        raise UsageError(f'unknown command "{name}"', mend=nearest(name, COMMANDS))
+    _refuse_unbuilt(name, rest)
+    module = importlib.import_module(f"monitor.cli.{name}")
+    command = Parser(prog=f"{PROGRAM} {name}", description=COMMANDS[name].capitalize() + ".")
+    module.add_arguments(command)
+    try:
+        args = command.parse_all(rest)
+    except SystemExit as done:  # --help has printed what was asked for
+        return int(done.code or 0)
+    for option in ("config", "log_format"):
+        setattr(args, option, getattr(options, option))
+    args.log_level = options.log_level or ("info" if name in _TALKATIVE else "warning")
+    # Imported here: help and usage errors need no logging.
+    from monitor.cli.logs import start_logging
+
+    start_logging(args.log_format, args.log_level)
+    return int(module.run(args))
+
+
+def add_json(parser: argparse.ArgumentParser, *, lists: bool = False) -> None:
+    """Declare `--json`, and for commands that print a list `--jsonl`."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--json", action="store_true", help="print one JSON document")
+    if lists:
+        group.add_argument("--jsonl", action="store_true", help="print one JSON object a line")
+
+
+def wants_json(words: Iterable[str]) -> bool:
+    """Whether a command line asks for JSON, even one that can't be parsed."""
+    return any(word in ("--json", "--jsonl") for word in words)
+
+
+def split_globals(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
+    """The global options, wherever they stand before a `--`, and the other words. Raises UsageError."""
+    options = GlobalOptions()
+    rest: list[str] = []
+    remaining = list(words)
+    while remaining:
+        word = remaining.pop(0)
+        if word == "--":
+            return options, [*rest, word, *remaining]
+        name, equals, value = word.partition("=")
+        if name not in _GLOBAL_OPTIONS:
+            rest.append(word)
+            continue
+        if not equals:
+            if not remaining:
+                raise UsageError(f"{name} needs a value", mend=f"see `{PROGRAM} --help`")
+            value = remaining.pop(0)
+        allowed = _GLOBAL_OPTIONS[name]
+        if not value or (allowed and value not in allowed):
+            raise UsageError(f'{name} can\'t be "{value}"', mend=nearest(value, allowed) or "give a value")
+        setattr(options, name[2:].replace("-", "_"), value)
+    return options, rest
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A mend that names the known word most like `word`; "" when nothing is known."""
+    found = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.0)
+    return f'did you mean "{found[0]}"?' if found else ""
+
+
+def help_text() -> str:
+    """The help of the program."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:{width}}{meaning}{_mark(name)}" for name, meaning in COMMANDS.items()]
+    return f"""\
+usage: {PROGRAM} [--config FILE] [--log-format text|json] [--log-level LEVEL] COMMAND …
+
+Watches Binance margin accounts, warns early, and acts within strict limits.
+
+commands:
+{chr(10).join(lines)}
+
+options:
+  --config FILE       the configuration; else $MARGIN_MONITOR_CONFIG, else the usual places
+  --log-format FORM   {" or ".join(LOG_FORMATS)}
+  --log-level LEVEL   {", ".join(LOG_LEVELS)}
+  --version           print the version
+  --help              print this, or the help of a command: {PROGRAM} COMMAND --help
+
+New here? `{PROGRAM} demo` shows what it does; `{PROGRAM} init` writes a configuration, `{PROGRAM} check` tries it.
+"""
+
+
+_TALKATIVE = frozenset({"run"})
+"""Commands whose log is their output: from INFO on unless told otherwise."""
+
+_GLOBAL_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "--config": (),
+    "--log-format": LOG_FORMATS,
+    "--log-level": LOG_LEVELS,
+}
+
+
+def _refuse_unbuilt(name: str, rest: Sequence[str]) -> None:
+    if name in NOT_YET:
+        raise NotAvailableYet(f"`{PROGRAM} {name}`")
+    first = next((word for word in rest if not word.startswith("-")), "")
+    for word in (first, *(word.partition("=")[0] for word in rest if word.startswith("--"))):
+        if f"{name} {word}" in NOT_YET:
+            raise NotAvailableYet(f"`{PROGRAM} {name} {word}`")
+
+
+def _mark(name: str) -> str:
+    return " (not available yet)" if name in NOT_YET else ""
+
+
+def _options_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
+    """The options that may stand in a command line: those of the parser and of the part that the words choose."""
+    known: list[str] = []
+    for action in parser._actions:
+        known += action.option_strings
+        if isinstance(action, argparse._SubParsersAction):
+            chosen = next((word for word in words if word in action.choices), None)
+            if chosen is not None:
+                known += _options_of(action.choices[chosen], words)
+    return [option for option in known if option.startswith("--")] + list(_GLOBAL_OPTIONS)

@@ -1,0 +1,18 @@
+"""The configuration that a command line asks for."""
+
+import argparse
+import os
+from pathlib import Path
+
+from monitor.config.loading import find_config, load_config
+from monitor.config.model import Config
+
+
+def load(args: argparse.Namespace) -> Config:
+    """The configuration, found as documented. Raises ConfigError."""
+    return load_config(path(args), os.environ)
+
+
+def path(args: argparse.Namespace) -> Path:
+    """The config file that is used. Raises ConfigError when there is none."""
+    return find_config(Path(args.config) if args.config else None, os.environ)
