@@ -2,13 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from monitor.core.amounts import plain
 from monitor.core.intents import Outcome, Record, Repay, Window
 from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
 from monitor.exchange.binance.wire.history import LoanPage, TranId
-from monitor.exchange.binance.wire.numbers import milliseconds, plain
+from monitor.exchange.binance.wire.numbers import milliseconds
 
 BORROW_REPAY = Endpoint("POST", "/sapi/v1/margin/borrow-repay", TranId, weight=1500, counted="uid")
 RECORDS = Endpoint("GET", "/sapi/v1/margin/borrow-repay", LoanPage, weight=10)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from monitor.core.amounts import plain
 from monitor.core.intents import Outcome, Record, Refused, Transfer, Window
 from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
 from monitor.exchange.binance.wire.history import TranId, TransferPage
-from monitor.exchange.binance.wire.numbers import milliseconds, plain
+from monitor.exchange.binance.wire.numbers import milliseconds
 
 # The official sources give 300 and 900; the dearer one is budgeted.
 TRANSFER = Endpoint("POST", "/sapi/v1/asset/transfer", TranId, weight=900, counted="uid")

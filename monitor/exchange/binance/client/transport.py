@@ -113,6 +113,7 @@ class Transport:
                     case "limit" | "forbidden":
                         self._hold(endpoint, pool, answer)
                         self._respect_holds(endpoint, pool)
+                        cause = f"HTTP {answer.status}"
                     case verdict:
                         _refuse(endpoint, answer, key=verdict == "key", unreadable=verdict == "unreadable")
             log.warning(

@@ -74,9 +74,3 @@ def moment(value: int | str, field: str) -> datetime:
 def milliseconds(at: datetime) -> int:
     """Milliseconds since 1970 UTC, rounded down: how requests carry times."""
     return (at - _EPOCH) // timedelta(milliseconds=1)
-
-
-def plain(number: Decimal) -> str:
-    """The number without exponent and without trailing zeros: how requests carry amounts."""
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text

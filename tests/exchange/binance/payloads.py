@@ -1,0 +1,129 @@
+"""Answers as documents, in the venue's documented form, to be spoiled by tests."""
+
+import json
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Document = dict[str, Any]
+
+
+@cache
+def documented_examples() -> list[Document]:
+    """The official documentation's example of each margin answer; skips the test where the files are absent."""
+    path = _folder() / "payloads" / "binance_connector_python_margin_doc_examples.json"
+    if not path.exists():
+        pytest.skip(f"no payload files at {path.parent}: set MARGIN_MONITOR_TEST_DATA")
+    fixtures: list[Document] = json.loads(path.read_text())["fixtures"]
+    return fixtures
+
+
+def documented(test: str) -> bytes:
+    """The example that the official client's test of this name decodes."""
+    return json.dumps(next(one["response"] for one in documented_examples() if one["test"] == test)).encode()
+
+
+def recorded_pair() -> bytes:
+    """An isolated account recorded from a real one."""
+    path = _folder() / "payloads" / "ccxt_threads_recorded_real_accounts.json"
+    if not path.exists():
+        pytest.skip(f"no payload files at {path.parent}: set MARGIN_MONITOR_TEST_DATA")
+    return json.dumps(json.loads(path.read_text())["isolated_account_PR14346"]).encode()
+
+
+def cross_account(**changes: Any) -> Document:
+    """1.5 BTC at 60,000 and 20,000 USDT held; 10 ETH at 3,000 and 30,000 USDT owed: level 1.83333333.
+
+    The total of assets is 110,000 USDT, that of debts 60,000 USDT.
+    """
+    return {
+        "created": True,
+        "borrowEnabled": True,
+        "marginLevel": "1.83333333",
+        "collateralMarginLevel": "1.75833333",
+        "totalAssetOfBtc": "1.83333333",
+        "totalLiabilityOfBtc": "1.00000000",
+        "totalNetAssetOfBtc": "0.83333333",
+        "TotalCollateralValueInUSDT": "105500.00000000",
+        "tradeEnabled": True,
+        "transferInEnabled": True,
+        "transferOutEnabled": False,
+        "accountType": "MARGIN_1",
+        "userAssets": [
+            cross_row("BTC", free="1.00000000", locked="0.50000000", netAsset="1.50000000"),
+            cross_row(
+                "USDT",
+                free="20000.00000000",
+                borrowed="29990.00000000",
+                interest="10.00000000",
+                netAsset="-10000.00000000",
+            ),
+            cross_row("ETH", borrowed="10.00000000", netAsset="-10.00000000"),
+            cross_row("BNB"),
+        ],
+        **changes,
+    }
+
+
+def cross_row(asset: str, **changes: Any) -> Document:
+    """A row of zeros, changed."""
+    zero = "0.00000000"
+    return {
+        "asset": asset,
+        "borrowed": zero,
+        "free": zero,
+        "interest": zero,
+        "locked": zero,
+        "netAsset": zero,
+        **changes,
+    }
+
+
+def pair_row(**changes: Any) -> Document:
+    """A long of the 5x family: 1 BTC against 40,000 USDT at an index of 50,000, liquidated at 46,000."""
+    return {
+        "baseAsset": {
+            **cross_row("BTC", free="1", netAsset="1"),
+            "borrowEnabled": True,
+            "netAssetOfBtc": "1",
+            "repayEnabled": True,
+            "totalAsset": "1",
+        },
+        "quoteAsset": {
+            **cross_row("USDT", borrowed="40000", netAsset="-40000"),
+            "borrowEnabled": True,
+            "netAssetOfBtc": "-0.8",
+            "repayEnabled": True,
+            "totalAsset": "0",
+        },
+        "symbol": "BTCUSDT",
+        "isolatedCreated": True,
+        "enabled": True,
+        "marginLevel": "1.25",
+        "marginLevelStatus": "NORMAL",
+        "marginRatio": "5",
+        "indexPrice": "50000.00000000",
+        "liquidatePrice": "46000.00000000",
+        "liquidateRate": "8.00000000",
+        "tradeEnabled": True,
+        **changes,
+    }
+
+
+def isolated_account(*pairs: Document, **changes: Any) -> Document:
+    """All isolated pairs with their totals."""
+    return {
+        "assets": list(pairs),
+        "totalAssetOfBtc": "1.00000000",
+        "totalLiabilityOfBtc": "0.80000000",
+        "totalNetAssetOfBtc": "0.20000000",
+        **changes,
+    }
+
+
+def _folder() -> Path:
+    default = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
+    return Path(os.environ.get("MARGIN_MONITOR_TEST_DATA", default))

@@ -1,0 +1,205 @@
+"""Frames to events: wrappers, meanings, keys, and whatever cannot be read."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.account import CROSS, Price, Scope
+from monitor.core.events import AssetMoved, BalancesChanged, MarginNotice, StreamEvent
+from monitor.exchange.binance.streams.decode import (
+    Delivery,
+    Reply,
+    Shutdown,
+    Unreadable,
+    read_frame,
+    rejected_event,
+    stream_event,
+    subscribed,
+    subscription_ids,
+    ticker,
+)
+from monitor.exchange.binance.wire.numbers import Implausible
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+POSITION = (
+    b'{"e":"outboundAccountPosition","E":1564034571105,"u":1564034571073,'
+    b'"B":[{"a":"ETH","f":"10000.000000","l":"0.5"}]}'
+)
+
+
+def event(raw: bytes, *, account: str = "main", scope: Scope = CROSS, hide: str = "") -> StreamEvent:
+    return stream_event(account, "account", scope, raw, AT, hide=hide)
+
+
+def test_subscription_zero_is_a_subscription() -> None:
+    assert read_frame(b'{"subscriptionId":0,"event":' + POSITION + b"}") == Delivery(0, POSITION)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [POSITION, b'{"stream":"someKey","data":' + POSITION + b"}", b'{"event":' + POSITION + b"}"],
+)
+def test_event_is_found_in_every_known_wrapper(frame: bytes) -> None:
+    assert read_frame(frame) == Delivery(None, POSITION)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"event":{"e":"serverShutdown","E":1770123456789}}',
+        b'{"e":"serverShutdown","E":1770123456789}',
+        b'{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
+    ],
+)
+def test_shutdown_is_heard_in_all_its_shapes(frame: bytes) -> None:
+    assert read_frame(frame) == Shutdown()
+
+
+@pytest.mark.parametrize(
+    ("frame", "reply"),
+    [
+        (b'{"id":"a","status":200,"result":{"subscriptionId":1}}', Reply("a", b'{"subscriptionId":1}')),
+        (b'{"id":7,"status":200,"result":{},"rateLimits":[]}', Reply(7, b"{}")),
+        (b'{"result":null,"id":1}', Reply(1, b"null")),
+        (b'{"id":7,"status":400,"error":{"code":-1209,"msg":"x"}}', Reply(7, b"", -1209, "x")),
+        (b'{"code":2,"msg":"Invalid request","id":3}', Reply(3, b"", 2, "Invalid request")),
+        (b'{"id":null,"status":401,"error":{"code":-2015,"msg":"x"}}', Reply(None, b"", -2015, "x")),
+        (b'{"id":7,"status":503}', Reply(7, b"", 0, "status 503")),
+    ],
+)
+def test_reply_is_told_from_an_event(frame: bytes, reply: Reply) -> None:
+    assert read_frame(frame) == reply
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"", b"{", b"\x00\xff\x01", b"[]", b"null", b'"x"', b"{}", b'{"foo":1}', b"NaN", b" " * 2**21, b'{"event":null}'],
+)
+def test_what_cannot_be_read_says_why(frame: bytes) -> None:
+    answer = read_frame(frame)
+    assert isinstance(answer, Unreadable)
+    assert answer.reason
+
+
+@pytest.mark.parametrize("expiry", [1749094553955, 1749094553955000])
+def test_subscription_expiry_is_milliseconds_or_microseconds(expiry: int) -> None:
+    told = subscribed(json.dumps({"subscriptionId": 1, "expirationTime": expiry}).encode())
+    assert told == (1, datetime(2025, 6, 5, 3, 35, 53, 955000, tzinfo=UTC))
+
+
+def test_subscriptions_are_listed() -> None:
+    assert subscription_ids(b'[{"subscriptionId":0},{"subscriptionId":4}]') == {0, 4}
+
+
+def test_position_tells_absolute_amounts_and_no_debt() -> None:
+    told = event(POSITION)
+    assert told.meaning == BalancesChanged(
+        as_of=datetime(2019, 7, 25, 6, 2, 51, 73000, tzinfo=UTC), amounts={"ETH": (Decimal(10000), Decimal("0.5"))}
+    )
+    assert told.event_time == datetime(2019, 7, 25, 6, 2, 51, 105000, tzinfo=UTC)
+    assert (told.type, told.rejected, told.payload) == ("outboundAccountPosition", None, POSITION.decode())
+
+
+def test_balance_update_tells_a_signed_change() -> None:
+    told = event(b'{"e":"balanceUpdate","E":1573200697110,"a":"BTC","d":"-100.00000000","T":1573200697068}')
+    assert told.meaning == AssetMoved("BTC", Decimal(-100), datetime(2019, 11, 8, 8, 11, 37, 68000, tzinfo=UTC))
+
+
+def test_margin_call_tells_level_and_status() -> None:
+    told = event(b'{"e":"MARGIN_LEVEL_STATUS_CHANGE","E":1701949763462,"l":"1.1","s":"MARGIN_CALL"}')
+    assert told.meaning == MarginNotice(Decimal("1.1"), "MARGIN_CALL")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"e":"USER_LIABILITY_CHANGE","E":1701949801133,"a":"BTC","t":"BORROW","p":"0.00000100","i":"0.00000000"}',
+        b'{"e":"eventStreamTerminated","E":1759089357377}',
+        b'{"e":"somethingNew","E":1759089357377,"x":{"y":[1,2]}}',
+        b'{"e":"listStatus","E":1564035303637,"s":"ETHBTC","g":2,"c":"OCO"}',
+    ],
+)
+def test_event_without_a_known_meaning_is_recorded_as_it_is(raw: bytes) -> None:
+    told = event(raw)
+    assert (told.meaning, told.rejected, told.payload) == (None, None, raw.decode())
+
+
+def test_event_time_may_be_text_or_missing() -> None:
+    assert event(b'{"e":"listenKeyExpired","E":"1736996475556"}').event_time == datetime(
+        2025, 1, 16, 3, 1, 15, 556000, tzinfo=UTC
+    )
+    assert event(b'{"e":"new"}').event_time == AT
+
+
+def test_key_is_the_same_for_the_same_event_however_it_is_written() -> None:
+    assert event(b'{"e":"x","E":1759089357377,"n":{"b":1,"a":2}}').key == (
+        event(b' {"n": {"a": 2, "b": 1}, "E": 1759089357377, "e": "x"}').key
+    )
+
+
+def test_key_differs_by_account_scope_and_content() -> None:
+    raw, other = b'{"e":"x","E":1759089357377}', b'{"e":"x","E":1759089357378}'
+    keys = {
+        event(raw).key,
+        event(raw, account="second").key,
+        event(raw, scope=Scope("BTCUSDT")).key,
+        event(other).key,
+        event(b'{"e":"x","E":1759089357377,"id":1352286576452864727}').key,
+        event(b'{"e":"x","E":1759089357377,"id":1352286576452864728}').key,
+    }
+    assert len(keys) == 6
+    assert all(len(key) == 64 for key in keys)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"e":"outboundAccountPosition","E":1564034571105,"B":[{"a":"ETH","f":"NaN","l":"0"}]}',
+        b'{"e":"outboundAccountPosition","E":1564034571105,"B":[{"a":"ETH","f":"-1","l":"0"}]}',
+        b'{"e":"outboundAccountPosition","E":1564034571105,"B":[{"a":"ETH","f":1,"l":"0"}]}',
+        b'{"e":"outboundAccountPosition","E":1564034571105}',
+        b'{"e":"balanceUpdate","E":1573200697110,"a":"BTC","d":"lots","T":1573200697068}',
+        b'{"e":"x","E":5}',
+        b'{"e":5,"E":1573200697110}',
+        b'{"E":1573200697110}',
+        b'{"e":"x","E":1573200697110',
+        b"\xff\xfe",
+    ],
+)
+def test_event_that_cannot_be_believed_is_recorded_as_rejected(raw: bytes) -> None:
+    told = event(raw)
+    assert (told.type, told.meaning, told.event_time) == ("rejected", None, AT)
+    assert told.rejected
+    assert len(told.key) == 64
+
+
+def test_record_of_a_rejected_frame_is_bounded() -> None:
+    assert len(rejected_event("main", "account", CROSS, b"x" * 10**6, "too large", AT).payload) == 2000
+
+
+def test_secret_never_enters_the_record() -> None:
+    raw = b'{"e":"listenKeyExpired","E":"1736996475556","listenKey":"WsCMN0a4"}'
+    assert "WsCMN0a4" not in event(raw, hide="WsCMN0a4").payload
+    assert event(raw, hide="WsCMN0a4").key == event(raw).key
+
+
+def test_mini_ticker_is_a_price() -> None:
+    frame = (
+        b'{"stream":"bnbbtc@miniTicker","data":{"e":"24hrMiniTicker","E":1564034571105,"s":"BNBBTC","c":"0.0025",'
+        b'"o":"0.0010","h":"0.0025","l":"0.0010","v":"10000","q":"18"}}'
+    )
+    assert ticker(frame) == ("BNBBTC", Price(Decimal("0.0025"), datetime(2019, 7, 25, 6, 2, 51, 105000, tzinfo=UTC)))
+
+
+@pytest.mark.parametrize("frame", [b'{"result":null,"id":1}', b"{", b'{"stream":"x","data":{"e":"trade"}}', POSITION])
+def test_other_frames_are_no_price(frame: bytes) -> None:
+    assert ticker(frame) is None
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "1e40"])
+def test_absurd_price_is_refused(price: str) -> None:
+    frame = json.dumps({"stream": "x", "data": {"e": "24hrMiniTicker", "E": 1564034571105, "s": "X", "c": price}})
+    with pytest.raises(Implausible, match="price of X"):
+        ticker(frame.encode())

@@ -1,0 +1,93 @@
+"""Weight pools and holds."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from httpx import Headers
+
+from monitor.exchange.binance.limits import Pool, Usage, hold_after, pool_of, used_weight
+
+NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
+CROSS = pool_of("GET", "/sapi/v1/margin/account", "ip", "main")
+REPAY = pool_of("POST", "/sapi/v1/margin/borrow-repay", "uid", "main")
+
+
+def test_every_sapi_endpoint_has_a_pool_of_its_own_and_api_shares_one() -> None:
+    assert pool_of("GET", "/sapi/v1/margin/isolated/account", "ip", "main") != CROSS
+    assert pool_of("GET", "/sapi/v1/margin/borrow-repay", "uid", "main") != REPAY
+    assert pool_of("GET", "/api/v3/time", "ip", "main") == pool_of("GET", "/api/v3/account", "ip", "other")
+    assert (Pool("/api").limit, CROSS.limit, REPAY.limit) == (6000, 12000, 180000)
+
+
+def test_accounts_share_the_pools_of_the_address_and_not_their_own() -> None:
+    assert pool_of("GET", "/sapi/v1/margin/account", "ip", "other") == CROSS
+    assert pool_of("POST", "/sapi/v1/margin/borrow-repay", "uid", "other") != REPAY
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"X-SAPI-USED-IP-WEIGHT-1M": "10"}, (10, "ip")),
+        ({"x-sapi-used-uid-weight-1m": "1500"}, (1500, "uid")),
+        ({"X-MBX-USED-WEIGHT-1M": "20"}, (20, "ip")),
+        ({"X-SAPI-USED-IP-WEIGHT-1M": "many"}, None),
+        ({}, None),
+    ],
+)
+def test_use_is_read_from_the_headers(headers: dict[str, str], told: tuple[int, str] | None) -> None:
+    assert used_weight(Headers(headers)) == told
+
+
+def test_share_is_that_of_the_fullest_pool_that_the_account_draws_on() -> None:
+    usage = Usage()
+    usage.observe(CROSS, 600, NOW)
+    usage.observe(REPAY, 45000, NOW)
+    assert usage.share("main", NOW) == Decimal("0.25")
+    assert usage.share("other", NOW) == Decimal("0.05")
+
+
+def test_the_count_begins_anew_with_the_clock_minute() -> None:
+    usage = Usage()
+    usage.observe(CROSS, 12000, NOW)
+    assert usage.held_until(CROSS, 10, NOW) == datetime(2026, 11, 22, 12, 1, tzinfo=UTC)
+    later = NOW + timedelta(seconds=30)
+    assert usage.held_until(CROSS, 10, later) is None
+    assert usage.share("main", later) == 0
+
+
+def test_a_hold_stops_one_pool_and_a_ban_all() -> None:
+    usage = Usage()
+    usage.hold(CROSS, NOW + timedelta(seconds=10))
+    assert usage.held_until(CROSS, 1, NOW) == NOW + timedelta(seconds=10)
+    assert usage.held_until(REPAY, 1, NOW) is None
+    usage.ban(NOW + timedelta(seconds=120))
+    assert usage.held_until(REPAY, 1, NOW) == NOW + timedelta(seconds=120)
+    assert usage.held_until(REPAY, 1, NOW + timedelta(seconds=120)) is None
+
+
+def test_a_shorter_hold_never_shortens_a_longer_one() -> None:
+    usage = Usage()
+    usage.hold(CROSS, NOW + timedelta(seconds=60))
+    usage.hold(CROSS, NOW + timedelta(seconds=5))
+    assert usage.held_until(CROSS, 1, NOW) == NOW + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "message", "seconds"),
+    [
+        (429, "17", "", 17),
+        (418, "120", "", 120),
+        (429, None, "", 60),
+        (418, None, "", 120),
+        (429, "soon", "", 60),
+        (429, "0", "", 0),
+        (418, "99999999999", "", 3 * 86400),
+        (418, None, "Way too much request weight used; IP banned until 1795348890000.", 60),
+    ],
+)
+def test_silence_lasts_as_long_as_the_venue_says(
+    status: int, retry_after: str | None, message: str, seconds: int
+) -> None:
+    # 1795348890000 ms is 2026-11-22 12:01:30 UTC.
+    assert hold_after(status, retry_after, message, NOW) == NOW + timedelta(seconds=seconds)
