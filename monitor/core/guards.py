@@ -11,6 +11,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.amounts import EIGHT, floor_to, plain
 from monitor.core.intents import IN_FLIGHT, SPENT, ActionKind, Intent, IntentState, Repay, Transfer
 from monitor.core.standing import Place, Standing
+from monitor.core.verify import was_executed_late
 
 DAY = timedelta(hours=24)
 
@@ -83,7 +84,8 @@ def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: dat
         at = intent.submitted_at or intent.settled_at or intent.created_at
         if intent.state in moving and (target not in moved_at or at > moved_at[target]):
             moved_at[target] = at
-        if intent.state in counted and counts(spec, intent) and (intent.state in IN_FLIGHT or now - at < DAY):
+        has_spent = intent.state in counted or was_executed_late(intent)
+        if has_spent and counts(spec, intent) and (intent.state in IN_FLIGHT or now - at < DAY):
             amount += intent.amount if spec.asset is not None else intent.amount_usdt
             count += 1
     return Spent(amount, count, moved_at, frozenset(under_way), frozenset(unknown), reserved)

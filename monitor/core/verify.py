@@ -20,6 +20,10 @@ INTEREST_SLACK = Decimal("0.005")
 """Share of a debt that interest may have added between two looks at it: hours at the highest rates seen."""
 
 
+LATE = "executed late: "
+"""How the evidence of a FAILED intent begins once the exchange turned out to have executed it after all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What one look found: the records that may be traces of the order, and the balances after it.
@@ -142,6 +146,11 @@ def late_execution(intent: Intent, records: Sequence[Record], taken: frozenset[s
         return None
     record = trace_of(intent, records, taken)
     return record if record is not None and record.status == "CONFIRMED" else None
+
+
+def was_executed_late(intent: Intent) -> bool:
+    """Whether a FAILED intent is known to have moved money after all."""
+    return intent.state is IntentState.FAILED and (intent.evidence or "").startswith(LATE)
 
 
 def _by_record(

@@ -1,0 +1,240 @@
+"""Sends what was decided, once: claim, send, record, and then only reads until it is settled."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import assert_never
+
+from monitor.clock import Clock
+from monitor.core.account import CROSS
+from monitor.core.actions.decide import scope_of
+from monitor.core.actions.recheck import NoLonger, recheck
+from monitor.core.amounts import plain
+from monitor.core.engine import Policy
+from monitor.core.events import ActionSettled, Event
+from monitor.core.intents import (
+    FINAL,
+    Accepted,
+    Intent,
+    IntentState,
+    IntentStep,
+    Order,
+    Outcome,
+    Refused,
+    Unknown,
+)
+from monitor.core.state import AccountState
+from monitor.errors import ExchangeError, StoreError
+from monitor.exchange.port import Exchange
+from monitor.runtime.settling import Settler
+from monitor.runtime.snapshots import Snapshots
+from monitor.store.store import Store
+
+log = logging.getLogger(__name__)
+
+LOOK_ROUND_S = 1.0
+"""Machine seconds after which the executor looks for work even if nobody woke it."""
+
+FRESH_TRIES = 3
+PARTING_S = 15.0
+"""Machine seconds that a clean stop waits for an answer to an order that has left."""
+
+_S = IntentState
+
+
+class Executor:
+    """One account's only sender. Orders go one at a time; their outcomes are looked into side by side.
+
+    What it knows of an intent beyond the account's state is newer: it alone moves an intent once it is planned.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        exchange: Exchange,
+        store: Store,
+        clock: Clock,
+        policy: Policy,
+        deliver: Callable[[Event], None],
+        state: Callable[[], AccountState],
+    ) -> None:
+        self._account = account
+        self._exchange = exchange
+        self._store = store
+        self._clock = clock
+        self._policy = policy
+        self._deliver = deliver
+        self._state = state
+        self._own: dict[int, Intent] = {}
+        self._in_doubt: set[int] = set()
+        self._unread: dict[int, int] = {}
+        self._woken = asyncio.Event()
+        self._snapshots = Snapshots(exchange, clock, deliver)
+        self._settler = Settler(self._snapshots, store, clock, policy, self.state, self._settled)
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Until cancelled. An order that has left is waited for, for a while, before the end."""
+        await self._adopt()
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._woken.clear()
+                for intent in self._in_state(_S.PLANNED):
+                    if intent.mode != "dry-run":
+                        await self._carry_out(intent)
+                self._settler.look_into(tasks)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), LOOK_ROUND_S)
+
+    def state(self) -> AccountState:
+        """The account as decided, with what this executor did since."""
+        state = self._state()
+        for number, mine in list(self._own.items()):
+            theirs = state.intents.get(number)
+            if theirs is not None and (theirs.state is mine.state or theirs.state in FINAL):
+                del self._own[number]
+        return replace(state, intents={**state.intents, **self._own}) if self._own else state
+
+    async def _adopt(self) -> None:
+        """What was being sent when this account last fell is unknown now: it is looked into, never sent."""
+        for intent in self._in_state(_S.SUBMITTING):
+            await self._move_surely(replace(intent, state=_S.UNCERTAIN), "the sender ended while sending")
+
+    async def _carry_out(self, planned: Intent) -> None:
+        """From the last look to the recorded answer. Nothing is sent without a claim that is durable."""
+        checked = await self._checked(planned)
+        if checked is None:
+            return
+        now = self._clock.now()
+        note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot"
+        try:
+            claimed = await self._store.claim(checked, now, note)
+        except StoreError as error:
+            self._in_doubt.add(planned.id)
+            log.error("intent.unclaimed account=%s intent=%d cause=%s", self._account, planned.id, error)
+            return
+        if not claimed:
+            await self._not_claimed(planned)
+            return
+        sent = replace(checked, state=_S.SUBMITTING, submitted_at=now)
+        self._own[sent.id] = sent
+        log.info(
+            "intent.claimed account=%s intent=%d kind=%s scope=%s asset=%s amount=%s",
+            self._account,
+            sent.id,
+            sent.kind,
+            sent.scope,
+            sent.asset,
+            plain(sent.amount),
+        )
+        outcome = await self._send(sent.order)
+        moved, note = _after(sent, outcome, self._clock.now())
+        await self._move_surely(moved, note)
+
+    async def _checked(self, planned: Intent) -> Intent | None:
+        """The intent sized on fresh reads; None when it is not to be sent, or not now."""
+        state = self.state()
+        alert = next((a for a in state.alerts.values() if a.id == planned.alert), None)
+        try:
+            fresh = await self._snapshots.refresh(state, planned, scope_of(alert) if alert is not None else CROSS)
+        except ExchangeError as error:
+            tries = self._unread[planned.id] = self._unread.get(planned.id, 0) + 1
+            if tries >= FRESH_TRIES:
+                await self._expire(planned, f"no fresh snapshot: {error}")
+            return None
+        # The reads took time: a pause, or what this executor settled meanwhile, counts.
+        current = self.state()
+        fresh = replace(
+            fresh, intents=current.intents, operator=current.operator, health=current.health, alerts=current.alerts
+        )
+        checked = recheck(fresh, planned, self._policy.actions, self._policy.settings, self._clock.now())
+        if isinstance(checked, NoLonger):
+            await self._expire(planned, checked.reason)
+            return None
+        return checked
+
+    async def _not_claimed(self, planned: Intent) -> None:
+        """Paused, another one in flight, or not committed yet. One whose claim went astray is looked into instead."""
+        if planned.id in self._in_doubt:
+            doubtful = replace(planned, state=_S.UNCERTAIN, submitted_at=planned.created_at)
+            step = IntentStep(planned.id, _S.SUBMITTING, _S.UNCERTAIN, self._clock.now(), "its claim went astray")
+            with suppress(StoreError):
+                if await self._store.record(doubtful, step):
+                    self._in_doubt.discard(planned.id)
+                    self._settled(doubtful)
+                    return
+        await self._expire(planned, "actions are paused, or another of its kind is in flight")
+
+    async def _expire(self, planned: Intent, reason: str) -> None:
+        now = self._clock.now()
+        expired = replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason)
+        step = IntentStep(planned.id, _S.PLANNED, _S.EXPIRED, now, reason)
+        self._unread.pop(planned.id, None)
+        try:
+            if await self._store.record(expired, step):
+                log.info("intent.expired account=%s intent=%d reason=%s", self._account, planned.id, reason)
+                self._settled(expired)
+        except StoreError as error:
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, planned.id, error)
+
+    async def _send(self, order: Order) -> Outcome:
+        """The answer to the one request. A stop in the middle waits for it: an answer is worth more than a question."""
+        sending = asyncio.ensure_future(self._exchange.execute(order))
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await asyncio.wait({sending}, timeout=PARTING_S)
+            raise
+
+    async def _move_surely(self, moved: Intent, note: str) -> None:
+        """Records a step that has happened, however long the store takes; until then nothing else is sent."""
+        before = self.state().intents[moved.id].state
+        step = IntentStep(moved.id, before, moved.state, self._clock.now(), note)
+        while True:
+            try:
+                recorded = await self._store.record(moved, step)
+            except StoreError as error:
+                log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, moved.id, error)
+                await self._clock.sleep(1)
+                continue
+            if not recorded:
+                log.error("intent.moved_elsewhere account=%s intent=%d", self._account, moved.id)
+            break
+        log.info("intent.%s account=%s intent=%d note=%s", moved.state.lower(), self._account, moved.id, note)
+        self._settled(moved)
+
+    def _settled(self, intent: Intent) -> None:
+        self._own[intent.id] = intent
+        self._deliver(ActionSettled(intent))
+
+    def _in_state(self, wanted: IntentState) -> list[Intent]:
+        found: Mapping[int, Intent] = self.state().intents
+        return sorted((i for i in found.values() if i.state is wanted), key=lambda intent: intent.id)
+
+
+def _after(sent: Intent, outcome: Outcome, now: datetime) -> tuple[Intent, str]:
+    match outcome:
+        case Accepted(ref):
+            return replace(sent, state=_S.ACKNOWLEDGED, ref=ref), f"accepted as {ref}"
+        case Refused(code, reason, transient):
+            note = f"refused {code}: {reason}"
+            refused = replace(
+                sent,
+                state=_S.REFUSED,
+                settled_at=now,
+                evidence=note,
+                refused_code=code,
+                refused_transiently=transient,
+            )
+            return refused, note
+        case Unknown(cause):
+            return replace(sent, state=_S.UNCERTAIN, evidence=cause), f"outcome unknown: {cause}"
+        case _:
+            assert_never(outcome)

@@ -1,0 +1,188 @@
+"""Looks into orders that were sent until it is certain what became of them. Reads only."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import assert_never
+
+from monitor.clock import Clock
+from monitor.core.actions.decide import scope_of
+from monitor.core.engine import Policy
+from monitor.core.intents import FINAL, Intent, IntentState, IntentStep
+from monitor.core.journal import Entry
+from monitor.core.state import AccountState
+from monitor.core.subjects import figures_of
+from monitor.core.verify import (
+    LATE,
+    LOOKS,
+    Confirmed,
+    Failed,
+    Judgement,
+    Look,
+    LookAgain,
+    Unresolved,
+    judge,
+    late_execution,
+    was_executed_late,
+)
+from monitor.errors import ExchangeError, StoreError
+from monitor.runtime.snapshots import Snapshots
+from monitor.store.store import Store
+
+log = logging.getLogger(__name__)
+
+PACE_S = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+"""Exchange seconds before each look at an order of unknown outcome; then every LATER_S."""
+
+LATER_S = 10.0
+ASKED_S = 60.0
+"""Between looks once a person was asked, and while a failed order is watched for a late execution."""
+
+KEPT_LOOKS = 200
+
+_S = IntentState
+_OPEN = frozenset({_S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
+
+
+class Settler:
+    """One task for each order whose fate is open, and for each failed one that might still be executed."""
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        store: Store,
+        clock: Clock,
+        policy: Policy,
+        state: Callable[[], AccountState],
+        settled: Callable[[Intent], None],
+    ) -> None:
+        self._snapshots = snapshots
+        self._store = store
+        self._clock = clock
+        self._policy = policy
+        self._state = state
+        self._settled = settled
+        self._looking: set[int] = set()
+
+    def look_into(self, tasks: asyncio.TaskGroup) -> None:
+        """Starts looking wherever nobody looks yet."""
+        for intent in self._state().intents.values():
+            if intent.id in self._looking:
+                continue
+            if intent.state in _OPEN:
+                self._looking.add(intent.id)
+                tasks.create_task(self._settle(intent), name=f"settle {intent.id}")
+            elif self._may_come_late(intent):
+                self._looking.add(intent.id)
+                tasks.create_task(self._watch_failed(intent), name=f"watch {intent.id}")
+
+    async def _settle(self, intent: Intent) -> None:
+        """Looks at growing intervals, without end, until records and balances agree or a person has settled it."""
+        looks: list[Look] = []
+        attempt = 0
+        while True:
+            await self._clock.sleep(self._pause(intent, attempt))
+            attempt += 1
+            intent = self._state().intents.get(intent.id, intent)
+            if intent.state not in _OPEN:
+                break
+            try:
+                look, seen = await self._snapshots.look(self._state(), intent)
+            except ExchangeError as error:
+                log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
+                continue
+            looks = [*looks, look][-KEPT_LOOKS:]
+            verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
+            moved = self._moved(intent, verdict, seen)
+            if moved is not None and not await self._record(intent, *moved):
+                break
+        self._looking.discard(intent.id)
+
+    def _moved(self, intent: Intent, verdict: Judgement, seen: AccountState) -> tuple[Intent, str] | None:
+        """The intent one step on with its note; None while nothing is decided."""
+        match verdict:
+            case LookAgain():
+                return None
+            case Confirmed(evidence, ref, at):
+                level = self._level(intent, seen)
+                done = replace(intent, state=_S.CONFIRMED, ref=ref, settled_at=at, evidence=evidence, level_after=level)
+                return done, evidence
+            case Failed(evidence):
+                failed = replace(intent, state=_S.FAILED, settled_at=self._clock.now(), evidence=evidence)
+                return failed, evidence
+            case Unresolved(reason):
+                if intent.state is _S.UNRESOLVED:
+                    return None
+                return replace(intent, state=_S.UNRESOLVED, evidence=reason), f"a person has to look: {reason}"
+            case _:
+                assert_never(verdict)
+
+    async def _record(self, before: Intent, moved: Intent, note: str) -> bool:
+        """Whether looking goes on."""
+        step = IntentStep(moved.id, before.state, moved.state, self._clock.now(), note)
+        try:
+            recorded = await self._store.record(moved, step)
+        except StoreError as error:
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", moved.account, moved.id, error)
+            return True
+        if not recorded:
+            # A person was quicker; what they ordered comes through the inbox.
+            log.info("intent.moved_elsewhere account=%s intent=%d", moved.account, moved.id)
+            return True
+        level = logging.WARNING if moved.state in (_S.FAILED, _S.UNRESOLVED) else logging.INFO
+        log.log(level, "intent.%s account=%s intent=%d note=%s", moved.state.lower(), moved.account, moved.id, note)
+        self._settled(moved)
+        return moved.state not in FINAL
+
+    async def _watch_failed(self, intent: Intent) -> None:
+        """An order that counts as not done may still be executed: that is recorded, counted, and told at once."""
+        while self._may_come_late(intent):
+            await self._clock.sleep(ASKED_S)
+            try:
+                look, _ = await self._snapshots.look(self._state(), intent)
+            except ExchangeError:
+                continue
+            record = late_execution(intent, look.records, self._taken(intent))
+            if record is None or self._another_is_open(intent):
+                continue
+            late = replace(intent, ref=record.ref, evidence=f"{LATE}record {record.ref} of {record.at:%H:%M:%S}")
+            try:
+                await self._store.commit(Entry(intent.account, self._clock.now(), intents=(late,)))
+            except StoreError as error:
+                log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
+                continue
+            log.error("intent.executed_late account=%s intent=%d ref=%s", intent.account, intent.id, record.ref)
+            self._settled(late)
+            break
+
+    def _may_come_late(self, intent: Intent) -> bool:
+        if intent.state is not _S.FAILED or intent.submitted_at is None or was_executed_late(intent):
+            return False
+        return self._clock.now() - intent.submitted_at < 2 * self._policy.safety.unresolved_after
+
+    def _another_is_open(self, intent: Intent) -> bool:
+        """Whether an equal order is still looked into: the record could be its trace."""
+        return any(i.order == intent.order and i.state in _OPEN for i in self._state().intents.values())
+
+    def _pause(self, intent: Intent, attempt: int) -> float:
+        """Exchange seconds before the next look. The first at an acknowledged order comes at once."""
+        if intent.state is _S.UNRESOLVED and attempt:
+            return ASKED_S
+        if intent.state is _S.ACKNOWLEDGED and not attempt:
+            return 0.0
+        pause = PACE_S[attempt] if attempt < len(PACE_S) else LATER_S
+        return min(pause, self._policy.safety.settle.total_seconds() / LOOKS)
+
+    def _taken(self, intent: Intent) -> frozenset[str]:
+        """The records that belong to other intents."""
+        return frozenset(i.ref for i in self._state().intents.values() if i.ref is not None and i.id != intent.id)
+
+    def _level(self, intent: Intent, seen: AccountState) -> Decimal | None:
+        """The level that the order led to, in the scope of its alert; None when nothing is owed any more."""
+        alert = next((a for a in seen.alerts.values() if a.id == intent.alert), None)
+        scope = intent.scope if alert is None else scope_of(alert)
+        subject = (scope.kind, scope.symbol)
+        level = figures_of(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
+        return level if isinstance(level, Decimal) and level.is_finite() else None

@@ -1,0 +1,64 @@
+"""Fresh reads around an order: what the account shows right before it is sent, and whether it left a trace."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from monitor.clock import Clock
+from monitor.core.account import CROSS, Scope
+from monitor.core.actions.recheck import balances
+from monitor.core.events import CrossRead, Event, IsolatedRead, WalletRead
+from monitor.core.intents import Intent, Transfer, Window
+from monitor.core.state import AccountState, apply
+from monitor.core.verify import EARLY, Look
+from monitor.exchange.port import Exchange
+
+_AHEAD = timedelta(minutes=1)
+
+
+class Snapshots:
+    """Reads what an order touches; what comes is also delivered, so that decisions see it as soon as we do."""
+
+    def __init__(self, exchange: Exchange, clock: Clock, deliver: Callable[[Event], None]) -> None:
+        self._exchange = exchange
+        self._clock = clock
+        self._deliver = deliver
+
+    async def refresh(self, state: AccountState, intent: Intent, *scopes: Scope) -> AccountState:
+        """`state` with everything read anew that the order touches, and `scopes`. Raises ExchangeError."""
+        now = self._clock.now()
+        for event in await asyncio.gather(*(self._read(place) for place in _places(intent, scopes))):
+            self._deliver(event)
+            state = apply(state, event, now)
+        return state
+
+    async def look(self, state: AccountState, intent: Intent) -> tuple[Look, AccountState]:
+        """One look for the traces of an order, and the state as it then was. Raises ExchangeError.
+
+        Records first: balances read after them can only tell more.
+        """
+        since = (intent.submitted_at or intent.created_at) - EARLY
+        window = Window(since, self._clock.now() + _AHEAD)
+        records = await self._exchange.find_records(intent.order, window)
+        seen = await self.refresh(state, intent)
+        shown = balances(seen, intent.order)
+        snapshot = seen.cross if intent.scope == CROSS else seen.isolated
+        at = snapshot.as_of if snapshot is not None else self._clock.now()
+        return Look(at, records, shown.owed, shown.free, shown.source), seen
+
+    async def _read(self, place: str) -> Event:
+        match place:
+            case "isolated":
+                return IsolatedRead(await self._exchange.read_isolated())
+            case "spot":
+                return WalletRead("spot", await self._exchange.read_spot())
+            case "funding":
+                return WalletRead("funding", await self._exchange.read_funding())
+            case _:
+                return CrossRead(await self._exchange.read_cross())
+
+
+def _places(intent: Intent, scopes: Iterable[Scope]) -> list[str]:
+    places = {scope.kind for scope in (intent.scope, *scopes)}
+    source = {intent.order.source} if isinstance(intent.order, Transfer) else set()
+    return sorted(places | source)
