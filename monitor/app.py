@@ -12,6 +12,7 @@ from monitor.clock import Clock
 from monitor.config.credentials import Credentials as KeySecrets
 from monitor.config.credentials import resolve_account, resolve_channel, resolve_url
 from monitor.config.model import Config
+from monitor.config.secrets import SecretRef
 from monitor.core.engine import Policy
 from monitor.core.rules import Rule
 from monitor.core.state import Pace, Settings
@@ -109,8 +110,8 @@ def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None"
             risk_stream=exchange.risk_stream_url,
             rest_fallbacks=exchange.rest_fallback_urls or (),
         ),
-        credentials=_signing(keys),
-        action_credentials=None if keys.action is None else _signing(keys.action),
+        credentials=_signing(keys, account.private_key),
+        action_credentials=None if keys.action is None else _signing(keys.action, account.action_private_key),
         clock=clock,
         cross=account.cross,
         recv_window=exchange.recv_window,
@@ -199,7 +200,8 @@ def _measurable(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if all(name in MEASURED for name in rule.names))
 
 
-def _signing(keys: KeySecrets) -> "Credentials":
+def _signing(keys: KeySecrets, private_key: SecretRef | None) -> "Credentials":
+    """What signs. `private_key` is the reference that errors name. Raises ConfigError for a key that can't sign."""
     from monitor.exchange.binance.client.answer import Credentials
     from monitor.exchange.binance.signing import HmacSigner, private_key_signer
 
@@ -208,5 +210,9 @@ def _signing(keys: KeySecrets) -> "Credentials":
     if keys.private_key_pem is None:
         raise ConfigError("neither api_secret nor private_key is given", where="accounts", mend="give one of them")
     passphrase = None if keys.passphrase is None else keys.passphrase.reveal()
-    signer = private_key_signer(keys.private_key_pem.reveal().encode(), passphrase)
+    try:
+        signer = private_key_signer(keys.private_key_pem.reveal().encode(), passphrase)
+    except ValueError as error:
+        where = "" if private_key is None else private_key.where
+        raise ConfigError(str(error), where=where, mend="check the key file and its passphrase") from error
     return Credentials(keys.api_key.reveal(), signer)
