@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
+
+from monitor.store.columns import Moment, milliseconds
 
 Convert = Callable[[Any], Any]
 
@@ -17,26 +20,32 @@ class HotInsert:
     def __init__(self, table: Table, columns: tuple[str, ...], dialect: Dialect) -> None:
         compiled = new_rows_only(table, dialect).compile(dialect=dialect, column_keys=list(columns))
         self._sql = str(compiled)
+        if compiled.positiontup not in (None, list(columns)):
+            raise ValueError(f"the columns of {table.name} must stand in the table's own order")
         self._columns = columns
         self._named = dialect.paramstyle != "qmark"
-        self._converters: tuple[Convert | None, ...] = tuple(
-            table.c[name].type.bind_processor(dialect) for name in columns
-        )
+        converters = ((index, _converter(table.c[name].type, dialect)) for index, name in enumerate(columns))
+        self._converters = [(index, convert) for index, convert in converters if convert is not None]
 
     def run(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
         """How many rows were new. The values of a row stand in the order of the columns given at construction."""
-        converted: list[Any] = [
-            tuple(
-                value if convert is None else convert(value)
-                for value, convert in zip(row, self._converters, strict=True)
-            )
-            for row in rows
-        ]
+        converted: list[Any] = []
+        for row in rows:
+            values = list(row)
+            for index, convert in self._converters:
+                if values[index] is not None:
+                    values[index] = convert(values[index])
+            converted.append(tuple(values))
         if not converted:
             return 0
         if self._named:
             converted = [dict(zip(self._columns, row, strict=True)) for row in converted]
         return connection.exec_driver_sql(self._sql, converted).rowcount
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    # The long way through the type costs as much as the insert itself.
+    return milliseconds if isinstance(kind, Moment) else kind.bind_processor(dialect)
 
 
 @lru_cache(maxsize=16)
@@ -53,8 +62,16 @@ def new_rows_only(table: Table, dialect: Dialect) -> Insert:
 
 
 def upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()) -> Insert:
-    """INSERT … ON CONFLICT (keys) DO UPDATE every other column, only where the `guard` columns stay the same."""
-    statement = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    """INSERT … ON CONFLICT (keys) DO UPDATE every other column, only where the `guard` columns stay the same.
+
+    The result's rowcount tells whether a row was written.
+    """
+    return _upsert(table, dialect.name, keys, guard)
+
+
+@lru_cache
+def _upsert(table: Table, dialect: str, keys: tuple[str, ...], guard: tuple[str, ...]) -> Insert:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
     changed: Mapping[str, Any] = {
         column.name: statement.excluded[column.name]
         for column in table.columns
@@ -64,4 +81,5 @@ def upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[s
     for name in guard:
         same = table.c[name] == statement.excluded[name]
         where = same if where is None else where & same
-    return statement.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where)
+    replacing = statement.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where)
+    return replacing.execution_options(preserve_rowcount=True)

@@ -150,7 +150,7 @@ def _series(connection: Connection, key: SeriesKey) -> int:
 
 def _alerts(connection: Connection, alerts: tuple[Alert, ...]) -> None:
     guard = ("rule", "account", "scope", "subject")
-    statement = upsert(tables.alerts, connection.dialect, ("id",), guard).execution_options(preserve_rowcount=True)
+    statement = upsert(tables.alerts, connection.dialect, ("id",), guard)
     for alert in alerts:
         if connection.execute(statement, alert_row(alert)).rowcount != 1:
             raise StoreError(f"the number #{alert.id} belongs to another alert")

@@ -58,12 +58,14 @@ class Writer:
         prepare: Callable[[Connection], None],
         describe: Callable[[DBAPIError], StoreError],
         wal: Path | None = None,
+        wal_cap: int = WAL_CAP_BYTES,
     ) -> None:
         self._engine = engine
         self._prepare = prepare
         self._describe = describe
         self._wal = wal
-        self._wal_cap = WAL_CAP_BYTES
+        self._wal_cap = wal_cap
+        self._cut_above = wal_cap
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._connection: Connection | None = None
         self._failing_since: float | None = None
@@ -212,11 +214,11 @@ class Writer:
             return
         with contextlib.suppress(OSError):
             size = self._wal.stat().st_size
-            if size > self._wal_cap:
+            if size > self._cut_above:
                 self._checkpoint("PASSIVE")
                 self._checkpoint("TRUNCATE")
                 # A long reader may keep the log from being cut; then it is not tried again at every commit.
-                self._wal_cap = max(WAL_CAP_BYTES, self._wal.stat().st_size + WAL_CAP_BYTES // 4)
+                self._cut_above = max(self._wal_cap, self._wal.stat().st_size + self._wal_cap // 4)
 
     def _checkpoint(self, mode: str) -> None:
         if self._wal is None or self._connection is None:

@@ -1,5 +1,6 @@
 """The schema: made, upgraded, checked, and the same as the tables that the program believes in."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -82,8 +83,6 @@ def test_upgrade_refuses_a_newer_database(database_url: str) -> None:
 
 
 def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
-    import sqlite3
-
     path = tmp_path / "photos.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE photos (id INTEGER)")
@@ -114,8 +113,6 @@ def test_other_databases_are_refused(url: str) -> None:
 
 
 def test_a_damaged_reference_is_found_by_check(tmp_path: Path) -> None:
-    import sqlite3
-
     path = tmp_path / "monitor.db"
     upgrade(f"sqlite:///{path}")
     connection = sqlite3.connect(path)

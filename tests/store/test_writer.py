@@ -11,9 +11,12 @@ from sqlalchemy import Connection, text
 
 from monitor.core.journal import Entry
 from monitor.errors import AnotherInstance, StoreError
+from monitor.store import engine as opening
+from monitor.store import journal
 from monitor.store.migrate import upgrade
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore, Store
+from monitor.store.writer import Writer
 from tests.store.samples import NOW, event
 from tests.support.postgres import own_server
 
@@ -128,6 +131,28 @@ async def test_when_all_is_quiet_the_log_is_copied_into_the_file(tmp_path: Path)
     await store.close()
     log = path.with_name("monitor.db-wal")
     assert not log.exists() or log.stat().st_size == 0
+
+
+async def test_under_steady_load_the_log_is_cut_at_its_cap(tmp_path: Path) -> None:
+    path = tmp_path / "monitor.db"
+    await asyncio.to_thread(upgrade, f"sqlite:///{path}")
+    log = path.with_name("monitor.db-wal")
+    url = opening.parse_url(f"sqlite:///{path}")
+    writer = Writer(
+        opening.writing_engine(url),
+        prepare=lambda connection: None,
+        describe=lambda error: opening.unreachable(url, error),
+        wal=log,
+        wal_cap=200_000,
+    )
+    writer.start()
+    sizes = []
+    for number in range(60):
+        await writer.do(journal.commit, Entry("main", NOW, events=tuple(event(f"{number}-{n}") for n in range(100))))
+        sizes.append(log.stat().st_size)
+    writer.close()
+    assert max(sizes) < 600_000
+    assert path.stat().st_size > max(sizes)
 
 
 def _limit_pages(connection: Connection) -> None:
