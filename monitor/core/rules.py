@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import NamedTuple
 
 from monitor.core.alerts import MetricScope, Severity
 from monitor.core.expressions import Condition, Read
@@ -84,8 +85,7 @@ class Rule:
         return tuple(dict.fromkeys((*self.when.names, *clear)))
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A rule's verdict on one subject. `value` is the first metric of `when`: may be infinite; None when missing."""
 
     holds: bool | Missing
