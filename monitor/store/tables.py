@@ -1,8 +1,5 @@
 """Every table, as the newest migration leaves it."""
 
-from collections.abc import Collection
-from enum import StrEnum
-
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
@@ -18,30 +15,10 @@ from sqlalchemy import (
     text,
 )
 
-from monitor.core.intents import IN_FLIGHT, LEGAL, IntentState
 from monitor.store.columns import Amount, Id, Moment
+from monitor.store.legality import in_flight, legal_steps
 
 metadata = MetaData()
-
-
-def legal_steps() -> str:
-    """The CHECK of an intent's step, from the list that the core decides by."""
-    births = _listed({to for start, to in LEGAL if start is None})
-    edges = [f"(from_state IS NULL AND to_state IN ({births}))"]
-    for state in IntentState:
-        following = {to for start, to in LEGAL if start is state}
-        if following:
-            edges.append(f"(from_state IS NOT NULL AND from_state = '{state}' AND to_state IN ({_listed(following)}))")
-    return " OR ".join(edges)
-
-
-def in_flight() -> str:
-    """The WHERE of the index that lets one intent of a kind be under way."""
-    return f"state IN ({_listed(IN_FLIGHT)})"
-
-
-def _listed(states: Collection[StrEnum]) -> str:
-    return ", ".join(f"'{state}'" for state in sorted(states))
 
 
 events = Table(
