@@ -5,8 +5,6 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
-from typing import assert_never
 
 from monitor.clock import Clock
 from monitor.core.account import CROSS
@@ -15,17 +13,8 @@ from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
 from monitor.core.events import ActionSettled, Event
-from monitor.core.intents import (
-    FINAL,
-    Accepted,
-    Intent,
-    IntentState,
-    IntentStep,
-    Order,
-    Outcome,
-    Refused,
-    Unknown,
-)
+from monitor.core.intents import FINAL, Intent, IntentState, Order, Outcome
+from monitor.core.progress import Moved, abandoned, answered, expired
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
 from monitor.exchange.port import Exchange
@@ -70,7 +59,7 @@ class Executor:
         self._deliver = deliver
         self._state = state
         self._own: dict[int, Intent] = {}
-        self._in_doubt: set[int] = set()
+        self._in_doubt: dict[int, Intent] = {}
         self._unread: dict[int, int] = {}
         self._woken = asyncio.Event()
         self._snapshots = Snapshots(exchange, clock, deliver)
@@ -105,7 +94,7 @@ class Executor:
     async def _adopt(self) -> None:
         """What was being sent when this account last fell is unknown now: it is looked into, never sent."""
         for intent in self._in_state(_S.SUBMITTING):
-            await self._move_surely(replace(intent, state=_S.UNCERTAIN), "the sender ended while sending")
+            await self._record_surely(abandoned(intent, self._clock.now(), "the sender ended while sending"))
 
     async def _carry_out(self, planned: Intent) -> None:
         """From the last look to the recorded answer. Nothing is sent without a claim that is durable."""
@@ -114,16 +103,16 @@ class Executor:
             return
         now = self._clock.now()
         note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot"
+        sent = replace(checked, state=_S.SUBMITTING, submitted_at=now)
         try:
             claimed = await self._store.claim(checked, now, note)
         except StoreError as error:
-            self._in_doubt.add(planned.id)
+            self._in_doubt[planned.id] = sent
             log.error("intent.unclaimed account=%s intent=%d cause=%s", self._account, planned.id, error)
             return
         if not claimed:
             await self._not_claimed(planned)
             return
-        sent = replace(checked, state=_S.SUBMITTING, submitted_at=now)
         self._own[sent.id] = sent
         log.info(
             "intent.claimed account=%s intent=%d kind=%s scope=%s asset=%s amount=%s",
@@ -135,8 +124,7 @@ class Executor:
             plain(sent.amount),
         )
         outcome = await self._send(sent.order)
-        moved, note = _after(sent, outcome, self._clock.now())
-        await self._move_surely(moved, note)
+        await self._record_surely(answered(sent, outcome, self._clock.now()))
 
     async def _checked(self, planned: Intent) -> Intent | None:
         """The intent sized on fresh reads; None when it is not to be sent, or not now."""
@@ -163,24 +151,21 @@ class Executor:
     async def _not_claimed(self, planned: Intent) -> None:
         """Paused, another one in flight, or not committed yet. One whose claim went astray is looked into instead."""
         if planned.id in self._in_doubt:
-            doubtful = replace(planned, state=_S.UNCERTAIN, submitted_at=planned.created_at)
-            step = IntentStep(planned.id, _S.SUBMITTING, _S.UNCERTAIN, self._clock.now(), "its claim went astray")
+            doubtful = abandoned(self._in_doubt[planned.id], self._clock.now(), "its claim went astray")
             with suppress(StoreError):
-                if await self._store.record(doubtful, step):
-                    self._in_doubt.discard(planned.id)
-                    self._settled(doubtful)
+                if await self._store.record(doubtful.intent, doubtful.step):
+                    del self._in_doubt[planned.id]
+                    self._settled(doubtful.intent)
                     return
         await self._expire(planned, "actions are paused, or another of its kind is in flight")
 
     async def _expire(self, planned: Intent, reason: str) -> None:
-        now = self._clock.now()
-        expired = replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason)
-        step = IntentStep(planned.id, _S.PLANNED, _S.EXPIRED, now, reason)
+        moved = expired(planned, self._clock.now(), reason)
         self._unread.pop(planned.id, None)
         try:
-            if await self._store.record(expired, step):
+            if await self._store.record(moved.intent, moved.step):
                 log.info("intent.expired account=%s intent=%d reason=%s", self._account, planned.id, reason)
-                self._settled(expired)
+                self._settled(moved.intent)
         except StoreError as error:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, planned.id, error)
 
@@ -193,22 +178,20 @@ class Executor:
             await asyncio.wait({sending}, timeout=PARTING_S)
             raise
 
-    async def _move_surely(self, moved: Intent, note: str) -> None:
+    async def _record_surely(self, moved: Moved) -> None:
         """Records a step that has happened, however long the store takes; until then nothing else is sent."""
-        before = self.state().intents[moved.id].state
-        step = IntentStep(moved.id, before, moved.state, self._clock.now(), note)
-        while True:
+        intent, step = moved.intent, moved.step
+        recorded: bool | None = None
+        while recorded is None:
             try:
-                recorded = await self._store.record(moved, step)
+                recorded = await self._store.record(intent, step)
             except StoreError as error:
-                log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, moved.id, error)
+                log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, intent.id, error)
                 await self._clock.sleep(1)
-                continue
-            if not recorded:
-                log.error("intent.moved_elsewhere account=%s intent=%d", self._account, moved.id)
-            break
-        log.info("intent.%s account=%s intent=%d note=%s", moved.state.lower(), self._account, moved.id, note)
-        self._settled(moved)
+        if not recorded:
+            log.error("intent.moved_elsewhere account=%s intent=%d", self._account, intent.id)
+        log.info("intent.%s account=%s id=%d note=%s", intent.state.lower(), self._account, intent.id, step.note)
+        self._settled(intent)
 
     def _settled(self, intent: Intent) -> None:
         self._own[intent.id] = intent
@@ -217,24 +200,3 @@ class Executor:
     def _in_state(self, wanted: IntentState) -> list[Intent]:
         found: Mapping[int, Intent] = self.state().intents
         return sorted((i for i in found.values() if i.state is wanted), key=lambda intent: intent.id)
-
-
-def _after(sent: Intent, outcome: Outcome, now: datetime) -> tuple[Intent, str]:
-    match outcome:
-        case Accepted(ref):
-            return replace(sent, state=_S.ACKNOWLEDGED, ref=ref), f"accepted as {ref}"
-        case Refused(code, reason, transient):
-            note = f"refused {code}: {reason}"
-            refused = replace(
-                sent,
-                state=_S.REFUSED,
-                settled_at=now,
-                evidence=note,
-                refused_code=code,
-                refused_transiently=transient,
-            )
-            return refused, note
-        case Unknown(cause):
-            return replace(sent, state=_S.UNCERTAIN, evidence=cause), f"outcome unknown: {cause}"
-        case _:
-            assert_never(outcome)

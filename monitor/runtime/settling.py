@@ -3,30 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
-from typing import assert_never
 
 from monitor.clock import Clock
 from monitor.core.actions.decide import scope_of
 from monitor.core.engine import Policy
-from monitor.core.intents import FINAL, Intent, IntentState, IntentStep
+from monitor.core.intents import FINAL, Intent, IntentState
 from monitor.core.journal import Entry
+from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
-from monitor.core.verify import (
-    LATE,
-    LOOKS,
-    Confirmed,
-    Failed,
-    Judgement,
-    Look,
-    LookAgain,
-    Unresolved,
-    judge,
-    late_execution,
-    was_executed_late,
-)
+from monitor.core.verify import LOOKS, Look, judge, late_execution, was_executed_late
 from monitor.errors import ExchangeError, StoreError
 from monitor.runtime.snapshots import Snapshots
 from monitor.store.store import Store
@@ -95,46 +82,27 @@ class Settler:
                 continue
             looks = [*looks, look][-KEPT_LOOKS:]
             verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
-            moved = self._moved(intent, verdict, seen)
-            if moved is not None and not await self._record(intent, *moved):
+            moved = judged(intent, verdict, self._clock.now(), self._level(intent, seen))
+            if moved is not None and not await self._record(moved):
                 break
         self._looking.discard(intent.id)
 
-    def _moved(self, intent: Intent, verdict: Judgement, seen: AccountState) -> tuple[Intent, str] | None:
-        """The intent one step on with its note; None while nothing is decided."""
-        match verdict:
-            case LookAgain():
-                return None
-            case Confirmed(evidence, ref, at):
-                level = self._level(intent, seen)
-                done = replace(intent, state=_S.CONFIRMED, ref=ref, settled_at=at, evidence=evidence, level_after=level)
-                return done, evidence
-            case Failed(evidence):
-                failed = replace(intent, state=_S.FAILED, settled_at=self._clock.now(), evidence=evidence)
-                return failed, evidence
-            case Unresolved(reason):
-                if intent.state is _S.UNRESOLVED:
-                    return None
-                return replace(intent, state=_S.UNRESOLVED, evidence=reason), f"a person has to look: {reason}"
-            case _:
-                assert_never(verdict)
-
-    async def _record(self, before: Intent, moved: Intent, note: str) -> bool:
+    async def _record(self, moved: Moved) -> bool:
         """Whether looking goes on."""
-        step = IntentStep(moved.id, before.state, moved.state, self._clock.now(), note)
+        intent, step = moved.intent, moved.step
         try:
-            recorded = await self._store.record(moved, step)
+            recorded = await self._store.record(intent, step)
         except StoreError as error:
-            log.error("intent.unrecorded account=%s intent=%d cause=%s", moved.account, moved.id, error)
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return True
         if not recorded:
             # A person was quicker; what they ordered comes through the inbox.
-            log.info("intent.moved_elsewhere account=%s intent=%d", moved.account, moved.id)
+            log.info("intent.moved_elsewhere account=%s intent=%d", intent.account, intent.id)
             return True
-        level = logging.WARNING if moved.state in (_S.FAILED, _S.UNRESOLVED) else logging.INFO
-        log.log(level, "intent.%s account=%s intent=%d note=%s", moved.state.lower(), moved.account, moved.id, note)
-        self._settled(moved)
-        return moved.state not in FINAL
+        level = logging.WARNING if intent.state in (_S.FAILED, _S.UNRESOLVED) else logging.INFO
+        log.log(level, "intent.%s account=%s id=%d note=%s", intent.state.lower(), intent.account, intent.id, step.note)
+        self._settled(intent)
+        return intent.state not in FINAL
 
     async def _watch_failed(self, intent: Intent) -> None:
         """An order that counts as not done may still be executed: that is recorded, counted, and told at once."""
@@ -147,7 +115,7 @@ class Settler:
             record = late_execution(intent, look.records, self._taken(intent))
             if record is None or self._another_is_open(intent):
                 continue
-            late = replace(intent, ref=record.ref, evidence=f"{LATE}record {record.ref} of {record.at:%H:%M:%S}")
+            late = executed_late(intent, record.ref, record.at)
             try:
                 await self._store.commit(Entry(intent.account, self._clock.now(), intents=(late,)))
             except StoreError as error:

@@ -1,0 +1,78 @@
+"""How an intent moves on once it was sent: by the answer to its one request, then by what looks at it prove."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import assert_never
+
+from monitor.core.intents import Accepted, Intent, IntentState, IntentStep, Outcome, Refused, Unknown
+from monitor.core.verify import LATE, Confirmed, Failed, Judgement, LookAgain, Unresolved
+
+_S = IntentState
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An intent one step on, and the step."""
+
+    intent: Intent
+    step: IntentStep
+
+
+def moved(before: Intent, after: Intent, now: datetime, note: str) -> Moved:
+    """`after` as the next step of `before`."""
+    return Moved(after, IntentStep(before.id, before.state, after.state, now, note))
+
+
+def expired(planned: Intent, now: datetime, reason: str) -> Moved:
+    """A planned intent that is not sent."""
+    return moved(planned, replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason), now, reason)
+
+
+def abandoned(sent: Intent, now: datetime, note: str) -> Moved:
+    """An intent whose sender ended in the middle: nobody knows whether it left."""
+    return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=note), now, note)
+
+
+def answered(sent: Intent, outcome: Outcome, now: datetime) -> Moved:
+    """What the answer makes of an intent that is being sent."""
+    match outcome:
+        case Accepted(ref):
+            return moved(sent, replace(sent, state=_S.ACKNOWLEDGED, ref=ref), now, f"accepted as {ref}")
+        case Refused(code, reason, transient):
+            note = f"refused {code}: {reason}"
+            after = replace(sent, state=_S.REFUSED, settled_at=now, evidence=note)
+            return moved(sent, replace(after, refused_code=code, refused_transiently=transient), now, note)
+        case Unknown(cause):
+            return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=cause), now, f"outcome unknown: {cause}")
+        case _:
+            assert_never(outcome)
+
+
+def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decimal | None = None) -> Moved | None:
+    """What a verdict makes of an intent that is looked into; None while nothing changes.
+
+    A confirmed one is settled as of the snapshot that proves it, so that a decision can tell whether it has seen it.
+    """
+    match verdict:
+        case LookAgain():
+            return None
+        case Confirmed(evidence, ref, at):
+            after = replace(
+                intent, state=_S.CONFIRMED, ref=ref, settled_at=at, evidence=evidence, level_after=level_after
+            )
+            return moved(intent, after, now, evidence)
+        case Failed(evidence):
+            return moved(intent, replace(intent, state=_S.FAILED, settled_at=now, evidence=evidence), now, evidence)
+        case Unresolved(reason):
+            if intent.state is _S.UNRESOLVED:
+                return None
+            after = replace(intent, state=_S.UNRESOLVED, evidence=reason)
+            return moved(intent, after, now, f"a person has to look: {reason}")
+        case _:
+            assert_never(verdict)
+
+
+def executed_late(failed: Intent, ref: str, at: datetime) -> Intent:
+    """A failed intent that turned out to be executed: it stays FAILED, and counts as spent from now on."""
+    return replace(failed, ref=ref, evidence=f"{LATE}record {ref} of {at:%H:%M:%S}")
