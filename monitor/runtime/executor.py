@@ -98,6 +98,8 @@ class Executor:
 
     async def _carry_out(self, planned: Intent) -> None:
         """From the last look to the recorded answer. Nothing is sent without a claim that is durable."""
+        if not await self._clear_doubt(planned):
+            return
         checked = await self._checked(planned)
         if checked is None:
             return
@@ -111,7 +113,7 @@ class Executor:
             log.error("intent.unclaimed account=%s intent=%d cause=%s", self._account, planned.id, error)
             return
         if not claimed:
-            await self._not_claimed(planned)
+            await self._expire(planned, "actions are paused, or another of its kind is in flight")
             return
         self._own[sent.id] = sent
         log.info(
@@ -148,16 +150,22 @@ class Executor:
             return None
         return checked
 
-    async def _not_claimed(self, planned: Intent) -> None:
-        """Paused, another one in flight, or not committed yet. One whose claim went astray is looked into instead."""
-        if planned.id in self._in_doubt:
-            doubtful = abandoned(self._in_doubt[planned.id], self._clock.now(), "its claim went astray")
-            with suppress(StoreError):
-                if await self._store.record(doubtful.intent, doubtful.step):
-                    del self._in_doubt[planned.id]
-                    self._settled(doubtful.intent)
-                    return
-        await self._expire(planned, "actions are paused, or another of its kind is in flight")
+    async def _clear_doubt(self, planned: Intent) -> bool:
+        """Whether it is certain that an earlier claim of this intent did not happen.
+
+        One whose claim was made after all is not sent any more: it is looked into like any other of unknown outcome.
+        """
+        if planned.id not in self._in_doubt:
+            return True
+        doubtful = abandoned(self._in_doubt[planned.id], self._clock.now(), "its claim went astray")
+        try:
+            was_claimed = await self._store.record(doubtful.intent, doubtful.step)
+        except StoreError:
+            return False
+        del self._in_doubt[planned.id]
+        if was_claimed:
+            self._settled(doubtful.intent)
+        return not was_claimed
 
     async def _expire(self, planned: Intent, reason: str) -> None:
         moved = expired(planned, self._clock.now(), reason)
