@@ -1,0 +1,71 @@
+"""The configuration of a demo run: what a user would write, pointed at the sandbox."""
+
+from pathlib import Path
+
+from monitor.sandbox.server import Ready
+
+_ACTIONS = """
+# What the guarded run may do, and no more.
+[[actions]]
+name = "repay-idle"
+kind = "repay"
+mode = "live"
+asset = "USDT"
+target = "margin_level >= initial_level * 1.05"
+max_amount = "20000"
+max_per_day = "60000"
+cooldown = "1m"
+
+[[actions]]
+name = "top-up-and-repay"
+kind = "transfer_in"
+mode = "live"
+asset = "USDT"
+source = ["spot"]
+target = "margin_level >= initial_level * 1.05"
+max_amount = "40000"
+max_per_day = "80000"
+cooldown = "1m"
+
+[[rules]]
+name = "near-call"
+scope = "cross"
+ladder = "level"
+when = "margin_level < (initial_level + margin_call_level) / 2"
+clear = "margin_level > initial_level"
+severity = "critical"
+repeat = "5m"
+actions = ["repay-idle", "top-up-and-repay"]
+"""
+
+
+def write_config(folder: Path, ready: Ready, webhook: str, *, guarded: bool) -> Path:
+    """The config file of one run in `folder`, readable by its owner alone; returns its path."""
+    account = ready.accounts[0]
+    text = f"""# A demo: the exchange is the sandbox on this machine.
+[storage]
+url = "sqlite:///{folder / "margin-monitor.db"}"
+
+[exchange]
+rest_url = "{ready.rest_url}"
+ws_api_url = "{ready.ws_api_url}"
+market_stream_url = "{ready.market_stream_url}"
+risk_stream_url = "{ready.risk_stream_url}"
+
+[schedule]
+near_liquidation = "10s"    # two cores are enough for a crash of 72 minutes in 40 seconds
+liquidations = "1m"
+
+[[accounts]]
+name = "{account["name"]}"
+api_key = "{account["api_key"]}"
+api_secret = "{account["api_secret"]}"
+
+[[channels]]
+name = "phone"
+webhook = "{webhook}"
+"""
+    path = folder / "config.toml"
+    path.touch(mode=0o600)
+    path.write_text(text + (_ACTIONS if guarded else ""), encoding="utf-8")
+    return path

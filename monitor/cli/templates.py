@@ -1,0 +1,82 @@
+"""The config file that `init` writes."""
+
+from dataclasses import dataclass
+
+from monitor.config.effective import toml_value
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What `init` was told. Secrets are references or the values themselves; `isolated` None is all pairs."""
+
+    account: str
+    api_key: str
+    api_secret: str
+    private_key: str
+    isolated: tuple[str, ...] | None
+    channels: tuple[tuple[str, str], ...]
+    rest_url: str
+
+
+def config_text(answers: Answers) -> str:
+    """The TOML text. What is left out has its default; nothing in it moves money."""
+    parts = [_HEAD]
+    if answers.rest_url:
+        parts.append(_EXCHANGE.format(rest_url=toml_value(answers.rest_url)))
+    parts.append(_account(answers))
+    parts += [_CHANNEL.format(name=toml_value(name), url=toml_value(url)) for name, url in answers.channels]
+    if not answers.channels:
+        parts.append(_NO_CHANNEL)
+    parts.append(_TAIL)
+    return "\n".join(parts)
+
+
+def _account(answers: Answers) -> str:
+    if answers.private_key:
+        secret = f"private_key = {toml_value(answers.private_key)}"
+    else:
+        secret = f"api_secret = {toml_value(answers.api_secret)}"
+    isolated = '"all"' if answers.isolated is None else toml_value(answers.isolated)
+    return f"""\
+[[accounts]]
+name = {toml_value(answers.account)}
+# A key that may only read is enough to watch. Never give it withdrawals.
+api_key = {toml_value(answers.api_key)}
+{secret}
+cross = true
+isolated = {isolated}    # "all", or a list such as ["BTCUSDT"]
+"""
+
+
+_HEAD = """\
+# margin-monitor: what is watched and who is told. Try it with `margin-monitor check`.
+# `margin-monitor config show` prints every key with the value that holds.
+"""
+
+_EXCHANGE = """\
+[exchange]
+rest_url = {rest_url}
+# Another exchange than the default has streams of its own: ws_api_url, market_stream_url, risk_stream_url.
+"""
+
+_CHANNEL = """\
+[[channels]]
+name = {name}
+url = {url}    # any Apprise URL
+"""
+
+_NO_CHANNEL = """\
+# Without a channel alerts reach nobody:
+# [[channels]]
+# name = "phone"
+# url = "tgram://TOKEN/CHAT"
+"""
+
+_TAIL = """\
+# The shipped rules are on (default_rules = true). Rules of your own:
+# [[rules]]
+# name = "my-level"
+# scope = "cross"
+# when = "margin_level < 1.5"
+# severity = "warning"
+"""
