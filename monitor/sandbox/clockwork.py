@@ -13,6 +13,7 @@ class Clockwork:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._judged_prices = -1
 
     def catch_up(self) -> None:
         """Live through every whole second that has passed since the last call, in order."""
@@ -29,7 +30,7 @@ class Clockwork:
 
     def settle(self) -> None:
         """Judge levels and orders again if something they depend on changed by hand or by a request."""
-        if self._venue.restless:
+        if self._venue.restless or self._venue.prices.version != self._judged_prices:
             self._judge()
 
     def _second(self) -> None:
@@ -37,17 +38,16 @@ class Clockwork:
         moment_ms = venue.books.now_ms = venue.living_ms = venue.second * 1000
         for action in venue.take_due(moment_ms):
             action()
-        if venue.prices.move_to(venue.second):
-            venue.restless = True
+        venue.prices.move_to(venue.second)
         if venue.second % interest.HOUR_S == 0:
             interest.charge_hour(venue)
             venue.restless = True
-        if venue.restless:
-            self._judge()
+        self.settle()
 
     def _judge(self) -> None:
         venue = self._venue
         venue.restless = False
+        self._judged_prices = venue.prices.version
         orders.match(venue)
         for account in venue.accounts.values():
             for margin in account.margins():

@@ -14,6 +14,9 @@ from monitor.sandbox.accounts import Account, LiquidationRecord, LiquidationStor
 from monitor.sandbox.money import ONE, ZERO, down, nearest, step_up, text, up
 from monitor.sandbox.venue import Venue
 
+# Amounts are cut to eight places: the last of them are not worth another sale.
+ROUNDING = Decimal("0.000001")
+
 
 def liquidate(venue: Venue, account: Account, margin: Margin) -> LiquidationStory:
     """Liquidate a margin account, and tell about it on the streams and in the histories."""
@@ -92,7 +95,7 @@ class _Run:
 
     def _restored(self) -> bool:
         level = self._venue.valuer.level(self._margin)
-        return level is None or level >= self._stop_at
+        return level is None or level >= self._stop_at - ROUNDING
 
     def _most_valuable(self, assets: list[str], *, owed: bool) -> str | None:
         def value(asset: str) -> Decimal:
@@ -116,10 +119,12 @@ class _Run:
         quantity = min(wallet.free(collateral), self._round_lot(collateral, needed / price))
         if quantity <= 0:
             return False
-        self.sold[collateral] = self.sold.get(collateral, ZERO) + quantity
         proceeds = down(quantity * price)
         charged = up(proceeds * fee)
         received = down((proceeds - charged) / debt_price)
+        if received <= 0:
+            return False
+        self.sold[collateral] = self.sold.get(collateral, ZERO) + quantity
         self.fee_usdt += charged
         self._trade(collateral, debt, quantity, received, charged)
         self._repay(debt, min(wallet.free(debt), wallet.owed(debt)))
