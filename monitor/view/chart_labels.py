@@ -1,0 +1,145 @@
+"""Where the words of a picture go so that none covers another. Only the drawing child loads this."""
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from matplotlib import dates
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+_LANE = 0.042
+_MOST_LANES = 5
+_TEXT_SIZE = 7.5
+_RIGHT_END = 0.985
+
+
+@dataclass(frozen=True, slots=True)
+class Callout:
+    """One marked moment; `y` None: the line has no value there."""
+
+    x: float
+    y: float | None
+    text: str
+    colour: str
+    marker: str
+
+
+def callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
+    """Name the marks above the plot, in as few lanes as do not collide; answers the height they take of the figure.
+
+    What finds no room in the last lane stays a mark without a name.
+    """
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # the Agg canvas has one
+    starts: list[float] = []
+    # From right to left, so that no leader crosses a name: the earlier mark of two close ones is named higher up.
+    for mark in sorted(marks, key=lambda m: m.x, reverse=True):
+        if not mark.text:
+            continue
+        label: Any = axes.annotate(
+            mark.text,
+            (mark.x, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 0),
+            textcoords="offset points",
+            fontsize=_TEXT_SIZE,
+            color=mark.colour,
+            va="center",
+            annotation_clip=False,
+        )
+        box = label.get_window_extent(renderer)
+        shift = min(4.0, figure.bbox.width * _RIGHT_END - box.x1)
+        lane = next((i for i, start in enumerate(starts) if box.x1 + shift + 10 < start), len(starts))
+        if lane == _MOST_LANES:
+            label.remove()
+            continue
+        starts[lane : lane + 1] = [box.x0 + shift]
+        lift = (lane + 0.7) * _LANE * figure.get_figheight() * 72
+        label.xyann = (shift * 72 / figure.dpi, lift)
+        _leader(axes, mark, lift + 4)
+    return len(starts) * _LANE
+
+
+def label_right_end(axes: Axes, labels: list[tuple[float, str, str]], size: float) -> None:
+    """Names at the right end of what they name, moved apart just as far as they would overlap."""
+    figure = axes.get_figure()
+    assert figure is not None
+    low, high = axes.get_ylim()
+    height_points = axes.get_position().height * figure.bbox.height * 72 / figure.dpi
+    step = (high - low) * size * 1.3 / height_points
+    ordered = sorted(labels)
+    for (_, text, colour), y in zip(ordered, _apart([value for value, _, _ in ordered], step), strict=True):
+        axes.annotate(
+            text,
+            (1.0, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            color=colour,
+            fontsize=size,
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def time_axis(axes: Axes, colour: str) -> None:
+    """Ticks at round times, and the dates that they belong to."""
+    locator: Any = dates.AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]  # untyped library
+    formatter: Any = dates.ConciseDateFormatter(locator, show_offset=False)  # type: ignore[no-untyped-call]  # as above
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(formatter)
+    first, last = (to_moment(x) for x in axes.get_xlim())
+    days = f"{first:%Y-%m-%d}" if first.date() == last.date() else f"{first:%Y-%m-%d} to {last:%Y-%m-%d}"
+    axes.set_xlabel(f"{days}, UTC", fontsize=8, color=colour, loc="right")
+
+
+def to_number(moment: datetime) -> float:
+    """The moment as a coordinate."""
+    return float(dates.date2num(moment))  # type: ignore[no-untyped-call]  # untyped library
+
+
+def to_moment(x: float) -> datetime:
+    moment: datetime = dates.num2date(x, tz=UTC)  # type: ignore[no-untyped-call]  # untyped library
+    return moment
+
+
+def value_at(points: list[tuple[float, float]], x: float) -> float | None:
+    """The line's value at `x`, straight between its points; None in a gap or before its start."""
+    after = bisect_right([p[0] for p in points], x)
+    if after == 0:
+        return None
+    (x0, y0), (x1, y1) = points[after - 1], points[min(after, len(points) - 1)]
+    if math.isnan(y0):
+        return None
+    return y0 if math.isnan(y1) or x1 == x0 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+
+
+def _leader(axes: Axes, mark: Callout, lift: float) -> None:
+    """A thin line from a name down to what it names."""
+    low, high = axes.get_ylim()
+    line = {"arrowstyle": "-", "color": mark.colour, "alpha": 0.35, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+    foot = high if mark.y is None else min(max(mark.y, low), high)
+    axes.annotate(
+        "", (mark.x, foot), xytext=(mark.x, 1.0), textcoords=("data", "axes fraction"), arrowprops=line,
+        annotation_clip=False,
+    )  # fmt: skip
+    axes.annotate(
+        "", (mark.x, 1.0), xycoords=("data", "axes fraction"), xytext=(0, lift), textcoords="offset points",
+        arrowprops=line, annotation_clip=False,
+    )  # fmt: skip
+
+
+def _apart(values: list[float], step: float) -> list[float]:
+    """Ascending positions at least `step` apart, each group centred on the values it stands for."""
+    groups: list[list[float]] = []
+    for value in values:
+        groups.append([value])
+        while len(groups) > 1 and _lowest(groups[-1], step) < _lowest(groups[-2], step) + len(groups[-2]) * step:
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [_lowest(group, step) + number * step for group in groups for number in range(len(group))]
+
+
+def _lowest(group: list[float], step: float) -> float:
+    return sum(group) / len(group) - step * (len(group) - 1) / 2
