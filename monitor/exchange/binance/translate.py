@@ -1,12 +1,14 @@
 """From the venue's words to ours: pure. Sentinels end here, and so do answers that contradict themselves."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
 from monitor.core.account import (
     INFINITE,
+    ZERO,
     Balance,
     Bars,
     CrossSnapshot,
@@ -44,16 +46,31 @@ NO_DEBT_LEVEL = Decimal(999)
 _LEVEL_TOLERANCE = Decimal("0.01")
 _PAIR_LEVEL_TOLERANCE = Decimal("0.05")
 _NET_TOLERANCE = Decimal("0.000001")
+_ROWS_KEPT = Decimal("0.9")
+_ALWAYS_LISTED = frozenset({"BTC", "USDT"})
 _DUST_BTC = Decimal("0.00001")
 
 
-def cross_snapshot(account: CrossAccount, *, as_of: datetime, received_at: datetime) -> CrossSnapshot:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a whole answer about the cross account had: how many rows, and which of them were not all zero."""
+
+    rows: int = 0
+    assets: frozenset[str] = frozenset()
+
+
+def cross_snapshot(
+    account: CrossAccount, *, as_of: datetime, received_at: datetime, last: Listing | None = None
+) -> CrossSnapshot:
     """The cross account with its rows that are not all zero.
 
-    Raises Implausible for a field that is not believable, for rows or levels that contradict the totals, and for
-    rows that are missing.
+    The venue lists every asset, zeros included: what `last` had must still have rows, but for a few delisted ones.
+    Raises Implausible for missing rows, for a field that is not believable, and for rows or levels that contradict
+    the totals.
     """
     balances = _cross_balances(account.user_assets)
+    if account.created:
+        _check_rows(account, last or Listing())
     assets = amount(account.total_asset_of_btc, "totalAssetOfBtc")
     liabilities = amount(account.total_liability_of_btc, "totalLiabilityOfBtc")
     net = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
@@ -218,6 +235,13 @@ def _status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
             return "PENDING"
 
 
+def _check_rows(account: CrossAccount, last: Listing) -> None:
+    if lacking := (last.assets | _ALWAYS_LISTED) - {row.asset for row in account.user_assets}:
+        raise Implausible(f"userAssets lacks the row of {', '.join(sorted(lacking))}")
+    if len(account.user_assets) < last.rows * _ROWS_KEPT:
+        raise Implausible(f"userAssets lacks rows: {len(account.user_assets)} after {last.rows}")
+
+
 def _cross_balances(rows: Iterable[CrossRow]) -> dict[str, Balance]:
     balances: dict[str, Balance] = {}
     for row in rows:
@@ -316,6 +340,15 @@ def _check_totals(account: IsolatedAccount, pairs: Mapping[str, IsolatedPair]) -
     assets = amount(account.total_asset_of_btc or "0", "totalAssetOfBtc")
     if assets and not any(pair.base.held or pair.quote.held for pair in pairs.values()):
         raise Implausible("assets lacks the holdings that totalAssetOfBtc shows")
+    nets = [side.net_asset_of_btc for row in account.assets for side in (row.base_asset, row.quote_asset)]
+    if account.total_net_asset_of_btc is None:
+        return
+    total = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
+    # Each side is rounded on its own.
+    tolerance = _NET_TOLERANCE * (1 + len(nets)) + assets * _LEVEL_TOLERANCE
+    parts = sum((signed(net, "netAssetOfBtc") for net in nets if net is not None), ZERO)
+    if None not in nets and abs(parts - total) > tolerance:
+        raise Implausible("assets contradicts totalNetAssetOfBtc")
 
 
 def _tier(row: TierRow) -> Tier:

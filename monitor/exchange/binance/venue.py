@@ -36,6 +36,7 @@ from monitor.exchange.binance.limits import Usage
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.streams.streams import BinanceStreams
+from monitor.exchange.binance.translate import Listing
 from monitor.exchange.binance.wire.decoding import Opaque
 
 BETWEEN_ORDERS_S = 0.3
@@ -45,6 +46,7 @@ DECIMALS = 8
 """More decimals than these in an amount are refused with -1111."""
 
 _BEFORE_WINDOW = timedelta(seconds=5)
+_ROWS_EXPECTED_FOR = timedelta(minutes=10)
 _CLOCK_JUMP = timedelta(seconds=1)
 
 Snapshot = TypeVar("Snapshot", CrossSnapshot, IsolatedSnapshot)
@@ -144,12 +146,18 @@ class BinanceAccount:
         self._time = time
         self._usage = usage
         self._newest: dict[str, datetime] = {}
+        self._listing = Listing()
+        self._listed_at: datetime | None = None
         self._one_order = asyncio.Lock()
         self._last_order_at: datetime | None = None
 
     async def read_cross(self) -> CrossSnapshot:
-        """The cross account; never one older than the last that was returned."""
-        return self._not_older(account.CROSS.name, await account.read_cross(self._reading))
+        """The cross account; never one older than the last, nor one that lost rows since."""
+        soon = self._listed_at is not None and self._time.clock.now() - self._listed_at < _ROWS_EXPECTED_FOR
+        snapshot, listing = await account.read_cross(self._reading, self._listing if soon else Listing())
+        newer = self._not_older(account.CROSS.name, snapshot)
+        self._listing, self._listed_at = listing, newer.received_at
+        return newer
 
     async def read_isolated(self) -> IsolatedSnapshot:
         """Every isolated pair that was created; never older than the last that was returned."""

@@ -20,6 +20,7 @@ from monitor.core.account import (
 )
 from monitor.core.intents import Record
 from monitor.exchange.binance import translate
+from monitor.exchange.binance.translate import Listing
 from monitor.exchange.binance.wire.account import ApiRestrictions, CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.history import InterestPage, LoanPage, TransferPage
@@ -77,7 +78,7 @@ def test_level_without_debt_is_infinite_however_it_is_written(level: str) -> Non
         collateralMarginLevel=level,
         totalLiabilityOfBtc="0.00000000",
         totalNetAssetOfBtc="1.83333333",
-        userAssets=[cross_row("BTC", free="1.83333333", netAsset="1.83333333")],
+        userAssets=[cross_row("BTC", free="1.83333333", netAsset="1.83333333"), cross_row("USDT")],
     )
     snapshot = cross(document)
     assert (snapshot.margin_level, snapshot.collateral_margin_level) == (INFINITE, INFINITE)
@@ -112,9 +113,10 @@ def test_empty_account_is_believed() -> None:
         ({"totalLiabilityOfBtc": "-1"}, "totalLiabilityOfBtc"),
         ({"totalLiabilityOfBtc": "0", "totalNetAssetOfBtc": "1.83333333"}, "marginLevel"),
         ({"totalNetAssetOfBtc": "5"}, "totalNetAssetOfBtc"),
-        ({"userAssets": []}, "userAssets"),
-        ({"userAssets": [cross_row("BTC", free="1.83", netAsset="1.83")]}, "userAssets"),
-        ({"userAssets": [cross_row("ETH", borrowed="10", netAsset="-10")]}, "userAssets"),
+        ({"userAssets": []}, "lacks the row of BTC, USDT"),
+        ({"userAssets": [cross_row("BTC"), cross_row("USDT")]}, "lacks the debt"),
+        ({"userAssets": [cross_row("BTC", free="1.83", netAsset="1.83"), cross_row("USDT")]}, "lacks the debt"),
+        ({"userAssets": [cross_row("USDT", borrowed="9", netAsset="-9"), cross_row("BTC")]}, "lacks the holdings"),
         ({"userAssets": [cross_row("BTC", free="-1", netAsset="-1")]}, "BTC.free"),
         ({"userAssets": [cross_row("BTC", free="nan")]}, "BTC.free"),
         ({"userAssets": [cross_row("BTC", free="2", netAsset="1")]}, "BTC.netAsset"),
@@ -127,6 +129,26 @@ def test_empty_account_is_believed() -> None:
 def test_unbelievable_cross_account_is_refused_and_the_field_named(changes: Document, field: str) -> None:
     with pytest.raises(Implausible, match=field):
         cross(cross_account(**changes))
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        (Listing(4, frozenset({"SOL", "BNB"})), "lacks the row of SOL"),
+        (Listing(5), "lacks rows: 4 after 5"),
+    ],
+)
+def test_account_that_lost_rows_is_refused(last: Listing, why: str) -> None:
+    account = decode(json.dumps(cross_account()).encode(), CrossAccount)
+    with pytest.raises(Implausible, match=why):
+        translate.cross_snapshot(account, as_of=AT, received_at=AT, last=last)
+
+
+def test_a_delisted_row_among_many_may_go() -> None:
+    rows = [*cross_account()["userAssets"], *(cross_row(f"TKN{number}") for number in range(10))]
+    account = decode(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccount)
+    last = Listing(15, frozenset({"BTC", "ETH", "USDT"}))
+    assert translate.cross_snapshot(account, as_of=AT, received_at=AT, last=last).balances
 
 
 @pytest.mark.parametrize("field", ["marginLevel", "totalAssetOfBtc", "totalLiabilityOfBtc", "userAssets"])
@@ -150,7 +172,7 @@ def test_row_without_an_amount_is_refused(field: str) -> None:
 def test_documented_cross_example_lacks_rows_and_is_not_believed() -> None:
     account = decode(documented("test_query_cross_margin_account_details_success"), CrossAccount)
     assert account.margin_level == "11.64405625"
-    with pytest.raises(Implausible, match="userAssets lacks the debt"):
+    with pytest.raises(Implausible, match="userAssets lacks the row of USDT"):
         translate.cross_snapshot(account, as_of=AT, received_at=AT)
 
 
@@ -168,7 +190,13 @@ def test_pair_without_debt_has_no_liquidation_price_and_an_infinite_level() -> N
 
 def test_pair_never_created_is_dropped_and_a_disabled_one_kept() -> None:
     placeholder = pair_row(
-        symbol="ETHUSDT", isolatedCreated=False, enabled=False, marginLevel="999", liquidatePrice="0"
+        symbol="ETHUSDT",
+        isolatedCreated=False,
+        enabled=False,
+        marginLevel="999",
+        liquidatePrice="0",
+        baseAsset=cross_row("ETH"),
+        quoteAsset=cross_row("USDT"),
     )
     snapshot = isolated(isolated_account(pair_row(enabled=False), placeholder))
     assert list(snapshot.pairs) == ["BTCUSDT"]
@@ -189,6 +217,7 @@ def test_status_never_heard_of_is_no_status() -> None:
         (isolated_account(), "lacks the debt"),
         (isolated_account(totalLiabilityOfBtc="0"), "lacks the holdings"),
         (isolated_account(pair_row(isolatedCreated=None)), "isolatedCreated"),
+        (isolated_account(pair_row(), totalNetAssetOfBtc="0.35"), "totalNetAssetOfBtc"),
     ],
 )
 def test_unbelievable_isolated_account_is_refused(document: Document, field: str) -> None:

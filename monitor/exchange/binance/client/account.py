@@ -2,8 +2,10 @@
 
 from monitor.core.account import Bars, CrossSnapshot, IsolatedSnapshot, Tier
 from monitor.exchange.binance import translate
+from monitor.exchange.binance.client.answer import Answer
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.translate import Listing
 from monitor.exchange.binance.wire.account import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 
 CROSS = Endpoint("GET", "/sapi/v1/margin/account", CrossAccount, weight=10)
@@ -12,13 +14,14 @@ TRADE_COEFF = Endpoint("GET", "/sapi/v1/margin/tradeCoeff", TradeCoeff, weight=1
 TIERS = Endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", list[TierRow])
 
 
-async def read_cross(transport: Transport) -> CrossSnapshot:
-    """The cross account."""
-    return await transport.fetch(
-        CROSS,
-        None,
-        lambda account, answer: translate.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at),
-    )
+async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot, Listing]:
+    """The cross account, and what the next answer must have when it comes soon."""
+
+    def translated(account: CrossAccount, answer: Answer) -> tuple[CrossSnapshot, Listing]:
+        snapshot = translate.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at, last=last)
+        return snapshot, Listing(len(account.user_assets), frozenset(snapshot.balances))
+
+    return await transport.fetch(CROSS, None, translated)
 
 
 async def read_isolated(transport: Transport) -> IsolatedSnapshot:

@@ -37,7 +37,7 @@ class CrossAccount(msgspec.Struct, rename="camel", kw_only=True):
         return self.collateral_capital if self.collateral_capital is not None else self.collateral_small
 
 
-class PairAsset(msgspec.Struct, rename="camel"):
+class PairAsset(msgspec.Struct, rename="camel", kw_only=True):
     """One side of an isolated pair."""
 
     asset: str
@@ -46,6 +46,7 @@ class PairAsset(msgspec.Struct, rename="camel"):
     interest: str
     locked: str
     net_asset: str
+    net_asset_of_btc: str | None = None
 
 
 class PairRow(msgspec.Struct, rename="camel", kw_only=True):
