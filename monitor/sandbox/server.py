@@ -15,7 +15,7 @@ from monitor.sandbox.requests import ReceivedRequest
 from monitor.sandbox.rest import RestDoor
 from monitor.sandbox.scenario import Scenario
 from monitor.sandbox.statement import statement
-from monitor.sandbox.streams.connection import PING_EVERY_S
+from monitor.sandbox.streams.connection import PING_EVERY_S, Connection
 from monitor.sandbox.streams.house import StreamHouse
 from monitor.sandbox.timeline import Timeline, TimelineSettings
 from monitor.sandbox.venue import Venue
@@ -101,6 +101,11 @@ class Sandbox:
     def sent_events(self) -> list[SentEvent]:
         """Every stream event sent, oldest first."""
         return self.venue.feed.sent
+
+    @property
+    def connections(self) -> list[Connection]:
+        """The stream connections that stand now."""
+        return self._house.connections
 
     def add_fault(self, fault: Fault) -> None:
         """Put a fault in force."""

@@ -1,7 +1,9 @@
 """A bare signed client of the tests' own, and worlds to put it into."""
 
+import asyncio
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -79,6 +81,14 @@ class Client:
 def encode(params: dict[str, Any]) -> str:
     """The percent-encoded query string."""
     return "&".join(f"{name}={quote(str(value), safe='')}" for name, value in params.items())
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for something to become true, at most five seconds."""
+    deadline = asyncio.get_running_loop().time() + 5
+    while not condition():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.005)
 
 
 def world(scenario: Scenario) -> tuple[Venue, Clockwork]:

@@ -39,7 +39,7 @@ def test_interest_is_simple() -> None:
 
 
 def test_an_hour_of_the_documented_charge() -> None:
-    venue, clockwork = world(replace(FAQ, rates={"USDT": D("0.00013233")}))
+    venue, _ = world(replace(FAQ, rates={"USDT": D("0.00013233")}))
     account = venue.accounts["main"]
     loans.borrow(venue, account, account.cross, "USDT", D("45.3313"), by="hand")
     assert account.interest[0].interest == D("0.00024995")

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from monitor.sandbox import orders
 from monitor.sandbox.scenario import AccountSpec, PairSpec, Scenario, holding
+from monitor.sandbox.scenarios import crash
 from tests.sandbox.asking import advance, world
 
 D = Decimal
@@ -112,8 +113,6 @@ def test_what_is_held_of_the_debt_is_repaid_without_a_sale() -> None:
 
 
 def test_the_process_may_lag_and_the_story_stays_the_same() -> None:
-    from monitor.sandbox.scenarios import crash
-
     stories = []
     for stride in (1, 977):
         venue, clockwork = world(crash())

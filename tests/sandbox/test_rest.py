@@ -1,6 +1,8 @@
 """The REST door over loopback: who may ask, what comes back, what is refused."""
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ from monitor.sandbox.scenario import (
     hmac_key,
     holding,
 )
-from tests.sandbox.asking import Client
+from tests.sandbox.asking import Client, until
 from tests.support.sandbox import Running, sandbox
 
 D = Decimal
@@ -195,8 +197,7 @@ async def test_a_second_loan_in_flight_is_refused() -> None:
     async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
         params = {"asset": "USDT", "isIsolated": "FALSE", "amount": "1", "type": "REPAY"}
         first = asyncio.create_task(client.post("/sapi/v1/margin/borrow-repay", **params))
-        while not running.sandbox.venue.accounts["main"].loan_in_flight:
-            await asyncio.sleep(0.001)
+        await until(lambda: running.sandbox.venue.accounts["main"].loan_in_flight)
         second = await client.post("/sapi/v1/margin/borrow-repay", **params)
         assert second.body["code"] == -3007
         assert (await first).status == 200
@@ -343,9 +344,6 @@ async def test_unsigned_late_and_early_requests_are_refused(client: Client) -> N
 
 async def test_a_form_body_is_as_good_as_a_query(client: Client, running: Running) -> None:
     body = f"type=MAIN_MARGIN&asset=USDT&amount=1&timestamp={running.sandbox.timeline.now_ms()}"
-    import hashlib
-    import hmac
-
     signature = hmac.new(client.secret.encode(), body.encode(), hashlib.sha256).hexdigest()
     answer = await client.raw("POST", "/sapi/v1/asset/transfer", "", body=f"{body}&signature={signature}")
     assert answer.status == 200

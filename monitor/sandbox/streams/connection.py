@@ -46,7 +46,7 @@ class Connection:
         self._cut_when_empty = False
         self._frames: deque[_Frame] = deque()
         self._wake = asyncio.Event()
-        self._last_pong = time.monotonic()
+        self.last_pong = time.monotonic()
         self._transport: asyncio.Transport | None = None
 
     async def run(self, request: web.Request, *, ping_every_s: float = PING_EVERY_S) -> web.WebSocketResponse:
@@ -123,7 +123,7 @@ class Connection:
             if not self.silent:
                 await self.socket.pong(message.data)
         elif message.type is WSMsgType.PONG:
-            self._last_pong = time.monotonic()
+            self.last_pong = time.monotonic()
             await self.on_control()
 
     async def _write(self) -> None:
@@ -153,7 +153,7 @@ class Connection:
             await asyncio.sleep(every_s)
             if self.silent:
                 continue
-            if time.monotonic() - self._last_pong > PONG_WITHIN_S + every_s:
+            if time.monotonic() - self.last_pong > PONG_WITHIN_S + every_s:
                 self.cut()
                 return
             await self.socket.ping(str(int(time.time() * 1000)).encode())
