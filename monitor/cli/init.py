@@ -15,7 +15,7 @@ from monitor.cli.templates import Answers, config_text
 from monitor.config.loading import build_config, user_config
 from monitor.config.schema import DEFAULT_REST_URL
 from monitor.config.secrets import parse_ref
-from monitor.errors import ConfigError, Exit, MonitorError, UsageError
+from monitor.errors import Exit, MonitorError, UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -151,9 +151,7 @@ def _write_private(target: Path, content: bytes, force: bool) -> None:
     except FileExistsError as error:
         raise _already_there(target) from error
     except OSError as error:
-        raise ConfigError(
-            f"can't write {target} ({error.strerror})", mend="choose another place with --output"
-        ) from error
+        raise MonitorError(f"can't write: {error.strerror}", where=str(target), mend="choose --output FILE") from error
 
 
 def _already_there(target: Path) -> MonitorError:
