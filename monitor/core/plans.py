@@ -115,7 +115,7 @@ def propose(
 def _next(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetime) -> Proposal | Nothing | Refused:
     """The reviewed proposal of one action, with the amount that the limits leave."""
     if spec.mode == "dry-run":
-        ground = replace(ground, standing=_as_if_done(ground.standing, mine))
+        ground = replace(ground, standing=_as_if_done(ground))
     spent = spent_by(spec, ground.standing.account, ground.intents, now)
     found, half_of = propose(ground, spec, mine, allowance(spec, spent), now)
     if isinstance(found, Nothing):
@@ -205,10 +205,12 @@ def _second_half(
     return repay.propose(ground.standing, spec, target, now, left, only=first.asset)
 
 
-def _as_if_done(standing: Standing, mine: Sequence[Intent]) -> Standing:
+def _as_if_done(ground: Ground) -> Standing:
     """The standing if the dry runs of this plan had been real; one that the real balances overtook is left out."""
-    for intent in mine:
-        if intent.state is _S.SIMULATED and _still_possible(standing, intent):
+    standing = ground.standing
+    for intent in ground.intents:
+        is_ours = intent.state is _S.SIMULATED and intent.plan == ground.alert.id
+        if is_ours and _still_possible(standing, intent):
             standing = standing.after(intent.order)
     return standing
 

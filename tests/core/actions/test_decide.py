@@ -1,0 +1,302 @@
+"""What firing alerts make of the actions, step after step."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+
+import pytest
+
+from monitor.core.account import CROSS
+from monitor.core.actions.decide import Decision, decide
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.alerts import Alert, AlertState
+from monitor.core.events import OperatorRead
+from monitor.core.intents import LEGAL, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.rules import Rule
+from monitor.core.state import AccountState
+from monitor.core.subjects import figures_of
+from tests.core.actions.samples import (
+    NOW,
+    SAFETY,
+    SETTINGS,
+    D,
+    account,
+    alert,
+    balance,
+    intent,
+    repay_spec,
+    rule,
+    seconds,
+    transfer_spec,
+)
+
+S = IntentState
+BRING = Transfer("spot", CROSS, "USDT", D(5000))
+
+
+def numbers() -> Iterator[int]:
+    return count(100)
+
+
+def decided(
+    state: AccountState,
+    *specs: ActionSpec,
+    rules: Sequence[Rule] | None = None,
+    now: datetime = NOW,
+    measured: bool = True,
+) -> Decision:
+    figures = {("cross", ""): figures_of(state, SETTINGS, ("cross", ""), now)} if measured else {}
+    called = rules if rules is not None else [rule(*(spec.name for spec in specs))]
+    found = decide(state, figures, called, specs, SAFETY, SETTINGS, now, numbers().__next__)  # type: ignore[arg-type]  # a literal key
+    for step in found.steps:
+        assert (step.from_state, step.to_state) in LEGAL
+    return found
+
+
+def only(found: Decision) -> Intent:
+    assert len(found.intents) == 1, found
+    return found.intents[0]
+
+
+def settled(number: int, state: IntentState, order: Order | None = None, ago: float = 5, **changes: object) -> Intent:
+    at = NOW - seconds(ago)
+    return intent(number, state, order, submitted_at=at, settled_at=at, **changes)
+
+
+def test_a_firing_alert_plans_the_repayment_that_reaches_the_target() -> None:
+    planned = only(decided(account(alerts=(alert(),)), repay_spec()))
+    assert planned.order == Repay(CROSS, "USDT", D(10_000))
+    assert (planned.state, planned.plan, planned.alert, planned.mode) == (S.PLANNED, 1, 1, "live")
+    assert planned.level_after == 2
+
+
+@pytest.mark.parametrize(
+    "quiet",
+    [
+        alert(state=AlertState.PENDING),
+        alert(state=AlertState.RESOLVED),
+        alert(unknown_since=NOW),
+        alert(rule="another"),
+    ],
+)
+def test_no_action_without_a_firing_known_alert_that_calls_for_it(quiet: Alert) -> None:
+    assert decided(account(alerts=(quiet,)), repay_spec()) == Decision()
+
+
+def test_an_inhibited_silenced_acknowledged_alert_acts_all_the_same() -> None:
+    quiet = alert(inhibited_by=9, silenced_by=3, acked_by="me")
+    assert only(decided(account(alerts=(quiet,)), repay_spec())).state is S.PLANNED
+
+
+def test_a_dry_run_is_simulated_in_the_same_step() -> None:
+    found = decided(account(alerts=(alert(),)), repay_spec(mode="dry-run"))
+    assert only(found).state is S.SIMULATED
+    assert [step.to_state for step in found.steps] == [S.PLANNED, S.SIMULATED]
+
+
+def test_a_dry_run_counts_what_it_simulated_as_done() -> None:
+    short = account(
+        balance("BTC", "1.5"), balance("USDT", "100", borrowed="60000"), alerts=(alert(),), spot={"USDT": "90000"}
+    )
+    first = only(decided(short, repay_spec(mode="dry-run"), transfer_spec(mode="dry-run")))
+    after = replace(short, intents={first.id: first})
+    assert decided(after, repay_spec(mode="dry-run")).intents == ()
+    second = only(decided(after, repay_spec(mode="dry-run"), transfer_spec(mode="dry-run")))
+    # 59,900 owed against 90,000 held is what the first would have left: 59,900 − 90,000 ÷ 2.
+    assert second.order == Transfer("spot", CROSS, "USDT", D(14_900))
+
+
+def test_an_approved_mode_asks_first() -> None:
+    asked = only(decided(account(alerts=(alert(),)), repay_spec(mode="approve")))
+    assert (asked.state, asked.expires_at) == (S.PROPOSED, NOW + seconds(600))
+
+
+def test_a_refused_step_passes_to_the_next() -> None:
+    refused = settled(1, S.REFUSED, refused_code=-3010)
+    state = account(alerts=(alert(),), intents=(refused,), spot={"USDT": "9000"})
+    assert only(decided(state, repay_spec(), transfer_spec())).order == BRING
+
+
+def test_a_refusal_for_good_is_not_tried_again_for_a_while() -> None:
+    refused = settled(1, S.REFUSED, refused_code=-3010, ago=59)
+    state = account(alerts=(alert(),), intents=(refused,))
+    assert decided(state, repay_spec()).intents == ()
+    older = settled(1, S.REFUSED, refused_code=-3010, ago=61)
+    assert only(decided(replace(state, intents={1: older}), repay_spec())).state is S.PLANNED
+
+
+def transient(number: int, ago: float) -> Intent:
+    return settled(number, S.REFUSED, refused_code=-3007, refused_transiently=True, ago=ago)
+
+
+def test_a_transient_refusal_is_tried_again_a_second_later() -> None:
+    assert decided(account(alerts=(alert(),), intents=(transient(1, 0.9),)), repay_spec()).intents == ()
+    assert only(decided(account(alerts=(alert(),), intents=(transient(1, 1.1),)), repay_spec())).state is S.PLANNED
+
+
+def test_at_most_five_tries_a_minute() -> None:
+    tries = tuple(transient(n, 2 * n) for n in range(1, 6))
+    assert decided(account(alerts=(alert(),), intents=tries), repay_spec()).intents == ()
+    assert only(decided(account(alerts=(alert(),), intents=tries[:4]), repay_spec())).state is S.PLANNED
+
+
+def test_after_a_refused_rest_a_larger_one_is_left() -> None:
+    refused = settled(1, S.REFUSED, refused_code=-3015)
+    rows = (balance("BTC", "1.5"), balance("USDT", "40000", borrowed="10000"), balance("ETH", borrowed="20"))
+    spec = repay_spec(target=None, amount=D(9990))
+    assert only(decided(account(*rows, alerts=(alert(),)), spec)).amount == 9990
+    assert only(decided(account(*rows, alerts=(alert(),), intents=(refused,)), spec)).amount == 10_000
+
+
+@pytest.mark.parametrize("state", sorted({S.PLANNED, S.SUBMITTING, S.ACKNOWLEDGED, S.PROPOSED}))
+def test_the_next_step_waits_for_the_one_before(state: IntentState) -> None:
+    before = intent(
+        1, state, submitted_at=NOW - seconds(3), expires_at=NOW + seconds(60) if state is S.PROPOSED else None
+    )
+    found = decided(account(alerts=(alert(),), intents=(before,), spot={"USDT": "9000"}), repay_spec(), transfer_spec())
+    assert found == Decision()
+
+
+def test_an_acknowledged_one_without_proof_does_not_hold_up_the_crash() -> None:
+    before = intent(1, S.ACKNOWLEDGED, submitted_at=NOW - seconds(10), ref="7")
+    found = decided(
+        account(alerts=(alert(),), intents=(before,), spot={"USDT": "19000"}), repay_spec(), transfer_spec()
+    )
+    assert only(found).kind == "transfer_in"
+
+
+def test_while_an_outcome_is_unknown_other_kinds_go_on_as_if_it_had_not_happened() -> None:
+    unknown = intent(1, S.UNCERTAIN, submitted_at=NOW - seconds(3))
+    found = decided(
+        account(alerts=(alert(),), intents=(unknown,), spot={"USDT": "19000"}), repay_spec(), transfer_spec()
+    )
+    # As collateral: the USDT owed can't be repaid while a repayment of it is unknown.
+    assert only(found).order == replace(BRING, amount=D(10_000))
+
+
+def test_an_unknown_outcome_alone_blocks_and_is_named() -> None:
+    unknown = intent(1, S.UNCERTAIN, submitted_at=NOW - seconds(3))
+    found = decided(account(alerts=(alert(),), intents=(unknown,)), repay_spec(asset="USDT"))
+    assert found.intents == ()
+    assert "not known" in found.blocked["repay"]
+
+
+def test_a_confirmed_step_is_followed_only_on_a_snapshot_that_shows_it() -> None:
+    done = replace(settled(1, S.CONFIRMED), settled_at=NOW + seconds(1))
+    state = account(alerts=(alert(),), intents=(done,))
+    assert decided(state, repay_spec(cooldown=seconds(0)), now=NOW + seconds(2)).intents == ()
+
+
+def test_what_was_brought_in_is_repaid_with_at_once() -> None:
+    brought = settled(1, S.CONFIRMED, BRING, ago=1)
+    rows = (balance("BTC", "1.5"), balance("USDT", "25000", borrowed="30000"), balance("ETH", borrowed="10"))
+    state = account(*rows, alerts=(alert(),), intents=(brought,))
+    second = only(decided(state, transfer_spec()))
+    assert second.order == Repay(CROSS, "USDT", D(5000))
+    assert (second.action, second.kind, second.level_after) == ("top-up", "repay", D(2))
+    done = replace(second, state=S.CONFIRMED, submitted_at=NOW, settled_at=NOW)
+    assert decided(replace(state, intents={1: brought, second.id: done}), transfer_spec()).intents == ()
+
+
+def test_what_was_brought_in_as_collateral_stays() -> None:
+    brought = settled(1, S.CONFIRMED, BRING, ago=1)
+    state = account(alerts=(alert(),), intents=(brought,))
+    assert decided(state, transfer_spec(use="collateral")).intents == ()
+
+
+def test_a_limit_that_stops_a_live_action_is_named() -> None:
+    state = replace(account(alerts=(alert(),)), operator=OperatorRead(paused=True))
+    found = decided(state, repay_spec(), transfer_spec())
+    assert found.intents == ()
+    assert found.blocked["repay"] == "actions are paused"
+    assert "spot" in found.blocked["top-up"]
+
+
+def test_nothing_is_blocked_once_another_step_acts() -> None:
+    state = account(balance("BTC", "1.5"), balance("USDT", borrowed="60000"), alerts=(alert(),), spot={"USDT": "90000"})
+    found = decided(state, repay_spec(), transfer_spec())
+    assert only(found).kind == "transfer_in"
+    assert found.blocked == {}
+
+
+def test_a_dry_run_is_never_blocked() -> None:
+    empty = account(balance("BTC", "1.5"), balance("USDT", borrowed="60000"), alerts=(alert(),))
+    assert decided(empty, repay_spec(mode="dry-run")).blocked == {}
+
+
+def test_an_unread_wallet_is_asked_for() -> None:
+    state = replace(account(alerts=(alert(),)), wallets={})
+    assert decided(state, transfer_spec()).wants == {"spot", "funding"}
+
+
+def test_one_intent_a_scope_the_worst_alert_first() -> None:
+    mild, bad = alert(1, rule="mild", severity="warning"), alert(2, rule="bad")
+    rules = [rule("repay", name="mild", severity="warning"), rule("top-up", name="bad")]
+    state = account(alerts=(mild, bad), spot={"USDT": "9000"})
+    assert only(decided(state, repay_spec(), transfer_spec(), rules=rules)).plan == 2
+
+
+def test_stale_figures_decide_nothing() -> None:
+    state = account(alerts=(alert(),))
+    assert decided(state, repay_spec(), now=NOW + seconds(600)).intents == ()
+
+
+def test_without_measurement_the_known_limits_stay_in_force() -> None:
+    state = replace(account(alerts=(alert(),)), blocked={"repay": "paused"})
+    assert decided(state, repay_spec(), measured=False) == Decision(blocked={"repay": "paused"})
+
+
+def proposed(action: str = "repay") -> Intent:
+    return intent(7, S.PROPOSED, mode="approve", expires_at=NOW + seconds(60), action=action)
+
+
+def answered(decision: bool | None, *, now: datetime = NOW, paused: bool = False, **changes: object) -> Intent | None:
+    state = account(alerts=(alert(),), intents=(proposed(),), now=NOW)
+    decisions = {} if decision is None else {7: decision}
+    state = replace(state, operator=OperatorRead(paused=paused, decisions=decisions))
+    found = decided(state, repay_spec(mode="approve", **changes), now=now, measured=False)
+    return found.intents[0] if found.intents else None
+
+
+def test_an_approved_proposal_is_planned_and_waits_for_nobody() -> None:
+    moved = answered(True)
+    assert moved is not None
+    assert (moved.state, moved.expires_at) == (S.PLANNED, None)
+
+
+def test_a_rejected_proposal_is_over() -> None:
+    moved = answered(False)
+    assert moved is not None
+    assert moved.state is S.REJECTED
+
+
+def test_an_approval_waits_while_paused() -> None:
+    assert answered(True, paused=True) is None
+    moved = answered(True, paused=True, now=NOW + seconds(60), on_no_answer="act")
+    assert moved is not None
+    assert moved.state is S.EXPIRED
+
+
+@pytest.mark.parametrize(("choice", "state"), [("skip", S.EXPIRED), ("act", S.PLANNED)])
+def test_an_unanswered_proposal_does_as_configured(choice: str, state: IntentState) -> None:
+    assert answered(None, now=NOW + seconds(59), on_no_answer=choice) is None
+    moved = answered(None, now=NOW + seconds(60), on_no_answer=choice)
+    assert moved is not None
+    assert moved.state is state
+
+
+def test_a_proposal_falls_with_its_alert_and_its_action() -> None:
+    gone = replace(account(intents=(proposed(),)), alerts={})
+    assert only(decided(gone, repay_spec(mode="approve"), measured=False)).state is S.EXPIRED
+    orphan = account(alerts=(alert(),), intents=(proposed(action="removed"),))
+    assert only(decided(orphan, repay_spec(mode="approve"), measured=False)).state is S.EXPIRED
+
+
+def test_a_rejected_action_is_passed_over_until_a_worse_rung() -> None:
+    over = settled(7, S.REJECTED, mode="approve", ago=30)
+    calm = account(alerts=(alert(),), intents=(over,))
+    assert decided(calm, repay_spec(mode="approve")).intents == ()
+    worse = alert(2, rule="margin-call", fired_at=NOW - seconds(5))
+    inhibited = account(alerts=(alert(inhibited_by=2), worse), intents=(over,))
+    assert only(decided(inhibited, repay_spec(mode="approve"))).state is S.PROPOSED

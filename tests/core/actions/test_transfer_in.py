@@ -1,0 +1,132 @@
+"""Transfers in: repaid with at once where the asset is owed, else as collateral; sources, floors, ways."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from monitor.core.account import CROSS, ZERO, Balance, Scope
+from monitor.core.actions.proposal import Allowance, Nothing, Proposal
+from monitor.core.actions.transfer_in import propose, second_hop
+from monitor.core.intents import IntentState, Transfer
+from monitor.core.standing import Standing
+from tests.core.actions.samples import NOW, D, balance, intent, standing, transfer_spec
+from tests.core.actions.test_repay import portfolios
+
+SPEC = transfer_spec()
+PAIR = Scope("BTCUSDT")
+
+
+def order_of(found: Proposal | Nothing) -> Transfer:
+    assert isinstance(found, Proposal), found
+    assert isinstance(found.order, Transfer)
+    return found.order
+
+
+def test_the_worked_example_brings_5_000_to_repay_with() -> None:
+    found = propose(standing(spot={"USDT": "9000"}), SPEC, D(2), NOW)
+    assert order_of(found) == Transfer("spot", CROSS, "USDT", D(5000))
+    assert isinstance(found, Proposal)
+    assert found.level_after == 2
+
+
+def test_the_worked_example_brings_10_000_as_collateral() -> None:
+    found = propose(standing(spot={"USDT": "19000"}), transfer_spec(use="collateral"), D(2), NOW)
+    assert order_of(found).amount == 10_000
+    assert isinstance(found, Proposal)
+    assert found.level_after == 2
+
+
+def test_what_is_not_owed_comes_as_collateral() -> None:
+    # 10,000 USDT at 60,000 a BTC, rounded up.
+    assert order_of(propose(standing(spot={"BTC": "1"}), SPEC, D(2), NOW)).amount == D("0.16666667")
+
+
+def test_use_repay_brings_nothing_that_is_not_owed() -> None:
+    found = propose(standing(spot={"BTC": "1"}), transfer_spec(use="repay"), D(2), NOW)
+    assert isinstance(found, Nothing)
+    assert found.blocked
+
+
+def test_an_asset_with_an_unknown_repayment_comes_as_collateral() -> None:
+    found = propose(standing(spot={"USDT": "19000"}), SPEC, D(2), NOW, busy=frozenset({"USDT"}))
+    assert order_of(found).amount == 10_000
+
+
+def test_funding_is_used_where_spot_does_not_reach() -> None:
+    found = propose(standing(spot={"USDT": "100"}, funding={"USDT": "9000"}), SPEC, D(2), NOW)
+    assert order_of(found) == Transfer("funding", CROSS, "USDT", D(5000))
+
+
+def test_what_is_kept_in_the_source_is_not_touched() -> None:
+    spec = transfer_spec(keep_in_source=D(100))
+    assert order_of(propose(standing(spot={"USDT": "600"}), spec, D(2), NOW)).amount == 500
+    assert isinstance(propose(standing(spot={"USDT": "100"}), spec, D(2), NOW), Nothing)
+
+
+def test_the_allowance_bounds_a_transfer() -> None:
+    found = propose(standing(spot={"USDT": "9000"}), SPEC, D(2), NOW, Allowance(usdt=D(1000)))
+    assert order_of(found).amount == 1000
+
+
+def test_a_wallet_that_was_never_read_is_asked_for() -> None:
+    unread = replace(standing(), outside={})
+    found = propose(unread, SPEC, D(2), NOW)
+    assert isinstance(found, Nothing)
+    assert found.wants == {"spot", "funding"}
+    assert not found.blocked
+
+
+def test_nothing_is_brought_in_when_nothing_is_owed() -> None:
+    assert isinstance(propose(standing(balance("BTC", "1"), spot={"USDT": "9"}), SPEC, D(2), NOW), Nothing)
+
+
+def pair_standing(free_in_cross: str = "0") -> Standing:
+    held = standing(balance("BTC", "1"), balance("USDT", "0", borrowed="50000"), spot={"USDT": "90000"})
+    outside = {**held.outside, "cross": {"USDT": D(free_in_cross)}}
+    return replace(held, scope=PAIR, outside=outside)
+
+
+def test_an_isolated_pair_is_reached_directly_from_spot() -> None:
+    held = pair_standing()
+    # 50,000 − 60,000 ÷ 2
+    assert order_of(propose(held, SPEC, D(2), NOW)) == Transfer("spot", PAIR, "USDT", D(20_000))
+
+
+def test_an_isolated_pair_is_reached_over_cross_where_the_direct_way_is_refused() -> None:
+    held = pair_standing()
+    found = propose(held, SPEC, D(2), NOW, direct=False)
+    assert order_of(found) == Transfer("spot", CROSS, "USDT", D(20_000))
+    assert isinstance(found, Proposal)
+    assert found.level_after == 2
+
+
+def test_the_second_hop_carries_what_the_first_brought() -> None:
+    first = intent(order=Transfer("spot", CROSS, "USDT", D(500)), state=IntentState.CONFIRMED)
+    assert order_of(second_hop(pair_standing("700"), first)) == Transfer("cross", PAIR, "USDT", D(500))
+    assert order_of(second_hop(pair_standing("300"), first)).amount == 300
+
+
+@given(portfolios(), st.decimals(min_value=D("1.01"), max_value=10, places=3), st.sampled_from(["auto", "collateral"]))
+def test_the_level_after_is_the_target_unless_something_limits(
+    drawn: tuple[tuple[Balance, ...], dict[str, Decimal]], target: Decimal, use: str
+) -> None:
+    rows, priced = drawn
+    plenty = {row.asset: "1000000000000" for row in rows}
+    held = standing(*rows, prices=priced, spot=plenty)
+    assume(held.liabilities > 100)
+    found = propose(held, transfer_spec(use=use), target, NOW)
+    if isinstance(found, Nothing):
+        return
+    row = next(r for r in rows if r.asset == found.order.asset)
+    value = found.order.amount * priced[row.asset]
+    assets = sum((r.held * priced[r.asset] for r in rows), ZERO)
+    owed = sum((r.owed * priced[r.asset] for r in rows), ZERO)
+    repays = "repay" in found.reason
+    level = assets / (owed - value) if repays and owed > value else (assets + value) / owed
+    if repays and found.order.amount == row.owed:
+        return
+    assert level >= target
+    smallest_step = D("1e-8") * priced[row.asset] / (owed - value if repays else owed) * (level + 1)
+    assert level <= target * D("1.001") + smallest_step

@@ -1,0 +1,238 @@
+"""Each limit stops what it should stop, and nothing else."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.account import CROSS
+from monitor.core.actions.proposal import Proposal
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.guards import DAY, Approved, Refused, Spent, allowance, review, spent_by
+from monitor.core.intents import ActionKind, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.standing import Standing
+from monitor.core.verify import LATE
+from tests.core.actions.samples import KEY, NOW, D, intent, repay_spec, seconds, standing, transfer_spec
+
+S = IntentState
+REPAY = Repay(CROSS, "USDT", D(500))
+BRING = Transfer("spot", CROSS, "USDT", D(500))
+
+
+def proposal(order: Order = REPAY) -> Proposal:
+    kind: ActionKind = "repay" if isinstance(order, Repay) else "transfer_in"
+    return Proposal("x", kind, order, order.amount, D("1.83"), D("1.9"), "")
+
+
+def reviewed(
+    order: Order = REPAY,
+    spec: ActionSpec | None = None,
+    *intents: Intent,
+    held: Standing | None = None,
+    **more: object,
+) -> Approved | Refused:
+    limits = spec or (repay_spec() if isinstance(order, Repay) else transfer_spec())
+    spent = spent_by(limits, "main", intents, NOW)
+    return review(proposal(order), held or standing(spot={"USDT": "5000"}), limits, spent, NOW, **more)  # type: ignore[arg-type]  # keywords by name
+
+
+def reason(verdict: Approved | Refused) -> str:
+    assert isinstance(verdict, Refused), verdict
+    return verdict.reason
+
+
+def moved(number: int, amount: str, state: IntentState = S.CONFIRMED, ago: float = 3600, **changes: object) -> Intent:
+    at = NOW - seconds(ago)
+    return intent(number, state, Repay(CROSS, "USDT", D(amount)), submitted_at=at, settled_at=at, **changes)
+
+
+def test_what_no_limit_stops_goes_whole() -> None:
+    assert reviewed() == Approved(D(500))
+    assert reviewed(BRING) == Approved(D(500))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"journal_failing": True}, "journal"),
+        ({"paused": True}, "paused"),
+        ({"key_accepted": False}, "refuses the key"),
+        ({"key": None}, "not known yet"),
+        ({"key": replace(KEY, withdrawals=True)}, "withdraw"),
+        ({"key": replace(KEY, portfolio_margin=True)}, "portfolio margin"),
+        ({"key": replace(KEY, margin=False)}, "enableMargin"),
+        ({"repay_enabled": False}, "not enabled"),
+    ],
+)
+def test_a_live_repayment_is_stopped_by(change: dict[str, object], words: str) -> None:
+    held = replace(standing(), **change)  # type: ignore[arg-type]  # the fields of the dataclass, by name
+    verdict = reviewed(held=held)
+    assert words in reason(verdict)
+    assert isinstance(verdict, Refused)
+    assert verdict.blocked
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key": replace(KEY, universal_transfer=False)}, "permitsUniversalTransfer"),
+        ({"transfer_in_enabled": False}, "takes no transfers"),
+    ],
+)
+def test_a_live_transfer_is_stopped_by(change: dict[str, object], words: str) -> None:
+    held = replace(standing(spot={"USDT": "5000"}), **change)  # type: ignore[arg-type]  # the fields of the dataclass, by name
+    assert words in reason(reviewed(BRING, held=held))
+
+
+def test_a_dry_run_needs_no_permission_and_minds_no_pause() -> None:
+    held = replace(standing(), paused=True, key=None)
+    assert reviewed(REPAY, repay_spec(mode="dry-run"), held=held) == Approved(D(500))
+
+
+def test_a_pause_lets_proposals_be_made_and_none_be_sent() -> None:
+    held = replace(standing(), paused=True)
+    asked = repay_spec(mode="approve")
+    assert reviewed(REPAY, asked, held=held) == Approved(D(500))
+    assert "paused" in reason(reviewed(REPAY, asked, held=held, sending=True))
+
+
+def test_old_figures_only_make_it_wait() -> None:
+    verdict = reviewed(held=replace(standing(), as_of=NOW - seconds(21)))
+    assert "max_data_age" in reason(verdict)
+    assert isinstance(verdict, Refused)
+    assert not verdict.blocked
+    assert reviewed(held=replace(standing(), as_of=NOW - seconds(20))) == Approved(D(500))
+
+
+def test_max_amount_cuts() -> None:
+    assert reviewed(REPAY, repay_spec(max_amount=D("120.000000019"))) == Approved(D("120.00000001"))
+
+
+def test_max_amount_without_an_asset_counts_in_usdt() -> None:
+    order = Repay(CROSS, "ETH", D(1))
+    wish = replace(proposal(order), amount_usdt=D(3000))
+    limits = repay_spec(max_amount=D(300))
+    held = standing()
+    row = held.rows["ETH"]
+    held = replace(held, rows={**held.rows, "ETH": replace(row, balance=replace(row.balance, free=D(5)))})
+    assert review(wish, held, limits, Spent(), NOW) == Approved(D("0.1"))
+    assert review(wish, held, replace(limits, asset="ETH", max_amount=D("0.25")), Spent(), NOW) == Approved(D("0.25"))
+
+
+def test_max_amount_usdt_cuts_too() -> None:
+    assert reviewed(REPAY, repay_spec(asset="USDT", max_amount_usdt=D(80))) == Approved(D(80))
+
+
+@pytest.mark.parametrize("state", sorted({S.CONFIRMED, S.SUBMITTING, S.ACKNOWLEDGED, S.UNCERTAIN, S.UNRESOLVED}))
+def test_max_per_day_counts_what_moved_or_may_have(state: IntentState) -> None:
+    spent = spent_by(repay_spec(max_per_day=D(1000)), "main", [moved(1, "700", state)], NOW)
+    assert allowance(repay_spec(max_per_day=D(1000)), spent).usdt == 300
+
+
+@pytest.mark.parametrize("state", sorted({S.REFUSED, S.FAILED, S.EXPIRED, S.SIMULATED, S.REJECTED}))
+def test_max_per_day_does_not_count_what_did_not_move(state: IntentState) -> None:
+    assert spent_by(repay_spec(), "main", [moved(1, "700", state)], NOW).amount == 0
+
+
+def test_max_per_day_counts_what_is_about_to_move() -> None:
+    assert spent_by(repay_spec(), "main", [intent(1, S.PLANNED)], NOW).amount == 500
+
+
+def test_max_per_day_counts_a_late_execution() -> None:
+    late = moved(1, "700", S.FAILED, evidence=f"{LATE}record 7")
+    assert spent_by(repay_spec(), "main", [late], NOW).amount == 700
+
+
+def test_max_per_day_forgets_after_a_day_but_not_what_is_open() -> None:
+    day = DAY.total_seconds()
+    assert spent_by(repay_spec(), "main", [moved(1, "700", ago=day)], NOW).amount == 0
+    assert spent_by(repay_spec(), "main", [moved(1, "700", ago=day - 1)], NOW).amount == 700
+    assert spent_by(repay_spec(), "main", [moved(1, "700", S.UNRESOLVED, ago=day + 60)], NOW).amount == 700
+
+
+def test_a_used_up_day_says_so() -> None:
+    spec = repay_spec(max_per_day=D(700))
+    assert "max_per_day" in reason(reviewed(REPAY, spec, moved(1, "700")))
+
+
+def test_the_second_half_of_a_transfer_is_not_counted_again() -> None:
+    brought = replace(moved(1, "700"), kind="transfer_in", action="top-up", order=replace(BRING, amount=D(700)))
+    repaid = replace(moved(2, "700"), action="top-up")
+    onward = replace(brought, id=3, order=Transfer("cross", CROSS, "USDT", D(700)))
+    spent = spent_by(transfer_spec(), "main", [brought, repaid, onward], NOW)
+    assert (spent.amount, spent.count) == (D(700), 1)
+
+
+def test_another_account_spends_its_own() -> None:
+    assert spent_by(repay_spec(), "main", [moved(1, "700", account="other")], NOW) == Spent()
+
+
+def test_a_dry_run_spends_in_its_own_world() -> None:
+    simulated = [moved(1, "700", S.SIMULATED)]
+    assert spent_by(repay_spec(mode="dry-run"), "main", simulated, NOW).amount == 700
+    assert spent_by(repay_spec(), "main", simulated, NOW).amount == 0
+
+
+def test_max_actions_per_day_stops_the_next() -> None:
+    spec = repay_spec(max_actions_per_day=2)
+    assert "max_actions_per_day" in reason(reviewed(REPAY, spec, moved(1, "1"), moved(2, "1")))
+
+
+@pytest.mark.parametrize("state", sorted({S.CONFIRMED, S.FAILED}))
+def test_the_cooldown_starts_when_money_moved_or_may_have(state: IntentState) -> None:
+    verdict = reviewed(REPAY, None, moved(1, "1", state, ago=59))
+    assert reason(verdict) == "cooldown"
+    assert isinstance(verdict, Refused)
+    assert not verdict.blocked
+    assert reviewed(REPAY, None, moved(1, "1", state, ago=60)) == Approved(D(500))
+
+
+def test_the_cooldown_is_waived_by_a_worse_rung_reached_since() -> None:
+    done = moved(1, "1", ago=30)
+    assert reviewed(REPAY, None, done, worse_since=NOW - seconds(10)) == Approved(D(500))
+    assert reason(reviewed(REPAY, None, done, worse_since=NOW - seconds(40))) == "cooldown"
+
+
+def test_the_cooldown_is_of_one_asset() -> None:
+    other = moved(1, "1", ago=5)
+    other = replace(other, order=Repay(CROSS, "ETH", D(1)))
+    assert reviewed(REPAY, None, other) == Approved(D(500))
+
+
+@pytest.mark.parametrize("state", sorted({S.UNCERTAIN, S.UNRESOLVED}))
+def test_an_unknown_outcome_holds_up_the_same_kind_and_asset(state: IntentState) -> None:
+    open_one = moved(1, "1", state, ago=600, action="another")
+    verdict = reviewed(REPAY, None, open_one)
+    assert "not known" in reason(verdict)
+    assert isinstance(verdict, Refused)
+    assert verdict.blocked
+    assert reviewed(BRING, None, open_one) == Approved(D(500))
+
+
+def test_one_under_way_holds_up_its_twin() -> None:
+    assert "under way" in reason(reviewed(REPAY, None, intent(1, S.PLANNED, action="another")))
+
+
+def test_keep_in_source_is_a_floor() -> None:
+    held = standing(spot={"USDT": "600"})
+    assert reviewed(BRING, transfer_spec(keep_in_source=D(250)), held=held) == Approved(D(350))
+    assert "spot" in reason(reviewed(BRING, transfer_spec(keep_in_source=D(600)), held=held))
+
+
+def test_what_another_transfer_may_still_take_is_not_there() -> None:
+    elsewhere = intent(1, S.UNCERTAIN, Transfer("spot", CROSS, "BTC", D(1)), submitted_at=NOW)
+    same = replace(elsewhere, order=Transfer("spot", replace(CROSS, symbol="BTCUSDT"), "USDT", D(400)))
+    held = standing(spot={"USDT": "600"})
+    assert reviewed(BRING, None, same, held=held) == Approved(D(200))
+
+
+def test_the_second_half_minds_its_first_and_no_cap() -> None:
+    first = intent(1, S.CONFIRMED, BRING, submitted_at=NOW, settled_at=NOW)
+    spec = transfer_spec(max_per_day=D(500), max_actions_per_day=1)
+    order = replace(REPAY, amount=D(900))
+    assert reviewed(order, spec, first, half_of=first) == Approved(D(500))
+
+
+def test_a_repayment_never_exceeds_what_is_free_and_owed() -> None:
+    order = replace(REPAY, amount=Decimal(99_000))
+    assert reviewed(order, repay_spec()) == Approved(D(20_000))
