@@ -47,7 +47,8 @@ def note_action(table: Mapping[str, Any], action: Action, place: Place, mistakes
         mistakes.add(place.key("amount"), "stands beside target", "keep one of them")
     missing = [key for key in ("max_amount", "max_per_day") if getattr(action, key) is None]
     if action.mode == "live" and kind != "cancel_orders" and missing:
-        mistakes.add(place.key("mode"), f'"live" needs {" and ".join(missing)}', 'set them, or write mode = "dry-run"')
+        mend = f'set {"them" if len(missing) > 1 else "it"}, or write mode = "dry-run"'
+        mistakes.add(place.key("mode"), f'"live" needs {" and ".join(missing)}', mend)
 
 
 def note_rule(

@@ -248,8 +248,9 @@ def secret_url(*schemes: str) -> Kind[SecretRef]:
         ref = _reference(text().read(value))
         if ref.literal is None:
             return ref
-        address = check_url(ref.literal.reveal(), schemes)
-        is_public = is_loopback(address.hostname or "") and "@" not in address.netloc
+        check_url(ref.literal.reveal(), schemes)
+        parts = _split(ref.literal.reveal())
+        is_public = parts is not None and is_loopback(parts.hostname or "") and "@" not in parts.netloc
         return parse_ref(ref.literal.reveal(), public=is_public)
 
     return Kind("secret URL", read)
@@ -268,24 +269,26 @@ def database_url() -> Kind[SecretRef]:
     return Kind("database URL", read)
 
 
-def check_url(address: str, schemes: tuple[str, ...]) -> SplitResult:
-    """The parts of a URL that may be used. Raises Wrong; what it says holds nothing after the scheme."""
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError as error:
-        raise Wrong("is not a URL", "check its host and port") from error
-    if not parts.scheme or "://" not in address:
+def check_url(address: str, schemes: tuple[str, ...]) -> None:
+    """Raises Wrong unless the URL may be used; what it says holds nothing after the scheme.
+
+    Without `schemes` anything goes that has one: what follows is Apprise's to read, and often no host and port.
+    """
+    scheme, separator, _ = address.partition("://")
+    if not separator or not scheme:
         raise Wrong(
             "is not a URL", f"it must begin with {schemes[0]}://" if schemes else "it must begin with SCHEME://"
         )
-    if schemes and parts.scheme not in schemes:
-        raise Wrong(f'"{parts.scheme}" is not a scheme that works here', f"it must begin with {schemes[0]}://")
-    if schemes and not parts.hostname:
+    if schemes and scheme not in schemes:
+        raise Wrong(f'"{scheme}" is not a scheme that works here', f"it must begin with {schemes[0]}://")
+    parts = _split(address)
+    if schemes and parts is None:
+        raise Wrong("is not a URL", "check its host and port")
+    host = "" if parts is None else parts.hostname or ""
+    if schemes and not host:
         raise Wrong("is a URL without host", f"write {schemes[0]}://HOST")
-    if parts.scheme in ("http", "ws") and not is_loopback(parts.hostname or ""):
-        raise Wrong(f"{parts.scheme}:// is for loopback hosts only", f"use {parts.scheme}s://")
-    return parts
+    if scheme.lower() in ("http", "ws") and not is_loopback(host):
+        raise Wrong(f"{scheme}:// is for loopback hosts only", f"use {scheme}s://")
 
 
 def check_database_url(address: str) -> None:
@@ -310,6 +313,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of a URL; None when its host or port can't be read."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
 
 
 def _reference(value: str) -> SecretRef:

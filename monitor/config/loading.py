@@ -114,8 +114,8 @@ def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: Mistak
     for name, kind in TABLES.items():
         place = Place(file, name)
         content = document.get(name, {})
-        if reason := refusal(name, content):
-            mistakes.add(place, reason, f"remove [{name}]")
+        if refused := refusal(name, content):
+            mistakes.add_wrong(place, refused)
             continue
         table = read_table(kind, content, name, place, mistakes)
         if table is not None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from monitor.config.mistakes import Wrong
+
 
 @dataclass(frozen=True, slots=True)
 class Off:
@@ -39,15 +41,15 @@ NOT_YET: Mapping[str, Off | Unbuilt] = {
 """By `table` or `table.key`."""
 
 
-def refusal(path: str, value: object) -> str:
-    """Why this value of the key is refused, or "" when it works."""
+def refusal(path: str, value: object) -> Wrong | None:
+    """Why this value of the table or key is refused; None when it works."""
     match NOT_YET.get(path):
         case Off(values) if not any(_same(value, off) for off in values):
-            return "is not available yet"
+            return Wrong("is not available yet", "leave it out" if "." in path else f"remove [{path}]")
         case Unbuilt(values) if value in values:
-            return f'"{value}" is not available yet'
+            return Wrong(f'"{value}" is not available yet', "choose another")
         case _:
-            return ""
+            return None
 
 
 def off_value(path: str) -> object | None:

@@ -107,8 +107,8 @@ def note_unknown_keys(content: Mapping[str, Any], known: Iterable[str], place: P
 
 
 def _read_value(key: Key, value: object, path: str, place: Place) -> Any:
-    if reason := refusal(path, value):
-        raise Wrong(reason, "leave it out" if "." in path else "")
+    if refused := refusal(path, value):
+        raise refused
     if value == "" and key.empty_is_none:
         return None
     read = key.kind.read(value)

@@ -1,0 +1,272 @@
+"""Broken configurations and the whole line, or lines, that each must be answered with."""
+# ruff: noqa: E501 – a table reads best with one row a line
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A config that must not load: the whole file and its permissions. FOLDER in `lines` stands for its folder."""
+
+    name: str
+    text: str
+    lines: tuple[str, ...]
+    mode: int = 0o600
+
+
+ACCOUNT = """
+[[accounts]]
+name = "main"
+api_key = "env:KEY"
+api_secret = "env:SECRET"
+"""
+
+CHANNEL = """
+[[channels]]
+name = "phone"
+url = "env:PHONE"
+"""
+
+RULE = """
+[[rules]]
+name = "low"
+scope = "cross"
+when = "margin_level < 1.5"
+"""
+
+REPAY = """
+[[actions]]
+name = "repay"
+kind = "repay"
+"""
+
+
+def _case(name: str, text: str, *lines: str, mode: int = 0o600) -> Broken:
+    return Broken(name, text, lines, mode)
+
+
+def _key(name: str, table: str, line: str, complaint: str) -> Broken:
+    """A config that is sound but for one key of one table."""
+    return _case(name, f"{ACCOUNT}\n[{table}]\n{line}\n", f"config.toml: {table}.{line.partition(' ')[0]}: {complaint}")
+
+
+def _account(name: str, keys: str, complaint: str) -> Broken:
+    return _case(name, f'[[accounts]]\nname = "main"\n{keys}\n', f'config.toml: accounts[0] "main".{complaint}')
+
+
+def _channel(name: str, keys: str, complaint: str) -> Broken:
+    return _case(
+        name, f'{ACCOUNT}[[channels]]\nname = "phone"\n{keys}\n', f'config.toml: channels[0] "phone".{complaint}'
+    )
+
+
+def _rule(name: str, keys: str, complaint: str) -> Broken:
+    return _case(name, f"{ACCOUNT}{CHANNEL}{RULE}{keys}\n", f'config.toml: rules[0] "low".{complaint}')
+
+
+def _action(name: str, keys: str, complaint: str) -> Broken:
+    return _case(name, f'{ACCOUNT}[[actions]]\nname = "repay"\n{keys}\n', f'config.toml: actions[0] "repay"{complaint}')
+
+
+SYNTAX = (
+    _case(
+        "missing_value",
+        "[storage]\nurl =\n",
+        "config.toml: line 2, column 6: is not TOML: invalid value; correct the line",
+    ),
+    _case(
+        "unclosed_table",
+        f"{ACCOUNT}[storage\n",
+        "config.toml: line 6, column 9: is not TOML: expected ']' at the end of a table declaration; correct the line",
+    ),
+    _case(
+        "key_twice",
+        '[storage]\nurl = "sqlite:///a.db"\nurl = "sqlite:///b.db"\n',
+        "config.toml: line 3, column 23: is not TOML: cannot overwrite a value; correct the line",
+    ),
+    _case(
+        "no_account",
+        CHANNEL,
+        "config.toml: accounts: is missing; write [[accounts]] with name, api_key and api_secret",
+    ),
+    _case(
+        "one_account_as_table",
+        '[accounts]\nname = "main"\n',
+        "config.toml: accounts: must be a list of tables; write [[accounts]] above each",
+    ),
+)
+
+UNKNOWN = (
+    _key("misspelt_key", "schedule", 'cros = "60s"', 'unknown key; did you mean "cross"?'),
+    _case("misspelt_table", f"{ACCOUNT}[schedul]\n", 'config.toml: schedul: unknown key; did you mean "schedule"?'),
+    _case(
+        "top_level_key_below_a_table",
+        f"{ACCOUNT}default_rules = false\n",
+        'config.toml: accounts[0] "main".default_rules: unknown key; it belongs above the first [table] of the file',
+    ),
+    _account(
+        "misspelt_account_key",
+        'api_key = "env:K"\napi_secret = "env:S"\napi_secrt = "x"',
+        'api_secrt: unknown key; did you mean "api_secret"?',
+    ),
+    _rule("misspelt_rule_key", 'severty = "critical"', 'severty: unknown key; did you mean "severity"?'),
+    _channel("misspelt_channel_key", 'url = "env:P"\nurll = "x"', 'urll: unknown key; did you mean "url"?'),
+    _action(
+        "misspelt_action_key", 'kind = "repay"\nmax_amuont = 5', '.max_amuont: unknown key; did you mean "max_amount"?'
+    ),
+)
+
+VALUES = (
+    _key("bare_number", "schedule", "cross = 60", '60 has no unit; write it like "60s"'),
+    _key("bare_fraction", "schedule", "cross = 1.5", '1.5 has no unit; write it like "90s"'),
+    _key("number_in_quotes", "schedule", 'cross = "60"', "'60' has no unit; write 60s, 60m or 60h"),
+    _key("duration_out_of_order", "schedule", 'cross = "5s1m"', "'5s1m' is not a duration; units descend, each once: 1w2d3h4m5s6ms"),
+    _key("not_a_duration", "schedule", 'interest = "hourly"', "'hourly' is not a duration; write it like 30s, 10m, 1h30m or 7d"),
+    _key("poll_too_fast", "schedule", 'near_liquidation = "500ms"', "500ms is too short; 1s is the least"),
+    _key("recv_window_too_long", "exchange", 'recv_window = "2m"', "2m is too long; 1m is the most"),
+    _key("settle_too_short", "safety", 'settle = "4s"', "4s is too short; 5s is the least"),
+    _key("duration_as_list", "safety", 'settle = ["60s"]', 'must be a duration, not a list; write it like "90s", "10m" or "1h30m"'),
+    _case(
+        "asks_before_it_has_settled",
+        f'{ACCOUNT}[safety]\nsettle = "2m"\nunresolved_after = "1m"\n',
+        "config.toml: safety.unresolved_after: is shorter than settle; make it as long or longer",
+    ),
+    _key("percentage_of_nothing", "risk", 'drift_bound = "0%"', "0% is out of range; it must be above 0% and at most 100%"),
+    _key("percentage_too_large", "risk", "drift_bound = 5", "500% is out of range; it must be above 0% and at most 100%"),
+    _key("no_percentage", "risk", 'drift_bound = "one"', "'one' is not a percentage; write 20% or 0.2"),
+    _key("peg_is_no_asset", "risk", 'pegs = { WBETH = "eth" }', '"WBETH": "eth" is not an asset; write it as the exchange does, such as "USDT"'),
+    _key("asset_twice", "risk", 'stable_assets = ["USDT", "USDT"]', '"USDT" is listed twice; remove one'),
+    _case("boolean_in_quotes", f'default_rules = "true"\n{ACCOUNT}', "config.toml: default_rules: must be true or false, not text; write it without quotes"),
+    _account("isolated_as_text", 'api_key = "env:K"\napi_secret = "env:S"\nisolated = "BTCUSDT"', 'isolated: must be "all" or a list of symbols, not "BTCUSDT"; write "all", or ["BTCUSDT"]'),
+    _account("symbol_in_small_letters", 'api_key = "env:K"\napi_secret = "env:S"\nisolated = ["btcusdt"]', 'isolated: "btcusdt" is not a symbol; write it as the exchange does, such as "BTCUSDT"'),
+    _channel("no_severity", 'url = "env:P"\nseverities = ["critcal"]', 'severities: "critcal" is not one of info, warning or critical; did you mean "critical"?'),
+    _channel("no_severities", 'url = "env:P"\nseverities = []', "severities: is an empty list; name at least one or leave the key out"),
+)  # fmt: skip
+
+ADDRESSES = (
+    _key("plain_http", "exchange", 'rest_url = "http://api.example.com"', "http:// is for loopback hosts only; use https://"),
+    _key("plain_ws", "exchange", 'ws_api_url = "ws://10.0.0.1/ws"', "ws:// is for loopback hosts only; use wss://"),
+    _key("loopback_lookalike", "exchange", 'rest_url = "http://127.0.0.1.example.com"', "http:// is for loopback hosts only; use https://"),
+    _key("wrong_scheme", "exchange", 'market_stream_url = "https://x.example"', '"https" is not a scheme that works here; it must begin with wss://'),
+    _key("no_scheme", "exchange", 'rest_url = "api.example.com"', "is not a URL; it must begin with https://"),
+    _key("no_host", "exchange", 'rest_url = "https://"', "is a URL without host; write https://HOST"),
+    _key("bad_port", "exchange", 'rest_url = "https://x.example:99999"', "is not a URL; check its host and port"),
+    _key("plain_http_fallback", "exchange", 'rest_fallback_urls = ["http://b.example"]', "http:// is for loopback hosts only; use https://"),
+    _key("no_ca_file", "exchange", 'ca_file = "ca.pem"', "there is no file FOLDER/ca.pem; check the path"),
+    _channel("plain_http_webhook", 'webhook = "http://hooks.example.com/x"', "webhook: http:// is for loopback hosts only; use https://"),
+    _channel("plain_http_channel", 'url = "http://hooks.example.com/x"', "url: http:// is for loopback hosts only; use https://"),
+    _channel("no_address_at_all", "", 'url: is missing; write url = "…" or webhook = "https://…"'),
+    _channel("two_addresses", 'url = "env:P"\nwebhook = "env:W"', "webhook: stands beside url; keep one of them"),
+    _key("database_in_memory", "storage", 'url = "sqlite://"', 'is not a database in a file; write it like "sqlite:///margin-monitor.db"'),
+    _key("driver_unnamed", "storage", 'url = "postgresql://u@h/d"', "postgresql:// does not name the driver; begin it with postgresql+psycopg://"),
+    _key("other_database", "storage", 'url = "mysql://h/d"', "is not a database that works here; use sqlite:///FILE or postgresql+psycopg://…"),
+)  # fmt: skip
+
+SECRETS = (
+    _account("no_secret", 'api_key = "env:K"', 'api_secret: is missing; write api_secret = "…" or private_key = "file:KEY.pem"'),
+    _account("no_key", 'api_secret = "env:S"', 'api_key: is missing; write api_key = "…"'),
+    _account("two_secrets", 'api_key = "env:K"\napi_secret = "env:S"\nprivate_key = "file:k.pem"', "private_key: stands beside api_secret; keep one of them"),
+    _account("passphrase_of_nothing", 'api_key = "env:K"\napi_secret = "env:S"\nprivate_key_passphrase = "env:P"', "private_key_passphrase: stands without private_key; remove it"),
+    _account("action_secret_alone", 'api_key = "env:K"\napi_secret = "env:S"\naction_api_secret = "env:A"', "action_api_secret: stands without action_api_key; write action_api_key too, or remove it"),
+    _account("action_key_alone", 'api_key = "env:K"\napi_secret = "env:S"\naction_api_key = "env:A"', 'action_api_secret: is missing; write action_api_secret = "…" or action_private_key = "file:KEY.pem"'),
+    _account("empty_secret", 'api_key = ""\napi_secret = "env:S"', "api_key: is empty; write a value or leave the key out"),
+    _account("reference_to_nothing", 'api_key = "env:"\napi_secret = "env:S"', "api_key: env: names nothing; write env:NAME"),
+    _account("credential_with_path", 'api_key = "credential:a/b"\napi_secret = "env:S"', "api_key: a credential is named without path; write credential:NAME, or file:PATH"),
+    _account("key_is_a_number", 'api_key = 12345\napi_secret = "env:S"', "api_key: must be text, not a number; put it in quotes"),
+    _case(
+        "literal_secret_others_can_read",
+        '[[accounts]]\nname = "main"\napi_key = "env:K"\napi_secret = "literal-secret-value"\n',
+        'config.toml: accounts[0] "main".api_secret: a secret stands in a file that others may read; '
+        "chmod 600 FOLDER/config.toml, or name it with credential:, file: or env:",
+        mode=0o640,
+    ),
+    _case(
+        "channel_url_others_can_read",
+        f'{ACCOUNT}[[channels]]\nname = "phone"\nurl = "tgram://123:token/456"\n',
+        'config.toml: channels[0] "phone".url: a secret stands in a file that others may read; '
+        "chmod 600 FOLDER/config.toml, or name it with credential:, file: or env:",
+        mode=0o604,
+    ),
+    _case(
+        "loopback_url_with_password_others_can_read",
+        f'{ACCOUNT}[[channels]]\nname = "phone"\nurl = "json://me:secret@127.0.0.1/x"\n',
+        'config.toml: channels[0] "phone".url: a secret stands in a file that others may read; '
+        "chmod 600 FOLDER/config.toml, or name it with credential:, file: or env:",
+        mode=0o644,
+    ),
+    _case(
+        "database_password_others_can_read",
+        f'{ACCOUNT}[storage]\nurl = "postgresql+psycopg://u:secret@127.0.0.1/d"\n',
+        "config.toml: storage.url: a secret stands in a file that others may read; "
+        "chmod 600 FOLDER/config.toml, or name it with credential:, file: or env:",
+        mode=0o644,
+    ),
+    _case("others_can_write", ACCOUNT, "config.toml: others than its owner can write it; chmod go-w FOLDER/config.toml", mode=0o602),
+    _case("group_can_write", ACCOUNT, "config.toml: others than its owner can write it; chmod go-w FOLDER/config.toml", mode=0o660),
+)  # fmt: skip
+
+NAMES = (
+    _case("account_twice", f"{ACCOUNT}{ACCOUNT}", 'config.toml: accounts[1] "main".name: accounts[0] has the same name; give each its own'),
+    _case("channel_twice", f"{ACCOUNT}{CHANNEL}{CHANNEL}", 'config.toml: channels[1] "phone".name: channels[0] has the same name; give each its own'),
+    _case("rule_twice", f"{ACCOUNT}{RULE}{RULE}", 'config.toml: rules[1] "low".name: rules[0] has the same name; give each its own'),
+    _case("action_twice", f"{ACCOUNT}{REPAY}{REPAY}", 'config.toml: actions[1] "repay".name: actions[0] has the same name; give each its own'),
+    _case("no_name", '[[accounts]]\napi_key = "env:K"\napi_secret = "env:S"\n', 'config.toml: accounts[0].name: is missing; write name = "…"'),
+    _channel("fallback_unknown", 'url = "env:P"\nfallback = "phon"', 'fallback: no channel is called "phon"; did you mean "phone"?'),
+    _channel("fallback_to_itself", 'url = "env:P"\nfallback = "phone"', "fallback: names the channel itself; name another channel"),
+    _rule("rule_tells_nobody", 'channels = ["fone"]', 'channels: no channel is called "fone"; did you mean "phone"?'),
+    _rule("rule_acts_by_nothing", 'actions = ["repay"]', 'actions: no action is called "repay"; add [[actions]] with that name'),
+    _rule("rule_of_no_account", 'accounts = ["man"]', 'accounts: no account matches "man"; did you mean "main"?'),
+    _rule("escalates_to_nobody", 'escalate = [{ after = "5m", channels = ["boss"] }]', 'escalate[0].channels: no channel is called "boss"; did you mean "phone"?'),
+)  # fmt: skip
+
+RULES = (
+    _case("rule_without_when", f'{ACCOUNT}[[rules]]\nname = "low"\nscope = "cross"\n', 'config.toml: rules[0] "low": a rule needs `when`; write when = "margin_level < 1.5"'),
+    _rule("rule_for_bare_number", "for = 30", 'for: 30 is not a duration; write for = "30s"'),
+    _rule("rule_severity", 'severity = "warn"', 'severity: unknown severity "warn"; did you mean "warning"?'),
+    _case("no_rules_file", f'rules_files = ["rules.toml"]\n{ACCOUNT}', "config.toml: rules_files[0]: there is no file FOLDER/rules.toml; check the path, or remove it"),
+    _case(
+        "metric_not_measured_yet",
+        f'{ACCOUNT}[[rules]]\nname = "orders"\nscope = "account"\nwhen = "orders_open > 5"\n',
+        'config.toml: rules[0] "orders".when: orders_open is not available yet; use another metric',
+    ),
+)  # fmt: skip
+
+ACTIONS = (
+    _action("action_without_kind", 'mode = "dry-run"', '.kind: is missing; write kind = "…"'),
+    _action("action_kind_unknown", 'kind = "repaid"', '.kind: "repaid" is not one of repay, transfer_in, reduce or cancel_orders; did you mean "repay"?'),
+    _action("live_without_limits", 'kind = "repay"\nmode = "live"', '.mode: "live" needs max_amount and max_per_day; set them, or write mode = "dry-run"'),
+    _action("live_without_daily_limit", 'kind = "repay"\nmode = "live"\nmax_amount = 5', '.mode: "live" needs max_per_day; set it, or write mode = "dry-run"'),
+    _action("limit_of_nothing", 'kind = "repay"\nmax_amount = 0', ".max_amount: 0 is not a positive amount"),
+    _action("limit_is_no_number", 'kind = "repay"\nmax_amount = "lots"', ".max_amount: 'lots' is not a number; write it like 1250.5"),
+    _action("limit_is_not_finite", 'kind = "repay"\nmax_amount = inf', ".max_amount: 'Infinity' is not a number; write it like 1250.5"),
+    _action("sized_twice", 'kind = "repay"\namount = 5\ntarget = "margin_level >= 1.5"', ".amount: stands beside target; keep one of them"),
+    _action("key_of_another_kind", 'kind = "repay"\nkeep_in_source = 5', '.keep_in_source: means nothing for kind = "repay"; remove it'),
+    _action("source_unknown", 'kind = "transfer_in"\nsource = ["futures"]', '.source: "futures" is not one of spot or funding; did you mean "funding"?'),
+    _action("target_is_no_level", 'kind = "repay"\ntarget = "interest_usdt >= 1"', ".target: column 1: `interest_usdt` is not a level; a target has the form `margin_level >= 1.5`"),
+)  # fmt: skip
+
+NOT_AVAILABLE_YET = (
+    _case("report", f'{ACCOUNT}[report]\nat = "08:00"\n', "config.toml: report: is not available yet; remove [report]"),
+    _key("heartbeat", "heartbeat", 'url = "https://hc.example/x"', "is not available yet; leave it out"),
+    _key("status_page", "http", 'listen = "127.0.0.1:9184"', "is not available yet; leave it out"),
+    _key("http_token", "http", 'token = "env:T"', "is not available yet; leave it out"),
+    _channel("quiet_hours", 'url = "env:P"\nquiet_hours = ["23:00-07:00"]', "quiet_hours: is not available yet; leave it out"),
+    _channel("time_zone", 'url = "env:P"\ntime_zone = "Europe/Berlin"', "time_zone: is not available yet; leave it out"),
+    _channel("max_per_hour", 'url = "env:P"\nmax_per_hour = 30', "max_per_hour: is not available yet; leave it out"),
+    _channel("template", 'url = "env:P"\ntemplate = "file:m.txt"', "template: is not available yet; leave it out"),
+    _action("reduce", 'kind = "reduce"', '.kind: "reduce" is not available yet; choose another'),
+    _action("cancel_orders", 'kind = "cancel_orders"', '.kind: "cancel_orders" is not available yet; choose another'),
+    _key("listen_key", "exchange", 'account_stream = "listen-key-v2"', '"listen-key-v2" is not available yet; choose another'),
+)  # fmt: skip
+
+SEVERAL = (
+    _case(
+        "every_mistake_is_told_at_once",
+        f"{ACCOUNT}[schedule]\ncross = 60\nisolated = 30\n[safety]\nsettel = 1\n",
+        'config.toml: schedule.cross: 60 has no unit; write it like "60s"',
+        'config.toml: schedule.isolated: 30 has no unit; write it like "30s"',
+        'config.toml: safety.settel: unknown key; did you mean "settle"?',
+    ),
+)
+
+ALL = SYNTAX + UNKNOWN + VALUES + ADDRESSES + SECRETS + NAMES + RULES + ACTIONS + NOT_AVAILABLE_YET + SEVERAL

@@ -1,0 +1,122 @@
+"""Resolving secrets: every kind of reference, and the line when it can't be."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from monitor.config.credentials import resolve_account, resolve_channel, resolve_url
+from monitor.config.loading import load_config
+from monitor.config.model import Config
+from monitor.errors import ConfigError
+from tests.config.samples import MINIMAL, write_config
+
+ENVIRON = {"KEY": "key-from-env", "SECRET": "secret-from-env\n", "PHONE": "tgram://token/chat"}
+PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n"
+
+
+def _config(folder: Path, secret: str, environ: Mapping[str, str] = ENVIRON) -> Config:
+    return load_config(write_config(folder, MINIMAL.replace('api_secret = "env:SECRET"', secret)), environ)
+
+
+def test_environment_variables_are_read_without_their_newline(tmp_path: Path) -> None:
+    keys = resolve_account(_config(tmp_path, 'api_secret = "env:SECRET"'), "main")
+    assert keys.api_key.reveal() == "key-from-env"
+    assert keys.api_secret is not None and keys.api_secret.reveal() == "secret-from-env"
+    assert keys.private_key_pem is None and keys.action is None
+
+
+def test_a_file_is_relative_to_the_config(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret-from-file\n")
+    secret.chmod(0o600)
+    keys = resolve_account(_config(tmp_path, 'api_secret = "file:secret"'), "main")
+    assert keys.api_secret is not None and keys.api_secret.reveal() == "secret-from-file"
+
+
+def test_a_credential_comes_from_the_service_manager_whatever_its_mode(tmp_path: Path) -> None:
+    (tmp_path / "binance").write_text("secret-from-systemd")
+    (tmp_path / "binance").chmod(0o440)
+    environ = {**ENVIRON, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    keys = resolve_account(_config(tmp_path, 'api_secret = "credential:binance"', environ), "main")
+    assert keys.api_secret is not None and keys.api_secret.reveal() == "secret-from-systemd"
+
+
+def test_a_private_key_comes_with_its_passphrase(tmp_path: Path) -> None:
+    key = tmp_path / "key.pem"
+    key.write_text(PEM)
+    key.chmod(0o400)
+    config = _config(tmp_path, 'private_key = "file:key.pem"\nprivate_key_passphrase = "open sesame"')
+    keys = resolve_account(config, "main")
+    assert keys.private_key_pem is not None and keys.private_key_pem.reveal() == PEM.strip()
+    assert keys.passphrase is not None and keys.passphrase.reveal() == "open sesame"
+
+
+def test_the_key_that_moves_money_is_apart(tmp_path: Path) -> None:
+    second = 'action_api_key = "key-that-acts"\naction_api_secret = "secret-that-acts"'
+    keys = resolve_account(_config(tmp_path, f'api_secret = "env:SECRET"\n{second}'), "main")
+    assert keys.action is not None and keys.action.api_key.reveal() == "key-that-acts"
+    assert keys.action.api_secret is not None and keys.action.api_secret.reveal() == "secret-that-acts"
+
+
+PLACE = 'config.toml: accounts[0] "main"'
+
+
+@pytest.mark.parametrize(
+    ("secret", "line"),
+    [
+        ("env:NONE", ".api_secret: environment variable NONE is not set; set it, or name a file with file:PATH"),
+        ("env:EMPTY", ".api_secret: env:EMPTY is empty; put the secret into it"),
+        (
+            "credential:key",
+            ".api_secret: credential:key needs $CREDENTIALS_DIRECTORY, which is not set; "
+            "run under systemd with LoadCredential=, or use file:PATH or env:NAME",
+        ),
+        ("file:none", ".api_secret: can't read FOLDER/none (No such file or directory); check the path and its owner"),
+        ("file:open", ".api_secret: FOLDER/open gives permissions to group or others; chmod 600 FOLDER/open"),
+        ("file:binary", ".api_secret: FOLDER/binary is not text; expected is UTF-8 text, a PEM file for a key"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_is_told_with_place_and_mend(tmp_path: Path, secret: str, line: str) -> None:
+    for name, mode in (("open", 0o640), ("binary", 0o600)):
+        (tmp_path / name).write_bytes(b"\xff\xfe")
+        (tmp_path / name).chmod(mode)
+    config = _config(tmp_path, f'api_secret = "{secret}"', {**ENVIRON, "EMPTY": ""})
+    with pytest.raises(ConfigError) as caught:
+        resolve_account(config, "main")
+    assert str(caught.value) == PLACE + line.replace("FOLDER", str(tmp_path))
+
+
+def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_account(_config(tmp_path, 'private_key = "env:SECRET"'), "main")
+    assert str(caught.value) == (
+        f'{PLACE}.private_key: is not a private key in PEM; it begins with "-----BEGIN PRIVATE KEY-----"'
+    )
+
+
+def test_a_channel_address_is_resolved_and_checked(tmp_path: Path) -> None:
+    address = resolve_channel(load_config(write_config(tmp_path), ENVIRON), "phone")
+    assert address.url is not None and address.url.reveal() == "tgram://token/chat"
+    plain = load_config(write_config(tmp_path), {**ENVIRON, "PHONE": "http://hooks.example/secret-path"})
+    with pytest.raises(ConfigError) as caught:
+        resolve_channel(plain, "phone")
+    assert str(caught.value) == (
+        'config.toml: channels[0] "phone".url: what env:PHONE holds http:// is for loopback hosts only; use https://'
+    )
+
+
+def test_a_database_url_can_be_a_reference_and_shows_no_password(tmp_path: Path) -> None:
+    text = MINIMAL + '[storage]\nurl = "env:DATABASE"\n'
+    url = "postgresql+psycopg://me:database-password@127.0.0.1/margin"
+    config = load_config(write_config(tmp_path, text), {**ENVIRON, "DATABASE": url})
+    assert resolve_url(config).reveal() == url
+    assert config.storage_url == "env:DATABASE"
+    literal = load_config(write_config(tmp_path, text.replace("env:DATABASE", url)), ENVIRON)
+    assert literal.storage_url == "postgresql+psycopg://me:***@127.0.0.1/margin"
+
+
+def test_an_unknown_account_is_answered_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_account(load_config(write_config(tmp_path), ENVIRON), "mian")
+    assert str(caught.value) == 'config.toml: no account is called "mian"; there is: main'
