@@ -14,6 +14,7 @@ from monitor.config.credentials import resolve_account, resolve_channel, resolve
 from monitor.config.model import Config
 from monitor.config.secrets import SecretRef
 from monitor.core.engine import Policy
+from monitor.core.lifecycle import Audience
 from monitor.core.rules import Rule
 from monitor.core.state import Pace, Settings
 from monitor.errors import ConfigError, StoreError
@@ -89,7 +90,10 @@ def policy_of(config: Config, name: str) -> Policy:
             },
         ),
         rules=_measurable(config.rules),
-        channels=tuple(channel.name for channel in config.channels),
+        audience=Audience(
+            channels=tuple(channel.name for channel in config.channels),
+            fallbacks={channel.name: channel.fallback for channel in config.channels if channel.fallback is not None},
+        ),
         actions=config.actions,
         safety=config.safety,
     )

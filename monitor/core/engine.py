@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from monitor.core.account import Scope
 from monitor.core.actions.decide import decide
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.events import (
@@ -12,22 +13,32 @@ from monitor.core.events import (
     BalancesChanged,
     CrossRead,
     Event,
+    HealthRead,
     InterestRead,
     IsolatedRead,
+    KeyRead,
+    LiquidationsRead,
     MarginNotice,
     PricesRead,
     ReadFailed,
     StreamAlive,
     StreamChanged,
     StreamEvent,
+    WalletRead,
 )
-from monitor.core.figures import Figures
+from monitor.core.intents import Transfer
 from monitor.core.journal import Entry
-from monitor.core.judgement import judge
+from monitor.core.judgement import Judged, judge
+from monitor.core.lifecycle import Audience
+from monitor.core.pace import intervals
 from monitor.core.rules import Rule
 from monitor.core.sampling import due_samples
-from monitor.core.state import AccountState, Settings, apply
-from monitor.core.subjects import Subject, figures_of, subjects
+from monitor.core.state import AccountState, Settings, apply, needed_symbols, unknown_charges
+from monitor.core.subjects import ACCOUNT, MONITOR, Sight, Subject
+from monitor.core.valuation import is_fresh, newest, price_of
+
+ACCOUNTS = frozenset({"cross", "isolated"})
+"""The reads that tell balances and debts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,7 @@ class Policy:
 
     settings: Settings
     rules: tuple[Rule, ...] = ()
-    channels: tuple[str, ...] = ()
+    audience: Audience = field(default_factory=Audience)
     actions: tuple[ActionSpec, ...] = ()
     safety: Safety = field(default_factory=Safety)
 
@@ -51,19 +62,25 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What came of one event. `wants` names the reads that should be made as soon as may be."""
+    """What came of one event.
+
+    `wants` names the reads that should be made as soon as may be, `intervals` how often each read is to be made from
+    now on (empty: as before).
+    """
 
     state: AccountState
     entry: Entry
     wants: frozenset[str]
+    intervals: Mapping[str, timedelta]
 
 
 def step(before: AccountState, event: Event, policy: Policy, now: datetime, ids: Ids) -> Step:
     """apply → metrics → rules → alerts → actions → guards, in that order and nothing else."""
     settings = policy.settings
     applied = apply(before, event, now)
-    figures = _measured(applied, event, settings, now)
-    judged = judge(applied, figures, policy.rules, policy.channels, settings, now, ids.alert)
+    sight = Sight(applied, settings, now)
+    figures = sight.all_of(_touched(sight, event))
+    judged = judge(sight, figures, policy.rules, policy.audience, ids.alert) if figures else Judged(applied.alerts)
     state = replace(applied, alerts=judged.open)
     decided = decide(state, figures, policy.rules, policy.actions, policy.safety, settings, now, ids.intent)
     samples, sampled = due_samples(before.sampled, figures, event, now)
@@ -78,7 +95,7 @@ def step(before: AccountState, event: Event, policy: Policy, now: datetime, ids:
         at=now,
         events=(event,) if isinstance(event, StreamEvent) else (),
         failures=(event,) if isinstance(event, ReadFailed) else (),
-        interest=event.charges if isinstance(event, InterestRead) else (),
+        interest=unknown_charges(before, event.charges) if isinstance(event, InterestRead) else (),
         samples=samples,
         alerts=judged.changed,
         transitions=judged.transitions,
@@ -86,50 +103,90 @@ def step(before: AccountState, event: Event, policy: Policy, now: datetime, ids:
         intents=decided.intents,
         intent_steps=decided.steps,
     )
-    return Step(state, entry, _wants(before, state, event) | decided.wants)
+    paced = intervals(state, settings, map(sight.of, sight.margin)) if MONITOR in figures else {}
+    return Step(state, entry, _wants(before, state, event, settings, now) | decided.wants, paced)
 
 
-def _measured(state: AccountState, event: Event, settings: Settings, now: datetime) -> Mapping[Subject, Figures]:
-    """The figures of every subject that the event may have changed."""
+def _touched(sight: Sight, event: Event) -> tuple[Subject, ...]:
+    """The subjects that the event may have changed and that can't wait for the next tick, at most a second away."""
     match event:
-        case StreamAlive() | StreamEvent() | InterestRead():
-            return {}
+        case StreamAlive() | StreamEvent() | StreamChanged() | InterestRead() | HealthRead() | ReadFailed():
+            return ()
         case PricesRead(prices):
-            touched: tuple[Subject, ...] = tuple(
-                (kind, name)
-                for kind, name in subjects(state, settings)
-                if kind == "cross" or (kind == "isolated" and name in prices)
-            )
+            return tuple((kind, name) for kind, name in sight.margin if kind == "cross" or name in prices)
+        case KeyRead() | LiquidationsRead() | WalletRead():
+            return (ACCOUNT,)
         case _:
-            touched = subjects(state, settings)
-    return {subject: figures_of(state, settings, subject, now) for subject in touched}
+            return sight.subjects
 
 
-def _wants(before: AccountState, after: AccountState, event: Event) -> frozenset[str]:
+def _wants(
+    before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
+) -> frozenset[str]:
     """Reads that the event calls for: streams are hints, only a read is believed."""
     match event:
-        case StreamChanged() | ActionSettled():
-            return frozenset({"cross", "isolated"})
+        case StreamChanged(stream=stream, connected=connected):
+            # A gap: what happened in it was never delivered.
+            return ACCOUNTS | {"prices"} if stream == "market" and not connected else ACCOUNTS
+        case ActionSettled(intent):
+            return ACCOUNTS | {"spot", "funding"} if isinstance(intent.order, Transfer) else ACCOUNTS
         case StreamEvent(scope=scope, meaning=BalancesChanged() | AssetMoved() | MarginNotice()):
-            return frozenset({"isolated" if scope.symbol else "cross"})
-        case StreamEvent(stream="risk"):
-            return frozenset({"cross"})
-        case PricesRead() if not before.prices:
-            # Own and polled level can only be compared at prices known when the snapshot came.
-            return frozenset({"cross", "isolated"})
+            return _read_of(scope)
+        case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
+            # What could not be read may have been anything; the risk stream speaks of debts.
+            return _read_of(scope) if rejected is not None or stream == "risk" else frozenset()
+        case PricesRead():
+            return _comparable_now(before, after, settings, now)
         case CrossRead() | IsolatedRead():
-            return _unpriced(after) | _new_pairs(before, after)
+            return _unpriced(before, after, settings) | _unknown(before, after, settings)
         case _:
             return frozenset()
 
 
-def _unpriced(state: AccountState) -> frozenset[str]:
-    market = state.streams.get("market")
-    blind = market is None or not market.connected
-    return frozenset({"prices"}) if blind or not state.prices else frozenset()
+def _read_of(scope: Scope) -> frozenset[str]:
+    return frozenset({"isolated" if scope.symbol else "cross"})
 
 
-def _new_pairs(before: AccountState, after: AccountState) -> frozenset[str]:
+def _comparable_now(before: AccountState, after: AccountState, settings: Settings, now: datetime) -> frozenset[str]:
+    """The reads after which own and polled levels can be compared, which needs prices known when a snapshot comes.
+
+    When prices come back, and when one is first known.
+    """
+    if not is_fresh(newest(before.prices), now, settings.prices_stale_after):
+        return ACCOUNTS
+    new = after.prices.keys() - before.prices.keys()
+    if not new:
+        return frozenset()
+    wanted: set[str] = set()
+    if after.cross is not None and any(
+        price_of(asset, after.cross_prices) is None and price_of(asset, after.prices) is not None
+        for asset in after.cross.balances
+    ):
+        wanted.add("cross")
+    if after.isolated is not None and new & after.isolated.pairs.keys():
+        wanted.add("isolated")
+    return frozenset(wanted)
+
+
+def _unpriced(before: AccountState, after: AccountState, settings: Settings) -> frozenset[str]:
+    """The prices, if no stream brings them, or something new is held or owed that has none yet."""
+    market = after.streams.get("market")
+    if market is None or not market.connected or not after.prices:
+        return frozenset({"prices"})
+    lacking = needed_symbols(after, settings) - after.prices.keys()
+    return frozenset({"prices"}) if lacking - needed_symbols(before, settings) else frozenset()
+
+
+def _unknown(before: AccountState, after: AccountState, settings: Settings) -> frozenset[str]:
+    """Bars and interest of what is new or was never read; and the key, if it was refused and now serves."""
+    wanted: set[str] = set()
     known = before.isolated.pairs if before.isolated is not None else {}
     found = after.isolated.pairs if after.isolated is not None else {}
-    return frozenset({"reference_data", "interest"}) if found.keys() - known.keys() else frozenset()
+    if found.keys() - known.keys():
+        wanted |= {"reference_data", "interest"}
+    watched = found.keys() if settings.isolated is None else found.keys() & set(settings.isolated)
+    if (settings.cross and after.bars is None) or watched - after.tiers.keys():
+        wanted.add("reference_data")
+    if after.key_accepted is False:
+        wanted.add("key")
+    return frozenset(wanted)

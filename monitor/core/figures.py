@@ -1,7 +1,7 @@
 """The figures of one subject: what rules read, documents show and samples keep."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -29,7 +29,8 @@ class Holding:
 class Figures:
     """All metrics of one subject at one moment.
 
-    `values` is what rules read: unavailable when stale. `shown` keeps the last figures then, for people.
+    `values` is what rules read: unavailable when stale. `shown` keeps the last figures then, for people. `drift` is
+    how far our own level was off the exchange's at the last poll, a fraction of it; None: not comparable.
     """
 
     kind: MetricScope
@@ -39,7 +40,14 @@ class Figures:
     source: Literal["live", "poll"]
     values: Mapping[str, Value]
     shown: Mapping[str, Value]
-    holdings: tuple[Holding, ...] = ()
+    drift: Decimal | None = None
+    list_holdings: Callable[[], tuple[Holding, ...]] = field(default=tuple, repr=False, compare=False)
+    """Holdings are for people and actions; what only judges rules does not pay for them."""
+
+    @property
+    def holdings(self) -> tuple[Holding, ...]:
+        """The scope's assets, valued as the figures are."""
+        return self.list_holdings()
 
     def read(self, metric: str) -> Value:
         """The value that a rule sees; a metric not measured for this subject does not apply to it."""

@@ -1,16 +1,25 @@
 """Rules over figures → alerts over time → who is to be told."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Reason, Transition
+from monitor.core.alerts import Alert, AlertKey, AlertState, MetricScope, Notification, Reason, Transition
 from monitor.core.figures import Figures
-from monitor.core.lifecycle import acknowledged, advance, gone, inhibiting, silencing, telling
+from monitor.core.lifecycle import (
+    Audience,
+    acknowledged,
+    advance,
+    gone,
+    inhibiting,
+    silencing,
+    telling,
+    worst_rungs,
+)
 from monitor.core.rules import Rule, applies, evaluate
-from monitor.core.state import AccountState, Settings
-from monitor.core.subjects import Subject, is_complete, subjects
+from monitor.core.subjects import MONITOR, Sight, Subject
 from monitor.core.wording import summary_of
+
+OPEN = (AlertState.PENDING, AlertState.FIRING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,29 +30,33 @@ class Judged:
     """
 
     open: Mapping[AlertKey, Alert]
-    changed: tuple[Alert, ...]
-    transitions: tuple[Transition, ...]
-    notifications: tuple[Notification, ...]
+    changed: tuple[Alert, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+    notifications: tuple[Notification, ...] = ()
 
 
 def judge(
-    state: AccountState,
+    sight: Sight,
     figures: Mapping[Subject, Figures],
-    rules: Iterable[Rule],
-    channels: tuple[str, ...],
-    settings: Settings,
-    now: datetime,
+    rules: Sequence[Rule],
+    audience: Audience,
     new_id: Callable[[], int],
 ) -> Judged:
-    """Look at every rule of every measured subject, then at who has to be told.
+    """Look at every rule of the measured subjects, then at who has to be told of these.
 
-    An alert whose rule or subject is gone resolves as gone, once every watched scope has been read.
+    When all subjects were measured, an alert whose rule is gone or does not look at its subject any more resolves
+    as gone; so does one whose subject is gone, once every watched scope has been read.
     """
+    state, now = sight.state, sight.now
     by_name = {rule.name: rule for rule in rules}
-    alerts = dict(state.alerts)
+    before = {key: alert for key, alert in state.alerts.items() if (key.scope, key.subject) in figures}
+    alerts = dict(before)
     transitions: list[Transition] = []
+    by_scope: dict[MetricScope, list[Rule]] = {}
     for (kind, name), measured in figures.items():
-        for rule in by_name.values():
+        if kind not in by_scope:
+            by_scope[kind] = [rule for rule in rules if kind in rule.scopes]
+        for rule in by_scope[kind]:
             if not applies(rule, state.account, kind, name):
                 continue
             key = AlertKey(rule.name, state.account, kind, name)
@@ -51,72 +64,76 @@ def judge(
             finding = evaluate(rule, measured.read)
             if known is None and finding.holds is not True:
                 continue
-            summary = summary_of(rule.when.names, measured)
-            change = advance(rule, key, known, finding, summary, now, new_id)
+            change = advance(rule, key, known, finding, summary_of(rule.when.names, measured), now, new_id)
             if change.alert is not None:
                 alerts[key] = change.alert
             if change.transition is not None:
                 transitions.append(change.transition)
-    for key in _gone(state, alerts, by_name, settings) if figures else ():
-        change = gone(alerts[key], now)
-        if change.alert is not None and change.transition is not None:
-            alerts[key] = change.alert
-            transitions.append(change.transition)
-    notifications = _tell(alerts, by_name, state, channels, now)
-    changed = tuple(a for key, a in alerts.items() if _story(a) != _story(state.alerts.get(key)))
-    still_open = {key: a for key, a in alerts.items() if a.state in (AlertState.PENDING, AlertState.FIRING)}
+    if MONITOR in figures:
+        before = dict(state.alerts)
+        for key in _gone(sight, by_name):
+            change = gone(before[key], now)
+            if change.alert is not None and change.transition is not None:
+                alerts[key] = change.alert
+                transitions.append(change.transition)
+    notifications = _tell(sight, alerts, by_name, audience)
+    changed = tuple(a for key, a in alerts.items() if _story(a) != _story(before.get(key)))
+    still_open = {key: a for key, a in (dict(state.alerts) | alerts).items() if a.state in OPEN}
     return Judged(still_open, changed, tuple(transitions), notifications)
 
 
-def _gone(
-    state: AccountState, alerts: Mapping[AlertKey, Alert], rules: Mapping[str, Rule], settings: Settings
-) -> list[AlertKey]:
-    present = set(subjects(state, settings))
-    complete = is_complete(state, settings)
+def _gone(sight: Sight, rules: Mapping[str, Rule]) -> list[AlertKey]:
+    present = set(sight.subjects)
     return [
         key
-        for key, alert in alerts.items()
-        if alert.state in (AlertState.PENDING, AlertState.FIRING)
-        and (key.rule not in rules or (complete and (key.scope, key.subject) not in present))
+        for key in sight.state.alerts
+        if key.rule not in rules
+        or not applies(rules[key.rule], key.account, key.scope, key.subject)
+        or (sight.is_complete and (key.scope, key.subject) not in present)
     ]
 
 
 def _tell(
-    alerts: dict[AlertKey, Alert],
-    rules: Mapping[str, Rule],
-    state: AccountState,
-    channels: tuple[str, ...],
-    now: datetime,
+    sight: Sight, alerts: dict[AlertKey, Alert], rules: Mapping[str, Rule], audience: Audience
 ) -> tuple[Notification, ...]:
     """Notifications due now; `alerts` is brought up to date with acks, silences and inhibition."""
-    acks = {ack.alert: ack for ack in state.operator.acks}
+    operator, now = sight.state.operator, sight.now
+    acks = {ack.alert: ack for ack in operator.acks}
     firing = {key: (a, rules[key.rule]) for key, a in alerts.items() if a.state is AlertState.FIRING}
+    worst = worst_rungs(firing.values())
     due: list[Notification] = []
     for key, (alert, rule) in firing.items():
         seen = replace(
             acknowledged(alert, acks),
-            silenced_by=silencing(alert, state.operator.silences, now),
-            inhibited_by=inhibiting(alert, rule, firing),
+            silenced_by=silencing(alert, operator.silences, now),
+            inhibited_by=inhibiting(alert, rule, worst),
         )
-        told, notification = telling(seen, rule, channels, now)
+        told, notification = telling(seen, rule, audience, now)
         alerts[key] = told
         due += [notification] if notification is not None else []
     for alert in alerts.values():
         if alert.state is AlertState.RESOLVED and alert.notified_at is not None:
-            # Whoever never heard of it is left out when it is sent; escalation may have told further channels.
-            due.append(Notification(alert.id, Reason.RESOLVED, alert.severity, _all_told(alert, rules, channels), now))
+            # A channel that never heard of it is left out when it is sent.
+            to = audience.who_may_have_heard(rules.get(alert.key.rule), alert.escalated)
+            due.append(Notification(alert.id, Reason.RESOLVED, alert.severity, to, now))
     return tuple(due)
 
 
-def _all_told(alert: Alert, rules: Mapping[str, Rule], channels: tuple[str, ...]) -> tuple[str, ...]:
-    rule = rules.get(alert.key.rule)
-    if rule is None or rule.channels is None:
-        return channels
-    return tuple(dict.fromkeys((*rule.channels, *(c for s in rule.escalate[: alert.escalated] for c in s.channels))))
-
-
-def _story(alert: Alert | None) -> Alert | None:
-    """The alert without what only moves on: its value and its times of looking."""
+def _story(alert: Alert | None) -> tuple[object, ...] | None:
+    """What of an alert is remembered at once; values and times of looking only move on."""
     if alert is None:
         return None
-    return replace(alert, value=None, summary="", updated_at=None, pending_s=type(alert.pending_s)(0))
+    return (
+        alert.state,
+        alert.severity,
+        alert.fired_at,
+        alert.resolved_at,
+        alert.unknown_since,
+        alert.clear_since is None,
+        alert.notified_at,
+        alert.escalated,
+        alert.acked_at,
+        alert.silenced_by,
+        alert.inhibited_by,
+        alert.gone,
+    )

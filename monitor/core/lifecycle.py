@@ -1,16 +1,21 @@
 """How an alert lives: inactive → pending → firing → resolved, and when somebody is to be told of it."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.account import ZERO
-from monitor.core.alerts import SEVERITIES, Alert, AlertKey, AlertState, Notification, Reason, Transition
+from monitor.core.alerts import SEVERITIES, Alert, AlertKey, AlertState, MetricScope, Notification, Reason, Transition
 from monitor.core.events import Ack, Matcher, Silence
 from monitor.core.metrics import Missing
 from monitor.core.rules import Finding, Rule
+
+LONGEST_LOOK = timedelta(minutes=3)
+"""What one look may add to a time span: a process that stood still for longer has seen nothing of the rest."""
+
+Rungs = Mapping[tuple[str, str, MetricScope, str], tuple[int, int]]
+"""The worst firing rung, and its alert's number, by ladder and subject (account, scope, name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +24,30 @@ class Change:
 
     alert: Alert | None
     transition: Transition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """All channels of the configuration, and which one is told when another fails."""
+
+    channels: tuple[str, ...] = ()
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, rule: Rule, steps: int) -> tuple[str, ...]:
+        """The channels that a rule tells once `steps` of its escalation are taken."""
+        taken = rule.escalate[:steps]
+        named = self.channels if rule.channels is None else rule.channels
+        to = [*named, *(name for step in taken for name in step.channels)]
+        if any(step.fallbacks for step in taken):
+            to += [self.fallbacks[name] for name in to if name in self.fallbacks]
+        return tuple(dict.fromkeys(to))
+
+    def who_may_have_heard(self, rule: Rule | None, steps: int) -> tuple[str, ...]:
+        """The channels to which the end of an alert may be news: those told, and those that stood in for them."""
+        if rule is None:
+            return self.channels
+        told = self.of(rule, steps)
+        return tuple(dict.fromkeys((*told, *(self.fallbacks[name] for name in told if name in self.fallbacks))))
 
 
 def advance(
@@ -36,18 +65,22 @@ def advance(
     """
     if Missing.NOT_APPLICABLE in (finding.holds, finding.clears):
         return gone(alert, now) if alert is not None else Change(None)
-    if finding.holds is Missing.UNAVAILABLE:
-        if alert is None:
-            return Change(None)
-        return Change(replace(alert, unknown_since=alert.unknown_since or now, updated_at=now))
     if alert is None:
-        if finding.holds is not True:
-            return Change(None)
-        return _born(rule, key, finding, summary, now, new_id())
-    elapsed = _fresh_seconds(alert, now)
-    seen = replace(alert, unknown_since=None, updated_at=now)
+        return _born(rule, key, finding, summary, now, new_id()) if finding.holds is True else Change(None)
+    firing = alert.state is AlertState.FIRING
+    unknown = finding.holds is Missing.UNAVAILABLE or (firing and finding.clears is Missing.UNAVAILABLE)
+    fresh, unseen = _time_since(alert, now, unknown)
+    seen = replace(
+        alert,
+        unknown_since=(alert.unknown_since or now) if unknown else None,
+        # The time in which nobody could see that it stays clear is put behind the beginning.
+        clear_since=alert.clear_since + unseen if alert.clear_since is not None else None,
+        updated_at=now,
+    )
+    if unknown:
+        return Change(seen)
     if finding.holds is True:
-        return _holding(rule, seen, finding, summary, elapsed, now)
+        return _holding(rule, seen, finding, summary, fresh, now)
     return _not_holding(rule, seen, finding, summary, now)
 
 
@@ -80,43 +113,46 @@ def silencing(alert: Alert, silences: tuple[Silence, ...], now: datetime) -> int
     return None
 
 
-def inhibiting(alert: Alert, rule: Rule, firing: Mapping[AlertKey, tuple[Alert, Rule]]) -> int | None:
-    """The id of a firing worse rung of the same ladder and subject."""
+def worst_rungs(firing: Iterable[tuple[Alert, Rule]]) -> Rungs:
+    """The worst rung that fires in each ladder of each subject."""
+    worst: dict[tuple[str, str, MetricScope, str], tuple[int, int]] = {}
+    for alert, rule in firing:
+        if rule.ladder is not None:
+            place = (rule.ladder, alert.key.account, alert.key.scope, alert.key.subject)
+            worst[place] = max(worst.get(place, (0, 0)), (rule.rung, alert.id))
+    return worst
+
+
+def inhibiting(alert: Alert, rule: Rule, worst: Rungs) -> int | None:
+    """The number of the alert on the worst firing rung of the same ladder and subject, if that is worse."""
     if rule.ladder is None:
         return None
-    worse = [
-        other.id
-        for key, (other, other_rule) in firing.items()
-        if other_rule.ladder == rule.ladder
-        and other_rule.rung > rule.rung
-        and (key.account, key.scope, key.subject) == (alert.key.account, alert.key.scope, alert.key.subject)
-    ]
-    return max(worse, default=None)
+    rung, number = worst.get((rule.ladder, alert.key.account, alert.key.scope, alert.key.subject), (0, 0))
+    return number if rung > rule.rung else None
 
 
-def telling(alert: Alert, rule: Rule, channels: tuple[str, ...], now: datetime) -> tuple[Alert, Notification | None]:
+def telling(alert: Alert, rule: Rule, audience: Audience, now: datetime) -> tuple[Alert, Notification | None]:
     """What is to be said of a firing alert now, if anything, and the alert with that remembered.
 
     A silenced or inhibited alert says nothing; when that ends while it still fires, it is told then. An ack
-    stops reminders and escalation.
+    stops reminders and escalation, and so does missing data: blindness has rules of its own.
     """
-    if alert.state is not AlertState.FIRING or alert.silenced_by is not None or alert.inhibited_by is not None:
+    quiet = alert.silenced_by is not None or alert.inhibited_by is not None or alert.unknown_since is not None
+    if alert.state is not AlertState.FIRING or quiet:
         return alert, None
-    unanswered_s = (now - (alert.fired_at or now)).total_seconds() if alert.acked_at is None else -1.0
-    due = sum(1 for step in rule.escalate if unanswered_s >= step.after_s)
-    steps = rule.escalate[: max(due, alert.escalated)]
+    taken = max(alert.escalated, _steps_due(alert, rule, now))
     if alert.notified_at is None:
         reason = Reason.FIRED
-    elif due > alert.escalated:
+    elif taken > alert.escalated:
         reason = Reason.ESCALATED
-    elif alert.acked_at is None and (now - alert.notified_at).total_seconds() >= rule.repeat_s:
+    elif alert.acked_at is None and _seconds(now - alert.notified_at) >= rule.repeat_s:
         reason = Reason.REMINDED
     else:
         return alert, None
-    severity = max((rule.severity, *(s.severity for s in steps if s.severity)), key=SEVERITIES.index)
-    usual = rule.channels if rule.channels is not None else channels
-    to = tuple(dict.fromkeys((*usual, *(name for step in steps for name in step.channels))))
-    told = replace(alert, severity=severity, escalated=len(steps), notified_at=now)
+    raised = [step.severity for step in rule.escalate[:taken] if step.severity is not None]
+    severity = max((alert.severity, rule.severity, *raised), key=SEVERITIES.index)
+    told = replace(alert, severity=severity, escalated=taken, notified_at=now)
+    to = audience.of(rule, taken)
     return told, Notification(alert=alert.id, reason=reason, severity=severity, channels=to, at=now)
 
 
@@ -149,11 +185,11 @@ def _born(rule: Rule, key: AlertKey, finding: Finding, summary: str, now: dateti
     return Change(fired, Transition(alert.id, None, AlertState.FIRING, now, alert.value))
 
 
-def _holding(rule: Rule, alert: Alert, finding: Finding, summary: str, elapsed: Decimal, now: datetime) -> Change:
+def _holding(rule: Rule, alert: Alert, finding: Finding, summary: str, fresh: Decimal, now: datetime) -> Change:
     seen = replace(alert, value=_finite(finding.value), summary=summary, clear_since=None)
     if seen.state is AlertState.FIRING:
         return Change(seen)
-    seen = replace(seen, pending_s=seen.pending_s + elapsed)
+    seen = replace(seen, pending_s=seen.pending_s + fresh)
     if seen.pending_s < rule.for_s:
         return Change(seen)
     return _to(replace(seen, fired_at=now), AlertState.FIRING, now)
@@ -166,7 +202,7 @@ def _not_holding(rule: Rule, alert: Alert, finding: Finding, summary: str, now: 
     if finding.clears is not True:
         return Change(replace(seen, clear_since=None))
     since = seen.clear_since or now
-    if (now - since).total_seconds() < rule.keep_firing_for_s:
+    if _seconds(now - since) < rule.keep_firing_for_s:
         return Change(replace(seen, clear_since=since))
     return _to(replace(seen, clear_since=since, resolved_at=now), AlertState.RESOLVED, now)
 
@@ -176,11 +212,26 @@ def _to(alert: Alert, state: AlertState, now: datetime, note: str = "") -> Chang
     return Change(moved, Transition(alert.id, alert.state, state, now, alert.value, note))
 
 
-def _fresh_seconds(alert: Alert, now: datetime) -> Decimal:
-    """Time since the last look, if that look had data: time without data never counts towards `for`."""
-    if alert.unknown_since is not None or alert.updated_at is None:
-        return ZERO
-    return max(ZERO, Decimal((now - alert.updated_at) // _MICROSECOND) / 1_000_000)
+def _time_since(alert: Alert, now: datetime, unknown: bool) -> tuple[Decimal, timedelta]:
+    """Of the time since the last look: the seconds that were watched, and the span that nobody could watch.
+
+    It was watched if both looks had data; without data at either end nothing is known of what lies between.
+    """
+    span = max(timedelta(0), now - alert.updated_at) if alert.updated_at is not None else timedelta(0)
+    watched = timedelta(0) if unknown or alert.unknown_since is not None else min(span, LONGEST_LOOK)
+    return _seconds(watched), span - watched
+
+
+def _steps_due(alert: Alert, rule: Rule, now: datetime) -> int:
+    """How many steps of the escalation its time without an ack calls for."""
+    if alert.acked_at is not None or alert.fired_at is None:
+        return 0
+    unanswered = _seconds(now - alert.fired_at)
+    return sum(1 for step in rule.escalate if unanswered >= step.after_s)
+
+
+def _seconds(span: timedelta) -> Decimal:
+    return Decimal(span // _MICROSECOND) / 1_000_000
 
 
 _MICROSECOND = timedelta(microseconds=1)

@@ -68,12 +68,17 @@ def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool
     """
     if superseded:
         return Skip("a newer message about this alert follows")
+    knows = told is not None and told.state is AlertState.FIRING
     if alert.state in (AlertState.RESOLVED, AlertState.INACTIVE):
-        if told is None or told.state is not AlertState.FIRING:
-            return Skip("over before this channel heard of it")
-        return Send(Reason.RESOLVED)
+        return Send(Reason.RESOLVED) if knows else Skip("over before this channel heard of it")
+    if delivery.reason == Reason.RESOLVED:
+        return Skip("it still fires")
     if alert.silenced_by is not None:
         return Skip(f"silenced by {alert.silenced_by}")
+    if not knows:
+        return Send(Reason.ESCALATED if delivery.reason == Reason.ESCALATED else Reason.FIRED)
+    if alert.acked_by is not None:
+        return Skip(f"acknowledged by {alert.acked_by}")
     if delivery.reason == Reason.FIRED and told is not None and told.severity == alert.severity:
         return Skip("this channel knows already")
     return Send(Reason(delivery.reason))
@@ -81,5 +86,5 @@ def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool
 
 def retry_delay_s(attempts: int, retry_after_s: float | None) -> float:
     """Seconds until a failed delivery is tried again: 1, 2, 4 … 60, or what the service asked for if longer."""
-    backoff = min(60.0, float(2 ** min(attempts, 6)) / 2)
+    backoff = min(60.0, 2.0 ** (min(max(attempts, 1), 7) - 1))
     return max(backoff, retry_after_s or 0.0)

@@ -1,35 +1,51 @@
 """What the interest charges seen so far tell: rates now paid, and how long interest alone takes to liquidate."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import ZERO
+from monitor.core.account import INFINITE, ZERO, Balance, Scope
 from monitor.core.interest import Loan, hourly_cost, hourly_from_daily, seconds_to_level
 from monitor.core.metrics import Missing, Value
 from monitor.core.state import AccountState
-from monitor.core.valuation import Valued
 
 
-def hourly_rate(state: AccountState, asset: str, symbol: str | None = None) -> Decimal | None:
-    """Fraction per hour last charged on `asset`: of one scope (`symbol` "" is cross), or the highest of all."""
-    rates = [
-        hourly_from_daily(known.last.daily_rate)
-        for (scope, owed), known in state.interest.items()
-        if owed == asset and symbol in (None, scope.symbol)
-    ]
-    return max(rates, default=None)
+def hourly_rate(state: AccountState, asset: str, symbol: str = "") -> Decimal | None:
+    """Fraction per hour last charged on a debt in `asset` of one scope; None: never charged there."""
+    known = state.interest.get((Scope(symbol), asset))
+    return hourly_from_daily(known.last.daily_rate) if known is not None else None
 
 
-def seconds_to_liquidation(state: AccountState, own: Valued, level: Decimal, now: datetime) -> Value:
-    """Seconds until interest alone brings the cross level down to `level`; unavailable while a rate is not known."""
+def seconds_to_liquidation(
+    state: AccountState,
+    symbol: str,
+    balances: Iterable[Balance],
+    prices: Mapping[str, Decimal],
+    level: Decimal,
+    bar: Value,
+    now: datetime,
+) -> Value:
+    """Seconds until interest alone brings the scope's `level` down to `bar`.
+
+    `prices` by asset, all in one currency. INFINITE when nothing is owed; unavailable while the bar, a price or a
+    rate is not known.
+    """
+    if not level.is_finite():
+        return INFINITE
+    if not isinstance(bar, Decimal):
+        return Missing.UNAVAILABLE
+    owed = ZERO
     loans: list[Loan] = []
-    for position in own.positions:
-        balance = state.cross.balances[position.asset] if state.cross is not None else None
-        if balance is None or balance.borrowed <= ZERO:
+    for balance in balances:
+        if not balance.owed:
             continue
-        rate = hourly_rate(state, position.asset, "")
-        if rate is None:
+        price = prices.get(balance.asset)
+        if price is None:
             return Missing.UNAVAILABLE
-        loans.append(Loan(position.asset, balance.borrowed, rate, position.price))
-    sums = own.totals
-    return seconds_to_level(sums.assets, sums.liabilities, level, hourly_cost(loans), now)
+        owed += balance.owed * price
+        if balance.borrowed:
+            rate = hourly_rate(state, balance.asset, symbol)
+            if rate is None:
+                return Missing.UNAVAILABLE
+            loans.append(Loan(balance.asset, balance.borrowed, rate, price))
+    return seconds_to_level(level * owed, owed, bar, hourly_cost(loans), now)

@@ -1,6 +1,7 @@
 """One account as the daemon knows it, and how each event changes that knowledge."""
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import assert_never
 
 from monitor.core.account import (
     CROSS,
+    ZERO,
     Bars,
     CrossSnapshot,
     InterestCharge,
@@ -49,6 +51,11 @@ PRICE_HISTORY = timedelta(minutes=5)
 
 PRICE_HISTORY_STEP = timedelta(seconds=5)
 
+PRICE_LIFE = timedelta(hours=1)
+"""A price that was not renewed for this long is forgotten; what is needed is read far more often."""
+
+INTEREST_KEPT = timedelta(days=30)
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -80,7 +87,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """What is known of one stream's connection."""
+    """What is known of one stream's connection. `last_frame_at` never goes back."""
 
     connected: bool = False
     subscriptions: tuple[str, ...] = ()
@@ -103,11 +110,24 @@ class PricesThen:
 
 @dataclass(frozen=True, slots=True)
 class InterestKnown:
-    """What the charges seen so far tell of one (scope, asset)."""
+    """What the charges seen so far tell of the debt in one asset of one scope. Made by `interest_known`."""
 
     last: InterestCharge
     recent: tuple[InterestCharge, ...]
     """Charges of the last 30 days, oldest first."""
+    sums: Mapping[str, tuple[tuple[datetime, ...], tuple[Decimal, ...]]] = field(default_factory=dict)
+    """By the asset in which it was charged (BNB may pay for others): the times, and the running totals."""
+
+    def charged_since(self, since: datetime) -> Mapping[str, Decimal]:
+        """What was charged after `since` (at most 30 days back), by the asset in which it was charged."""
+        return {
+            asset: totals[-1] - (totals[start - 1] if (start := bisect_right(times, since)) else ZERO)
+            for asset, (times, totals) in self.sums.items()
+        }
+
+    def charge_at(self, moment: datetime) -> InterestCharge:
+        """The newest charge at or before `moment`; the oldest known one when all are younger."""
+        return self.recent[max(0, bisect_right(self.recent, moment, key=lambda charge: charge.charged_at) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +145,7 @@ class AccountState:
     cross_prices: Mapping[str, Price] = field(default_factory=dict)
     """The prices known when `cross` arrived: own and polled level are compared at these."""
     isolated_prices: Mapping[str, Price] = field(default_factory=dict)
+    """The same for `isolated`."""
     interest: Mapping[tuple[Scope, str], InterestKnown] = field(default_factory=dict)
     liquidations: tuple[Liquidation, ...] | None = None
     """Forced liquidation orders of the last day; None: never read."""
@@ -136,7 +157,7 @@ class AccountState:
     operator: OperatorRead = field(default_factory=OperatorRead)
     health: HealthRead = field(default_factory=HealthRead)
     alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
-    """Open alerts, and those resolved since the last step."""
+    """Open alerts: pending or firing."""
     intents: Mapping[int, Intent] = field(default_factory=dict)
     """Intents that are not final, and those settled in the last 24 hours."""
     sampled: Mapping[tuple[MetricScope, str, str], tuple[datetime, Value]] = field(default_factory=dict)
@@ -174,24 +195,16 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
             return replace(state, last_failure=event)
         case StreamChanged(stream, connected, subscriptions, at):
             was = state.streams.get(stream, StreamState())
-            return _with_stream(
-                state,
-                stream,
-                replace(
-                    was,
-                    connected=connected,
-                    subscriptions=subscriptions,
-                    changed_at=at,
-                    last_frame_at=at if connected else was.last_frame_at,
-                    connects=was.connects + (connected and not was.connected),
-                ),
+            changed = replace(
+                was,
+                connected=connected,
+                subscriptions=subscriptions,
+                changed_at=at,
+                connects=was.connects + (connected and not was.connected),
             )
-        case StreamAlive(stream, at):
-            was = state.streams.get(stream, StreamState())
-            return _with_stream(state, stream, replace(was, last_frame_at=at))
-        case StreamEvent(stream=stream, received_at=at):
-            was = state.streams.get(stream, StreamState())
-            return _with_stream(state, stream, replace(was, last_frame_at=at))
+            return _with_stream(state, stream, _heard(changed, at) if connected else changed)
+        case StreamAlive(stream, at) | StreamEvent(stream=stream, received_at=at):
+            return _with_stream(state, stream, _heard(state.streams.get(stream, StreamState()), at))
         case OperatorRead():
             return replace(state, operator=event)
         case HealthRead():
@@ -219,16 +232,45 @@ def scopes(state: AccountState, settings: Settings) -> tuple[Scope, ...]:
 
 
 def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
-    """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT."""
+    """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT.
+
+    An asset that turned out to have no price in USDT is wanted in BTC too.
+    """
     symbols = {"BTCUSDT"}
+    assets: set[str] = set()
     if settings.cross and state.cross is not None:
-        symbols.update(f"{asset}USDT" for asset in state.cross.balances if asset != "USDT")
+        assets.update(state.cross.balances)
     for scope in scopes(state, settings):
         if scope.symbol and state.isolated is not None:
             pair = state.isolated.pairs[scope.symbol]
             symbols.add(scope.symbol)
-            symbols.update(f"{b.asset}USDT" for b in (pair.base, pair.quote) if b.asset != "USDT" and not b.is_zero)
+            assets.update(b.asset for b in (pair.base, pair.quote) if not b.is_zero)
+            # The pair's figures are in its quote asset; in USDT they need its price even when none is there.
+            assets.add(pair.quote.asset)
+    for asset in assets - {"USDT"}:
+        symbols.add(f"{asset}USDT")
+        if state.prices and f"{asset}USDT" not in state.prices:
+            symbols.add(f"{asset}BTC")
     return frozenset(symbols)
+
+
+def interest_known(charges: Iterable[InterestCharge]) -> InterestKnown:
+    """What the charges (one or more, of one asset in one scope, any order) tell."""
+    recent = tuple(sorted(charges, key=lambda charge: (charge.charged_at, charge.tx_id)))
+    times: dict[str, list[datetime]] = {}
+    totals: dict[str, list[Decimal]] = {}
+    for charge in recent:
+        times.setdefault(charge.asset, []).append(charge.charged_at)
+        running = totals.setdefault(charge.asset, [])
+        running.append(charge.interest + (running[-1] if running else ZERO))
+    sums = {asset: (tuple(times[asset]), tuple(totals[asset])) for asset in times}
+    return InterestKnown(last=recent[-1], recent=recent, sums=sums)
+
+
+def unknown_charges(state: AccountState, charges: Iterable[InterestCharge]) -> tuple[InterestCharge, ...]:
+    """Those of `charges` that the state does not know yet."""
+    known = {_identity(charge) for each in state.interest.values() for charge in each.recent}
+    return tuple(charge for charge in charges if _identity(charge) not in known)
 
 
 def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
@@ -238,8 +280,11 @@ def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime
     merged = {**state.prices, **newer}
     history = state.price_history
     if not history or now - history[-1].at >= PRICE_HISTORY_STEP:
-        oldest = now - PRICE_HISTORY - PRICE_HISTORY_STEP
-        history = (*(then for then in history if then.at >= oldest), PricesThen(now, merged))
+        merged = {s: p for s, p in merged.items() if now - p.at <= PRICE_LIFE}
+        # The newest entry from before the five minutes stays: it tells what the prices were when they began.
+        started = max((then.at for then in history if then.at <= now - PRICE_HISTORY), default=None)
+        kept = (then for then in history if started is None or then.at >= started)
+        history = (*kept, PricesThen(now, merged))
     return replace(state, prices=merged, price_history=history)
 
 
@@ -247,17 +292,25 @@ def _with_interest(
     state: AccountState, scope: Scope, charges: tuple[InterestCharge, ...], now: datetime
 ) -> AccountState:
     known = dict(state.interest)
-    since = now - timedelta(days=30)
     by_asset: dict[str, list[InterestCharge]] = {}
     for charge in charges:
         by_asset.setdefault(charge.raw_asset or charge.asset, []).append(charge)
     for asset, new in by_asset.items():
         before = known[scope, asset].recent if (scope, asset) in known else ()
-        merged = {(c.tx_id, c.charged_at, c.kind): c for c in (*before, *new) if c.charged_at >= since}
-        recent = tuple(sorted(merged.values(), key=lambda c: (c.charged_at, c.tx_id)))
-        if recent:
-            known[scope, asset] = InterestKnown(last=recent[-1], recent=recent)
+        merged = {_identity(c): c for c in (*before, *new) if c.charged_at >= now - INTEREST_KEPT}
+        if merged:
+            known[scope, asset] = interest_known(merged.values())
     return replace(state, interest=known)
+
+
+def _identity(charge: InterestCharge) -> tuple[Scope, int, datetime, str, str]:
+    return charge.scope, charge.tx_id, charge.charged_at, charge.asset, charge.kind
+
+
+def _heard(stream: StreamState, at: datetime) -> StreamState:
+    return (
+        stream if stream.last_frame_at is not None and stream.last_frame_at >= at else replace(stream, last_frame_at=at)
+    )
 
 
 def _with_stream(state: AccountState, stream: StreamName, known: StreamState) -> AccountState:

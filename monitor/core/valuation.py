@@ -1,4 +1,4 @@
-"""Balances priced in USDT, and the one factor that makes our own level equal the exchange's."""
+"""Balances priced in USDT, and how our own valuation compares with the exchange's."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,21 +6,51 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.account import ZERO, Balance, Price
-from monitor.core.margin import Position, Totals, totals
+from monitor.core.amounts import ONE
+from monitor.core.margin import Exposure, Position, Totals
+from monitor.core.state import PRICE_HISTORY, AccountState, Settings
 
-ONE = Decimal(1)
+NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Valued:
-    """The positions that have a price, and the assets that have none."""
+class Worth:
+    """The value of all balances that have a price, and the assets that have none."""
 
-    positions: tuple[Position, ...]
-    unpriced: tuple[str, ...]
+    parts: Exposure
+    unpriced: frozenset[str] = NOTHING
 
     @property
-    def totals(self) -> Totals:
-        return totals(self.positions)
+    def level(self) -> Decimal:
+        return self.parts.totals.level
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The prices as they may be believed at one moment.
+
+    `is_fresh`: the figures may be revalued at them. `before`: as they were five minutes ago, None when that is not
+    known. `cross_then`, `isolated_then`: whether prices were fresh when that snapshot came, so that the two compare.
+    """
+
+    prices: Mapping[str, Price]
+    is_fresh: bool
+    before: Mapping[str, Price] | None
+    cross_then: bool
+    isolated_then: bool
+
+
+def market_at(state: AccountState, settings: Settings, now: datetime) -> Market:
+    """The prices as they may be believed `now`."""
+    bound = settings.prices_stale_after
+    cross, isolated = state.cross, state.isolated
+    return Market(
+        prices=state.prices,
+        is_fresh=is_fresh(newest(state.prices), now, bound),
+        before=_before(state, bound, now),
+        cross_then=cross is not None and is_fresh(newest(state.cross_prices), cross.received_at, bound),
+        isolated_then=isolated is not None and is_fresh(newest(state.isolated_prices), isolated.received_at, bound),
+    )
 
 
 def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
@@ -34,29 +64,50 @@ def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
     return through.value * btc.value if through is not None and btc is not None else None
 
 
-def valued(balances: Iterable[Balance], prices: Mapping[str, Price]) -> Valued:
-    """Every balance that has a price, as a position."""
-    positions: list[Position] = []
+def worth(
+    balances: Iterable[Balance],
+    prices: Mapping[str, Price],
+    stables: frozenset[str],
+    leaving_out: frozenset[str] = NOTHING,
+) -> Worth:
+    """What the balances are worth, apart from the assets to be left out."""
+    stable_assets = stable_liabilities = volatile_assets = volatile_liabilities = ZERO
     unpriced: list[str] = []
     for balance in balances:
-        price = price_of(balance.asset, prices)
+        asset = balance.asset
+        if asset in leaving_out:
+            continue
+        price = price_of(asset, prices)
         if price is None:
-            unpriced.append(balance.asset)
+            unpriced.append(asset)
+            continue
+        held = (balance.free + balance.locked) * price
+        owed = (balance.borrowed + balance.interest) * price
+        if asset in stables:
+            stable_assets += held
+            stable_liabilities += owed
         else:
-            positions.append(Position(balance.asset, balance.held, balance.owed, price))
-    return Valued(tuple(positions), tuple(unpriced))
+            volatile_assets += held
+            volatile_liabilities += owed
+    parts = Exposure(stable_assets, stable_liabilities, volatile_assets, volatile_liabilities)
+    return Worth(parts, frozenset(unpriced))
 
 
-def calibration(polled: Decimal, own: Totals) -> Decimal | None:
-    """Polled level ÷ own level, by which the own level is multiplied; None when the two cannot be compared."""
+def positions(balances: Iterable[Balance], prices: Mapping[str, Price]) -> dict[str, Position]:
+    """Every balance that has a price, by asset."""
+    found: dict[str, Position] = {}
+    for balance in balances:
+        price = price_of(balance.asset, prices)
+        if price is not None:
+            found[balance.asset] = Position(balance.asset, balance.held, balance.owed, price)
+    return found
+
+
+def drift(polled: Decimal, own: Totals) -> Decimal | None:
+    """How far our own level is off the exchange's, as a fraction of the exchange's; None: they do not compare."""
     if own.liabilities <= ZERO or own.assets <= ZERO or not polled.is_finite() or polled <= ZERO:
         return None
-    return polled / own.level
-
-
-def drift(factor: Decimal) -> Decimal:
-    """How far the own level is off the exchange's, as a fraction of the exchange's."""
-    return abs(ONE - ONE / factor)
+    return abs(own.level / polled - ONE)
 
 
 def newest(prices: Mapping[str, Price]) -> datetime | None:
@@ -65,4 +116,12 @@ def newest(prices: Mapping[str, Price]) -> datetime | None:
 
 
 def is_fresh(at: datetime | None, now: datetime, bound: timedelta) -> bool:
+    """Whether `at` is at most `bound` before `now`."""
     return at is not None and now - at <= bound
+
+
+def _before(state: AccountState, bound: timedelta, now: datetime) -> Mapping[str, Price] | None:
+    """The prices five minutes ago, unless none came for too long then: what they were is not known."""
+    start = now - PRICE_HISTORY
+    last = max((then for then in state.price_history if then.at <= start), key=lambda then: then.at, default=None)
+    return last.prices if last is not None and last.at >= start - bound else None

@@ -46,7 +46,10 @@ def value_text(metric: str, value: Value) -> str:
 
 
 def span_text(seconds: Decimal) -> str:
-    """A time span in its two largest units: `3d 4h`, `2m 10s`, `8s`."""
+    """A time span in its two largest units: `3d 4h`, `2m 10s`, `8s`; `-2m` for one that is behind us."""
+    if seconds < 0:
+        span = span_text(-seconds)
+        return span if span == "0s" else f"-{span}"
     rest = int(seconds)
     parts: list[str] = []
     for letter, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):

@@ -17,9 +17,7 @@ from monitor.core.engine import Ids, Policy
 from monitor.core.events import Event, HealthRead, OperatorRead, Tick
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
-from monitor.core.pace import below_initial, cross_interval, isolated_interval
 from monitor.core.state import AccountState, needed_symbols, scopes
-from monitor.core.subjects import Subject, figures_of
 from monitor.exchange.port import Exchange, Streams
 from monitor.runtime.executor import Executor
 from monitor.runtime.inbox import Inbox
@@ -138,14 +136,16 @@ class AccountWatch:
         for notification in entry.notifications:
             self._shared.notifier.tell_unrecorded(alerts[notification.alert], notification)
 
-    def stepped(self, state: AccountState, wants: frozenset[str], reread: bool, ticked: bool) -> None:
+    def stepped(
+        self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
+    ) -> None:
         for name in wants:
             self._poller.ask(name)
         if reread:
             self._streams.watch_pairs([scope.symbol for scope in scopes(state, self._policy.settings) if scope.symbol])
             self._streams.watch_prices(needed_symbols(state, self._policy.settings))
-        if reread or ticked:
-            self._pace(state)
+        for name, interval in intervals.items():
+            self._poller.pace(name, interval)
 
     def _state(self) -> AccountState:
         return self.runner.state
@@ -171,20 +171,6 @@ class AccountWatch:
             "clock": table.clock,
         }
         return {name: (read, intervals[name]) for name, read in self._reads.by_name().items()}
-
-    def _pace(self, state: AccountState) -> None:
-        settings, now = self._policy.settings, self._shared.clock.now()
-        watched = scopes(state, settings)
-
-        def near(symbol: str) -> bool:
-            subject: Subject = ("isolated", symbol) if symbol else ("cross", "")
-            values = figures_of(state, settings, subject, now).values
-            level, initial = values.get("margin_level"), values.get("initial_level")
-            return level is not None and initial is not None and below_initial(level, initial)
-
-        self._poller.pace("cross", cross_interval(state, settings, near("")))
-        pairs = [scope.symbol for scope in watched if scope.symbol]
-        self._poller.pace("isolated", isolated_interval(state, settings, any(near(symbol) for symbol in pairs)))
 
     def _live_document(self, state: AccountState) -> str:
         document = account_document(state, self._policy.settings, self._shared.clock.now(), self._shared.version)

@@ -16,7 +16,8 @@ from monitor.core.alerts import Alert
 from monitor.core.engine import Ids, Policy
 from monitor.core.events import ActionSettled, InterestRead, OperatorRead
 from monitor.core.figures import Figures
-from monitor.core.state import AccountState, apply
+from monitor.core.judgement import OPEN
+from monitor.core.state import AccountState, Settings, apply
 from monitor.core.subjects import figures_of
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
@@ -81,6 +82,10 @@ class Daemon:
     def states(self) -> Mapping[str, AccountState]:
         """What is known now, by account."""
         return {name: watch.runner.state for name, watch in self._watches.items()}
+
+    def settings(self, account: str) -> Settings:
+        """What the account's figures depend on besides the venue."""
+        return self._accounts[account].policy.settings
 
     async def run(self) -> None:
         """Until `stop`. Starting clean and starting after a crash are the same."""
@@ -182,11 +187,14 @@ class Daemon:
 
 
 def remembered(loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None) -> AccountState:
-    """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing."""
+    """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
+
+    Their data are missing until the first read: so they neither clear nor go on before.
+    """
     state = AccountState(
         account=policy.settings.account,
         started_at=now,
-        alerts={a.key: replace(a, updated_at=now) for a in loaded.alerts if a.resolved_at is None},
+        alerts={a.key: replace(a, unknown_since=a.unknown_since or now) for a in loaded.alerts if a.state in OPEN},
         intents={i.id: i for i in loaded.intents},
         operator=operator if operator is not None else OperatorRead(),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from datetime import datetime
+from collections.abc import Mapping
 
 from monitor.core.account import Price
 from monitor.core.events import (
@@ -13,10 +13,12 @@ from monitor.core.events import (
     OperatorRead,
     PricesRead,
     StreamAlive,
+    StreamName,
     Tick,
 )
 
-_REPLACEABLE = (CrossRead, IsolatedRead, HealthRead, OperatorRead, Tick)
+MOST_AT_ONCE = 500
+"""Events handed out in one go, so that a flood is committed in parts and nothing else waits for all of it."""
 
 
 class Inbox:
@@ -28,19 +30,24 @@ class Inbox:
     def __init__(self) -> None:
         self._events: deque[Event] = deque()
         self._prices: dict[str, Price] = {}
-        self._alive: dict[str, StreamAlive] = {}
+        self._alive: dict[StreamName, StreamAlive] = {}
         self._latest: dict[type[Event], Event] = {}
         self._arrived = asyncio.Event()
         self.conflated = 0
 
     def put(self, event: Event) -> None:
+        """Leave an event; one that replaces itself takes the place of the one that waits, unless that is newer."""
         match event:
             case PricesRead(prices):
-                for symbol, price in prices.items():
-                    self._put_price(symbol, price, price.at)
+                self._put_prices(prices)
             case StreamAlive(stream):
                 self._alive[stream] = event
-            case _ if isinstance(event, _REPLACEABLE):
+            case CrossRead() | IsolatedRead():
+                waiting = self._latest.get(type(event))
+                if not isinstance(waiting, CrossRead | IsolatedRead) or event.snapshot.as_of >= waiting.snapshot.as_of:
+                    self._latest[type(event)] = event
+                self.conflated += waiting is not None
+            case HealthRead() | OperatorRead() | Tick():
                 self.conflated += type(event) in self._latest
                 self._latest[type(event)] = event
             case _:
@@ -48,23 +55,24 @@ class Inbox:
         self._arrived.set()
 
     async def take(self) -> list[Event]:
-        """Everything that waits, oldest first; prices and what replaces itself come last, once each."""
+        """What waits, oldest first, at least one event; prices and what replaces itself come last, once each."""
         await self._arrived.wait()
-        self._arrived.clear()
-        taken = list(self._events)
-        self._events.clear()
+        taken = [self._events.popleft() for _ in range(min(len(self._events), MOST_AT_ONCE))]
         taken += self._alive.values()
         self._alive = {}
         if self._prices:
             taken.append(PricesRead(self._prices))
             self._prices = {}
-        # Prices before snapshots: a snapshot is compared with the newest prices known when it came.
+        # Prices before snapshots: a snapshot is compared with the newest prices known when it came. Time comes last.
         taken += sorted(self._latest.values(), key=lambda event: isinstance(event, Tick))
         self._latest = {}
+        if not self._events:
+            self._arrived.clear()
         return taken
 
-    def _put_price(self, symbol: str, price: Price, at: datetime) -> None:
-        waiting = self._prices.get(symbol)
-        if waiting is None or at >= waiting.at:
+    def _put_prices(self, prices: Mapping[str, Price]) -> None:
+        for symbol, price in prices.items():
+            waiting = self._prices.get(symbol)
             self.conflated += waiting is not None
-            self._prices[symbol] = price
+            if waiting is None or price.at >= waiting.at:
+                self._prices[symbol] = price

@@ -1,8 +1,9 @@
 """One account's only decider: events in order, one clock reading each, everything committed before it leaves."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Protocol
 
 from monitor.clock import Clock
@@ -31,7 +32,9 @@ class Followers(Protocol):
 
     def unrecorded(self, state: AccountState, entry: Entry) -> None: ...
 
-    def stepped(self, state: AccountState, wants: frozenset[str], reread: bool, ticked: bool) -> None: ...
+    def stepped(
+        self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
+    ) -> None: ...
 
 
 class Runner:
@@ -69,7 +72,7 @@ class Runner:
         self.ticks = 0
 
     async def run(self) -> None:
-        """Until cancelled; what was taken from the inbox is committed before the end."""
+        """Until cancelled. What was being committed then is committed all the same."""
         while True:
             await self.handle(await self._inbox.take())
 
@@ -77,34 +80,38 @@ class Runner:
         """Decide on each event in order, then commit all of it as one entry and tell the others."""
         entries: list[Entry] = []
         wants: frozenset[str] = frozenset()
+        intervals: Mapping[str, timedelta] = {}
         reread = ticked = False
         for event in events:
             done = step(self.state, event, self._policy, self._clock.now(), self._ids)
             self.state = done.state
             wants |= done.wants
+            intervals = done.intervals or intervals
             reread = reread or isinstance(event, (CrossRead, IsolatedRead))
             self.steps += 1
             ticked = ticked or isinstance(event, Tick)
             if not done.entry.is_empty:
                 entries.append(done.entry)
-        entry = self._with_live(merged(entries) if entries else None)
-        if entry is not None:
-            await self._commit(entry)
+        if entries:
+            await self._commit(merged(entries))
+        # After what was decided, so that no alert waits for a picture of the whole account.
+        live = self._live_entry(any(entry.transitions or entry.intent_steps for entry in entries))
+        if live is not None:
+            await self._commit(live)
         self.ticks += ticked
-        self._followers.stepped(self.state, wants, reread, ticked)
+        self._followers.stepped(self.state, wants, intervals, reread)
 
-    def _with_live(self, entry: Entry | None) -> Entry | None:
-        """The entry with the live document and the present values of open alerts, when they are due."""
-        told = entry is not None and bool(entry.transitions or entry.intent_steps)
+    def _live_entry(self, told: bool) -> Entry | None:
+        """The live document and the present values of open alerts, when they are due and have changed."""
         if not told and self._machine_time() - self._live_at < LIVE_EVERY_S:
-            return entry
+            return None
         live = self._live_document(self.state)
         if live == self._live:
-            return entry
+            return None
         self._live, self._live_at = live, self._machine_time()
-        base = entry if entry is not None else Entry(account=self.state.account, at=self._clock.now())
-        alerts = {a.id: a for a in self.state.alerts.values()} | {a.id: a for a in base.alerts}
-        return replace(base, live=live, alerts=tuple(alerts.values()))
+        return Entry(
+            account=self.state.account, at=self._clock.now(), live=live, alerts=tuple(self.state.alerts.values())
+        )
 
     async def _commit(self, entry: Entry) -> None:
         waiting = merged([*self._backlog, entry]) if self._backlog else entry

@@ -1,0 +1,96 @@
+"""The figures of an account as a whole, and of how well the daemon sees it."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.account import INFINITE, ZERO
+from monitor.core.amounts import ONE
+from monitor.core.figures import Figures
+from monitor.core.metrics import Missing, Value
+from monitor.core.pace import intervals, wanted_streams
+from monitor.core.state import AccountState, Settings, StreamState
+from monitor.core.valuation import newest
+
+UNAVAILABLE = Missing.UNAVAILABLE
+
+
+def account_figures(state: AccountState, now: datetime) -> Figures:
+    """What concerns the account as a whole: its key, its liquidations and its blocked actions.
+
+    What a refused key may do is not known.
+    """
+    key = state.key if state.key_accepted else None
+    values: dict[str, Value] = {
+        "key_accepted": UNAVAILABLE if state.key_accepted is None else Decimal(state.key_accepted),
+        "actions_blocked": Decimal(len(state.blocked)),
+        "liquidations_24h": UNAVAILABLE
+        if state.liquidations is None
+        else Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24))),
+    }
+    if key is None:
+        values |= dict.fromkeys(("key_can_withdraw", "key_ip_restricted", "time_to_key_expiry"), UNAVAILABLE)
+    else:
+        values["key_can_withdraw"] = Decimal(key.withdrawals)
+        values["key_ip_restricted"] = Decimal(key.ip_restricted)
+        values["time_to_key_expiry"] = INFINITE if key.expires_at is None else seconds_between(now, key.expires_at)
+    return Figures("account", "", "ok", now, "poll", values, values)
+
+
+def monitor_figures(state: AccountState, settings: Settings, scopes: Iterable[Figures], now: datetime) -> Figures:
+    """How well the daemon sees this account: ages, streams, drift, its own health. `scopes`: cross and all pairs."""
+    scopes = tuple(scopes)
+    age, interval = _most_overdue(state, settings, scopes, now)
+    streams = [state.streams.get(name, StreamState()) for name in wanted_streams(settings)]
+    heard = [s.last_frame_at or s.changed_at or state.started_at for s in streams]
+    drifts = [figures.drift for figures in scopes if figures.drift is not None]
+    values: dict[str, Value] = {
+        "data_age": age,
+        "poll_interval": interval,
+        "price_age": max(ZERO, seconds_between(_last_live_price(state), now)),
+        "stream_connected": Decimal(all(s.connected for s in streams)),
+        "stream_silence": max(ZERO, seconds_between(min(heard), now)),
+        "clock_offset": _or_unavailable(state.health.clock_offset_s),
+        "weight_used": _or_unavailable(state.health.weight_used),
+        "live_drift": max(drifts) if drifts else UNAVAILABLE,
+        "notifications_failing": Decimal(state.health.notifications_failing),
+        "store_failing": Decimal(state.health.store_failing),
+    }
+    return Figures("monitor", "", "ok", now, "poll", values, values)
+
+
+def seconds_between(earlier: datetime, later: datetime) -> Decimal:
+    """Exact seconds from `earlier` to `later`; negative when it is the other way round."""
+    return Decimal((later - earlier) // timedelta(microseconds=1)) / 1_000_000
+
+
+def _last_live_price(state: AccountState) -> datetime:
+    """When the newest price was true, but no later than the market stream was last heard.
+
+    Prices that are polled because the stream is dead are no sign of its life.
+    """
+    heard = state.streams.get("market", StreamState()).last_frame_at
+    return min(newest(state.prices) or state.started_at, heard or state.started_at)
+
+
+def _most_overdue(
+    state: AccountState, settings: Settings, scopes: tuple[Figures, ...], now: datetime
+) -> tuple[Decimal, Decimal]:
+    """Age and interval (seconds) of the scope whose poll is most overdue, counted from the start while nothing came."""
+    as_of: Mapping[str, datetime | None] = {
+        "cross": state.cross.as_of if state.cross is not None else None,
+        "isolated": state.isolated.as_of if state.isolated is not None else None,
+    }
+    reads = [
+        (max(ZERO, seconds_between(as_of[name] or state.started_at, now)), _seconds(interval))
+        for name, interval in intervals(state, settings, scopes).items()
+    ]
+    return max(reads, key=lambda read: read[0] / read[1], default=(ZERO, ONE))
+
+
+def _seconds(span: timedelta) -> Decimal:
+    return Decimal(span // timedelta(microseconds=1)) / 1_000_000
+
+
+def _or_unavailable(value: Decimal | None) -> Value:
+    return UNAVAILABLE if value is None else value
