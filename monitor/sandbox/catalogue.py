@@ -83,6 +83,7 @@ class Catalogue:
         self.rates = {asset: Decimal(_USUAL_RATES.get(asset, str(_OTHER_RATE))) for asset in self.assets}
         self.rates.update(scenario.rates)
         self.collateral = {asset: self._collateral(asset, scenario) for asset in self.assets}
+        self._tiers: dict[str, list[Tier]] = {}
         self._min_repay = dict(scenario.min_repay)
 
     def pair_assets(self) -> dict[str, tuple[str, str]]:
@@ -96,23 +97,10 @@ class Catalogue:
 
     def tiers(self, symbol: str) -> list[Tier]:
         """The isolated tiers of a pair, mildest first."""
-        pair = self.pairs[symbol]
-        step = _TIER_QUOTE_STEP[pair.leverage]
-        price = self.prices.get(symbol) or ONE
-        return [
-            Tier(
-                number=number,
-                multiple=multiple,
-                initial_ratio=Decimal(initial),
-                margin_call_ratio=_MARGIN_CALL_RATIO[pair.leverage],
-                liquidation_ratio=_LIQUIDATION_RATIO[pair.leverage],
-                base_max=down(step * number / price),
-                quote_max=step * number,
-            )
-            for number, (multiple, initial) in enumerate(
-                zip(_TIER_LEVERAGE[pair.leverage], _TIER_STEPS[pair.leverage], strict=True), start=1
-            )
-        ]
+        known = self._tiers.get(symbol)
+        if known is None:
+            known = self._tiers[symbol] = self._list_tiers(self.pairs[symbol])
+        return known
 
     def tier_for(self, symbol: str, base_debt: Decimal, quote_debt: Decimal) -> Tier:
         """The tier that these debts fall into: the higher one of the two, the last beyond all."""
@@ -129,6 +117,24 @@ class Catalogue:
     def min_repay(self, asset: str) -> Decimal:
         """The smallest repayment, and the smallest debt that may be left."""
         return self._min_repay.get(asset, ZERO)
+
+    def _list_tiers(self, pair: Pair) -> list[Tier]:
+        step = _TIER_QUOTE_STEP[pair.leverage]
+        price = self.prices.get(pair.symbol) or ONE
+        return [
+            Tier(
+                number=number,
+                multiple=multiple,
+                initial_ratio=Decimal(initial),
+                margin_call_ratio=_MARGIN_CALL_RATIO[pair.leverage],
+                liquidation_ratio=_LIQUIDATION_RATIO[pair.leverage],
+                base_max=down(step * number / price),
+                quote_max=step * number,
+            )
+            for number, (multiple, initial) in enumerate(
+                zip(_TIER_LEVERAGE[pair.leverage], _TIER_STEPS[pair.leverage], strict=True), start=1
+            )
+        ]
 
     def _list_pairs(self, scenario: Scenario) -> dict[str, Pair]:
         quotes = [(asset, "USDT") for asset in self.assets if asset != "USDT"]

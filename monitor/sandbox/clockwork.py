@@ -61,7 +61,7 @@ class Clockwork:
             return
         if margin.lowest_level is None or level < margin.lowest_level:
             margin.lowest_level, margin.lowest_at_ms = level, venue.now_ms()
-        bars = venue.valuer.standing(account, margin).bars
+        bars = venue.valuer.bars(account, margin)
         if level > bars.margin_call:
             margin.called = False
             return

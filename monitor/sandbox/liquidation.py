@@ -22,7 +22,7 @@ def liquidate(venue: Venue, account: Account, margin: Margin) -> LiquidationStor
     """Liquidate a margin account, and tell about it on the streams and in the histories."""
     before = venue.valuer.level(margin)
     orders.cancel_all(venue, account, margin, reason="EXCHANGE_CANCELED")
-    run = _Run(venue, account, margin, venue.valuer.standing(account, margin).bars.initial)
+    run = _Run(venue, account, margin, venue.valuer.bars(account, margin).initial)
     run.repay_from_own_balance()
     run.sell_collateral()
     forgiven = run.write_off()

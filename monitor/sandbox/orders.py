@@ -8,11 +8,14 @@ from typing import Literal
 from monitor.sandbox import loans
 from monitor.sandbox.accounts import Account, Margin, Order, Trade
 from monitor.sandbox.catalogue import Pair
-from monitor.sandbox.money import ZERO, down, nearest, step_down, text
+from monitor.sandbox.money import ONE, ZERO, down, nearest, step_down, text
 from monitor.sandbox.refusal import Refusal
 from monitor.sandbox.venue import Venue
 
 Side = Literal["BUY", "SELL"]
+
+# On some cross pairs a limit must lie within this share of the index price.
+INDEX_BAND = Decimal("0.15")
 
 _execution_ids = itertools.count(8_641_984)
 
@@ -41,6 +44,8 @@ def place(venue: Venue, account: Account, margin: Margin, ticket: Ticket) -> tup
         raise Refusal(-2010, "Duplicate order sent.")
     quantity = ticket.quantity or step_down(ticket.quote_quantity / spot, ticket.pair.step)
     _check_filters(ticket, quantity, spot)
+    if margin.symbol is None and ticket.pair.symbol in venue.scenario.limit_price_pairs:
+        _check_index_band(ticket, venue.prices.index(ticket.pair.symbol) or spot)
     crosses = ticket.kind == "MARKET" or (spot <= ticket.price if ticket.side == "BUY" else spot >= ticket.price)
     if crosses and ticket.kind == "LIMIT_MAKER":
         raise Refusal(-2010, "Order would immediately match and take.")
@@ -133,6 +138,15 @@ def _check_filters(ticket: Ticket, quantity: Decimal, spot: Decimal) -> None:
         raise Refusal(-1013, "Filter failure: PRICE_FILTER")
     if quantity * (spot if ticket.kind == "MARKET" else ticket.price) < pair.min_notional:
         raise Refusal(-1013, "Filter failure: NOTIONAL")
+
+
+def _check_index_band(ticket: Ticket, index: Decimal) -> None:
+    if ticket.kind == "MARKET":
+        return
+    too_low = ticket.side == "SELL" and ticket.price < index * (ONE - INDEX_BAND)
+    too_high = ticket.side == "BUY" and ticket.price > index * (ONE + INDEX_BAND)
+    if too_low or too_high:
+        raise Refusal(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
 
 
 def _lock(venue: Venue, account: Account, margin: Margin, order: Order, pair: Pair, price: Decimal) -> None:

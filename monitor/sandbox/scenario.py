@@ -164,6 +164,7 @@ class Scenario:
     delistings: tuple[tuple[datetime, tuple[str, ...], tuple[str, ...]], ...] = ()
     restricted_long: tuple[str, ...] = ()
     collateral_full: tuple[str, ...] = ()
+    limit_price_pairs: tuple[str, ...] = ()
     quiet: frozenset[str] = frozenset()
     commission: Decimal = Decimal("0.001")
     liquidation_fee: Decimal = Decimal("0.02")

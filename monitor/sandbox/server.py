@@ -135,7 +135,7 @@ class Sandbox:
         ).add_routes(app)
         self._house.add_routes(app)
         app.router.add_route("*", "/{path:.*}", self._door.handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._host, self._port, backlog=1024)
         await site.start()

@@ -57,6 +57,14 @@ class Valuer:
         price = self._prices.index(margin.symbol) or ZERO
         return level(base.held * price + quote.held, base.owed * price + quote.owed)
 
+    def bars(self, account: Account, margin: Margin) -> Bars:
+        """The levels at which a margin account is judged now."""
+        if margin.symbol is None:
+            return account.bars
+        pair = self._catalogue.pairs[margin.symbol]
+        wallet = margin.wallet
+        return _tier_bars(self._catalogue.tier_for(margin.symbol, wallet.owed(pair.base), wallet.owed(pair.quote)))
+
     def cross_liquidation_price(self, account: Account, asset: str) -> tuple[Decimal, Danger] | None:
         """The price of `asset` in USDT at which the cross account is liquidated, others fixed."""
         assets, liabilities, _ = self._totals(account.cross)
@@ -111,12 +119,16 @@ class Valuer:
             collateral=assets * in_usdt,
             level=current,
             collateral_level=current,
-            bars=Bars(tier.initial_ratio, tier.margin_call_ratio, tier.liquidation_ratio),
+            bars=_tier_bars(tier),
             tier=tier,
             status=isolated_status(current, margin_call=tier.margin_call_ratio, liquidation=tier.liquidation_ratio),
             index_price=price,
             liquidation=_pair_liquidation(tier.liquidation_ratio, base, quote),
         )
+
+
+def _tier_bars(tier: Tier) -> Bars:
+    return Bars(tier.initial_ratio, tier.margin_call_ratio, tier.liquidation_ratio)
 
 
 def _pair_liquidation(ratio: Decimal, base: Balance, quote: Balance) -> tuple[Decimal, Danger] | None:

@@ -145,6 +145,15 @@ async def test_a_hanging_request_is_never_answered(running: Running, client: Cli
     assert _borrowed(running) == D(30_000)
 
 
+async def test_a_loan_is_made_even_if_the_client_is_gone_meanwhile() -> None:
+    async with sandbox(replace(SCENARIO, limits=Limits(loan_delay_s=0.3)), frozen=True) as running:
+        async with Client(running.sandbox, running.ready) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await client.post(LOAN, **REPAY)
+        await until(lambda: _borrowed(running) == D(29_900))
+
+
 async def test_a_delayed_answer_comes_after_the_deed(running: Running, client: Client) -> None:
     running.sandbox.add_fault(Fault("delay", method="POST", path=LOAN, seconds=0.2))
     task = asyncio.create_task(client.post(LOAN, **REPAY))

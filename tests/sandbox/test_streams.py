@@ -314,3 +314,39 @@ async def test_prices_are_coalesced_when_time_runs_fast() -> None:
                     await market.recv()
                     frames += 1
         assert 5 <= frames <= 30
+
+
+async def test_all_tickers_tell_only_what_changed(running: Running) -> None:
+    async with connect(f"{running.ready.market_stream_url}/ws/!miniTicker@arr") as market:
+        assert len(await _next(market)) > 400
+        running.sandbox.hand.set_price("SOLUSDT", D(201))
+        assert {row["s"] for row in await _next(market)} == {"SOLUSDT", "SOLBTC"}
+
+
+async def test_expired_risk_keys_are_told_and_tokens_stay(client: Client, running: Running) -> None:
+    key = (await client.keyed("POST", "/sapi/v1/margin/listen-key")).body["listenKey"]
+    async with _listening(client, running) as account, connect(f"{running.ready.risk_stream_url}/ws/{key}") as risk:
+        await until(lambda: len(running.sandbox.connections) == 2)
+        running.sandbox.add_fault(Fault("expire", stream="risk"))
+        assert (await _next(risk))["e"] == "listenKeyExpired"
+        running.sandbox.add_fault(Fault("expire", stream="account"))
+        assert (await _next(account))["event"]["e"] == "eventStreamTerminated"
+
+
+async def test_a_fault_may_come_later(client: Client, running: Running) -> None:
+    async with _listening(client, running) as socket:
+        running.sandbox.add_fault(Fault("terminate", stream="account", at=600))
+        running.sandbox.hand.advance(599)
+        assert (await _ask(socket, "ping"))["status"] == 200
+        running.sandbox.hand.advance(1)
+        assert (await _next(socket))["event"]["e"] == "eventStreamTerminated"
+
+
+async def test_the_unified_key_carries_everything_of_the_account(client: Client, running: Running) -> None:
+    key = (await client.keyed("POST", "/sapi/v2/margin/listen-key")).body["listenKey"]
+    async with connect(f"{running.ready.risk_stream_url}/ws/{key}") as socket:
+        await until(lambda: running.sandbox.connections)
+        running.sandbox.hand.borrow("main", "USDT", D(1))
+        running.sandbox.hand.deposit("main", "SOL", D(1), "SOLUSDT")
+        kinds = [(await _next(socket))["e"] for _ in range(4)]
+        assert kinds == ["USER_LIABILITY_CHANGE", "outboundAccountPosition", "balanceUpdate", "outboundAccountPosition"]

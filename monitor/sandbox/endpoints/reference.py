@@ -219,9 +219,9 @@ def restricted_assets(call: Call) -> object:
 
 
 @endpoint("GET", "/sapi/v1/margin/limit-price-pairs", "KEYED", 1)
-def limit_price_pairs(_call: Call) -> object:
-    """Pairs whose limit orders are bound to the index: none."""
-    return {"crossMarginSymbols": []}
+def limit_price_pairs(call: Call) -> object:
+    """Pairs whose cross limit orders are bound to the index."""
+    return {"crossMarginSymbols": list(call.venue.scenario.limit_price_pairs)}
 
 
 @endpoint("GET", "/sapi/v1/margin/risk-based-liquidation-ratio", "KEYED", 1)

@@ -90,7 +90,7 @@ class StreamHouse:
             "delay": lambda: self._each(hit, lambda one: setattr(one, "delay_s", fault.seconds)),
             "flood": lambda: self._flood(fault),
             "terminate": lambda: self._each(hit, _end_subscriptions),
-            "expire": lambda: self._expire(hit),
+            "expire": lambda: self._expire(fault.stream, hit),
             "shutdown": lambda: self._shut_down(hit),
         }
         act = acts.get(fault.what)
@@ -126,10 +126,12 @@ class StreamHouse:
                 for _ in range(fault.count):
                     self._venue.tell_position(account.cross, ["USDT"])
 
-    def _expire(self, connections: Sequence[Connection]) -> None:
-        self.tokens.expire_all()
-        for connection in connections:
-            _end_subscriptions(connection)
+    def _expire(self, stream: str, connections: Sequence[Connection]) -> None:
+        if stream == "risk":
+            self.tokens.expire_keys()
+            return
+        self.tokens.expire_tokens()
+        self._each(connections, _end_subscriptions)
 
     def _shut_down(self, connections: Sequence[Connection]) -> None:
         notice = {"e": "serverShutdown", "E": self._venue.now_ms()}

@@ -84,6 +84,8 @@ class MarketConnection(Connection):
         self.names: dict[str, tuple[int, Decimal] | None] = dict.fromkeys(names)
         self._arrivals: deque[float] = deque()
         self._next_round = 0.0
+        # What the stream of all tickers told last of each symbol.
+        self._told: dict[str, Decimal] = {}
 
     def pump(self) -> None:
         """Send what is new, if the round has come."""
@@ -91,7 +93,7 @@ class MarketConnection(Connection):
         if now < self._next_round or self.backlog > PRICE_BACKLOG:
             return
         sent = 0
-        for name, last in self.names.items():
+        for name, last in list(self.names.items()):
             sent += self._pump_all() if name == ALL_TICKERS else self._pump_one(name, last)
         if sent:
             self._next_round = now + min(LONGEST_ROUND_S, sent / FRAMES_PER_S)
@@ -168,14 +170,15 @@ class MarketConnection(Connection):
         return 1
 
     def _pump_all(self) -> int:
-        last = self.names[ALL_TICKERS]
-        version = Decimal(self._venue.prices.version)
-        if last is not None and last[1] == version:
-            return 0
-        self.names[ALL_TICKERS] = (self._venue.second, version)
-        rows = [self._tape.frame(symbol, "miniTicker") for symbol in self._venue.prices.symbols()]
-        self._send_payload(ALL_TICKERS, rows)
-        return 1
+        changed = []
+        for symbol in self._venue.prices.symbols():
+            price = self._venue.prices.spot(symbol)
+            if price is not None and self._told.get(symbol) != price:
+                self._told[symbol] = price
+                changed.append(self._tape.frame(symbol, "miniTicker"))
+        if changed:
+            self._send_payload(ALL_TICKERS, changed)
+        return 1 if changed else 0
 
     def _send_payload(self, name: str, payload: object) -> None:
         wrapped = {"stream": name, "data": payload} if self.combined else payload

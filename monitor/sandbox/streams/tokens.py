@@ -80,10 +80,13 @@ class Tokens:
         """The listen key, if it exists."""
         return self._keys.get(text)
 
-    def expire_all(self) -> None:
-        """Let every token and key run out now."""
+    def expire_tokens(self) -> None:
+        """Let every token run out now."""
         for token in self._tokens.values():
             token.expires_ms = min(token.expires_ms, self._venue.now_ms())
+
+    def expire_keys(self) -> None:
+        """Let every listen key run out now."""
         for key in list(self._keys.values()):
             key.expires_ms = min(key.expires_ms, self._venue.now_ms())
             self._check(key)
