@@ -13,6 +13,7 @@ from typing import Literal
 from monitor.core.alerts import Severity
 from monitor.view.documents.fields import Document, decimal_text, moment_text
 
+BarRole = Literal["initial", "margin_call", "liquidation"]
 MarkKind = Literal["alert", "resolved", "action", "liquidation"]
 
 
@@ -30,7 +31,7 @@ class Bar:
 
     label: str
     value: Decimal
-    role: Literal["initial", "margin_call", "liquidation"]
+    role: BarRole
 
 
 @dataclass(frozen=True, slots=True)

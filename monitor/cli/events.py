@@ -1,0 +1,39 @@
+"""`events`: what the streams delivered, the venue's own words untouched."""
+
+import argparse
+
+from monitor import app
+from monitor.cli import output, settings
+from monitor.cli.parser import add_json
+from monitor.cli.printing import print_list, print_table, wants_documents
+from monitor.cli.values import count, moment
+from monitor.clock import SystemClock
+from monitor.errors import Exit
+from monitor.store.readers.events import read_events
+from monitor.view.documents.events import event_document
+from monitor.view.tables import events_table
+
+USUAL_LIMIT = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--type", metavar="T", help='the exchange\'s own event type, or "rejected"')
+    parser.add_argument("--since", metavar="WHEN", help="received since: 2h, 2025-10-10 or 2025-10-10T21:15:00Z")
+    parser.add_argument("--limit", metavar="N", help=f"the newest N (default {USUAL_LIMIT}, with --since all)")
+    add_json(parser, lists=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = settings.load(args)
+    since = moment("--since", args.since, SystemClock().now()) if args.since else None
+    limit = count("--limit", args.limit) if args.limit else None if since is not None else USUAL_LIMIT
+    with app.open_reader(config) as store:
+        rows = store.read(read_events, type=args.type, since=since, limit=limit)
+    items = [event_document(row) for row in rows]
+    if wants_documents(args):
+        print_list(args, items)
+    elif items:
+        print_table(events_table(items))
+    else:
+        output.print_line("no such event has been recorded")
+    return Exit.DONE

@@ -1,0 +1,33 @@
+"""Values of options as people write them. What can't be read is a usage error that says how to write it."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from monitor.core.durations import parse_duration, parse_since
+from monitor.errors import UsageError
+
+_T = TypeVar("_T")
+
+
+def moment(option: str, text: str, now: datetime) -> datetime:
+    """The moment that `--since` and its like name."""
+    return _read(option, lambda: parse_since(text, now))
+
+
+def duration(option: str, text: str) -> timedelta:
+    return _read(option, lambda: parse_duration(text))
+
+
+def count(option: str, text: str) -> int:
+    """A whole number from 1."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise UsageError(f"{option}: {text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _read(option: str, read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from error

@@ -1,0 +1,33 @@
+"""One intent with its story as programs read it."""
+
+from collections.abc import Iterable
+
+from monitor.core.amounts import plain
+from monitor.core.intents import Intent, IntentStep
+from monitor.view.documents.fields import Document, decimal_text, moment_text
+
+
+def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
+    """The intent and every step of its life, oldest first."""
+    return {
+        "id": intent.id,
+        "plan": intent.plan,
+        "action": intent.action,
+        "kind": intent.kind,
+        "mode": intent.mode,
+        "account": intent.account,
+        "scope": intent.scope.kind,
+        "symbol": intent.scope.symbol or None,
+        "alert": intent.alert,
+        "state": intent.state.value,
+        "asset": intent.asset,
+        "amount": plain(intent.amount),
+        "amount_usdt": plain(intent.amount_usdt),
+        "reason": intent.reason,
+        "level_before": decimal_text(intent.level_before),
+        "level_after": decimal_text(intent.level_after),
+        "created_at": moment_text(intent.created_at),
+        "tran_id": intent.ref,
+        "evidence": intent.evidence,
+        "steps": [{"state": step.to_state.value, "at": moment_text(step.at), "note": step.note} for step in steps],
+    }

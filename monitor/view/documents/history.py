@@ -1,0 +1,52 @@
+"""Recorded samples of one metric and subject as programs read them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from monitor.core.alerts import MetricScope
+from monitor.core.metrics import METRICS
+from monitor.view.documents.fields import Document, decimal_text, moment_text
+
+
+class Sampled(Protocol):
+    """One sample; `missing` says what a `value` of None is."""
+
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def value(self) -> Decimal | None: ...
+    @property
+    def missing(self) -> Literal["infinite", "unavailable"] | None: ...
+
+
+class Series(Protocol):
+    """What a reader of the store has of one metric of one subject, oldest first."""
+
+    @property
+    def metric(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def scope(self) -> MetricScope: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def resolution(self) -> Literal["raw", "1m", "1h"]: ...
+    @property
+    def points(self) -> Sequence[Sampled]: ...
+
+
+def history_document(series: Series) -> Document:
+    """The series; a value of null was infinite or unavailable."""
+    metric = METRICS.get(series.metric)
+    return {
+        "metric": series.metric,
+        "account": series.account,
+        "scope": series.scope,
+        "subject": series.subject or None,
+        "unit": metric.unit.value if metric is not None else "",
+        "resolution": series.resolution,
+        "points": [[moment_text(point.at), decimal_text(point.value)] for point in series.points],
+    }

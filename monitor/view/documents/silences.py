@@ -1,0 +1,21 @@
+"""One silence as programs read it."""
+
+from datetime import datetime
+
+from monitor.core.events import Silence
+from monitor.view.documents.fields import Document, moment_text
+
+
+def silence_document(silence: Silence, now: datetime) -> Document:
+    """The silence and whether it is in force at `now`."""
+    state = "pending" if now < silence.starts_at else "active" if now < silence.ends_at else "expired"
+    return {
+        "id": silence.id,
+        "matchers": [{"name": m.name, "op": m.op, "value": m.value} for m in silence.matchers],
+        "starts_at": moment_text(silence.starts_at),
+        "ends_at": moment_text(silence.ends_at),
+        "author": silence.author,
+        "comment": silence.comment,
+        "include_critical": silence.include_critical,
+        "state": state,
+    }

@@ -1,0 +1,82 @@
+"""The picture of a metric's recorded samples, with bars, alerts and actions where they belong to it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from monitor.core.alerts import Alert
+from monitor.core.intents import Intent, IntentState
+from monitor.core.metrics import Metric, Unit
+from monitor.view.documents.history import Series
+from monitor.view.picture import Bar, BarRole, Line, Mark, Picture
+from monitor.view.words import amount_text, bar_text
+
+BARS = ("initial_level", "margin_call_level", "liquidation_level")
+"""The metrics whose newest value is drawn as a bar."""
+
+_ROLES: tuple[BarRole, ...] = ("initial", "margin_call", "liquidation")
+_LEVELS = frozenset({"margin_level", "polled_margin_level"})
+
+
+def history_picture(
+    metric: Metric,
+    series: Sequence[Series],
+    bars: Mapping[str, Series],
+    alerts: Iterable[Alert],
+    intents: Iterable[Intent],
+    since: datetime,
+) -> Picture:
+    """The picture of one or more series. Bars, alerts and actions are drawn only for a single one."""
+    name = metric.name.replace("_", " ")
+    lines = [
+        Line(_about(one) if len(series) > 1 else name, [(point.at, point.value) for point in one.points])
+        for one in series
+    ]
+    single = series[0] if len(series) == 1 else None
+    return Picture(
+        title=f"{_about(single)}: {name}" if single is not None else name,
+        subtitle=metric.meaning,
+        lines=lines,
+        bars=_bars(bars) if metric.name in _LEVELS else (),
+        marks=[*_alert_marks(alerts, single, since), *_action_marks(intents, single, since)] if single else (),
+        form="percent" if metric.unit is Unit.FRACTION else "number",
+    )
+
+
+def _about(series: Series) -> str:
+    return f"{series.account} {series.subject or series.scope}"
+
+
+def _bars(bars: Mapping[str, Series]) -> list[Bar]:
+    drawn = []
+    for metric, role in zip(BARS, _ROLES, strict=True):
+        points = bars[metric].points if metric in bars else ()
+        newest = next((point.value for point in reversed(points) if point.value is not None), None)
+        if newest is not None:
+            drawn.append(Bar(f"{role.replace('_', ' ')} {bar_text(newest)}", newest, role))
+    return drawn
+
+
+def _alert_marks(alerts: Iterable[Alert], series: Series, since: datetime) -> list[Mark]:
+    marks = []
+    for alert in alerts:
+        key = alert.key
+        if (key.account, key.scope, key.subject) != (series.account, series.scope, series.subject):
+            continue
+        if alert.fired_at is not None and alert.fired_at >= since:
+            marks.append(Mark(alert.fired_at, "alert", f"#{alert.id} {key.rule}", severity=alert.severity))
+        if alert.resolved_at is not None and alert.resolved_at >= since:
+            marks.append(Mark(alert.resolved_at, "resolved", f"#{alert.id} resolved"))
+    return marks
+
+
+def _action_marks(intents: Iterable[Intent], series: Series, since: datetime) -> list[Mark]:
+    marks = []
+    for intent in intents:
+        scope = intent.scope
+        if (intent.account, scope.kind, scope.symbol) != (series.account, series.scope, series.subject):
+            continue
+        if intent.state is IntentState.CONFIRMED and (intent.settled_at or intent.created_at) >= since:
+            done = "repaid" if intent.kind == "repay" else intent.kind.replace("_", " ")
+            text = f"{done} {amount_text(intent.amount)} {intent.asset}"
+            marks.append(Mark(intent.settled_at or intent.created_at, "action", text))
+    return marks

@@ -1,0 +1,53 @@
+"""Runs the program as a user does: another process, its own config file and state folder."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CONFIG = """\
+[storage]
+url = "sqlite:///{database}"
+
+[[accounts]]
+name = "main"
+api_key = "key"
+api_secret = "secret"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command printed and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def write_config(folder: Path, more: str = "") -> Path:
+    """A smallest config in `folder`, readable by its owner alone; its database is `monitor.db` beside it."""
+    path = folder / "config.toml"
+    path.write_text(CONFIG.format(database=folder / "monitor.db") + more)
+    path.chmod(0o600)
+    return path
+
+
+def margin_monitor(config: Path, *words: str) -> Said:
+    """Run one command to its end."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LANG": "C.UTF-8", "PYTHONPATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "--config", str(config), *words],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
