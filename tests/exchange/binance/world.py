@@ -17,7 +17,7 @@ from monitor.sandbox.scenario import Scenario
 from monitor.sandbox.server import Ready, Sandbox
 from tests.support.sandbox import sandbox
 
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,11 @@ class Inbox:
                 self._arrived.clear()
                 await self._arrived.wait()
 
+    async def until_next(self) -> None:
+        """Wait for one more event."""
+        seen = len(self.events)
+        await self.until(lambda: len(self.events) > seen)
+
     def stream_events(self, stream: str = "account") -> list[StreamEvent]:
         """The events of a stream, in order."""
         return [event for event in self.events if isinstance(event, StreamEvent) and event.stream == stream]
@@ -104,4 +109,4 @@ class Inbox:
     def carries(self, stream: str, *subscriptions: str) -> bool:
         """Whether the stream was last announced as connected with exactly these."""
         changes = self.changes(stream)
-        return bool(changes) and changes[-1].connected and changes[-1].subscriptions == subscriptions
+        return bool(changes) and changes[-1].connected and set(changes[-1].subscriptions) == set(subscriptions)

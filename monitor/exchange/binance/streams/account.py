@@ -24,7 +24,7 @@ from monitor.exchange.binance.streams.decode import (
     subscribed,
     subscription_ids,
 )
-from monitor.exchange.binance.streams.session import LIFETIME_S, Line, Pulse
+from monitor.exchange.binance.streams.session import Line, Pulse
 from monitor.exchange.binance.streams.sockets import Link, LinkLost, Sockets
 from monitor.exchange.binance.streams.waiting import Wanted, backoff_s, first_end, sleep_or
 from monitor.exchange.binance.wire.numbers import Implausible
@@ -125,7 +125,7 @@ class AccountLine(Line):
 
     async def _tend(self, link: Link) -> None:
         """Keep every wanted scope subscribed, ask now and then whether it is, and know when to retire."""
-        ends_at = self._clock.now() + timedelta(seconds=LIFETIME_S)
+        ends_at = self._clock.now() + timedelta(seconds=self._sockets.lifetime_s)
         probe_at = self._clock.now() + timedelta(seconds=PROBE_EVERY_S)
         while True:
             self._attention.clear()
@@ -145,7 +145,7 @@ class AccountLine(Line):
                 probe_at = now + timedelta(seconds=PROBE_EVERY_S)
             if now >= ends_at:
                 self.retire.set()
-                ends_at = now + timedelta(seconds=LIFETIME_S)
+                ends_at = now + timedelta(seconds=self._sockets.lifetime_s)
             due = min([probe_at, ends_at, *(care.due for care in self._care.values())])
             await sleep_or(self._clock, max(0.0, (due - now).total_seconds()), change, self._attention)
 

@@ -9,7 +9,7 @@ from monitor.clock import Clock
 from monitor.core.account import CROSS, Price
 from monitor.core.events import Event, PricesRead
 from monitor.exchange.binance.streams.decode import Delivery, Reply, Shutdown, read_frame, rejected_event, ticker
-from monitor.exchange.binance.streams.session import LIFETIME_S, Line, Pulse
+from monitor.exchange.binance.streams.session import Line, Pulse
 from monitor.exchange.binance.streams.sockets import Link, Sockets
 from monitor.exchange.binance.streams.waiting import Wanted, first_end, sleep_or
 from monitor.exchange.binance.wire.numbers import Implausible
@@ -101,7 +101,7 @@ class MarketLine(Line):
         return wanted
 
     async def _tend(self, link: Link) -> None:
-        ends_at = self._clock.now() + timedelta(seconds=LIFETIME_S)
+        ends_at = self._clock.now() + timedelta(seconds=self._sockets.lifetime_s)
         while True:
             change = self._symbols.next_change()
             wanted, before = self._wanted(), self._carried
@@ -115,7 +115,7 @@ class MarketLine(Line):
             now = self._clock.now()
             if now >= ends_at:
                 self.retire.set()
-                ends_at = now + timedelta(seconds=LIFETIME_S)
+                ends_at = now + timedelta(seconds=self._sockets.lifetime_s)
             await sleep_or(self._clock, (ends_at - now).total_seconds(), change)
 
     async def _send(self, link: Link, method: str, symbols: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from monitor.exchange.binance.streams.decode import (
     rejected_event,
     stream_event,
 )
-from monitor.exchange.binance.streams.session import LIFETIME_S, Line, Pulse
+from monitor.exchange.binance.streams.session import Line, Pulse
 from monitor.exchange.binance.streams.sockets import LinkLost, Sockets
 from monitor.exchange.binance.streams.waiting import backoff_s, first_end
 
@@ -69,20 +69,29 @@ class RiskLine(Line):
             await first_end(link.read(self._take), self._extend())
 
     async def _extend(self) -> None:
-        ends_at = self._clock.now() + timedelta(seconds=LIFETIME_S)
+        """Keep the key alive, and know when to retire."""
+        start = self._clock.now()
+        ends_at = start + timedelta(seconds=self._sockets.lifetime_s)
+        extend_at = start + timedelta(seconds=EXTEND_EVERY_S)
         failures = 0
         while True:
-            await self._clock.sleep(EXTEND_EVERY_S if not failures else 30 * backoff_s(failures))
+            await self._clock.sleep((min(extend_at, ends_at) - self._clock.now()).total_seconds())
+            if self._clock.now() >= ends_at:
+                self.retire.set()
+                ends_at += timedelta(seconds=self._sockets.lifetime_s)
+            if self._clock.now() < extend_at:
+                continue
             try:
                 await extend_listen_key(self._transport, self._key)
-                failures = 0
             except ExchangeRefused as refusal:
                 raise LinkLost(f"the listen key is gone (code {refusal.venue_code})") from None
             except ExchangeError as error:
                 failures += 1
                 log.warning("stream.key_not_extended account=%s cause=%s", self._account, error.code)
-            if self._clock.now() >= ends_at:
-                self.retire.set()
+                extend_at = self._clock.now() + timedelta(seconds=30 * backoff_s(failures))
+            else:
+                failures = 0
+                extend_at = self._clock.now() + timedelta(seconds=EXTEND_EVERY_S)
 
     def _take(self, raw: bytes) -> None:
         now = self._clock.now()

@@ -15,9 +15,6 @@ from monitor.exchange.binance.streams.waiting import backoff_s
 
 log = logging.getLogger(__name__)
 
-LIFETIME_S = 23 * 3600.0
-"""Exchange seconds after which a connection is replaced; the venue cuts it at 24 h."""
-
 _SETTLED = timedelta(seconds=60)
 
 

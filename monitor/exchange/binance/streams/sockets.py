@@ -16,6 +16,9 @@ from websockets.http11 import Response
 SILENCE_S = 60.0
 """Wall seconds without a frame or ping after which a connection counts as dead; the venue pings every 20 s."""
 
+LIFETIME_S = 23 * 3600.0
+"""Exchange seconds after which a connection is replaced; the venue cuts it at 24 h."""
+
 LARGEST_FRAME = 16 * 2**20
 """A larger frame ends the connection."""
 
@@ -34,11 +37,12 @@ class LinkLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """How connections are made."""
+    """How connections are made, and when they count as dead (wall seconds) or old (exchange seconds)."""
 
     proxy: str | None = None
     tls: ssl.SSLContext | None = None
     silence_s: float = SILENCE_S
+    lifetime_s: float = LIFETIME_S
 
     @asynccontextmanager
     async def open(self, url: str, on_alive: Callable[[], None]) -> AsyncIterator["Link"]:

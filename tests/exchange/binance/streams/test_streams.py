@@ -1,0 +1,421 @@
+"""The streams against the sandbox: what it sent arrives once and in order, and every gap is announced."""
+
+import asyncio
+import contextlib
+import hashlib
+import itertools
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from monitor.core.account import CROSS, Scope
+from monitor.core.events import BalancesChanged, PricesRead, StreamAlive, StreamEvent
+from monitor.exchange.binance.streams.sockets import Sockets
+from monitor.exchange.binance.venue import BinanceAccount
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.feed import SentEvent
+from monitor.sandbox.scenario import Readings, Scenario
+from monitor.sandbox.scenarios import calm
+from tests.exchange.binance.world import Inbox, World, world
+
+D = Decimal
+HOUR = 3600.0
+TOKEN_PATH = "/sapi/v1/userListenToken"
+KEY_PATH = "/sapi/v1/margin/listen-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A world whose streams run."""
+
+    world: World
+    inbox: Inbox
+
+    def move(self, amount: str = "1", place: str = "cross") -> None:
+        """Let something happen that the account stream tells."""
+        self.world.sandbox.hand.deposit("main", "USDT", D(amount), place)
+
+    def drop(self, stream: str) -> None:
+        """Cut the connections of a stream."""
+        self.world.sandbox.add_fault(Fault(what="drop", stream=stream))
+
+    @property
+    def sent(self) -> list[SentEvent]:
+        """What the exchange sent and no fault swallowed."""
+        return [event for event in self.world.sandbox.sent_events if not event.swallowed]
+
+    async def connected(self) -> None:
+        """Wait until every stream stands, with cross and the pair."""
+        await self.inbox.until(
+            lambda: (
+                self.inbox.carries("account", "BTCUSDT", "cross")
+                and self.inbox.carries("risk", "cross")
+                and self.inbox.carries("market", "BTCUSDT", "ETHUSDT")
+            )
+        )
+
+    async def announced(self, stream: str, count: int) -> None:
+        """Wait until a stream was announced so many times."""
+        await self.inbox.until(lambda: len(self.inbox.changes(stream)) >= count)
+
+    async def everything_arrived(self) -> None:
+        """Wait until each event that was sent is there."""
+        await self.inbox.until(lambda: {key_of(event) for event in self.sent} <= set(keys(self.inbox)))
+
+
+def key_of(event: SentEvent) -> str:
+    """The key as it is defined: account, scope and the canonical event, hashed."""
+    canonical = json.dumps(json.loads(event.text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(f"main\n{event.symbol or 'cross'}\n{canonical}".encode()).hexdigest()
+
+
+def keys(inbox: Inbox) -> list[str]:
+    return [event.key for event in inbox.events if isinstance(event, StreamEvent)]
+
+
+@contextlib.asynccontextmanager
+async def running(
+    account: BinanceAccount,
+    inbox: Inbox,
+    pairs: Sequence[str] = ("BTCUSDT",),
+    prices: Sequence[str] = ("BTCUSDT", "ETHUSDT"),
+) -> AsyncIterator[Any]:
+    streams = account.streams(inbox)
+    streams.watch_pairs(pairs)
+    streams.watch_prices(prices)
+    task = asyncio.create_task(streams.run())
+    try:
+        yield streams
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    scenario: Scenario | None = None, *, speed: float = 1.0, **settings: Any
+) -> AsyncIterator[Listening]:
+    inbox = Inbox()
+    async with world(scenario, speed=speed, **settings) as w, running(w.account, inbox):
+        both = Listening(w, inbox)
+        await both.connected()
+        yield both
+
+
+async def test_every_event_arrives_once_in_order_under_its_scope() -> None:
+    async with listening() as both:
+        for number in range(1, 51):
+            both.move(str(number), "BTCUSDT" if number % 3 == 0 else "cross")
+        both.world.sandbox.hand.repay("main", "USDT", D(10))
+        await both.everything_arrived()
+        account = both.inbox.stream_events("account")
+        sent = [event for event in both.sent if event.stream == "account"]
+    assert [event.key for event in account] == [key_of(event) for event in sent]
+    assert [event.payload for event in account] == [event.text for event in sent]
+    assert [str(event.scope) for event in account] == [event.symbol or "cross" for event in sent]
+    assert len(set(keys(both.inbox))) == len(keys(both.inbox))
+
+
+async def test_position_event_holds_the_balances_of_the_ledger() -> None:
+    async with listening() as both:
+        both.move("123.5")
+        await both.everything_arrived()
+        told = [event for event in both.inbox.stream_events() if isinstance(event.meaning, BalancesChanged)][-1]
+        held = both.world.ledger["cross"]["balances"]["USDT"]
+    assert isinstance(told.meaning, BalancesChanged)
+    assert told.meaning.amounts["USDT"] == (D(held["free"]), D(held["locked"]))
+
+
+async def test_liability_change_comes_on_the_risk_stream() -> None:
+    async with listening() as both:
+        both.world.sandbox.hand.borrow("main", "USDT", D(10))
+        await both.everything_arrived()
+        told = both.inbox.stream_events("risk")
+    assert [(event.type, event.scope, event.meaning) for event in told] == [("USER_LIABILITY_CHANGE", CROSS, None)]
+
+
+async def test_prices_follow_the_market() -> None:
+    async with listening() as both:
+        both.world.sandbox.hand.set_price("BTCUSDT", D("54321.5"))
+
+        def seen() -> bool:
+            return any(
+                isinstance(event, PricesRead)
+                and "BTCUSDT" in event.prices
+                and event.prices["BTCUSDT"].value == D("54321.5")
+                for event in both.inbox.events
+            )
+
+        await both.inbox.until(seen)
+
+
+async def test_lost_connection_is_announced_and_restored_with_all_its_subscriptions() -> None:
+    async with listening() as both:
+        for stream in ("account", "risk", "market"):
+            before = len(both.inbox.changes(stream))
+            both.drop(stream)
+            await both.announced(stream, before + 2)
+            lost, restored = both.inbox.changes(stream)[before : before + 2]
+            assert (lost.connected, lost.subscriptions, lost.reason) == (False, (), "cut")
+            assert restored.connected
+            assert restored.subscriptions == both.inbox.changes(stream)[before - 1].subscriptions
+        both.move()
+        await both.everything_arrived()
+
+
+async def test_refused_connections_are_tried_until_one_stands() -> None:
+    async with listening(speed=20) as both:
+        both.world.sandbox.add_fault(Fault(what="refuse", stream="account", seconds=10))
+        both.drop("account")
+        await both.inbox.until(lambda: not both.inbox.changes("account")[-1].connected)
+        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        assert len(both.inbox.changes("account")) == 3
+
+
+async def test_exchange_not_there_at_the_start_is_announced_once_and_waited_for() -> None:
+    inbox = Inbox()
+    refuse = [
+        Fault(what="refuse", stream="risk", seconds=30),
+        Fault(what="status", path=TOKEN_PATH, status=500, count=6),
+    ]
+    async with world(speed=20, faults=refuse) as w, running(w.account, inbox):
+        await inbox.until(lambda: inbox.carries("risk", "cross") and inbox.carries("account", "BTCUSDT", "cross"))
+    assert [change.connected for change in inbox.changes("risk")] == [False, True]
+    assert next(change.connected for change in inbox.changes("account")) is False
+
+
+async def test_pair_that_appears_later_is_subscribed_and_one_that_goes_is_dropped() -> None:
+    inbox = Inbox()
+    async with world() as w, running(w.account, inbox, pairs=()) as streams:
+        await inbox.until(lambda: inbox.carries("account", "cross"))
+        streams.watch_pairs(["BTCUSDT"])
+        await inbox.until(lambda: inbox.carries("account", "BTCUSDT", "cross"))
+        both = Listening(w, inbox)
+        both.move("5", "BTCUSDT")
+        await both.everything_arrived()
+        assert inbox.stream_events()[-1].scope == Scope("BTCUSDT")
+        streams.watch_pairs([])
+        await inbox.until(lambda: inbox.carries("account", "cross"))
+
+
+async def test_pair_that_cannot_be_subscribed_leaves_the_others_and_is_announced() -> None:
+    inbox = Inbox()
+    async with world() as w, running(w.account, inbox, pairs=("NOSUCHUSDT",)):
+        await inbox.until(lambda: inbox.changes("account"))
+        change = inbox.changes("account")[0]
+        Listening(w, inbox).move()
+        await Listening(w, inbox).everything_arrived()
+    assert (change.connected, change.subscriptions) == (False, ("cross",))
+    assert "NOSUCHUSDT not subscribed" in change.reason
+
+
+async def test_wanted_prices_change_without_a_new_connection() -> None:
+    async with world() as w:
+        inbox = Inbox()
+        async with running(w.account, inbox, prices=()) as streams:
+            await inbox.until(lambda: inbox.carries("market"))
+            streams.watch_prices(["BTCUSDT"])
+            await inbox.until(lambda: inbox.carries("market", "BTCUSDT"))
+            streams.watch_prices(["ETHUSDT", "SOLUSDT"])
+            await inbox.until(lambda: inbox.carries("market", "ETHUSDT", "SOLUSDT"))
+            seen: set[str] = set()
+
+            def both_seen() -> bool:
+                for event in inbox.events:
+                    if isinstance(event, PricesRead):
+                        seen.update(event.prices)
+                return {"ETHUSDT", "SOLUSDT"} <= seen
+
+            await inbox.until(both_seen)
+            assert [change.connected for change in inbox.changes("market")] == [True, False, True, True]
+
+
+@pytest.mark.parametrize("reading", ["same", "new"])
+async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: Any) -> None:
+    scenario = replace(calm(), readings=Readings(renewed_subscription_id=reading))
+    async with listening(scenario, speed=20_000) as both:
+        tokens = len(both.world.requests(TOKEN_PATH))
+        assert tokens == 2
+        while len(both.world.requests(TOKEN_PATH)) < tokens + 2:
+            both.move()
+            await both.everything_arrived()
+        both.move("7", "BTCUSDT")
+        await both.everything_arrived()
+        assert not any(event.type == "eventStreamTerminated" for event in both.inbox.stream_events())
+
+
+async def test_connection_is_replaced_before_it_is_too_old_without_a_gap() -> None:
+    inbox = Inbox()
+    async with world(speed=60) as w:
+        w.account._sockets = Sockets(lifetime_s=60)
+        async with running(w.account, inbox):
+            both = Listening(w, inbox)
+            await both.connected()
+            for stream in ("account", "risk", "market"):
+                while len(inbox.changes(stream)) < 3:
+                    both.move()
+                    await both.everything_arrived()
+                    await inbox.until_next()
+            assert all(change.connected for stream in ("account", "risk", "market") for change in inbox.changes(stream))
+            assert set(keys(inbox)) == {key_of(event) for event in both.sent}
+
+
+@pytest.mark.parametrize("what", ["terminate", "expire"])
+async def test_terminated_subscriptions_are_announced_and_made_again(what: str) -> None:
+    async with listening() as both:
+        both.world.sandbox.add_fault(Fault(what=what, stream="account"))
+        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        both.move()
+        both.move("2", "BTCUSDT")
+        await both.everything_arrived()
+        ended = [event for event in both.inbox.stream_events() if event.type == "eventStreamTerminated"]
+        assert {str(event.scope) for event in ended} == {"cross", "BTCUSDT"}
+
+
+async def test_subscription_that_vanished_silently_is_found_by_asking() -> None:
+    async with listening(speed=100) as both:
+        connection: Any = both.world.sandbox._house.connections
+        for one in connection:
+            if one.stream == "account":
+                one.subscriptions.clear()
+        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        assert "gone without notice" in next(c for c in both.inbox.changes("account") if not c.connected).reason
+
+
+async def test_expired_listen_key_means_a_new_key_and_a_new_socket() -> None:
+    async with listening() as both:
+        both.world.sandbox.add_fault(Fault(what="expire", stream="risk"))
+        await both.inbox.until(lambda: len(both.inbox.changes("risk")) >= 3)
+        assert both.inbox.changes("risk")[1].reason == "the listen key expired"
+        assert both.inbox.carries("risk", "cross")
+        both.world.sandbox.hand.borrow("main", "USDT", D(10))
+        await both.everything_arrived()
+        assert [event.type for event in both.inbox.stream_events("risk")] == [
+            "listenKeyExpired",
+            "USER_LIABILITY_CHANGE",
+        ]
+        assert "…" in both.inbox.stream_events("risk")[0].payload
+
+
+async def test_listen_key_is_extended_in_time_and_never_deleted() -> None:
+    async with listening(speed=5_000) as both:
+        while len(both.world.requests(KEY_PATH, "PUT")) < 3:
+            await both.inbox.until_next()
+        assert all(change.connected for change in both.inbox.changes("risk"))
+    assert not both.world.requests(KEY_PATH, "DELETE")
+
+
+async def test_listen_key_refused_at_its_extension_is_replaced() -> None:
+    refuse = Fault(what="status", method="PUT", path=KEY_PATH, status=400, code=-1125)
+    async with listening(speed=5_000, faults=[refuse]) as both:
+        await both.inbox.until(lambda: len(both.inbox.changes("risk")) >= 3)
+        assert both.inbox.changes("risk")[1].reason == "the listen key is gone (code -1125)"
+        assert both.inbox.changes("risk")[2].connected
+
+
+@pytest.mark.parametrize("stream", ["account", "risk", "market"])
+async def test_shutdown_notice_opens_the_next_connection_first(stream: str) -> None:
+    async with listening() as both:
+        before = len(both.inbox.changes(stream))
+        both.world.sandbox.add_fault(Fault(what="shutdown", stream=stream))
+        await both.inbox.until(
+            lambda: len(both.inbox.changes(stream)) > before and both.inbox.changes(stream)[-1].connected
+        )
+        both.move()
+        await both.everything_arrived()
+
+
+async def test_half_open_connection_is_noticed_by_its_silence() -> None:
+    inbox = Inbox()
+    async with world() as w:
+        w.account._sockets = Sockets(silence_s=0.5)
+        async with running(w.account, inbox):
+            both = Listening(w, inbox)
+            await both.connected()
+            w.sandbox.add_fault(Fault(what="half_open", stream="market", seconds=1))
+            await inbox.until(lambda: any(not change.connected for change in inbox.changes("market")))
+            assert "silent for 0.5 s" in [change.reason for change in inbox.changes("market")]
+            await inbox.until(lambda: inbox.changes("market")[-1].connected)
+
+
+async def test_malformed_frame_is_recorded_and_harms_nothing() -> None:
+    async with listening() as both:
+        both.world.sandbox.add_fault(Fault(what="malform", stream="account", count=1))
+        both.move()
+        both.move()
+        await both.everything_arrived()
+        rejected = [event for event in both.inbox.stream_events() if event.type == "rejected"]
+        assert len(rejected) == 1
+        assert rejected[0].rejected
+        assert all(change.connected for change in both.inbox.changes("account"))
+
+
+@pytest.mark.parametrize("what", ["duplicate", "reorder"])
+async def test_duplicates_and_disorder_keep_their_keys(what: str) -> None:
+    async with listening() as both:
+        both.world.sandbox.add_fault(Fault(what=what, stream="account", count=4))
+        for _ in range(6):
+            both.move()
+        await both.everything_arrived()
+        assert set(keys(both.inbox)) == {key_of(event) for event in both.sent}
+
+
+async def test_event_never_heard_of_is_recorded() -> None:
+    async with listening() as both:
+        now = int(both.world.clock.now().timestamp() * 1000)
+        both.world.sandbox.venue.feed.emit("main", None, "account", "somethingNew", {"x": {"y": [1, "2"]}}, now)
+        await both.everything_arrived()
+        told = both.inbox.stream_events()[-1]
+    assert (told.type, told.meaning, told.rejected) == ("somethingNew", None, None)
+
+
+async def test_flood_arrives_whole() -> None:
+    async with listening() as both:
+        both.world.sandbox.add_fault(Fault(what="flood", stream="account", count=3000))
+        await both.everything_arrived()
+        assert len(both.inbox.stream_events("account")) == 3000
+
+
+async def test_life_is_told_at_most_once_a_second() -> None:
+    async with listening() as both:
+        both.world.sandbox.add_fault(Fault(what="flood", stream="account", count=200))
+        await both.everything_arrived()
+        beats = [
+            event.at for event in both.inbox.events if isinstance(event, StreamAlive) and event.stream == "account"
+        ]
+    assert beats
+    assert all((later - earlier).total_seconds() >= 1 for earlier, later in itertools.pairwise(beats))
+
+
+async def test_account_without_cross_has_no_risk_stream() -> None:
+    inbox = Inbox()
+    async with world(cross=False) as w, running(w.account, inbox):
+        await inbox.until(lambda: inbox.carries("account", "BTCUSDT") and inbox.changes("market"))
+        assert not inbox.changes("risk")
+        assert not w.requests(KEY_PATH)
+
+
+async def test_no_log_line_holds_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with listening() as both:
+        key = both.world.ready.accounts[0]
+        both.drop("risk")
+        both.drop("account")
+        await both.inbox.until(lambda: len(both.inbox.changes("risk")) >= 3)
+        await both.connected()
+        await both.world.account.read_cross()
+        house: Any = both.world.sandbox._house
+        secrets = [key["api_key"], key["api_secret"], *house.tokens._tokens, *house.tokens._keys]
+    assert len(secrets) > 5
+    lines = "\n".join(record.getMessage() for record in caplog.records)
+    assert not [secret for secret in secrets if secret in lines]
+    assert "signature=" not in lines
+    assert "stream.changed account=main stream=risk connected=False" in lines
