@@ -177,7 +177,8 @@ def split_globals(words: Sequence[str]) -> tuple[GlobalOptions, list[str]]:
             value = remaining.pop(0)
         allowed = _GLOBAL_OPTIONS[name]
         if not value or (allowed and value not in allowed):
-            raise UsageError(f'{name} can\'t be "{value}"', mend=nearest(value, allowed) or "give a value")
+            mend = f"one of {', '.join(allowed)}" if allowed else "give a value"
+            raise UsageError(f'{name} can\'t be "{value}"', mend=mend)
         setattr(options, name[2:].replace("-", "_"), value)
     return options, rest
 

@@ -102,7 +102,7 @@ def _credentials(
     action: Credentials | None,
 ) -> Credentials:
     key = resolve_secret(config, api_key)
-    if not key.reveal().isascii() or not key.reveal().isprintable() or " " in key.reveal():
+    if not (key.reveal().isascii() and key.reveal().isalnum()):
         raise ConfigError("is not an API key", where=api_key.where, mend="an API key is one line of letters and digits")
     if api_secret is not None:
         return Credentials(key, api_secret=resolve_secret(config, api_secret), action=action)

@@ -11,7 +11,7 @@ from monitor.config.model import Config
 from monitor.errors import ConfigError
 from tests.config.samples import MINIMAL, write_config
 
-ENVIRON = {"KEY": "key-from-env", "SECRET": "secret-from-env\n", "PHONE": "tgram://token/chat"}
+ENVIRON = {"KEY": "keyFromEnv", "SECRET": "secret-from-env\n", "PHONE": "tgram://token/chat"}
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n"
 
 
@@ -21,7 +21,7 @@ def _config(folder: Path, secret: str, environ: Mapping[str, str] = ENVIRON) -> 
 
 def test_environment_variables_are_read_without_their_newline(tmp_path: Path) -> None:
     keys = resolve_account(_config(tmp_path, 'api_secret = "env:SECRET"'), "main")
-    assert keys.api_key.reveal() == "key-from-env"
+    assert keys.api_key.reveal() == "keyFromEnv"
     assert keys.api_secret is not None and keys.api_secret.reveal() == "secret-from-env"
     assert keys.private_key_pem is None and keys.action is None
 
@@ -53,9 +53,9 @@ def test_a_private_key_comes_with_its_passphrase(tmp_path: Path) -> None:
 
 
 def test_the_key_that_moves_money_is_apart(tmp_path: Path) -> None:
-    second = 'action_api_key = "key-that-acts"\naction_api_secret = "secret-that-acts"'
+    second = 'action_api_key = "keyThatActs"\naction_api_secret = "secret-that-acts"'
     keys = resolve_account(_config(tmp_path, f'api_secret = "env:SECRET"\n{second}'), "main")
-    assert keys.action is not None and keys.action.api_key.reveal() == "key-that-acts"
+    assert keys.action is not None and keys.action.api_key.reveal() == "keyThatActs"
     assert keys.action.api_secret is not None and keys.action.api_secret.reveal() == "secret-that-acts"
 
 
@@ -93,6 +93,12 @@ def test_what_is_no_private_key_is_refused(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f'{PLACE}.private_key: is not a private key in PEM; it begins with "-----BEGIN PRIVATE KEY-----"'
     )
+
+
+def test_what_is_no_api_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_account(_config(tmp_path, 'api_secret = "env:SECRET"', {**ENVIRON, "KEY": "two words"}), "main")
+    assert str(caught.value) == f"{PLACE}.api_key: is not an API key; an API key is one line of letters and digits"
 
 
 def test_a_channel_address_is_resolved_and_checked(tmp_path: Path) -> None:

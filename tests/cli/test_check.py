@@ -1,0 +1,180 @@
+"""`check`: a row for everything that must work, the mend where it doesn't, and nothing sent to any channel."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario import KeySpec, Permissions
+from monitor.sandbox.scenarios import calm
+from tests.cli.running import Ran, cli
+from tests.support.sandbox import Running, sandbox
+
+CLOSED = "http://127.0.0.1:1"
+"""A loopback port on which nothing listens."""
+
+
+def _write(folder: Path, rest_url: str, account: dict[str, str], more: str = "", channels: str = "") -> None:
+    (folder / "config.toml").write_text(
+        f"""
+[exchange]
+rest_url = "{rest_url}"
+request_timeout = "5s"
+[[accounts]]
+name = "main"
+api_key = "{account["api_key"]}"
+api_secret = "{account["api_secret"]}"
+{channels}
+{more}
+"""
+    )
+    (folder / "config.toml").chmod(0o600)
+
+
+async def _check(folder: Path, *words: str) -> Ran:
+    environ = {"STATE_DIRECTORY": str(folder)}
+    return await asyncio.to_thread(
+        lambda: cli(folder, "check", "--json", "--config", "config.toml", *words, environ=environ)
+    )
+
+
+def _rows(ran: Ran) -> dict[str, Any]:
+    return {row["name"]: row for row in ran.document["items"]}
+
+
+def _results(ran: Ran) -> dict[str, str]:
+    return {name: row["result"] for name, row in _rows(ran).items()}
+
+
+def _account(running: Running) -> dict[str, str]:
+    return next(dict(account) for account in running.ready.accounts if account["api_secret"])
+
+
+async def test_all_is_well_at_a_healthy_exchange(tmp_path: Path) -> None:
+    async with sandbox(calm()) as running:
+        channel = '[[channels]]\nname = "phone"\nurl = "json://127.0.0.1:1/x"\n'
+        _write(tmp_path, running.ready.rest_url, _account(running), channels=channel)
+        ran = await _check(tmp_path)
+    assert (ran.code, ran.document["ok"]) == (0, True), ran
+    assert _results(ran) == {
+        "config": "ok",
+        "rules": "ok",
+        "secrets": "ok",
+        "exchange": "ok",
+        "clock": _results(ran)["clock"],
+        "key": "ok",
+        "permissions": "ok",
+        "database": "warning",
+        "channel:phone": "ok",
+    }
+
+
+async def test_a_refused_key_is_an_error_of_its_own_row(tmp_path: Path) -> None:
+    async with sandbox(calm()) as running:
+        _write(tmp_path, running.ready.rest_url, {"api_key": "A" * 64, "api_secret": "B" * 64})
+        ran = await _check(tmp_path)
+    assert ran.code == 1 and not ran.document["ok"]
+    results = _results(ran)
+    assert (results["exchange"], results["key"], results["permissions"]) == ("ok", "error", "skipped")
+    assert "B" * 64 not in ran.stdout + ran.stderr
+
+
+async def test_an_exchange_that_does_not_answer_is_an_error_and_the_rest_is_still_told(tmp_path: Path) -> None:
+    _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64})
+    ran = await _check(tmp_path)
+    assert ran.code == 1
+    results = _results(ran)
+    assert (results["exchange"], results["clock"], results["key"]) == ("error", "skipped", "skipped")
+    assert results["channels"] == "warning"
+    assert _rows(ran)["channels"]["mend"] == "add [[channels]] with a name and an url"
+
+
+LIVE = """
+[[actions]]
+name = "top-up"
+kind = "transfer_in"
+mode = "live"
+max_amount = 100
+max_per_day = 100
+[[rules]]
+name = "low"
+scope = "cross"
+when = "margin_level < 1.2"
+actions = ["top-up"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("permissions", "more", "result", "mend"),
+    [
+        (Permissions(withdraw=True), "", "error", "switch withdrawals off at the exchange"),
+        (Permissions(ip_restrict=False), "", "warning", "restrict it to this machine's address at the exchange"),
+        (Permissions(transfer=False), LIVE, "error", 'allow it at the exchange, or set mode = "dry-run"'),
+        (Permissions(transfer=False), LIVE.replace("live", "dry-run"), "ok", None),
+    ],
+    ids=["withdrawals", "any_address", "transfer_wanted", "transfer_only_recorded"],
+)
+async def test_what_the_key_may_do_is_held_against_what_it_needs(
+    tmp_path: Path, permissions: Permissions, more: str, result: str, mend: str | None
+) -> None:
+    key = KeySpec("C" * 64, "D" * 64, permissions=permissions)
+    scenario = calm()
+    first = replace(scenario.accounts[0], keys=(key,))
+    async with sandbox(replace(scenario, accounts=(first, *scenario.accounts[1:]))) as running:
+        _write(tmp_path, running.ready.rest_url, {"api_key": key.api_key, "api_secret": key.api_secret}, more)
+        row = _rows(await _check(tmp_path))["permissions"]
+    assert (row["result"], row.get("mend")) == (result, mend)
+
+
+async def test_a_machine_with_a_wrong_clock_is_told(tmp_path: Path) -> None:
+    skew = Fault("clock_skew", count=0, seconds=90)
+    async with sandbox(calm(), faults=[skew]) as running:
+        _write(tmp_path, running.ready.rest_url, _account(running))
+        row = _rows(await _check(tmp_path))["clock"]
+    assert (row["result"], row["mend"]) == ("warning", "synchronise it with NTP")
+    assert row["detail"].startswith("this machine's clock is ")
+
+
+def test_offline_asks_nobody(tmp_path: Path) -> None:
+    _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64})
+    ran = cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
+    assert ran.code == 0
+    assert {row["result"] for row in ran.document["items"] if row["name"] in ("exchange", "clock", "key")} == {
+        "skipped"
+    }
+
+
+@pytest.mark.parametrize(
+    ("more", "detail"),
+    [
+        ("", "no action moves money"),
+        ('[[actions]]\nname = "a"\nkind = "repay"\n', "no rule names action a"),
+    ],
+)
+def test_the_rules_row_says_what_may_move_money(tmp_path: Path, more: str, detail: str) -> None:
+    _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64}, more)
+    ran = cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
+    assert _rows(ran)["rules"]["detail"].endswith(detail)
+
+
+def test_unreadable_secrets_channels_and_databases_are_rows_not_ends(tmp_path: Path) -> None:
+    channel = '[[channels]]\nname = "phone"\nurl = "file:none"\n'
+    database = f'[storage]\nurl = "sqlite:///{tmp_path}/garbage.db"\n'
+    (tmp_path / "garbage.db").write_text("this is no database, and long enough to be seen as none")
+    _write(tmp_path, CLOSED, {"api_key": "env:NONE", "api_secret": "B" * 64}, database, channel)
+    ran = cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
+    rows = _rows(ran)
+    assert ran.code == 1
+    assert [rows[name]["result"] for name in ("secrets", "database", "channel:phone")] == ["error", "error", "error"]
+    assert rows["secrets"]["mend"] == "set it, or name a file with file:PATH"
+    assert rows["channel:phone"]["detail"].startswith('config.toml: channels[0] "phone".url: can\'t read ')
+
+
+def test_a_config_that_cannot_be_loaded_is_78(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[schedule]\ncross = 60\n")
+    ran = cli(tmp_path, "check", "--config", "config.toml")
+    assert (ran.code, ran.stdout) == (78, "")
+    assert ran.stderr.splitlines()[0] == 'config.toml: schedule.cross: 60 has no unit; write it like "60s"'
