@@ -1,0 +1,97 @@
+"""Balances in USDT, and when prices may be believed."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.account import Balance
+from monitor.core.events import CrossRead, PricesRead
+from monitor.core.margin import Totals
+from monitor.core.valuation import drift, is_fresh, market_at, price_of, worth
+from tests.core.worked import (
+    NOW,
+    SETTINGS,
+    after,
+    cross,
+    prices,
+    sample_balances,
+    sample_prices,
+    started,
+    told,
+    watched,
+)
+
+STABLES = SETTINGS.stable_assets
+
+
+@pytest.mark.parametrize(
+    ("asset", "known", "expected"),
+    [
+        ("USDT", {}, 1),
+        ("BTC", {"BTCUSDT": 60_000}, 60_000),
+        ("ABC", {"ABCBTC": "0.001", "BTCUSDT": 60_000}, 60),
+        ("ABC", {"ABCUSDT": 61, "ABCBTC": "0.001", "BTCUSDT": 60_000}, 61),
+        ("ABC", {"ABCBTC": "0.001"}, None),
+        ("ABC", {}, None),
+    ],
+)
+def test_price_is_the_usdt_pair_or_through_btc(asset: str, known: dict[str, str | int], expected: int | None) -> None:
+    assert price_of(asset, prices(**known)) == expected
+
+
+def test_sample_portfolio_is_worth_110_000_against_60_000() -> None:
+    found = worth(sample_balances().values(), sample_prices(), STABLES)
+    assert found.parts.totals == Totals(Decimal(110_000), Decimal(60_000))
+    assert (found.parts.volatile_assets, found.parts.volatile_liabilities) == (90_000, 30_000)
+    assert not found.unpriced
+
+
+def test_interest_owed_is_a_liability() -> None:
+    balance = Balance("USDT", borrowed=Decimal(100), interest=Decimal("0.5"))
+    assert worth([balance], {}, STABLES).parts.totals.liabilities == Decimal("100.5")
+
+
+def test_assets_without_a_price_are_named_and_those_left_out_are_not() -> None:
+    rows = [*sample_balances().values(), Balance("ABC", free=Decimal(1)), Balance("XYZ", borrowed=Decimal(1))]
+    assert worth(rows, sample_prices(), STABLES).unpriced == {"ABC", "XYZ"}
+    assert worth(rows, sample_prices(), STABLES, frozenset({"ABC"})).unpriced == {"XYZ"}
+
+
+def test_drift_is_relative_to_the_exchanges_level() -> None:
+    own = Totals(Decimal(110_000), Decimal(50_000))
+    assert drift(Decimal(2), own) == Decimal("0.1")
+    assert drift(Decimal("2.2"), own) == 0
+
+
+@pytest.mark.parametrize(
+    ("polled", "assets", "liabilities"), [("Infinity", 1, 1), ("0", 1, 1), ("1", 0, 1), ("1", 1, 0)]
+)
+def test_levels_that_do_not_compare_have_no_drift(polled: str, assets: int, liabilities: int) -> None:
+    assert drift(Decimal(polled), Totals(Decimal(assets), Decimal(liabilities))) is None
+
+
+def test_freshness_ends_just_after_its_bound() -> None:
+    assert is_fresh(NOW, after(15), timedelta(seconds=15))
+    assert not is_fresh(NOW, after(15.001), timedelta(seconds=15))
+    assert not is_fresh(None, NOW, timedelta(seconds=15))
+
+
+def test_one_quiet_symbol_does_not_make_the_market_stale() -> None:
+    state = told(watched(), PricesRead(prices(after(60), BTCUSDT=60_000)), at=after(60))
+    assert market_at(state, SETTINGS, after(60)).is_fresh
+    assert not market_at(state, SETTINGS, after(76)).is_fresh
+
+
+def test_snapshot_that_came_while_prices_were_stale_does_not_compare() -> None:
+    state = told(started(), PricesRead(sample_prices(after(-16))), CrossRead(cross()))
+    assert not market_at(state, SETTINGS, NOW).cross_then
+    assert market_at(watched(), SETTINGS, NOW).cross_then
+
+
+def test_prices_five_minutes_ago_are_unknown_after_a_gap() -> None:
+    state = watched()
+    assert market_at(state, SETTINGS, after(299)).before is None
+    before = market_at(state, SETTINGS, after(301)).before
+    assert before is not None and before["BTCUSDT"].value == 60_000
+    assert market_at(state, SETTINGS, after(316)).before is None
