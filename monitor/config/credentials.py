@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.config import redaction
-from monitor.config.kinds import check_database_url, check_url
+from monitor.config.addresses import check_database_url, check_url
 from monitor.config.mistakes import Wrong
 from monitor.config.model import Config, place_database
 from monitor.config.secrets import Secret, SecretRef, resolve

@@ -1,6 +1,5 @@
 """Kinds of values a key can take: what is accepted, and what is said when it isn't."""
 
-import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
@@ -8,10 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Generic, Literal, TypeVar
-from urllib.parse import SplitResult, urlsplit
 
 from monitor.config.mistakes import Wrong, nearest
-from monitor.config.secrets import SecretRef, has_password, parse_ref
 from monitor.core.amounts import parse_amount
 from monitor.core.durations import format_duration, parse_duration, parse_fraction
 
@@ -45,7 +42,7 @@ def name() -> Kind[str]:
         read_text = text().read(value)
         if read_text != read_text.strip() or not read_text.isprintable() or len(read_text) > 80:
             raise Wrong(
-                f"{_shown(read_text)} is not a name", "use one line of at most 80 characters, no space around it"
+                f"{shown(read_text)} is not a name", "use one line of at most 80 characters, no space around it"
             )
         return read_text
 
@@ -123,7 +120,7 @@ def choice(*words: str) -> Kind[str]:
         if not isinstance(value, str):
             raise Wrong(f"must be one of {_listed(words)}, not {_kind_of(value)}")
         if value not in words:
-            raise Wrong(f"{_shown(value)} is not one of {_listed(words)}", f'did you mean "{nearest(value, words)}"?')
+            raise Wrong(f"{shown(value)} is not one of {_listed(words)}", f'did you mean "{nearest(value, words)}"?')
         return value
 
     return Kind(" | ".join(words), read)
@@ -138,7 +135,7 @@ def list_of(kind: Kind[T], *, may_be_empty: bool = True) -> Kind[tuple[T, ...]]:
         items = tuple(kind.read(item) for item in value)
         for index, item in enumerate(items):
             if item in items[:index]:
-                raise Wrong(f"{_shown(str(item))} is listed twice", "remove one")
+                raise Wrong(f"{shown(str(item))} is listed twice", "remove one")
         return items
 
     return Kind(f"list of {kind.name}", read)
@@ -174,7 +171,7 @@ def isolated() -> Kind[Isolated]:
             return "all"
         if isinstance(value, str):
             raise Wrong(
-                f'must be "all" or a list of symbols, not {_shown(value)}', f'write "all", or ["{value or "BTCUSDT"}"]'
+                f'must be "all" or a list of symbols, not {shown(value)}', f'write "all", or ["{value or "BTCUSDT"}"]'
             )
         return symbols.read(value)
 
@@ -198,140 +195,15 @@ def time_zone() -> Kind[str]:
             if zone:
                 zoneinfo.ZoneInfo(zone)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise Wrong(f"{_shown(zone)} is not a time zone", 'write it like "Europe/Berlin"') from error
+            raise Wrong(f"{shown(zone)} is not a time zone", 'write it like "Europe/Berlin"') from error
         return zone
 
     return Kind("time zone", read)
 
 
-def listen_address() -> Kind[str]:
-    def read(value: object) -> str:
-        address = text(may_be_empty=True).read(value)
-        host, _, port = address.rpartition(":")
-        if address and not (host and port.isdecimal() and int(port) < 65536):
-            raise Wrong(
-                f"{_shown(address)} is not an address", 'write it like "127.0.0.1:9184", or "" to switch it off'
-            )
-        return address
-
-    return Kind("host:port", read)
-
-
-def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> Kind[str]:
-    """A URL with one of the schemes; `http` and `ws` are taken for loopback hosts only.
-
-    `is_base`: paths are appended to it, so that a slash at its end is dropped.
-    """
-
-    def read(value: object) -> str:
-        address = text(may_be_empty=may_be_empty).read(value)
-        if address:
-            check_url(address, schemes)
-        return address.rstrip("/") if is_base else address
-
-    return Kind("URL", read)
-
-
-def secret() -> Kind[SecretRef]:
-    """A key, passphrase or token: credential:NAME, file:PATH, env:NAME, or the value itself."""
-
-    def read(value: object) -> SecretRef:
-        return _reference(text().read(value))
-
-    return Kind("secret", read)
-
-
-def secret_url(*schemes: str) -> Kind[SecretRef]:
-    """A URL that may be a secret. On loopback and without user info it is none. No `schemes`: any."""
-
-    def read(value: object) -> SecretRef:
-        ref = _reference(text().read(value))
-        if ref.literal is None:
-            return ref
-        check_url(ref.literal.reveal(), schemes)
-        parts = _split(ref.literal.reveal())
-        is_public = parts is not None and is_loopback(parts.hostname or "") and "@" not in parts.netloc
-        return parse_ref(ref.literal.reveal(), public=is_public)
-
-    return Kind("secret URL", read)
-
-
-def database_url() -> Kind[SecretRef]:
-    """sqlite:///PATH or postgresql+psycopg://…, or a reference to one. Without a password it is no secret."""
-
-    def read(value: object) -> SecretRef:
-        ref = _reference(text().read(value))
-        if ref.literal is None:
-            return ref
-        check_database_url(ref.literal.reveal())
-        return parse_ref(ref.literal.reveal(), public=not has_password(ref.literal.reveal()))
-
-    return Kind("database URL", read)
-
-
-def check_url(address: str, schemes: tuple[str, ...]) -> None:
-    """Raises Wrong unless the URL may be used; what it says holds nothing after the scheme.
-
-    Without `schemes` anything goes that has one: what follows is Apprise's to read, and often no host and port.
-    """
-    scheme, separator, _ = address.partition("://")
-    if not separator or not scheme:
-        raise Wrong(
-            "is not a URL", f"it must begin with {schemes[0]}://" if schemes else "it must begin with SCHEME://"
-        )
-    if schemes and scheme not in schemes:
-        raise Wrong(f'"{scheme}" is not a scheme that works here', f"it must begin with {schemes[0]}://")
-    parts = _split(address)
-    if schemes and parts is None:
-        raise Wrong("is not a URL", "check its host and port")
-    host = "" if parts is None else parts.hostname or ""
-    if schemes and not host:
-        raise Wrong("is a URL without host", f"write {schemes[0]}://HOST")
-    if scheme.lower() in ("http", "ws") and not is_loopback(host):
-        raise Wrong(f"{scheme}:// is for loopback hosts only", f"use {scheme}s://")
-
-
-def check_database_url(address: str) -> None:
-    """Raises Wrong unless it names a database that can be used. What it says never holds a password."""
-    scheme = address.partition(":")[0]
-    if scheme in ("sqlite", "sqlite+pysqlite"):
-        path = address.partition(":")[2]
-        if not path.startswith("///") or path[3:] in ("", ":memory:") or "?" in path:
-            raise Wrong("is not a database in a file", 'write it like "sqlite:///margin-monitor.db"')
-    elif scheme == "postgresql+psycopg":
-        check_url(address, ("postgresql+psycopg",))
-    elif scheme in ("postgresql", "postgres"):
-        raise Wrong(f"{scheme}:// does not name the driver", "begin it with postgresql+psycopg://")
-    else:
-        raise Wrong("is not a database that works here", "use sqlite:///FILE or postgresql+psycopg://…")
-
-
-def is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _split(address: str) -> SplitResult | None:
-    """The parts of a URL; None when its host or port can't be read."""
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def _reference(value: str) -> SecretRef:
-    ref = parse_ref(value)
-    if ref.literal is None and not ref.name.strip():
-        raise Wrong(f"{ref.kind}: names nothing", f"write {ref.kind}:{'PATH' if ref.kind == 'file' else 'NAME'}")
-    if ref.kind == "credential" and "/" in ref.name:
-        raise Wrong("a credential is named without path", "write credential:NAME, or file:PATH")
-    return ref
+def shown(value: str) -> str:
+    """The value in quotes, shortened."""
+    return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}..."'
 
 
 def _pattern(what: str, pattern: str, mend: str) -> Kind[str]:
@@ -339,7 +211,7 @@ def _pattern(what: str, pattern: str, mend: str) -> Kind[str]:
         word = text().read(value)
         if not re.fullmatch(pattern, word):
             article = "an" if what[0] in "aeiou" else "a"
-            raise Wrong(f"{_shown(word)} is not {article} {what}".replace("a hours", "a span of hours"), mend)
+            raise Wrong(f"{shown(word)} is not {article} {what}".replace("a hours", "a span of hours"), mend)
         return word
 
     return Kind(what, read)
@@ -382,7 +254,3 @@ def _kind_of(value: object) -> str:
 
 def _listed(words: tuple[str, ...]) -> str:
     return ", ".join(words[:-1]) + f" or {words[-1]}" if len(words) > 1 else words[0]
-
-
-def _shown(value: str) -> str:
-    return f'"{value}"' if len(value) <= 40 else f'"{value[:37]}..."'

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
-from monitor.config import kinds
+from monitor.config import addresses, kinds
 from monitor.config.kinds import Isolated, Kind
 from monitor.config.secrets import SecretRef
 
@@ -67,7 +67,7 @@ class Storage:
     """Where everything is remembered."""
 
     url: SecretRef = key(
-        kinds.database_url(),
+        addresses.database_url(),
         "sqlite:///FILE (relative: in the state folder), postgresql+psycopg://…, or a reference to such a URL",
         "sqlite:///margin-monitor.db",
     )
@@ -79,23 +79,23 @@ class Exchange:
     """The exchange's addresses and how it is asked."""
 
     rest_url: str = key(
-        kinds.url("https", "http", is_base=True),
+        addresses.url("https", "http", is_base=True),
         "requests go to {rest_url}/api/… and {rest_url}/sapi/…",
         DEFAULT_REST_URL,
     )
     rest_fallback_urls: tuple[str, ...] | None = optional(
-        kinds.list_of(kinds.url("https", "http", is_base=True)),
+        kinds.list_of(addresses.url("https", "http", is_base=True)),
         "further hosts, for reads only",
         "Binance's own further hosts when rest_url is the default, else none",
     )
     ws_api_url: str = key(
-        kinds.url("wss", "ws"), "the WebSocket API, used as it is", "wss://ws-api.binance.com:443/ws-api/v3"
+        addresses.url("wss", "ws"), "the WebSocket API, used as it is", "wss://ws-api.binance.com:443/ws-api/v3"
     )
     market_stream_url: str = key(
-        kinds.url("wss", "ws", is_base=True), "base of the market streams", "wss://stream.binance.com:9443"
+        addresses.url("wss", "ws", is_base=True), "base of the market streams", "wss://stream.binance.com:9443"
     )
     risk_stream_url: str = key(
-        kinds.url("wss", "ws", is_base=True), "base of the margin risk stream", "wss://margin-stream.binance.com"
+        addresses.url("wss", "ws", is_base=True), "base of the margin risk stream", "wss://margin-stream.binance.com"
     )
     account_stream: str = key(
         kinds.choice("listen-token", "listen-key-v2"), "how account events are subscribed", "listen-token"
@@ -103,7 +103,7 @@ class Exchange:
     recv_window: timedelta = key(kinds.duration("1ms", "60s"), "how old a signed request may get on its way", "5s")
     request_timeout: timedelta = key(kinds.duration("100ms", "10m"), "how long an answer is waited for", "10s")
     proxy: str = key(
-        kinds.url("https", "http", may_be_empty=True), "proxy for requests; environment proxies are ignored", ""
+        addresses.url("https", "http", may_be_empty=True), "proxy for requests; environment proxies are ignored", ""
     )
     ca_file: str = key(kinds.text(may_be_empty=True), "PEM file of the certificate authorities to trust instead", "")
 
@@ -113,23 +113,23 @@ class Account:
     """One set of credentials and what of it is watched."""
 
     name: str = key(kinds.name(), "what the account is called in alerts and commands")
-    api_key: SecretRef = key(kinds.secret(), "the API key")
-    api_secret: SecretRef | None = optional(kinds.secret(), "the key's HMAC secret", "private_key is given")
+    api_key: SecretRef = key(addresses.secret(), "the API key")
+    api_secret: SecretRef | None = optional(addresses.secret(), "the key's HMAC secret", "private_key is given")
     private_key: SecretRef | None = optional(
-        kinds.secret(), "the key's private half, Ed25519 or RSA in PEM", "api_secret is given"
+        addresses.secret(), "the key's private half, Ed25519 or RSA in PEM", "api_secret is given"
     )
     private_key_passphrase: SecretRef | None = optional(
-        kinds.secret(), "opens an encrypted private_key", "not encrypted"
+        addresses.secret(), "opens an encrypted private_key", "not encrypted"
     )
     action_api_key: SecretRef | None = optional(
-        kinds.secret(), "a second API key that alone may move money", "api_key moves money"
+        addresses.secret(), "a second API key that alone may move money", "api_key moves money"
     )
-    action_api_secret: SecretRef | None = optional(kinds.secret(), "the HMAC secret of action_api_key")
+    action_api_secret: SecretRef | None = optional(addresses.secret(), "the HMAC secret of action_api_key")
     action_private_key: SecretRef | None = optional(
-        kinds.secret(), "the private half of action_api_key, Ed25519 or RSA in PEM"
+        addresses.secret(), "the private half of action_api_key, Ed25519 or RSA in PEM"
     )
     action_private_key_passphrase: SecretRef | None = optional(
-        kinds.secret(), "opens an encrypted action_private_key", "not encrypted"
+        addresses.secret(), "opens an encrypted action_private_key", "not encrypted"
     )
     cross: bool = key(kinds.boolean(), "whether the cross account is watched", True)
     isolated: Isolated = key(
@@ -167,9 +167,11 @@ class Channel:
     """One way to tell people."""
 
     name: str = key(kinds.name(), "what rules and commands call it")
-    url: SecretRef | None = optional(kinds.secret_url(), "any Apprise URL", "webhook is given")
+    url: SecretRef | None = optional(addresses.secret_url(), "any Apprise URL", "webhook is given")
     webhook: SecretRef | None = optional(
-        kinds.secret_url("https", "http"), "URL that our own JSON is POSTed to; Retry-After is obeyed", "url is given"
+        addresses.secret_url("https", "http"),
+        "URL that our own JSON is POSTed to; Retry-After is obeyed",
+        "url is given",
     )
     severities: tuple[str, ...] = key(
         kinds.list_of(kinds.choice("info", "warning", "critical"), may_be_empty=False),
@@ -272,7 +274,7 @@ class Heartbeat:
     """A dead man's switch elsewhere that misses us when we are gone."""
 
     url: SecretRef | None = optional(
-        kinds.secret_url("https", "http"),
+        addresses.secret_url("https", "http"),
         "GET while healthy; POST {url}/fail with the reason otherwise",
         "none",
         empty_is_none=True,
@@ -284,11 +286,13 @@ class Heartbeat:
 class Http:
     """The status page, the JSON API and the metrics."""
 
-    listen: str = key(kinds.listen_address(), 'where it listens; "" switches it off', "127.0.0.1:9184")
+    listen: str = key(addresses.listen_address(), 'where it listens; "" switches it off', "127.0.0.1:9184")
     token: SecretRef | None = optional(
-        kinds.secret(), "what a POST must bear", "the page is read-only and loopback only", empty_is_none=True
+        addresses.secret(), "what a POST must bear", "the page is read-only and loopback only", empty_is_none=True
     )
-    public_url: str = key(kinds.url("https", "http", may_be_empty=True, is_base=True), "its address in messages", "")
+    public_url: str = key(
+        addresses.url("https", "http", may_be_empty=True, is_base=True), "its address in messages", ""
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

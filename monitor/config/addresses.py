@@ -1,0 +1,136 @@
+"""Kinds of values that are addresses or secrets: URLs, references, where to listen."""
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+from monitor.config.kinds import Kind, shown, text
+from monitor.config.mistakes import Wrong
+from monitor.config.secrets import SecretRef, has_password, parse_ref
+
+
+def listen_address() -> Kind[str]:
+    def read(value: object) -> str:
+        address = text(may_be_empty=True).read(value)
+        host, _, port = address.rpartition(":")
+        if address and not (host and port.isdecimal() and int(port) < 65536):
+            raise Wrong(f"{shown(address)} is not an address", 'write it like "127.0.0.1:9184", or "" to switch it off')
+        return address
+
+    return Kind("host:port", read)
+
+
+def url(*schemes: str, may_be_empty: bool = False, is_base: bool = False) -> Kind[str]:
+    """A URL with one of the schemes; `http` and `ws` are taken for loopback hosts only.
+
+    `is_base`: paths are appended to it, so that a slash at its end is dropped.
+    """
+
+    def read(value: object) -> str:
+        address = text(may_be_empty=may_be_empty).read(value)
+        if address:
+            check_url(address, schemes)
+        return address.rstrip("/") if is_base else address
+
+    return Kind("URL", read)
+
+
+def secret() -> Kind[SecretRef]:
+    """A key, passphrase or token: credential:NAME, file:PATH, env:NAME, or the value itself."""
+
+    def read(value: object) -> SecretRef:
+        return _reference(text().read(value))
+
+    return Kind("secret", read)
+
+
+def secret_url(*schemes: str) -> Kind[SecretRef]:
+    """A URL that may be a secret. On loopback and without user info it is none. No `schemes`: any."""
+
+    def read(value: object) -> SecretRef:
+        ref = _reference(text().read(value))
+        if ref.literal is None:
+            return ref
+        check_url(ref.literal.reveal(), schemes)
+        parts = _split(ref.literal.reveal())
+        is_public = parts is not None and is_loopback(parts.hostname or "") and "@" not in parts.netloc
+        return parse_ref(ref.literal.reveal(), public=is_public)
+
+    return Kind("secret URL", read)
+
+
+def database_url() -> Kind[SecretRef]:
+    """sqlite:///PATH or postgresql+psycopg://…, or a reference to one. Without a password it is no secret."""
+
+    def read(value: object) -> SecretRef:
+        ref = _reference(text().read(value))
+        if ref.literal is None:
+            return ref
+        check_database_url(ref.literal.reveal())
+        return parse_ref(ref.literal.reveal(), public=not has_password(ref.literal.reveal()))
+
+    return Kind("database URL", read)
+
+
+def check_url(address: str, schemes: tuple[str, ...]) -> None:
+    """Raises Wrong unless the URL may be used; what it says holds nothing after the scheme.
+
+    Without `schemes` anything goes that has one: what follows is Apprise's to read, and often no host and port.
+    """
+    scheme, separator, _ = address.partition("://")
+    if not separator or not scheme:
+        raise Wrong(
+            "is not a URL", f"it must begin with {schemes[0]}://" if schemes else "it must begin with SCHEME://"
+        )
+    if schemes and scheme not in schemes:
+        raise Wrong(f'"{scheme}" is not a scheme that works here', f"it must begin with {schemes[0]}://")
+    parts = _split(address)
+    if schemes and parts is None:
+        raise Wrong("is not a URL", "check its host and port")
+    host = "" if parts is None else parts.hostname or ""
+    if schemes and not host:
+        raise Wrong("is a URL without host", f"write {schemes[0]}://HOST")
+    if scheme.lower() in ("http", "ws") and not is_loopback(host):
+        raise Wrong(f"{scheme}:// is for loopback hosts only", f"use {scheme}s://")
+
+
+def check_database_url(address: str) -> None:
+    """Raises Wrong unless it names a database that can be used. What it says never holds a password."""
+    scheme = address.partition(":")[0]
+    if scheme in ("sqlite", "sqlite+pysqlite"):
+        path = address.partition(":")[2]
+        if not path.startswith("///") or path[3:] in ("", ":memory:") or "?" in path:
+            raise Wrong("is not a database in a file", 'write it like "sqlite:///margin-monitor.db"')
+    elif scheme == "postgresql+psycopg":
+        check_url(address, ("postgresql+psycopg",))
+    elif scheme in ("postgresql", "postgres"):
+        raise Wrong(f"{scheme}:// does not name the driver", "begin it with postgresql+psycopg://")
+    else:
+        raise Wrong("is not a database that works here", "use sqlite:///FILE or postgresql+psycopg://…")
+
+
+def is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _split(address: str) -> SplitResult | None:
+    """The parts of a URL; None when its host or port can't be read."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _reference(value: str) -> SecretRef:
+    ref = parse_ref(value)
+    if ref.literal is None and not ref.name.strip():
+        raise Wrong(f"{ref.kind}: names nothing", f"write {ref.kind}:{'PATH' if ref.kind == 'file' else 'NAME'}")
+    if ref.kind == "credential" and "/" in ref.name:
+        raise Wrong("a credential is named without path", "write credential:NAME, or file:PATH")
+    return ref
