@@ -123,7 +123,7 @@ def _story(story: LiquidationStory) -> dict[str, object]:
     return {
         "at": story.at_ms,
         "scope": story.scope,
-        "level_before": text(story.level_before),
+        "level_before": text(nearest(story.level_before)),
         "level_after": _level(story.level_after),
         "fee_usdt": text(story.fee_usdt),
         "forgiven_usdt": text(nearest(story.forgiven_usdt)),
