@@ -17,7 +17,7 @@ from monitor.errors import Exit
 from monitor.store.readers.status import read_status
 from monitor.view.documents.fields import Document
 from monitor.view.documents.status import DaemonSeen, oldest_age_s, status_document
-from monitor.view.tables import check_line, debts_table, scopes_table, status_lines
+from monitor.view.tables import check_line, debts_table, restore_cells, scopes_table, status_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +81,7 @@ def _print(document: Document) -> None:
         output.print_line()
         print_table(debts)
     output.print_line()
-    print_lines(status_lines(document))
+    print_lines([*restore_cells(accounts), *status_lines(document)])
     unknown = [account["account"] for account in accounts if account["state"] == "unknown"]
     if unknown and not document["daemon"]["running"]:
         output.print_line(f"nothing is recorded of {', '.join(unknown)} yet: start `margin-monitor run`", "note")

@@ -12,6 +12,7 @@ from monitor.core.wording import value_text
 from monitor.view.documents.fields import Document
 from monitor.view.documents.history import Series
 from monitor.view.documents.status import oldest_age_s
+from monitor.view.restoring import route_text
 from monitor.view.words import (
     UNKNOWN,
     age_text,
@@ -52,8 +53,7 @@ def scopes_table(accounts: Iterable[Document]) -> Table:
     rows = []
     for account in accounts:
         name = account["account"]
-        scopes = [("cross", account["cross"])] if account.get("cross") is not None else []
-        scopes += [(pair["symbol"], pair) for pair in account["isolated"]]
+        scopes = list(_scopes(account))
         if account["state"] in ("unknown", "key_refused") or not scopes:
             rows.append([Cell(name), Cell("")] + [Cell("")] * 6 + [Cell(_words(account["state"]), "bad")])
             if account["state"] == "unknown":
@@ -106,6 +106,22 @@ def status_lines(document: Document) -> list[Cell]:
         down = [stream["name"] for stream in account["streams"] if not stream["connected"]]
         if down and daemon["running"]:
             lines.append(Cell(f"{account['account']}: stream down: {', '.join(down)}; polling goes on", "note"))
+    return lines
+
+
+def restore_cells(accounts: Iterable[Document]) -> list[Cell]:
+    """One line a scope that is below safety: the cheapest way back that is at hand, else the cheapest."""
+    lines = []
+    for account in accounts:
+        for label, scope in _scopes(account):
+            restore = scope.get("restore")
+            if not restore or not restore["options"]:
+                continue
+            best = next((option for option in restore["options"] if option["feasible"]), restore["options"][0])
+            way = route_text(best["route"], Decimal(best["amount"]), best["asset"])
+            lacking = "" if best["feasible"] else ", which is more than is at hand"
+            target = level_text(Decimal(restore["target"]))
+            lines.append(Cell(f"{account['account']} {label}: to be back at {target}, {way}{lacking}", "note"))
     return lines
 
 
@@ -255,6 +271,13 @@ def _tone(level: Decimal | None, bars: Sequence[Decimal | None]) -> Tone:
     if level is None or initial is None or call is None:
         return ""
     return "bad" if level <= call else "note" if level < initial else "good"
+
+
+def _scopes(account: Document) -> Iterable[tuple[str, Document]]:
+    if account.get("cross") is not None:
+        yield "cross", account["cross"]
+    for pair in account["isolated"]:
+        yield pair["symbol"], pair
 
 
 def _asset_rows(account: Document) -> Iterable[tuple[str, Document]]:

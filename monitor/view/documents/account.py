@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import Scope
+from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import SEVERITIES, AlertState
 from monitor.core.figures import Figures, Holding
 from monitor.core.intents import IN_FLIGHT
@@ -18,6 +18,7 @@ from monitor.view.documents.fields import (
     moment_text,
     seconds_number,
 )
+from monitor.view.restoring import restoration, restore_document
 
 _CROSS_LEVELS = (
     "margin_level",
@@ -54,7 +55,7 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
     `worst_alert` is the highest severity that fires, null when none does.
     """
-    cross = cross_document(cross_figures(state, settings, now), now) if settings.cross else None
+    cross = cross_document(state, cross_figures(state, settings, now), now) if settings.cross else None
     isolated = [
         isolated_document(isolated_figures(state, settings, symbol, now), state, now)
         for symbol in _symbols(state, settings)
@@ -105,13 +106,14 @@ def scope_documents(document: Document) -> Iterator[Document]:
     yield from document.get("isolated", ())
 
 
-def cross_document(figures: Figures, now: datetime) -> Document:
+def cross_document(state: AccountState, figures: Figures, now: datetime) -> Document:
     """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity."""
     return {
         **_head(figures, now),
         **{name: decimal_text(figures.shown.get(name)) for name in _CROSS_LEVELS},
         "time_to_liquidation_by_interest": seconds_number(figures.shown.get("time_to_liquidation_by_interest")),
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
+        "restore": restore_document(restoration(state, CROSS, figures)),
     }
 
 
@@ -129,13 +131,14 @@ def isolated_document(figures: Figures, state: AccountState, now: datetime) -> D
         "danger": base.danger if base is not None else None,
         "base": _side(base),
         "quote": _side(quote),
+        "restore": restore_document(restoration(state, Scope(figures.subject), figures)),
     }
 
 
 def _symbols(state: AccountState, settings: Settings) -> tuple[str, ...]:
     if settings.isolated is not None:
         return settings.isolated
-    return tuple(scope.symbol for scope in scopes(state, settings) if scope != Scope())
+    return tuple(scope.symbol for scope in scopes(state, settings) if scope != CROSS)
 
 
 def _head(figures: Figures, now: datetime) -> Document:

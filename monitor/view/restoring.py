@@ -1,0 +1,86 @@
+"""What would make a scope safe again, as programs and people read it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.account import Scope
+from monitor.core.amounts import plain
+from monitor.core.figures import Figures
+from monitor.core.measure import cross_figures, isolated_figures
+from monitor.core.restore import RestoreOption, restore_options
+from monitor.core.standing import standing_of
+from monitor.core.state import AccountState, Settings
+from monitor.view.documents.fields import Document
+from monitor.view.words import amount_text, level_text, money_text
+
+SAFE_OVER_INITIAL = Decimal("1.05")
+"""Safe again means the initial level and five per cent: what the shipped actions aim at, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """The ways to reach `target`, the cheapest first."""
+
+    target: Decimal
+    options: tuple[RestoreOption, ...]
+
+
+def restoration(state: AccountState, scope: Scope, figures: Figures) -> Restoration | None:
+    """The ways back to safety; None when the scope is safe, owes nothing, or is not known well enough."""
+    initial = figures.read("initial_level")
+    standing = standing_of(state, scope, figures)
+    if standing is None or not isinstance(initial, Decimal):
+        return None
+    target = initial * SAFE_OVER_INITIAL
+    options = restore_options(standing, target)
+    return Restoration(target, options) if options else None
+
+
+def restore_lines(state: AccountState, settings: Settings, scope: Scope, now: datetime) -> list[str]:
+    """The ways back to safety as sentences for a message; empty when there is no need or no knowledge."""
+    figures = (
+        isolated_figures(state, settings, scope.symbol, now) if scope.symbol else cross_figures(state, settings, now)
+    )
+    found = restoration(state, scope, figures)
+    if found is None:
+        return []
+    return [f"{_sentence(option)} (back at {level_text(found.target)})" for option in found.options]
+
+
+def restore_document(found: Restoration | None) -> Document | None:
+    if found is None:
+        return None
+    return {
+        "target": plain(found.target),
+        "options": [
+            {
+                "route": option.route,
+                "asset": option.asset,
+                "amount": plain(option.amount),
+                "value_usdt": plain(option.value_usdt),
+                "feasible": option.feasible,
+            }
+            for option in found.options
+        ],
+    }
+
+
+def route_text(route: str, amount: Decimal, asset: str) -> str:
+    """One way back in words."""
+    sum_ = f"{amount_text(amount)} {asset}"
+    match route:
+        case "repay":
+            return f"repay {sum_} from the free balance"
+        case "transfer_and_repay":
+            return f"bring in {sum_} and repay"
+        case "reduce":
+            return f"sell {sum_} and repay"
+        case _:
+            return f"bring in {sum_} as collateral"
+
+
+def _sentence(option: RestoreOption) -> str:
+    value = "" if option.asset == "USDT" else f", {money_text(option.value_usdt)}"
+    lacking = "" if option.feasible else ", more than is at hand"
+    return f"{route_text(option.route, option.amount, option.asset)}{value}{lacking}"

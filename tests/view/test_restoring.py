@@ -1,0 +1,54 @@
+"""The ways back to safety, by the worked formulas: assets 110,000, owed 60,000, initial level 2, so back at 2.1."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from monitor.core.account import CROSS, Bars, Wallet
+from monitor.core.measure import cross_figures
+from monitor.view.documents.account import account_document
+from monitor.view.restoring import restoration, restore_document, restore_lines
+from monitor.view.tables import restore_cells
+from tests.view.samples import NOW, SETTINGS, STATE
+
+BELOW = replace(
+    STATE,
+    bars=Bars(Decimal(2), Decimal("1.9"), Decimal("1.1")),
+    wallets={"spot": Wallet(NOW, {"USDT": Decimal(8000)})},
+)
+
+
+def test_document_has_every_route_the_cheapest_first() -> None:
+    document = restore_document(restoration(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW)))
+    assert document is not None
+    assert document["target"] == "2.1"
+    worth = {option["route"]: Decimal(option["value_usdt"]) for option in document["options"]}
+    # 60,000 - 110,000 / 2.1; (2.1 x 60,000 - 110,000) / 1.1; 2.1 x 60,000 - 110,000.
+    assert round(worth["transfer_and_repay"], 4) == Decimal("7619.0476")
+    assert round(worth["repay"], 4) == Decimal("14545.4545")
+    assert round(worth["transfer_in"], 4) == Decimal(16000)
+    assert [option["route"] for option in document["options"]] == ["transfer_and_repay", "repay", "transfer_in"]
+
+
+def test_what_is_not_at_hand_is_not_feasible() -> None:
+    document = restore_document(restoration(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW)))
+    assert document is not None
+    feasible = {option["route"]: option["feasible"] for option in document["options"]}
+    assert feasible == {"transfer_and_repay": True, "repay": True, "transfer_in": False}
+
+
+def test_sentences_name_amount_and_target() -> None:
+    lines = restore_lines(BELOW, SETTINGS, CROSS, NOW)
+    assert lines[0].startswith("bring in 7,619.0476")
+    assert lines[0].endswith("USDT and repay (back at 2.10)")
+    assert lines[1].startswith("repay 14,545.4545")
+
+
+def test_safe_scope_needs_nothing() -> None:
+    assert restoration(STATE, CROSS, cross_figures(STATE, SETTINGS, NOW)) is None
+    assert restore_lines(STATE, SETTINGS, CROSS, NOW) == []
+    assert account_document(STATE, SETTINGS, NOW, "1")["cross"]["restore"] is None
+
+
+def test_status_says_the_cheapest_way_that_is_at_hand() -> None:
+    (line, *_) = restore_cells([account_document(BELOW, SETTINGS, NOW, "1")])
+    assert line.text.startswith("main cross: to be back at 2.10, bring in 7,619.0476")
