@@ -19,13 +19,14 @@ from aiohttp import web
 
 from monitor import app
 from monitor.cli.demo_config import write_config
+from monitor.cli.demo_story import Heard, read_story
 from monitor.cli.run import run_loop
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.core.alerts import AlertState
 from monitor.core.amounts import plain
 from monitor.core.durations import rfc3339
-from monitor.core.intents import IntentState, Repay
+from monitor.core.intents import IntentState
 from monitor.core.measure import cross_figures
 from monitor.core.metrics import Missing, Value
 from monitor.core.state import AccountState
@@ -33,10 +34,6 @@ from monitor.runtime.daemon import Daemon
 from monitor.sandbox.scenario import Scenario
 from monitor.sandbox.server import Sandbox
 from monitor.sandbox.standalone import scenario_from
-from monitor.store.readers.actions import read_intents
-from monitor.store.readers.alerts import read_alerts
-from monitor.store.readers.history import read_points
-from monitor.store.store import Store
 
 FRAME_EVERY_S = 0.2
 
@@ -60,7 +57,7 @@ async def play(name: str, scenario: Scenario, folder: Path, speed: float, *, gua
     receiver, webhook = await _listen(phone)
     sandbox = Sandbox(scenario, speed=speed)
     ready = await sandbox.start()
-    start = datetime.fromtimestamp(ready.timeline.start_ms / 1000, UTC)
+    start = datetime.fromtimestamp(ready.timeline.start, UTC)
     clock = SystemClock(start, speed, anchor=ready.timeline.anchor)
     phone.clock = clock
     config = load_config(write_config(folder, ready, webhook, guarded=guarded), os.environ)
@@ -72,9 +69,11 @@ async def play(name: str, scenario: Scenario, folder: Path, speed: float, *, gua
         while clock.now() < end and not running.done():
             _print({"frame": _frame(daemon, clock.now(), start, end, phone)})
             await asyncio.sleep(FRAME_EVERY_S)
+        seen = [order for state in daemon.states().values() for order in state.liquidations or ()]
         daemon.stop()
         await running
-        return await _result(name, config.accounts[0].name, store, sandbox, phone)
+        heard = [Heard(at, str(document.get("title", ""))) for at, document in phone.received]
+        return await read_story(name, config.accounts[0].name, store, seen, heard)
     finally:
         await store.close()
         await sandbox.stop()
@@ -97,12 +96,20 @@ def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, phone:
     if state is None:
         return frame
     figures = cross_figures(state, daemon.settings(state.account), now)
-    for metric in ("margin_level", "initial_level", "margin_call_level", "liquidation_level", "distance_to_liquidation"):
+    for metric in (
+        "margin_level",
+        "initial_level",
+        "margin_call_level",
+        "liquidation_level",
+        "distance_to_liquidation",
+    ):
         frame[metric] = _text(figures.shown.get(metric, Missing.UNAVAILABLE))
     return frame | {
         "state": figures.state,
         "prices": {symbol: plain(price.value) for symbol, price in sorted(state.prices.items())},
-        "firing": [a.key.rule for a in state.alerts.values() if a.state is AlertState.FIRING and a.key.scope == "cross"],
+        "firing": [
+            a.key.rule for a in state.alerts.values() if a.state is AlertState.FIRING and a.key.scope == "cross"
+        ],
         "intents": len([i for i in state.intents.values() if i.state is not IntentState.SIMULATED]),
         "liquidated": _is_liquidated(state),
     }
@@ -110,14 +117,6 @@ def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, phone:
 
 def _is_liquidated(state: AccountState) -> bool:
     return any(not order.isolated for order in state.liquidations or ())
-
-
-async def _result(name: str, account: str, store: Store, sandbox: Sandbox, phone: Phone) -> dict[str, Any]:
-    alerts = await store.read(read_alerts, include_closed=True)
-    intents = await store.read(read_intents, include_closed=True)
-    levels = await store.read(read_points, "margin_level", account=account, scope="cross")
-    ledger: Mapping[str, Any] = sandbox.ledger
-    return {"name": name, "alerts": len(alerts), "intents": len(intents), "levels": len(levels.points), "ledger": ledger}
 
 
 def _text(value: Value | None) -> str | None:

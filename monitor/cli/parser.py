@@ -51,7 +51,6 @@ COMMANDS: Mapping[str, str] = {
 NOT_YET: frozenset[str] = frozenset(
     {
         "run",
-        "demo",
         "ack",
         "silence",
         "drill",
