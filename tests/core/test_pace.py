@@ -1,0 +1,83 @@
+"""How often scopes are read."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.alerts import Alert, AlertKey, AlertState, MetricScope, Severity
+from monitor.core.events import IsolatedRead, StreamChanged, StreamName
+from monitor.core.pace import intervals
+from monitor.core.state import AccountState, Pace, Settings
+from monitor.core.subjects import Sight
+from tests.core.worked import NOW, SETTINGS, after, isolated, long_pair, told, watched
+
+STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")
+
+
+def at_rest() -> AccountState:
+    state = told(watched(), IsolatedRead(isolated(replace(long_pair(), margin_level=Decimal("1.26")))))
+    return told(state, *(StreamChanged(name, True, (), NOW) for name in STREAMS))
+
+
+def paced(state: AccountState, seconds: float = 0, settings: Settings = SETTINGS) -> dict[str, float]:
+    sight = Sight(state, settings, after(seconds))
+    found = intervals(state, settings, [sight.of(subject) for subject in sight.margin])
+    return {name: interval.total_seconds() for name, interval in found.items()}
+
+
+def alert(scope: MetricScope, state: AlertState, severity: Severity = "warning", subject: str = "") -> Alert:
+    return Alert(1, AlertKey("r", "main", scope, subject), state, severity, NOW, "when", "clear", "summary")
+
+
+def test_at_rest_the_configured_intervals_hold() -> None:
+    assert paced(at_rest()) == {"cross": 60, "isolated": 60}
+    settings = replace(SETTINGS, pace=Pace(cross=timedelta(seconds=20), isolated=timedelta(seconds=90)))
+    assert paced(at_rest(), settings=settings) == {"cross": 20, "isolated": 90}
+
+
+def test_scopes_that_are_not_watched_are_not_read() -> None:
+    assert paced(at_rest(), settings=Settings("main", isolated=())) == {"cross": 60}
+    assert paced(at_rest(), settings=Settings("main", cross=False)) == {"isolated": 60}
+
+
+@pytest.mark.parametrize("lost", STREAMS)
+def test_cross_is_read_more_often_without_a_stream(lost: StreamName) -> None:
+    assert paced(told(at_rest(), StreamChanged(lost, False, (), NOW))) == {"cross": 30, "isolated": 60}
+
+
+def test_below_its_initial_level_a_scope_is_read_fast() -> None:
+    assert paced(told(watched(level=Decimal("1.49")), *_streams()))["cross"] == 2
+    below = told(at_rest(), IsolatedRead(isolated(replace(long_pair(), margin_level=Decimal("1.24")), at=after(1))))
+    assert paced(below, 1) == {"cross": 60, "isolated": 2}
+
+
+def test_scope_that_went_stale_below_its_initial_level_stays_fast() -> None:
+    assert paced(told(watched(level=Decimal("1.49")), *_streams()), 600)["cross"] == 2
+
+
+@pytest.mark.parametrize("state", [AlertState.PENDING, AlertState.FIRING])
+def test_warning_or_critical_alert_of_the_scope_makes_it_fast(state: AlertState) -> None:
+    for severity, expected in (("critical", 2), ("warning", 2), ("info", 60)):
+        known = alert("cross", state, severity)  # type: ignore[arg-type]  # the three severities
+        assert paced(replace(at_rest(), alerts={known.key: known})) == {"cross": expected, "isolated": 60}
+
+
+def test_alert_of_one_pair_makes_the_read_of_all_pairs_fast() -> None:
+    known = alert("isolated", AlertState.FIRING, subject="BTCUSDT")
+    assert paced(replace(at_rest(), alerts={known.key: known})) == {"cross": 60, "isolated": 2}
+
+
+def test_alert_about_something_else_changes_no_pace() -> None:
+    known = alert("monitor", AlertState.FIRING, "critical")
+    assert paced(replace(at_rest(), alerts={known.key: known})) == {"cross": 60, "isolated": 60}
+
+
+def test_short_interval_is_not_made_longer_by_danger() -> None:
+    settings = replace(SETTINGS, pace=Pace(cross=timedelta(seconds=1)))
+    assert paced(told(watched(level=Decimal("1.2")), *_streams()), settings=settings)["cross"] == 1
+
+
+def _streams() -> list[StreamChanged]:
+    return [StreamChanged(name, True, (), NOW) for name in STREAMS]

@@ -1,0 +1,64 @@
+"""Rates as the charges tell them, and the time that interest alone leaves."""
+
+from decimal import Decimal
+
+from monitor.core.account import CROSS, INFINITE, Balance, Scope
+from monitor.core.events import InterestRead
+from monitor.core.metrics import Missing
+from monitor.core.rates import hourly_rate, seconds_to_liquidation
+from monitor.core.state import AccountState
+from tests.core.worked import NOW, after, charge, started, told
+
+ONE_USDT = {"USDT": Decimal(1)}
+
+
+def charged(*assets: str) -> AccountState:
+    return told(started(), *(InterestRead(CROSS, (charge(asset, after(-60)),)) for asset in assets))
+
+
+def test_rate_of_an_hour_is_a_24th_of_the_daily_one() -> None:
+    assert hourly_rate(charged("USDT"), "USDT") == Decimal("0.00001")
+
+
+def test_rate_of_one_scope_is_not_that_of_another() -> None:
+    state = charged("USDT")
+    assert hourly_rate(state, "USDT", "BTCUSDT") is None
+    assert hourly_rate(state, "BTC") is None
+
+
+def test_time_is_that_of_the_last_full_hour_needed() -> None:
+    # 1,000 owed, 1,300 held, bar 1.25: 40 may be added; 0.01 an hour makes 4,000 charges, the first in 40 minutes.
+    owed = (Balance("USDT", borrowed=Decimal(1_000)),)
+    at = after(20 * 60)
+    found = seconds_to_liquidation(charged("USDT"), "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), at)
+    assert found == 40 * 60 + 3_999 * 3_600
+
+
+def test_interest_bears_no_interest() -> None:
+    # 900 borrowed and 100 interest owed: 0.009 an hour; 40 / 0.009 = 4,444.4, so 4,445 charges.
+    owed = (Balance("USDT", borrowed=Decimal(900), interest=Decimal(100)),)
+    found = seconds_to_liquidation(charged("USDT"), "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), NOW)
+    assert found == 4_445 * 3_600
+
+
+def test_nothing_owed_never_ends() -> None:
+    found = seconds_to_liquidation(charged(), "", (), {}, INFINITE, Decimal("1.25"), NOW)
+    assert found == INFINITE
+
+
+def test_time_is_unknown_without_rate_price_or_bar() -> None:
+    owed = (Balance("USDT", borrowed=Decimal(1_000)),)
+    level, bar = Decimal("1.3"), Decimal("1.25")
+    unavailable = Missing.UNAVAILABLE
+    assert seconds_to_liquidation(charged("BTC"), "", owed, ONE_USDT, level, bar, NOW) is unavailable
+    assert seconds_to_liquidation(charged("USDT"), "", owed, {}, level, bar, NOW) is unavailable
+    assert seconds_to_liquidation(charged("USDT"), "", owed, ONE_USDT, level, unavailable, NOW) is unavailable
+    assert seconds_to_liquidation(charged("USDT"), "ETHUSDT", owed, ONE_USDT, level, bar, NOW) is unavailable
+
+
+def test_scopes_keep_their_own_charges() -> None:
+    pair = Scope("BTCUSDT")
+    dear = charge("USDT", after(-60), daily_rate="0.0024", scope=pair)
+    state = told(charged("USDT"), InterestRead(pair, (dear,)))
+    assert hourly_rate(state, "USDT") == Decimal("0.00001")
+    assert hourly_rate(state, "USDT", "BTCUSDT") == Decimal("0.0001")
