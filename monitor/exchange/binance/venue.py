@@ -26,7 +26,17 @@ from monitor.core.account import (
 from monitor.core.events import Event
 from monitor.core.intents import Order, Outcome, Record, Refused, Repay, Transfer, Window
 from monitor.errors import ConfigError, PayloadRejected
-from monitor.exchange.binance.client import account, interest, keys, liquidations, loans, market, transfers, wallet
+from monitor.exchange.binance.client import (
+    account,
+    capital_flow,
+    interest,
+    keys,
+    liquidations,
+    loans,
+    market,
+    transfers,
+    wallet,
+)
 from monitor.exchange.binance.client.answer import Answer, Credentials
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.http import http_client, tls_context
@@ -36,7 +46,7 @@ from monitor.exchange.binance.limits import Usage
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.streams.streams import BinanceStreams
-from monitor.exchange.binance.translate import Listing
+from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.decoding import Opaque
 
 BETWEEN_ORDERS_S = 0.3
@@ -77,15 +87,17 @@ def connect(
     ca_file: Path | None = None,
     action_credentials: Credentials | None = None,
     usage: Usage | None = None,
+    sockets: Sockets | None = None,
     http_transport: httpx.AsyncBaseTransport | None = None,
 ) -> "BinanceAccount":
     """An account ready for use; nothing is asked of the venue yet.
 
     `usage` is shared by all accounts behind one egress address. `action_credentials` alone move money where given.
+    `sockets` and `http_transport` replace the network's settings.
     Raises ConfigError for a key that cannot be sent.
     """
     for pair in (credentials, action_credentials):
-        if pair is not None and not (pair.api_key.isascii() and pair.api_key.isalnum()):
+        if pair is not None and not (pair.api_key.isascii() and pair.api_key.isprintable() and " " not in pair.api_key):
             raise ConfigError(
                 "the API key holds characters that no key has", where=f'accounts "{name}"', mend="copy it once more"
             )
@@ -114,7 +126,7 @@ def connect(
         reading=transport(credentials),
         acting=transport(action_credentials or credentials),
         http=http,
-        sockets=Sockets(proxy=proxy or None, tls=tls),
+        sockets=sockets if sockets is not None else Sockets(proxy=proxy or None, tls=tls),
         time=time,
         usage=shared,
     )
@@ -250,12 +262,9 @@ class BinanceAccount:
 
         Those of the five seconds before the window are among them, since two clocks never agree.
         """
-        offset = self._time.offset or timedelta()
-        since = window.since + offset - _BEFORE_WINDOW
-        until = min(window.until + offset, self._time.now())
-        if since >= until:
+        wider = self._wider(window)
+        if wider is None:
             return ()
-        wider = Window(since=since, until=until)
         match order:
             case Repay():
                 return await loans.find_repayments(self._reading, order, wider)
@@ -264,8 +273,20 @@ class BinanceAccount:
             case _:
                 assert_never(order)
 
+    async def find_flow(self, order: Order, window: Window) -> tuple[Record, ...]:
+        """The same from the margin ledger, oldest first: a second witness, ten times as dear."""
+        wider = self._wider(window)
+        return () if wider is None else await capital_flow.find_flow(self._reading, order, wider)
+
     async def aclose(self) -> None:
         await self._http.aclose()
+
+    def _wider(self, window: Window) -> Window | None:
+        """The window in the venue's time, begun a little earlier; None when it lies in the future."""
+        offset = self._time.offset or timedelta()
+        since = window.since + offset - _BEFORE_WINDOW
+        until = min(window.until + offset, self._time.now())
+        return Window(since=since, until=until) if since < until else None
 
     def _not_older(self, read: str, snapshot: Snapshot) -> Snapshot:
         newest = self._newest.get(read)

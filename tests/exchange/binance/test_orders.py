@@ -18,7 +18,7 @@ from monitor.exchange.binance.signing import Ed25519Signer, HmacSigner, RsaSigne
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, KeySpec, Permissions, Readings, Scenario, hmac_key, holding
 from monitor.sandbox.scenarios import calm
-from tests.exchange.binance.world import World, world
+from tests.exchange.binance.world import World, hosts_of, world
 
 REPAY_PATH = "/sapi/v1/margin/borrow-repay"
 TRANSFER_PATH = "/sapi/v1/asset/transfer"
@@ -59,6 +59,8 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         records = await w.account.find_records(order, around_now(w))
         assert money_requests(w) == 1
         assert before - owed(w, scope) == D("250.12345678")
+        flow = await w.account.find_flow(order, around_now(w))
+        assert [(one.ref, one.amount) for one in flow] == [(outcome.ref, D("250.12345678"))]
     assert [(one.ref, one.amount, one.status, one.automatic) for one in records] == [
         (outcome.ref, D("250.12345678"), "CONFIRMED", False)
     ]
@@ -235,7 +237,7 @@ async def test_nobody_listening_proves_that_nothing_was_sent() -> None:
 
 async def test_write_stays_on_the_first_host() -> None:
     async with world() as second, world() as w:
-        hosts = replace(w.account._hosts, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))
+        hosts = hosts_of(w.ready, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))
         async with world(hosts=hosts) as lost:
             await lost.account.sync_clock()
             assert isinstance(await lost.account.execute(REPAY), Refused)

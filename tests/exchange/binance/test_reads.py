@@ -12,7 +12,7 @@ from monitor.exchange.binance.client.endpoint import Security
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
-from tests.exchange.binance.world import world
+from tests.exchange.binance.world import credentials_of, hosts_of, world
 
 CROSS_PATH = "/sapi/v1/margin/account"
 ISOLATED_PATH = "/sapi/v1/margin/isolated/account"
@@ -259,8 +259,8 @@ async def test_firewall_is_left_alone_for_a_while() -> None:
 
 async def test_read_fails_over_to_another_host_and_stays_there() -> None:
     async with world() as second:
-        hosts = replace(second.account._hosts, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))
-        async with world(Scenario(), hosts=hosts, credentials=second.account._reading._credentials) as w:
+        hosts = hosts_of(second.ready, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))
+        async with world(Scenario(), hosts=hosts, credentials=credentials_of(second.ready)) as w:
             await w.account.sync_clock()
             await w.account.read_cross()
             assert len(second.requests(CROSS_PATH)) == 1
@@ -288,7 +288,7 @@ async def test_errors_quote_neither_key_nor_signature() -> None:
         key, secret = w.ready.accounts[0]["api_key"], w.ready.accounts[0]["api_secret"]
         with pytest.raises(ExchangeUnreachable) as failure:
             await w.account.read_cross()
-    for text in (str(failure.value), repr(failure.value), repr(w.account._reading._credentials)):
+    for text in (str(failure.value), repr(failure.value), repr(credentials_of(w.ready))):
         assert key not in text
         assert secret not in text
         assert "signature" not in text

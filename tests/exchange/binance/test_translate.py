@@ -19,8 +19,8 @@ from monitor.core.account import (
     Tier,
 )
 from monitor.core.intents import Record
-from monitor.exchange.binance import translate
-from monitor.exchange.binance.translate import Listing
+from monitor.exchange.binance.translate import accounts, histories, references
+from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.account import ApiRestrictions, CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.history import InterestPage, LoanPage, TransferPage
@@ -40,11 +40,11 @@ D = Decimal
 
 
 def cross(document: Document) -> CrossSnapshot:
-    return translate.cross_snapshot(decode(json.dumps(document).encode(), CrossAccount), as_of=AT, received_at=AT)
+    return accounts.cross_snapshot(decode(json.dumps(document).encode(), CrossAccount), as_of=AT, received_at=AT)
 
 
 def isolated(document: Document) -> IsolatedSnapshot:
-    return translate.isolated_snapshot(decode(json.dumps(document).encode(), IsolatedAccount), as_of=AT, received_at=AT)
+    return accounts.isolated_snapshot(decode(json.dumps(document).encode(), IsolatedAccount), as_of=AT, received_at=AT)
 
 
 def test_cross_account_keeps_the_rows_that_are_not_zero() -> None:
@@ -141,14 +141,14 @@ def test_unbelievable_cross_account_is_refused_and_the_field_named(changes: Docu
 def test_account_that_lost_rows_is_refused(last: Listing, why: str) -> None:
     account = decode(json.dumps(cross_account()).encode(), CrossAccount)
     with pytest.raises(Implausible, match=why):
-        translate.cross_snapshot(account, as_of=AT, received_at=AT, last=last)
+        accounts.cross_snapshot(account, as_of=AT, received_at=AT, last=last)
 
 
 def test_a_delisted_row_among_many_may_go() -> None:
     rows = [*cross_account()["userAssets"], *(cross_row(f"TKN{number}") for number in range(10))]
     account = decode(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccount)
     last = Listing(15, frozenset({"BTC", "ETH", "USDT"}))
-    assert translate.cross_snapshot(account, as_of=AT, received_at=AT, last=last).balances
+    assert accounts.cross_snapshot(account, as_of=AT, received_at=AT, last=last).balances
 
 
 @pytest.mark.parametrize("field", ["marginLevel", "totalAssetOfBtc", "totalLiabilityOfBtc", "userAssets"])
@@ -173,7 +173,7 @@ def test_documented_cross_example_lacks_rows_and_is_not_believed() -> None:
     account = decode(documented("test_query_cross_margin_account_details_success"), CrossAccount)
     assert account.margin_level == "11.64405625"
     with pytest.raises(Implausible, match="userAssets lacks the row of USDT"):
-        translate.cross_snapshot(account, as_of=AT, received_at=AT)
+        accounts.cross_snapshot(account, as_of=AT, received_at=AT)
 
 
 def test_isolated_pair_is_translated() -> None:
@@ -184,7 +184,7 @@ def test_isolated_pair_is_translated() -> None:
 
 def test_pair_without_debt_has_no_liquidation_price_and_an_infinite_level() -> None:
     account = decode(recorded_pair(), IsolatedAccount)
-    pair = translate.isolated_snapshot(account, as_of=AT, received_at=AT).pairs["1INCHUSDT"]
+    pair = accounts.isolated_snapshot(account, as_of=AT, received_at=AT).pairs["1INCHUSDT"]
     assert (pair.margin_level, pair.liquidation_price, pair.quote.free) == (INFINITE, None, D(11))
 
 
@@ -227,7 +227,7 @@ def test_unbelievable_isolated_account_is_refused(document: Document, field: str
 
 def test_bars_are_the_documented_ones() -> None:
     coefficients = decode(documented("test_get_summary_of_margin_account_success"), TradeCoeff)
-    assert translate.bars(coefficients) == Bars(initial=D("1.5"), margin_call=D("1.3"), liquidation=D("1.1"))
+    assert references.bars(coefficients) == Bars(initial=D("1.5"), margin_call=D("1.3"), liquidation=D("1.1"))
 
 
 @pytest.mark.parametrize(
@@ -235,14 +235,14 @@ def test_bars_are_the_documented_ones() -> None:
 )
 def test_bars_out_of_order_are_refused(bars: tuple[str, str, str]) -> None:
     with pytest.raises(Implausible):
-        translate.bars(TradeCoeff(*bars))
+        references.bars(TradeCoeff(*bars))
 
 
 def test_tiers_are_those_of_the_symbol() -> None:
     rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[TierRow])
-    assert translate.tiers(rows, "BTCUSDT") == (Tier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
+    assert references.tiers(rows, "BTCUSDT") == (Tier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
     with pytest.raises(Implausible, match="ETHUSDT"):
-        translate.tiers(rows, "ETHUSDT")
+        references.tiers(rows, "ETHUSDT")
 
 
 def test_interest_charge_keeps_its_nineteen_digits() -> None:
@@ -251,7 +251,7 @@ def test_interest_charge_keeps_its_nineteen_digits() -> None:
         b'"principal":"45.3313","interest":"0.00024995","interestRate":"0.00013233","type":"ON_BORROW",'
         b'"isolatedSymbol":"BNBUSDT"}],"total":1}'
     )
-    charge = translate.interest_charge(decode(body, InterestPage).rows[0], Scope("BNBUSDT"))
+    charge = histories.interest_charge(decode(body, InterestPage).rows[0], Scope("BNBUSDT"))
     assert charge.tx_id == 1352286576452864727
     assert charge.charged_at == datetime(2022, 12, 27, 17, 0, tzinfo=UTC)
     assert (charge.interest, charge.daily_rate, charge.kind) == (D("0.00024995"), D("0.00013233"), "ON_BORROW")
@@ -262,13 +262,13 @@ def test_interest_paid_in_another_asset_names_both() -> None:
         b'{"rows":[{"txId":1,"interestAccuredTime":1672160400000,"asset":"BNB","rawAsset":"USDT","principal":"1",'
         b'"interest":"1","interestRate":"0.01","type":"PERIODIC_CONVERTED"}],"total":1}'
     )
-    charge = translate.interest_charge(decode(body, InterestPage).rows[0], CROSS)
+    charge = histories.interest_charge(decode(body, InterestPage).rows[0], CROSS)
     assert (charge.asset, charge.raw_asset) == ("BNB", "USDT")
 
 
 def test_loan_record_is_automatic_unless_manual() -> None:
     page = decode(documented("test_query_borrow_repay_records_in_margin_account_success"), LoanPage)
-    assert translate.loan_record(page.rows[0]) == Record(
+    assert histories.loan_record(page.rows[0]) == Record(
         ref="2970933056",
         asset="BNB",
         amount=D(14),
@@ -277,7 +277,7 @@ def test_loan_record_is_automatic_unless_manual() -> None:
         automatic=True,
     )
     page.rows[0].type = "MANUAL"
-    assert not translate.loan_record(page.rows[0]).automatic
+    assert not histories.loan_record(page.rows[0]).automatic
 
 
 def test_status_never_documented_stays_open() -> None:
@@ -286,7 +286,7 @@ def test_status_never_documented_stays_open() -> None:
         b'"timestamp":1544433328000}],"total":1}',
         TransferPage,
     )
-    assert translate.transfer_record(page.rows[0]).status == "PENDING"
+    assert histories.transfer_record(page.rows[0]).status == "PENDING"
 
 
 def test_transfer_history_without_rows_is_empty() -> None:
@@ -299,7 +299,7 @@ def test_permissions_are_read() -> None:
         b'"enableInternalTransfer":false,"enableMargin":true,"enableFutures":false,"permitsUniversalTransfer":true,'
         b'"enableVanillaOptions":false,"enableSpotAndMarginTrading":false,"enablePortfolioMarginTrading":true}'
     )
-    permissions = translate.permissions(decode(body, ApiRestrictions))
+    permissions = references.permissions(decode(body, ApiRestrictions))
     assert (permissions.reading, permissions.margin, permissions.universal_transfer) == (True, True, True)
     assert (permissions.trading, permissions.withdrawals, permissions.ip_restricted) == (False, False, False)
     assert permissions.portfolio_margin

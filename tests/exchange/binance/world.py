@@ -54,6 +54,12 @@ def hosts_of(ready: Ready, **changes: Any) -> Hosts:
     )
 
 
+def credentials_of(ready: Ready) -> Credentials:
+    """The first key of the first account."""
+    key = ready.accounts[0]
+    return Credentials(key["api_key"], HmacSigner(key["api_secret"]))
+
+
 @contextlib.asynccontextmanager
 async def world(
     scenario: Scenario | None = None, *, speed: float = 1.0, faults: Sequence[Fault] = (), **settings: Any
@@ -62,10 +68,9 @@ async def world(
     async with sandbox(scenario, speed=speed, faults=faults) as running:
         ready = running.ready
         clock = SystemClock(running.sandbox.scenario.start, speed, anchor=ready.timeline.anchor)
-        key = ready.accounts[0]
         chosen: dict[str, Any] = {
             "hosts": hosts_of(ready),
-            "credentials": Credentials(key["api_key"], HmacSigner(key["api_secret"])),
+            "credentials": credentials_of(ready),
             **settings,
         }
         account = connect(name="main", clock=clock, **chosen)

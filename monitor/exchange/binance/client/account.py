@@ -1,11 +1,11 @@
 """The margin accounts themselves: cross, isolated, their bars and tiers."""
 
 from monitor.core.account import Bars, CrossSnapshot, IsolatedSnapshot, Tier
-from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.answer import Answer
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.translate import Listing
+from monitor.exchange.binance.translate import accounts, references
+from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.account import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 
 CROSS = Endpoint("GET", "/sapi/v1/margin/account", CrossAccount, weight=10)
@@ -18,7 +18,7 @@ async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot
     """The cross account, and what the next answer must have when it comes soon."""
 
     def translated(account: CrossAccount, answer: Answer) -> tuple[CrossSnapshot, Listing]:
-        snapshot = translate.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at, last=last)
+        snapshot = accounts.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at, last=last)
         return snapshot, Listing(len(account.user_assets), frozenset(snapshot.balances))
 
     return await transport.fetch(CROSS, None, translated)
@@ -29,17 +29,15 @@ async def read_isolated(transport: Transport) -> IsolatedSnapshot:
     return await transport.fetch(
         ISOLATED,
         None,
-        lambda account, answer: translate.isolated_snapshot(
-            account, as_of=answer.as_of, received_at=answer.received_at
-        ),
+        lambda account, answer: accounts.isolated_snapshot(account, as_of=answer.as_of, received_at=answer.received_at),
     )
 
 
 async def read_bars(transport: Transport) -> Bars:
     """The cross account's own bars."""
-    return await transport.fetch(TRADE_COEFF, None, lambda coefficients, _: translate.bars(coefficients))
+    return await transport.fetch(TRADE_COEFF, None, lambda coefficients, _: references.bars(coefficients))
 
 
 async def read_tiers(transport: Transport, symbol: str) -> tuple[Tier, ...]:
     """The leverage tiers of one isolated pair."""
-    return await transport.fetch(TIERS, {"symbol": symbol}, lambda rows, _: translate.tiers(rows, symbol))
+    return await transport.fetch(TIERS, {"symbol": symbol}, lambda rows, _: references.tiers(rows, symbol))

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from monitor.core.account import InterestCharge, Scope
-from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import InterestPage
 from monitor.exchange.binance.wire.numbers import Implausible, milliseconds
 
@@ -45,4 +45,4 @@ def _charges(page: InterestPage, scope: Scope) -> Page[InterestCharge]:
     for row in page.rows:
         if row.isolated_symbol and row.isolated_symbol != scope.symbol:
             raise Implausible(f"a charge of {row.isolated_symbol} among those of {scope}")
-    return Page([translate.interest_charge(row, scope) for row in page.rows], len(page.rows), page.total)
+    return Page([histories.interest_charge(row, scope) for row in page.rows], len(page.rows), page.total)

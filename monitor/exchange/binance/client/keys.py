@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.account import KeyPermissions, Scope
-from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.translate import references
 from monitor.exchange.binance.wire.account import ApiRestrictions
 from monitor.exchange.binance.wire.decoding import Opaque
 from monitor.exchange.binance.wire.market import ListenKey, ListenToken
@@ -29,7 +29,7 @@ class Token:
 
 async def read_permissions(transport: Transport) -> KeyPermissions:
     """What the key may do."""
-    return await transport.fetch(RESTRICTIONS, None, lambda answer, _: translate.permissions(answer))
+    return await transport.fetch(RESTRICTIONS, None, lambda answer, _: references.permissions(answer))
 
 
 async def create_listen_token(transport: Transport, scope: Scope) -> Token:

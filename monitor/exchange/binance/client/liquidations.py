@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from monitor.core.account import Liquidation
-from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages
+from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import LiquidationPage
 from monitor.exchange.binance.wire.numbers import milliseconds
 
@@ -41,4 +41,4 @@ async def read_liquidations(
 
 
 def _orders(page: LiquidationPage) -> Page[Liquidation]:
-    return Page([translate.liquidation(row) for row in page.rows], len(page.rows), page.total)
+    return Page([histories.liquidation(row) for row in page.rows], len(page.rows), page.total)

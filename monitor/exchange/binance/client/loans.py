@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 
 from monitor.core.amounts import plain
 from monitor.core.intents import Outcome, Record, Repay, Window
-from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import LoanPage, TranId
 from monitor.exchange.binance.wire.numbers import milliseconds
 
@@ -58,7 +58,7 @@ async def find_repayments(transport: Transport, order: Repay, window: Window) ->
 
 def _records(page: LoanPage, order: Repay) -> Page[Record]:
     wanted = [
-        translate.loan_record(row)
+        histories.loan_record(row)
         for row in page.rows
         if row.asset == order.asset and (not row.isolated_symbol or row.isolated_symbol == order.scope.symbol)
     ]

@@ -6,9 +6,9 @@ import msgspec
 
 from monitor.core.account import Price
 from monitor.errors import ExchangeRefused
-from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.translate import references
 from monitor.exchange.binance.wire.market import Ticker
 
 TICKERS = Endpoint("GET", "/api/v3/ticker/price", list[Ticker], Security.NONE, weight=4)
@@ -34,5 +34,5 @@ async def read_prices(transport: Transport, symbols: Iterable[str]) -> Mapping[s
 
 async def _read(transport: Transport, wanted: frozenset[str], named: str | None) -> Mapping[str, Price]:
     return await transport.fetch(
-        TICKERS, {"symbols": named}, lambda tickers, answer: translate.prices(tickers, wanted, at=answer.as_of)
+        TICKERS, {"symbols": named}, lambda tickers, answer: references.prices(tickers, wanted, at=answer.as_of)
     )

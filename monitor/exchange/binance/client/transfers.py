@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from monitor.core.amounts import plain
 from monitor.core.intents import Outcome, Record, Refused, Transfer, Window
-from monitor.exchange.binance import translate
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import TranId, TransferPage
 from monitor.exchange.binance.wire.numbers import milliseconds
 
@@ -87,5 +87,5 @@ async def find_transfers(transport: Transport, order: Transfer, window: Window) 
 
 
 def _records(page: TransferPage, order: Transfer) -> Page[Record]:
-    wanted = [translate.transfer_record(row) for row in page.rows if row.asset == order.asset]
+    wanted = [histories.transfer_record(row) for row in page.rows if row.asset == order.asset]
     return Page(wanted, len(page.rows), page.total)

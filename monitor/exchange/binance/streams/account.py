@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.events import Event
-from monitor.errors import ExchangeError
+from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.client.keys import create_listen_token
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.venue_time import VenueTime
@@ -164,6 +164,9 @@ class AccountLine(Line):
         except (ExchangeError, _Refused, Implausible) as error:
             care.failures += 1
             care.trouble = _brief(error)
+            if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
+                # The other scopes would fare no better, each after its own patience.
+                raise LinkLost(care.trouble) from None
             care.due = self._clock.now() + timedelta(seconds=backoff_s(care.failures))
             log.warning("stream.not_subscribed account=%s scope=%s cause=%r", self._account, scope, care.trouble)
             return

@@ -33,8 +33,6 @@ class LoanRow(msgspec.Struct, rename="camel", kw_only=True):
     status: str
     timestamp: int
     type: str = ""
-    interest: str = "0"
-    principal: str = "0"
     isolated_symbol: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""Server time, prices, rates and the stream keys."""
+"""Server time, prices and the stream keys."""
 
 import msgspec
 
@@ -14,21 +14,6 @@ class Ticker(msgspec.Struct):
 
     symbol: str
     price: str
-
-
-class PriceIndex(msgspec.Struct, rename="camel"):
-    """GET /sapi/v1/margin/priceIndex."""
-
-    symbol: str
-    price: str
-    calc_time: int
-
-
-class HourlyRate(msgspec.Struct, rename="camel"):
-    """A row of GET /sapi/v1/margin/next-hourly-interest-rate: a fraction per hour."""
-
-    asset: str
-    next_hourly_interest_rate: str
 
 
 class ListenToken(msgspec.Struct, rename="camel"):

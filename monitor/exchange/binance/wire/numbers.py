@@ -10,6 +10,7 @@ LARGEST = Decimal(10) ** 18
 ZERO_TEXTS = frozenset({"0", "0.0", "0.00000000"})
 """How the venue spells nothing: rows of these alone are never converted."""
 
+_ZERO = Decimal(0)
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
@@ -24,6 +25,8 @@ class Implausible(ValueError):
 
 def signed(text: str, field: str) -> Decimal:
     """A finite number of either sign. Raises Implausible for anything else."""
+    if text in ZERO_TEXTS:
+        return _ZERO
     if not _NUMBER.fullmatch(text):
         raise Implausible(f"{field} is not a number: {text[:40]!r}")
     number = Decimal(text)

@@ -252,18 +252,16 @@ async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: An
 
 async def test_connection_is_replaced_before_it_is_too_old_without_a_gap() -> None:
     inbox = Inbox()
-    async with world(speed=60) as w:
-        w.account._sockets = Sockets(lifetime_s=60)
-        async with running(w.account, inbox):
-            both = Listening(w, inbox)
-            await both.connected()
-            for stream in ("account", "risk", "market"):
-                while len(inbox.changes(stream)) < 3:
-                    both.move()
-                    await both.everything_arrived()
-                    await inbox.until_next()
-            assert all(change.connected for stream in ("account", "risk", "market") for change in inbox.changes(stream))
-            assert set(keys(inbox)) == {key_of(event) for event in both.sent}
+    async with world(speed=60, sockets=Sockets(lifetime_s=60)) as w, running(w.account, inbox):
+        both = Listening(w, inbox)
+        await both.connected()
+        for stream in ("account", "risk", "market"):
+            while len(inbox.changes(stream)) < 3:
+                both.move()
+                await both.everything_arrived()
+                await inbox.until_next()
+        assert all(change.connected for stream in ("account", "risk", "market") for change in inbox.changes(stream))
+        assert set(keys(inbox)) == {key_of(event) for event in both.sent}
 
 
 @pytest.mark.parametrize("what", ["terminate", "expire"])
@@ -335,15 +333,13 @@ async def test_shutdown_notice_opens_the_next_connection_first(stream: str) -> N
 
 async def test_half_open_connection_is_noticed_by_its_silence() -> None:
     inbox = Inbox()
-    async with world() as w:
-        w.account._sockets = Sockets(silence_s=0.5)
-        async with running(w.account, inbox):
-            both = Listening(w, inbox)
-            await both.connected()
-            w.sandbox.add_fault(Fault(what="half_open", stream="market", seconds=1))
-            await inbox.until(lambda: any(not change.connected for change in inbox.changes("market")))
-            assert "silent for 0.5 s" in [change.reason for change in inbox.changes("market")]
-            await inbox.until(lambda: inbox.changes("market")[-1].connected)
+    async with world(sockets=Sockets(silence_s=0.5)) as w, running(w.account, inbox):
+        both = Listening(w, inbox)
+        await both.connected()
+        w.sandbox.add_fault(Fault(what="half_open", stream="market", seconds=1))
+        await inbox.until(lambda: any(not change.connected for change in inbox.changes("market")))
+        assert "silent for 0.5 s" in [change.reason for change in inbox.changes("market")]
+        await inbox.until(lambda: inbox.changes("market")[-1].connected)
 
 
 async def test_malformed_frame_is_recorded_and_harms_nothing() -> None:

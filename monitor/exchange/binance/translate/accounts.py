@@ -1,44 +1,13 @@
-"""From the venue's words to ours: pure. Sentinels end here, and so do answers that contradict themselves."""
+"""The margin accounts: levels without sentinels, and every way in which an answer can contradict itself."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 
-from monitor.core.account import (
-    INFINITE,
-    ZERO,
-    Balance,
-    Bars,
-    CrossSnapshot,
-    InterestCharge,
-    IsolatedPair,
-    IsolatedSnapshot,
-    KeyPermissions,
-    Liquidation,
-    PairStatus,
-    Price,
-    Scope,
-    Tier,
-    Wallet,
-)
-from monitor.core.intents import Record
-from monitor.exchange.binance.wire.account import (
-    ApiRestrictions,
-    CrossAccount,
-    CrossRow,
-    FundingRow,
-    IsolatedAccount,
-    PairAsset,
-    PairRow,
-    SpotBalance,
-    TierRow,
-    TradeCoeff,
-)
-from monitor.exchange.binance.wire.history import InterestRow, LiquidationRow, LoanRow, TransferRow
-from monitor.exchange.binance.wire.market import Ticker
-from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive, signed
+from monitor.core.account import INFINITE, ZERO, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, PairStatus
+from monitor.exchange.binance.wire.account import CrossAccount, CrossRow, IsolatedAccount, PairAsset, PairRow
+from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, signed
 
 NO_DEBT_LEVEL = Decimal(999)
 """The venue's level when nothing is owed; it never tells a real level from here on."""
@@ -114,125 +83,6 @@ def isolated_snapshot(account: IsolatedAccount, *, as_of: datetime, received_at:
         pairs[row.symbol] = _pair(row)
     _check_totals(account, pairs)
     return IsolatedSnapshot(as_of=as_of, received_at=received_at, pairs=pairs, complete=True)
-
-
-def bars(coefficients: TradeCoeff) -> Bars:
-    """The account's own cross bars. Raises Implausible unless liquidation <= call <= initial."""
-    own = Bars(
-        initial=positive(coefficients.normal_bar, "normalBar"),
-        margin_call=positive(coefficients.margin_call_bar, "marginCallBar"),
-        liquidation=positive(coefficients.force_liquidation_bar, "forceLiquidationBar"),
-    )
-    if not own.liquidation <= own.margin_call <= own.initial:
-        raise Implausible("the bars are not in order")
-    return own
-
-
-def tiers(rows: Iterable[TierRow], symbol: str) -> tuple[Tier, ...]:
-    """The leverage tiers of `symbol`, lowest number first. Raises Implausible when there is none."""
-    found = sorted((_tier(row) for row in rows if row.symbol == symbol), key=lambda tier: tier.number)
-    if not found:
-        raise Implausible(f"no tiers of {symbol}")
-    return tuple(found)
-
-
-def interest_charge(row: InterestRow, scope: Scope) -> InterestCharge:
-    """One interest charge of `scope`."""
-    return InterestCharge(
-        scope=scope,
-        asset=row.asset,
-        raw_asset=row.raw_asset or row.asset,
-        principal=amount(row.principal, "principal"),
-        interest=amount(row.interest, "interest"),
-        daily_rate=amount(row.interest_rate, "interestRate"),
-        kind=row.type,
-        tx_id=row.tx_id,
-        charged_at=moment(row.charged, "interestAccuredTime"),
-    )
-
-
-def liquidation(row: LiquidationRow) -> Liquidation:
-    """One order of a forced liquidation."""
-    return Liquidation(
-        symbol=row.symbol,
-        side=row.side,
-        quantity=amount(row.executed_qty, "executedQty"),
-        price=amount(row.avg_price, "avgPrice"),
-        order_id=row.order_id,
-        isolated=row.is_isolated,
-        at=moment(row.updated_time, "updatedTime"),
-    )
-
-
-def permissions(restrictions: ApiRestrictions) -> KeyPermissions:
-    """What the key may do."""
-    expiry = restrictions.trading_authority_expiration_time
-    return KeyPermissions(
-        reading=restrictions.enable_reading,
-        margin=restrictions.enable_margin,
-        trading=restrictions.enable_spot_and_margin_trading,
-        universal_transfer=restrictions.permits_universal_transfer,
-        withdrawals=restrictions.enable_withdrawals,
-        ip_restricted=restrictions.ip_restrict,
-        portfolio_margin=restrictions.enable_portfolio_margin_trading,
-        expires_at=moment(expiry, "tradingAuthorityExpirationTime") if expiry else None,
-    )
-
-
-def prices(tickers: Iterable[Ticker], wanted: frozenset[str], *, at: datetime) -> Mapping[str, Price]:
-    """The prices of the wanted symbols among `tickers`."""
-    return {
-        ticker.symbol: Price(positive(ticker.price, f"price of {ticker.symbol}"), at)
-        for ticker in tickers
-        if ticker.symbol in wanted
-    }
-
-
-def wallet(rows: Iterable[SpotBalance | FundingRow], *, as_of: datetime) -> Wallet:
-    """The free amounts that are not zero. Raises Implausible for an asset that comes twice."""
-    free: dict[str, Decimal] = {}
-    for row in rows:
-        if row.free in ZERO_TEXTS:
-            continue
-        if row.asset in free:
-            raise Implausible(f"{row.asset} comes twice")
-        if held := amount(row.free, f"{row.asset}.free"):
-            free[row.asset] = held
-    return Wallet(as_of=as_of, free=free)
-
-
-def loan_record(row: LoanRow) -> Record:
-    """One row of the repayment history. Only MANUAL rows can be the trace of a request."""
-    return Record(
-        ref=str(row.tx_id),
-        asset=row.asset,
-        amount=amount(row.amount, "amount"),
-        status=_status(row.status),
-        at=moment(row.timestamp, "timestamp"),
-        automatic=row.type != "MANUAL",
-    )
-
-
-def transfer_record(row: TransferRow) -> Record:
-    """One row of the transfer history."""
-    return Record(
-        ref=str(row.tran_id),
-        asset=row.asset,
-        amount=amount(row.amount, "amount"),
-        status=_status(row.status),
-        at=moment(row.timestamp, "timestamp"),
-    )
-
-
-def _status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
-    match text:
-        case "CONFIRMED":
-            return "CONFIRMED"
-        case "FAILED":
-            return "FAILED"
-        case _:
-            # A status never documented is no outcome: it stays open until the venue says one of the two.
-            return "PENDING"
 
 
 def _check_rows(account: CrossAccount, last: Listing) -> None:
@@ -349,13 +199,3 @@ def _check_totals(account: IsolatedAccount, pairs: Mapping[str, IsolatedPair]) -
     parts = sum((signed(net, "netAssetOfBtc") for net in nets if net is not None), ZERO)
     if None not in nets and abs(parts - total) > tolerance:
         raise Implausible("assets contradicts totalNetAssetOfBtc")
-
-
-def _tier(row: TierRow) -> Tier:
-    return Tier(
-        number=row.tier,
-        initial=positive(row.initial_risk_ratio, "initialRiskRatio"),
-        liquidation=positive(row.liquidation_risk_ratio, "liquidationRiskRatio"),
-        base_max_borrowable=amount(row.base_asset_max_borrowable, "baseAssetMaxBorrowable"),
-        quote_max_borrowable=amount(row.quote_asset_max_borrowable, "quoteAssetMaxBorrowable"),
-    )

@@ -1,0 +1,1 @@
+"""From the venue's words to ours: pure. Sentinels end here, and so do answers that contradict themselves."""
