@@ -21,8 +21,10 @@ from monitor.view.tables import check_line, debts_table, restore_cells, scopes_t
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--watch", action="store_true", help="keep showing it")
-    parser.add_argument("--fetch", action="store_true", help="read every account from the exchange first")
+    parser.add_argument("--watch", action="store_true", help="keep showing it (not available yet)")
+    parser.add_argument(
+        "--fetch", action="store_true", help="read every account from the exchange first (not available yet)"
+    )
     parser.add_argument(
         "--check",
         action="store_true",
