@@ -14,8 +14,12 @@ _LEVELS: Mapping[str, int] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-_QUIET = ("httpx", "httpcore", "websockets", "apscheduler", "asyncio", "alembic", "matplotlib", "urllib3", "apprise")
-"""Libraries that are heard from WARNING on, since their INFO and DEBUG lines carry whole URLs."""
+_LIBRARIES: Mapping[str, int] = {
+    **dict.fromkeys(("httpx", "httpcore", "asyncio", "alembic", "matplotlib", "urllib3", "apprise"), logging.WARNING),
+    **dict.fromkeys(("apscheduler", "websockets"), logging.ERROR),
+}
+"""From which level on libraries are heard. Their INFO and DEBUG lines carry whole URLs; the warnings of these two are
+about what is meant to be so: a slow read left running when it is due again, a peer that closed its connection."""
 
 
 def start_logging(log_format: str, level: str) -> None:
@@ -26,8 +30,8 @@ def start_logging(log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, _LEVELS[level]))
+    for name, lowest in _LIBRARIES.items():
+        logging.getLogger(name).setLevel(max(lowest, _LEVELS[level]))
     logging.captureWarnings(True)
 
 

@@ -118,3 +118,24 @@ def test_a_log_record_is_one_line_without_secrets(
     assert "poll.failed key=***" in line and "RuntimeError: broke" in line and secret not in line
     if log_format == "json":
         assert json.loads(line)["level"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("logger", "heard"), [("apscheduler.scheduler", False), ("websockets.client", False), ("monitor.x", True)]
+)
+def test_warnings_of_libraries_about_what_is_meant_to_be_so_are_not_heard(
+    logger: str, heard: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    logs.start_logging("text", "debug")
+    try:
+        logging.getLogger(logger).warning("maximum number of running instances reached")
+        logging.getLogger(logger).error("broken")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(False)
+    said = capsys.readouterr().err
+    assert ("maximum number" in said) is heard
+    assert "broken" in said
