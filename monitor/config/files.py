@@ -11,6 +11,14 @@ def read_guarded(path: Path, shown: str) -> tuple[bytes, int]:
 
     Raises ConfigError when it can't be read, or when others than its owner or root can write it.
     """
+    content, mode = read_file(path, shown)
+    if mode & 0o022:
+        raise ConfigError("others than its owner can write it", where=shown, mend=f"chmod go-w {path}")
+    return content, mode
+
+
+def read_file(path: Path, shown: str) -> tuple[bytes, int]:
+    """The same for a file that needs no guard, because it comes with the program."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         content = path.read_bytes()
@@ -22,6 +30,4 @@ def read_guarded(path: Path, shown: str) -> tuple[bytes, int]:
         raise ConfigError(
             f"can't read {path} ({error.strerror})", where=shown, mend="check the path and its owner"
         ) from error
-    if mode & 0o022:
-        raise ConfigError("others than its owner can write it", where=shown, mend=f"chmod go-w {path}")
     return content, mode

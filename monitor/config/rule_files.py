@@ -1,12 +1,12 @@
 """All rules of a configuration: the shipped ladder, further files, and the config file's own."""
 
 import glob
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from monitor import resources
-from monitor.config.files import read_guarded
+from monitor.config.files import read_file, read_guarded
 from monitor.config.mistakes import Mistakes, Place
 from monitor.config.reading import note_unknown_keys, parse_toml, places
 from monitor.core.rules import RULE_KEYS, Rule, build_rule, merge_rules
@@ -25,11 +25,12 @@ def read_rules(
     """
     shipped: list[Rule] = []
     if default_rules:
-        shipped = _read_file(resources.shipped(*LADDER), LADDER[-1], mistakes)
+        # It travels with the program: who may write it may write the program too, in a checkout perhaps a whole group.
+        shipped = _read_file(resources.shipped(*LADDER), LADDER[-1], mistakes, read_file)
     own: list[Rule] = []
     for index, pattern in enumerate(patterns):
         for path in _matching(pattern, source, Place(source.name, "rules_files").item(index), mistakes):
-            own += _read_file(path, _shown(path, source.parent), mistakes)
+            own += _read_file(path, _shown(path, source.parent), mistakes, read_guarded)
     own += _rules_of(document, source.name, mistakes)
     for rule in own:
         _note_unmeasured(rule, mistakes)
@@ -40,9 +41,11 @@ def read_rules(
         return ()
 
 
-def _read_file(path: Path, shown: str, mistakes: Mistakes) -> list[Rule]:
+def _read_file(
+    path: Path, shown: str, mistakes: Mistakes, read: Callable[[Path, str], tuple[bytes, int]]
+) -> list[Rule]:
     try:
-        document = parse_toml(read_guarded(path, shown)[0], shown)
+        document = parse_toml(read(path, shown)[0], shown)
     except ConfigError as error:
         mistakes.add_error(error)
         return []

@@ -1,5 +1,8 @@
 """Finding and loading the configuration."""
 
+import shutil
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +13,8 @@ from monitor.config.loading import build_config, find_config, load_config
 from monitor.errors import ConfigError
 from tests.config.samples import MINIMAL, write_config
 
-EXAMPLE = Path(__file__).parents[2] / "config" / "margin-monitor.example.toml"
+CHECKOUT = Path(__file__).parents[2]
+EXAMPLE = CHECKOUT / "config" / "margin-monitor.example.toml"
 ONE_RULE = '[[rules]]\nname = "{name}"\nscope = "cross"\nwhen = "margin_level < 1.5"\n'
 
 
@@ -101,6 +105,21 @@ def test_an_own_rule_takes_the_place_of_a_shipped_one(tmp_path: Path) -> None:
     changed = load_config(write_config(tmp_path, MINIMAL + ONE_RULE.format(name="thin")), {}).rules
     assert [rule.name for rule in changed] == [rule.name for rule in shipped]
     assert next(rule for rule in changed if rule.name == "thin").when.text == "margin_level < 1.5"
+
+
+def test_the_shipped_rules_load_from_a_checkout_of_a_group(tmp_path: Path) -> None:
+    for folder in ("monitor", "config"):
+        shutil.copytree(CHECKOUT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "config" / "rules" / "ladder.toml").chmod(0o664)
+    path = write_config(tmp_path, MINIMAL)
+    program = (
+        "import sys; from pathlib import Path; from monitor.config.loading import load_config; "
+        "config = load_config(Path(sys.argv[1]), {}); print(config.default_rules, len(config.rules) > 10)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(path)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("True True\n", "")
 
 
 @pytest.mark.parametrize(
