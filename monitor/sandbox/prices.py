@@ -71,6 +71,10 @@ class PricePath:
         exact = from_price + (to_price - from_price) * (moment - from_ms) / (to_ms - from_ms)
         return exact.quantize(self._quantum)
 
+    def moved(self, by_ms: int) -> "PricePath":
+        """The same path so much later."""
+        return PricePath([(at + by_ms, price) for at, price in zip(self._times, self._prices, strict=True)])
+
 
 def walk(bars: Iterable[Bar]) -> PricePath:
     """The path through `bars` (rising in time, of one length)."""

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
@@ -191,6 +191,17 @@ class Scenario:
             start=datetime.fromtimestamp(start_ms // 1000, UTC),
             duration_s=(end_ms - start_ms) // 1000 + 1,
             paths={**self.paths, **paths},
+        )
+
+    def starting_at(self, moment: datetime) -> "Scenario":
+        """This scenario with all its prices and delistings moved, so that it starts then. Raises PriceFileError."""
+        span = moment - self.start
+        return replace(
+            self,
+            start=moment,
+            paths={symbol: path.moved(span // timedelta(milliseconds=1)) for symbol, path in self.all_paths().items()},
+            bars={},
+            delistings=tuple((at + span, cross, isolated) for at, cross, isolated in self.delistings),
         )
 
 

@@ -4,6 +4,8 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -38,10 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="SYMBOL=FILE",
-        help="walk these CSV(.gz) bars instead of the scenario's prices; the timeline starts with the first bar",
+        help="walk these CSV(.gz) bars instead of the scenario's prices, from the first bar on",
+    )
+    parser.add_argument(
+        "--start",
+        choices=("now", "scenario"),
+        default="now",
+        help="when the timeline starts: with the machine's present, so that programs on its clock can take part "
+        "(default), or with the date of the scenario or the bars",
     )
     parser.add_argument("--speed", type=float, default=1.0, help="exchange seconds in one second (default %(default)s)")
-    parser.add_argument("--anchor", type=float, help="POSIX seconds at which the timeline starts (default: now)")
+    parser.add_argument("--anchor", type=float, help="the machine's POSIX seconds when it starts (default: now)")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="a JSON list of what goes wrong, and when")
     parser.add_argument("--frozen", action="store_true", help="time stands still until told to advance")
 
@@ -68,6 +77,9 @@ async def serve(options: argparse.Namespace) -> None:
     Raises SandboxUsageError before anything is printed.
     """
     scenario = scenario_from(options.scenario, options.prices)
+    anchor = time.time() if options.anchor is None else options.anchor
+    if options.start == "now":
+        scenario = scenario.starting_at(datetime.fromtimestamp(anchor, UTC))
     if options.speed <= 0:
         raise SandboxUsageError(f"--speed {options.speed}: more than 0 is meant")
     try:
@@ -80,7 +92,7 @@ async def serve(options: argparse.Namespace) -> None:
         host=options.host,
         port=options.port,
         faults=faults,
-        anchor=options.anchor,
+        anchor=anchor,
         frozen=options.frozen,
     )
     stopped = asyncio.Event()

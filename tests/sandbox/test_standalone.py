@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ async def test_the_first_line_says_where_and_the_admin_door_works() -> None:
         await child.act("faults", what="hang", path="/sapi/*")
         with pytest.raises(RuntimeError, match="unknown act"):
             await child.act("dance")
+
+
+async def test_it_keeps_the_machines_time_unless_told_to_keep_the_scenarios() -> None:
+    async with sandbox_process("crash-2025-10-10") as child:
+        ledger = await child.look("ledger")
+        assert abs(ledger["now"] / 1000 - time.time()) < 5
+        assert ledger["prices"]["SOLUSDT"]["spot"].startswith(("220", "219"))
+    async with sandbox_process("crash-2025-10-10", start="scenario", frozen=True) as child:
+        assert (await child.look("ledger"))["now"] == 1_760_129_280_000
 
 
 async def test_it_stops_cleanly_when_told() -> None:

@@ -82,9 +82,10 @@ async def sandbox_process(
     prices: dict[str, Path] | None = None,
     faults: Path | None = None,
     frozen: bool = False,
+    start: str = "now",
 ) -> AsyncIterator[Child]:
     """`python -m monitor.sandbox` as a child (`scenario`: a name or a JSON file), ended at the end."""
-    command = [sys.executable, "-m", "monitor.sandbox", "--scenario", scenario, "--speed", str(speed)]
+    command = [sys.executable, "-m", "monitor.sandbox", "--scenario", scenario, "--speed", str(speed), "--start", start]
     for symbol, path in (prices or {}).items():
         command += ["--prices", f"{symbol}={path}"]
     if faults is not None:
