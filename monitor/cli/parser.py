@@ -50,7 +50,6 @@ COMMANDS: Mapping[str, str] = {
 
 NOT_YET: frozenset[str] = frozenset(
     {
-        "run",
         "ack",
         "silence",
         "drill",
@@ -62,7 +61,6 @@ NOT_YET: frozenset[str] = frozenset(
         "report",
         "db",
         "call",
-        "sandbox",
     }
 )
 """What is not built: a command, "command part" (its first argument), or "command --option"."""

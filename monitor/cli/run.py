@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from monitor import app
+from monitor.cli import settings
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit 0 after a clean stop. Raises what keeps it from starting."""
-    config: Config = args.load_config()
+    config = settings.load(args)
     run_loop(lambda: serve(config, SystemClock()))
     return 0
 
@@ -43,81 +44,93 @@ def run_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:
 
 async def serve(config: Config, clock: Clock) -> None:
     """The daemon, again and again with a new configuration after each reload, until it is told to stop."""
+    turn = _Turn(config, ServiceManager())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, turn.stop)
+    loop.add_signal_handler(signal.SIGHUP, turn.reload)
+    app.check_secrets(config)
     store = await asyncio.to_thread(app.open_store, config)
     try:
-        await refuse_bad_keys(config, clock)
-        await _serve(config, store, clock)
+        if await turn.unless_stopped(refuse_bad_keys(config, clock)):
+            await turn.run(store, clock)
     finally:
         await store.close()
 
 
 async def refuse_bad_keys(config: Config, clock: Clock) -> None:
     """Raises KeyRefused when the exchange refuses a key. One that can't be reached is no reason not to start."""
-    for account in config.accounts:
-        exchange = app.open_exchange(config, account.name, clock)
-        try:
-            await exchange.sync_clock()
-            await exchange.read_key()
-        except KeyInvalid as error:
-            raise KeyRefused(
-                f"the exchange refuses the key ({error.message})",
-                where=f'accounts "{account.name}"',
-                mend="check the key, its secret, its IP restriction and its permissions on the exchange",
-            ) from error
-        except ExchangeError as error:
-            log.warning("exchange.unreachable account=%s cause=%s", account.name, error)
-        finally:
-            await exchange.aclose()
+    refusals = await asyncio.gather(*(_refusal(config, account.name, clock) for account in config.accounts))
+    for refusal in refusals:
+        if refusal is not None:
+            raise refusal
 
 
-async def _serve(config: Config, store: Store, clock: Clock) -> None:
-    manager = ServiceManager()
-    turn = _Turn()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, turn.stop)
-    loop.add_signal_handler(signal.SIGHUP, turn.reload)
-    while True:
-        daemon = app.build(config, store, clock, manager.beat)
-        turn.begin(daemon)
-        await daemon.run()
-        if turn.is_final:
-            manager.stopping()
-            return
-        manager.reloading()
-        config = _reloaded(config, os.environ)
+async def _refusal(config: Config, account: str, clock: Clock) -> KeyRefused | None:
+    exchange = app.open_exchange(config, account, clock)
+    try:
+        await exchange.sync_clock()
+        await exchange.read_key()
+    except KeyInvalid as error:
+        refused = KeyRefused(
+            f"the exchange refuses the key ({error.message})",
+            where=f'accounts "{account}"',
+            mend="check the key, its secret, its IP restriction and its permissions on the exchange",
+        )
+        refused.__cause__ = error
+        return refused
+    except ExchangeError as error:
+        log.warning("exchange.unreachable account=%s cause=%s", account, error)
+    finally:
+        await exchange.aclose()
+    return None
 
 
 class _Turn:
     """The daemon that runs now, and what a signal wants of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: Config, manager: ServiceManager) -> None:
+        self._config = config
+        self._manager = manager
         self._daemon: Daemon | None = None
-        self.is_final = False
-
-    def begin(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        if self.is_final:
-            daemon.stop()
+        self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        self.is_final = True
-        self.reload()
-
-    def reload(self) -> None:
+        self._stopped.set()
         if self._daemon is not None:
             self._daemon.stop()
 
+    def reload(self) -> None:
+        """Take on the configuration as the file now has it; while it can't be used, the old one goes on undisturbed."""
+        self._manager.reloading()
+        try:
+            fresh = load_config(Path(self._config.source), os.environ)
+            if fresh.storage_url != self._config.storage_url:
+                raise ConfigError("[storage] url changed", where=str(fresh.source), mend="restart to take it on")
+            app.check_secrets(fresh)
+        except ConfigError as error:
+            log.error("config.reload_failed cause=%s", error)
+            return
+        log.info("config.reloaded source=%s", fresh.source)
+        self._config = fresh
+        if self._daemon is not None:
+            self._daemon.stop()
 
-def _reloaded(config: Config, environ: "os._Environ[str]") -> Config:
-    """The configuration as the file now has it; the old one when it can't be used."""
-    try:
-        fresh = load_config(Path(config.source), environ)
-    except ConfigError as error:
-        log.error("config.reload_failed cause=%s", error)
-        return config
-    if fresh.storage_url != config.storage_url:
-        log.error("config.reload_failed cause=[storage] url changed; restart to take it on")
-        return config
-    log.info("config.reloaded source=%s", fresh.source)
-    return fresh
+    async def unless_stopped(self, work: Coroutine[object, object, None]) -> bool:
+        """Whether `work` came to its end before the program was told to stop. Raises what it raises."""
+        doing, stopped = asyncio.create_task(work), asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait([doing, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                doing.result()
+        finally:
+            doing.cancel()
+            stopped.cancel()
+            await asyncio.wait([doing, stopped])
+        return not self._stopped.is_set()
+
+    async def run(self, store: Store, clock: Clock) -> None:
+        while not self._stopped.is_set():
+            self._daemon = app.build(self._config, store, clock, self._manager.beat)
+            await self._daemon.run()
+        self._manager.stopping()
