@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import InterestCharge
-from monitor.core.alerts import Alert, MetricScope, Notification, Transition
+from monitor.core.alerts import Alert, MetricScope, Notification, Severity, Transition
 from monitor.core.events import ReadFailed, StreamEvent
 from monitor.core.intents import Intent, IntentStep
 
@@ -19,6 +19,16 @@ class Sample:
     metric: str
     at: datetime
     value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What to say to the named channels that belongs to no alert."""
+
+    severity: Severity
+    text: str
+    channels: tuple[str, ...]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class Entry:
     alerts: tuple[Alert, ...] = ()
     transitions: tuple[Transition, ...] = ()
     notifications: tuple[Notification, ...] = ()
+    notices: tuple[Notice, ...] = ()
     intents: tuple[Intent, ...] = ()
     intent_steps: tuple[IntentStep, ...] = ()
     live: str | None = None
@@ -52,6 +63,7 @@ class Entry:
             or self.alerts
             or self.transitions
             or self.notifications
+            or self.notices
             or self.intents
             or self.intent_steps
         )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert, select
 from monitor.core.account import InterestCharge
 from monitor.core.alerts import Alert, AlertState, Notification, Transition
 from monitor.core.events import ReadFailed, StreamEvent
-from monitor.core.journal import Entry, Sample
+from monitor.core.journal import Entry, Notice, Sample
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
 from monitor.store import intents, outbox, tables
@@ -64,7 +64,7 @@ def commit(connection: Connection, entry: Entry) -> Committed:
     _alerts(connection, entry.alerts)
     _transitions(connection, entry.transitions)
     intents.write(connection, entry.intents, entry.intent_steps)
-    deliveries = _notifications(connection, entry.notifications)
+    deliveries = (*_notifications(connection, entry.notifications), *_notices(connection, entry.notices))
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}
         connection.execute(upsert(tables.live, connection.dialect, ("account",)), row)
@@ -170,6 +170,26 @@ def _transitions(connection: Connection, transitions: tuple[Transition, ...]) ->
     ]
     if rows:
         connection.execute(insert(tables.alert_transitions), rows)
+
+
+def _notices(connection: Connection, notices: tuple[Notice, ...]) -> tuple[Delivery, ...]:
+    return tuple(
+        outbox.queue(
+            connection,
+            Delivery(
+                id=0,
+                channel=channel,
+                alert=None,
+                reason="notice",
+                severity=notice.severity,
+                created_at=notice.at,
+                next_at=notice.at,
+                text=notice.text,
+            ),
+        )
+        for notice in notices
+        for channel in notice.channels
+    )
 
 
 def _notifications(connection: Connection, notifications: tuple[Notification, ...]) -> tuple[Delivery, ...]:
