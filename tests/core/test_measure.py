@@ -22,6 +22,7 @@ from tests.core.worked import (
     cross,
     isolated,
     long_pair,
+    picked,
     prices,
     sample_balances,
     sample_prices,
@@ -54,13 +55,13 @@ class TestCross:
         values = figures.values
         assert (figures.state, figures.source) == ("ok", "live")
         assert close_to(values["margin_level"], "1.83333")
-        assert (values["assets_usdt"], values["liabilities_usdt"]) == (110_000, 60_000)
+        assert picked(values, "assets_usdt", "liabilities_usdt") == (110_000, 60_000)
         assert values["equity_usdt"] == 50_000
         assert close_to(values["drop_to_liquidation"], "0.77193")
         assert values["distance_to_liquidation"] == values["drop_to_liquidation"]
         assert values["rise_to_liquidation"] == INFINITE
         assert close_to(values["drop_to_margin_call"], "0.62745")
-        assert (values["initial_level"], values["margin_call_level"]) == (Decimal("1.5"), Decimal("1.3"))
+        assert picked(values, "initial_level", "margin_call_level") == (Decimal("1.5"), Decimal("1.3"))
         assert values["liquidation_level"] == Decimal("1.1")
 
     def test_sample_holdings_have_the_published_liquidation_prices(self) -> None:
@@ -251,8 +252,8 @@ class TestIsolated:
         assert values["rise_to_liquidation"] == INFINITE
         assert values["status"] == Decimal(int(PairStatus.NORMAL))
         assert values["liquidation_price"] == 46_000
-        assert (values["assets_usdt"], values["liabilities_usdt"]) == (50_000, 40_000)
-        assert (values["base_borrowed"], values["quote_borrowed"]) == (0, 40_000)
+        assert picked(values, "assets_usdt", "liabilities_usdt") == (50_000, 40_000)
+        assert picked(values, "base_borrowed", "quote_borrowed") == (0, 40_000)
         assert figures.holdings[0].danger == "below"
 
     def test_short_pair_has_the_published_figures(self) -> None:
@@ -298,7 +299,7 @@ class TestIsolated:
         state = priced(watched_pair(long_pair()), 5, BTCUSDT=48_000)
         figures = pair_at(state, 21)
         assert figures.source == "poll"
-        assert (figures.values["index_price"], figures.values["margin_level"]) == (50_000, Decimal("1.25"))
+        assert picked(figures.values, "index_price", "margin_level") == (50_000, Decimal("1.25"))
 
     def test_stale_read_leaves_nothing_for_rules(self) -> None:
         figures = pair_at(priced(watched_pair(long_pair()), 181, BTCUSDT=48_000), 181)
@@ -325,7 +326,7 @@ class TestIsolated:
         assert values["margin_level"] == Decimal("1.25")
         assert values["distance_to_liquidation"] == Decimal("0.08")
         assert values["drop_to_liquidation"] == values["rise_to_liquidation"] == INFINITE
-        assert (values["assets_usdt"], values["liabilities_usdt"]) == (30_000, 24_000)
+        assert picked(values, "assets_usdt", "liabilities_usdt") == (30_000, 24_000)
         without_btc = told(
             started(tiers={"ETHBTC": (FIVE_FOLD,)}), PricesRead(prices(ETHBTC="0.05")), IsolatedRead(isolated(pair))
         )
@@ -356,7 +357,7 @@ class TestIsolated:
         values = isolated_figures(watched_pair(long_pair()), Settings("main"), "BTCUSDT", NOW).values
         assert values["margin_call_level"] is UNAVAILABLE
         assert values["drop_to_margin_call"] is UNAVAILABLE
-        assert (values["initial_level"], values["liquidation_level"]) == (Decimal("1.25"), Decimal("1.15"))
+        assert picked(values, "initial_level", "liquidation_level") == (Decimal("1.25"), Decimal("1.15"))
         assert values["drop_to_liquidation"] == Decimal("0.08")
 
     def test_pair_without_debt_is_infinitely_safe(self) -> None:

@@ -33,7 +33,7 @@ def test_snapshot_remembers_the_prices_that_were_known_when_it_came() -> None:
 
 def test_price_older_than_the_known_one_is_refused() -> None:
     state = told(watched(), PricesRead(prices(after(-1), BTCUSDT=1, ETHUSDT=1)))
-    assert state is not None and state.prices["BTCUSDT"].value == 60_000
+    assert state.prices["BTCUSDT"].value == 60_000
 
 
 def test_price_that_was_not_renewed_for_an_hour_is_forgotten() -> None:

@@ -41,6 +41,7 @@ from tests.core.worked import (
     cross,
     isolated,
     long_pair,
+    picked,
     prices,
     sample_prices,
     started,
@@ -131,7 +132,7 @@ def _everything_known() -> list[Figures]:
 class TestAsset:
     def test_amounts_are_those_of_cross_and_all_pairs_together(self) -> None:
         values = asset_of(told(watched(), IsolatedRead(isolated())), "USDT").values
-        assert (values["held"], values["owed"]) == (20_000, 70_000)
+        assert picked(values, "held", "owed") == (20_000, 70_000)
         assert asset_of(told(watched(), IsolatedRead(isolated())), "BTC").values["held"] == Decimal("2.5")
 
     def test_rate_is_the_highest_that_is_now_paid(self) -> None:
@@ -168,9 +169,7 @@ class TestAsset:
         assert asset_of(state, "USDT").values["rate_change_24h"] == Decimal("1.5")
         young = told(complete(watched()), InterestRead(CROSS, (between, new)))
         # A debt of an hour is compared with its first charge: 0.0005 / 0.0009 − 1.
-        assert round(Decimal(str(young and asset_of(young, "USDT").values["rate_change_24h"])), 5) == Decimal(
-            "-0.44444"
-        )
+        assert round(Decimal(str(asset_of(young, "USDT").values["rate_change_24h"])), 5) == Decimal("-0.44444")
 
     def test_interest_is_valued_in_what_it_was_charged_in(self) -> None:
         charges = (
@@ -225,7 +224,7 @@ class TestAccount:
 
     def test_key_tells_what_it_may_do(self) -> None:
         values = account_of(told(started(), KeyRead(True, KEY, NOW))).values
-        assert (values["key_accepted"], values["key_can_withdraw"], values["key_ip_restricted"]) == (1, 0, 1)
+        assert picked(values, "key_accepted", "key_can_withdraw", "key_ip_restricted") == (1, 0, 1)
         assert values["time_to_key_expiry"] == INFINITE
 
     def test_expiry_of_a_key_counts_down_past_zero(self) -> None:
@@ -252,7 +251,7 @@ class TestAccount:
 class TestMonitor:
     def test_age_counts_from_the_start_while_nothing_came(self) -> None:
         values = sight_of(connected(started()), 70).values
-        assert (values["data_age"], values["poll_interval"]) == (70, 60)
+        assert picked(values, "data_age", "poll_interval") == (70, 60)
 
     def test_age_is_that_of_the_scope_whose_poll_is_most_overdue(self) -> None:
         state = connected(told(watched(), IsolatedRead(isolated(at=after(90)))))
@@ -264,7 +263,7 @@ class TestMonitor:
         # Cross at 1.4 is below its initial level of 1.5, so it is read every 2 s; the pairs are read every 60 s.
         state = connected(told(watched(level=Decimal("1.4")), IsolatedRead(isolated(at=after(-30)))))
         values = sight_of(state, 8).values
-        assert (values["data_age"], values["poll_interval"]) == (8, 2)
+        assert picked(values, "data_age", "poll_interval") == (8, 2)
 
     def test_lost_stream_shortens_the_poll(self) -> None:
         state = told(connected(complete(watched())), StreamChanged("risk", False, (), after(1)))
@@ -311,8 +310,8 @@ class TestMonitor:
     def test_daemons_own_health_is_told(self) -> None:
         state = told(started(), HealthRead(2, True, Decimal("-0.25"), Decimal("0.1")))
         values = sight_of(state).values
-        assert (values["notifications_failing"], values["store_failing"]) == (2, 1)
-        assert (values["clock_offset"], values["weight_used"]) == (Decimal("-0.25"), Decimal("0.1"))
+        assert picked(values, "notifications_failing", "store_failing") == (2, 1)
+        assert picked(values, "clock_offset", "weight_used") == (Decimal("-0.25"), Decimal("0.1"))
         assert sight_of(started()).values["clock_offset"] is UNAVAILABLE
 
     def test_snapshot_from_the_future_has_no_negative_age(self) -> None:

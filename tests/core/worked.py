@@ -44,6 +44,11 @@ def close_to(value: object, expected: str, digits: int = 5) -> bool:
     return isinstance(value, Decimal) and round(value, digits) == Decimal(expected)
 
 
+def picked(figures: Mapping[str, object], *names: str) -> tuple[object, ...]:
+    """Some of the figures, to be compared at once."""
+    return tuple(figures[name] for name in names)
+
+
 def prices(at: datetime = NOW, **values: str | int) -> dict[str, Price]:
     return {symbol: Price(Decimal(value), at) for symbol, value in values.items()}
 

@@ -1,0 +1,131 @@
+"""Laws of the house that an import contract can't see, read off the source itself."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+MONITOR = Path(__file__).resolve().parents[2] / "monitor"
+CORE = MONITOR / "core"
+OWN_TIME = {
+    MONITOR / "clock.py",
+    # The sandbox shares nothing with the rest: its timeline, the anchor of it, and what its pings carry.
+    MONITOR / "sandbox" / "timeline.py",
+    MONITOR / "sandbox" / "standalone.py",
+    MONITOR / "sandbox" / "streams" / "connection.py",
+}
+"""Where a clock of the machine may be read."""
+
+CLOCKS = {
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("datetime", "today"),
+    ("date", "today"),
+    ("time", "time"),
+    ("time", "time_ns"),
+}
+"""Wall time. Spans of machine time (time.monotonic) are no moments, and are free outside core."""
+
+FLOATS_ALLOWED = {
+    ("outbox.py", "retry_delay_s"),  # seconds of the machine
+    ("expressions.py", "_nearest"),  # how alike two words must be
+    ("rule_table.py", "_nearest"),
+}
+"""The functions of core that may know floats: never money."""
+
+
+def sources(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(MONITOR))
+
+
+def readings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every mention of a clock of the machine: as an attribute, or imported by name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            if (owner, node.attr) in CLOCKS:
+                yield node.lineno, f"{owner}.{node.attr}"
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            yield from ((node.lineno, f"time.{name.name}") for name in node.names if ("time", name.name) in CLOCKS)
+
+
+def floats(tree: ast.AST, allowed: frozenset[str] = frozenset()) -> Iterator[tuple[int, str]]:
+    """Every way in which a float comes into being or is named, outside the allowed functions."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef) and node.name in allowed:
+            continue
+        if isinstance(node, ast.Constant) and isinstance(node.value, float | complex):
+            yield node.lineno, repr(node.value)
+        if isinstance(node, ast.Name) and node.id in ("float", "complex"):
+            yield node.lineno, node.id
+        if isinstance(node, ast.Attribute) and node.attr in ("timestamp", "from_float"):
+            yield node.lineno, node.attr
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            modules = [name.name for name in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            yield from ((node.lineno, f"import {name}") for name in modules if name in ("math", "cmath", "statistics"))
+        yield from floats(node, allowed)
+
+
+@pytest.mark.parametrize("path", [p for p in sources(MONITOR) if p not in OWN_TIME], ids=named)
+def test_only_the_clock_reads_the_machines_clock(path: Path) -> None:
+    assert list(readings(ast.parse(path.read_text()))) == []
+
+
+@pytest.mark.parametrize("path", sources(CORE), ids=named)
+def test_core_knows_no_floats(path: Path) -> None:
+    allowed = frozenset(function for file, function in FLOATS_ALLOWED if file == path.name)
+    assert list(floats(ast.parse(path.read_text()), allowed)) == []
+
+
+@pytest.mark.parametrize("path", sources(CORE), ids=named)
+def test_core_divides_no_integers_into_floats(path: Path) -> None:
+    """`/` between two whole numbers would be a float; one side must be something else."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+            assert not (_is_whole(node.left) and _is_whole(node.right)), f"{path.name}:{node.lineno}"
+
+
+def _is_whole(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Constant) and isinstance(node.value, int)) or (
+        isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("int", "len")
+    )
+
+
+@pytest.mark.parametrize("path", sources(CORE), ids=named)
+def test_core_keeps_nothing_between_calls(path: Path) -> None:
+    """No `global`: what core knows is in the state that it is given."""
+    assert not [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Global | ast.Nonlocal)]
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from datetime import datetime\nx = datetime.now()",
+        "import datetime\nx = datetime.datetime.utcnow()",
+        "import time\nx = time.time()",
+        "from time import time\nx = time()",
+        "x = map(datetime.now, [])",
+    ],
+)
+def test_planted_reading_of_a_clock_is_found(planted: str) -> None:
+    assert list(readings(ast.parse(planted)))
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "x = 1.5",
+        "def f():\n    return float('1')",
+        "def f(x: float) -> None: ...",
+        "x = Decimal.from_float(y)",
+        "import math",
+    ],
+)
+def test_planted_float_is_found(planted: str) -> None:
+    assert list(floats(ast.parse(planted)))
+    assert not list(floats(ast.parse("def f():\n    return 1.5"), frozenset({"f"})))

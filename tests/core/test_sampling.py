@@ -1,0 +1,75 @@
+"""Which figures are kept, and how infinite and unavailable are told apart."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from monitor.core.account import INFINITE, Price
+from monitor.core.events import CrossRead, Event, PricesRead, Tick
+from monitor.core.figures import Figures, FigureState
+from monitor.core.journal import Sample
+from monitor.core.metrics import Missing, Value
+from monitor.core.sampling import Sampled, due_samples
+from tests.core.worked import NOW, after, cross
+
+READ = CrossRead(cross())
+TICK = Tick()
+
+
+def figures(state: FigureState = "ok", **values: Value) -> Mapping[tuple[str, str], Figures]:
+    return {("cross", ""): Figures("cross", "", state, NOW, "poll", values, values)}
+
+
+def kept(
+    known: Sampled, seconds: float, event: Event = READ, state: FigureState = "ok", **values: Value
+) -> tuple[list[Value | None], Sampled]:
+    samples, now_known = due_samples(known, figures(state, **values), event, after(seconds))  # type: ignore[arg-type]
+    return [sample.value for sample in samples], now_known
+
+
+def test_sample_says_whose_value_it_is_and_when() -> None:
+    samples, _ = due_samples({}, figures(margin_level=Decimal("1.5")), READ, NOW)  # type: ignore[arg-type]
+    assert samples == (Sample("cross", "", "margin_level", NOW, Decimal("1.5")),)
+
+
+def test_infinite_is_kept_as_infinite_and_unavailable_as_none() -> None:
+    assert kept({}, 0, margin_level=INFINITE)[0] == [INFINITE]
+    assert kept({}, 0, margin_level=Missing.UNAVAILABLE)[0] == [None]
+
+
+def test_what_does_not_apply_is_not_kept() -> None:
+    assert kept({}, 0, peg_deviation=Missing.NOT_APPLICABLE)[0] == []
+
+
+def test_changed_value_is_kept_at_most_every_ten_seconds() -> None:
+    _, known = kept({}, 0, margin_level=Decimal(1))
+    assert kept(known, 9, margin_level=Decimal(2))[0] == []
+    assert kept(known, 10, margin_level=Decimal(2))[0] == [2]
+
+
+def test_same_value_is_kept_once_an_hour() -> None:
+    _, known = kept({}, 0, margin_level=Decimal(1))
+    assert kept(known, 3_599, margin_level=Decimal(1))[0] == []
+    assert kept(known, 3_600, margin_level=Decimal(1))[0] == [1]
+
+
+def test_only_reads_give_points() -> None:
+    prices = PricesRead({"BTCUSDT": Price(Decimal(1), NOW)})
+    assert kept({}, 0, prices, margin_level=Decimal(1))[0] == []
+    assert kept({}, 0, TICK, margin_level=Decimal(1))[0] == []
+
+
+def test_series_ends_where_its_figures_went_stale() -> None:
+    _, known = kept({}, 0, margin_level=Decimal(1))
+    ended, known = kept(known, 5, TICK, "stale", margin_level=Missing.UNAVAILABLE)
+    assert ended == [None]
+    assert kept(known, 6, TICK, "stale", margin_level=Missing.UNAVAILABLE)[0] == []
+
+
+def test_value_that_came_back_is_kept() -> None:
+    _, known = kept({}, 0, margin_level=Missing.UNAVAILABLE)
+    assert kept(known, 10, margin_level=Decimal(1))[0] == [1]
+
+
+def test_nothing_kept_leaves_what_is_known_untouched() -> None:
+    _, known = kept({}, 0, margin_level=Decimal(1))
+    assert kept(known, 1, margin_level=Decimal(1))[1] is known

@@ -1,0 +1,58 @@
+"""Figures in words."""
+
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.account import INFINITE
+from monitor.core.metrics import Missing, Value
+from monitor.core.subjects import figures_of
+from monitor.core.wording import span_text, summary_of, value_text
+from tests.core.worked import NOW, SETTINGS, watched
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("margin_level", Decimal("1.0999"), "1.09"),
+        ("margin_level", Decimal("1.8333333"), "1.83"),
+        ("margin_level", INFINITE, "infinite"),
+        ("margin_level", Missing.UNAVAILABLE, "unknown"),
+        ("distance_to_liquidation", Decimal("0.0869565"), "8.7 %"),
+        ("assets_usdt", Decimal("110000"), "110,000.00 USDT"),
+        ("data_age", Decimal("190.5"), "3m 10s"),
+        ("status", Decimal(2), "MARGIN_CALL"),
+        ("key_accepted", Decimal(0), "no"),
+        ("liquidations_24h", Decimal(3), "3"),
+        ("held", Decimal("0.50000000"), "0.5"),
+        ("index_price", Decimal("1E+2"), "100"),
+    ],
+)
+def test_value_reads_by_its_unit(metric: str, value: Value, text: str) -> None:
+    assert value_text(metric, value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        ("0", "0s"),
+        ("8.9", "8s"),
+        ("60", "1m"),
+        ("130", "2m 10s"),
+        ("3600", "1h"),
+        ("3605", "1h"),
+        ("273600", "3d 4h"),
+        ("259260", "3d"),
+        ("-120", "-2m"),
+        ("-0.5", "0s"),
+    ],
+)
+def test_span_is_told_in_its_two_largest_units(seconds: str, text: str) -> None:
+    assert span_text(Decimal(seconds)) == text
+
+
+def test_summary_is_the_first_metric_of_the_condition() -> None:
+    figures = figures_of(watched(), SETTINGS, ("cross", ""), NOW)
+    assert summary_of(("margin_level", "initial_level"), figures) == "margin level 1.83"
+    assert summary_of(("no_such",), figures) == "no such unknown"
+    assert summary_of((), figures) == "cross"
