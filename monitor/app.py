@@ -127,6 +127,17 @@ def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None"
     )
 
 
+def check_secrets(config: Config) -> None:
+    """Raises ConfigError for what else would only show in use: secrets, keys that can't sign, channels' addresses."""
+    for account in config.accounts:
+        keys = resolve_account(config, account.name)
+        _signing(keys, account.private_key)
+        if keys.action is not None:
+            _signing(keys.action, account.action_private_key)
+    for channel in config.channels:
+        parse_channel(config, channel.name)
+
+
 def sink(config: Config, name: str) -> "Sink":
     """The sending end of one channel. Raises ConfigError for an address that cannot be."""
     from monitor.notify.sinks import build_sink

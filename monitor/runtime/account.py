@@ -31,6 +31,9 @@ from monitor.view.documents.account import account_document
 
 log = logging.getLogger(__name__)
 
+FINISH_WITHIN_S = 3.0
+"""Machine seconds that an orderly end gives to what still waits in the inbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
@@ -69,6 +72,7 @@ class AccountWatch:
         self._timetable = timetable
         self._shared = shared
         self.inbox = Inbox()
+        self._stepped = asyncio.Event()
         self._poller = Poller(shared.scheduler, shared.clock, self.account)
         self._reads = Reads(exchange, policy.settings, shared.clock, self.inbox.put, self._state)
         self._streams: Streams = exchange.streams(self.inbox.put)
@@ -100,8 +104,14 @@ class AccountWatch:
                 tasks.create_task(self.runner.run(), name=f"runner {self.account}")
                 tasks.create_task(self._executor.run(), name=f"executor {self.account}")
                 await self._first_reads()
+                await self._decided()
                 self._poller.start(self._timetable_now())
                 tasks.create_task(self._streams.run(), name=f"streams {self.account}")
+        except asyncio.CancelledError:
+            # What arrived was delivered once: the exchange does not send it again.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.runner.finish(), FINISH_WITHIN_S)
+            raise
         finally:
             self._poller.stop()
             with suppress(Exception):
@@ -139,6 +149,7 @@ class AccountWatch:
     def stepped(
         self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
     ) -> None:
+        self._stepped.set()
         for name in wants:
             self._poller.ask(name)
         if reread:
@@ -155,6 +166,12 @@ class AccountWatch:
         await self._reads.clock()
         first = [self._reads.by_name()[name]() for name in ("cross", "isolated") if name in self._reads.by_name()]
         await asyncio.gather(*first)
+
+    async def _decided(self) -> None:
+        """Wait until what was read is known, so that the streams begin with what they are to carry."""
+        while self.runner.is_deciding or not self.inbox.is_empty:
+            self._stepped.clear()
+            await self._stepped.wait()
 
     def _timetable_now(self) -> Mapping[str, tuple[ReadOnce, timedelta]]:
         pace, table = self._policy.settings.pace, self._timetable

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -110,6 +111,8 @@ class Daemon:
                 await self._notifier.drain(timeout_s=5)
                 for task in running:
                     task.cancel()
+        except BaseExceptionGroup as group:
+            raise _told_to_people(group) from group
         finally:
             self._scheduler.shutdown(wait=False)
             log.info("daemon.stopped")
@@ -146,7 +149,9 @@ class Daemon:
                 looked_at, fresh = now_s, await self._look_for_orders()
             if now_s - seen_at >= SEEN_EVERY_S and not self._store.failing:
                 seen_at = now_s
-                await self._store.seen(self._clock.now())
+                with suppress(StoreError):
+                    # The store says itself that it fails, and every commit does.
+                    await self._store.seen(self._clock.now())
             for watch in self._watches.values():
                 watch.tick(fresh, self._notifier.failing, self._store.failing)
             progress = {name: watch.runner.ticks for name, watch in self._watches.items()}
@@ -207,3 +212,12 @@ def remembered(loaded: Loaded, policy: Policy, now: datetime, operator: Operator
 def _unexpected(error: BaseException) -> BaseException | None:
     """The error whose trace belongs in the log: bugs; what a person can mend is one line."""
     return None if isinstance(error, MonitorError) else error
+
+
+def _told_to_people(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What ended the daemon: the one error with a mend, where there is one."""
+    mendable = group.subgroup(MonitorError)
+    error: BaseException = mendable if mendable is not None else group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -54,6 +54,11 @@ class Inbox:
                 self._events.append(event)
         self._arrived.set()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._arrived.is_set()
+
     async def take(self) -> list[Event]:
         """What waits, oldest first, at least one event; prices and what replaces itself come last, once each."""
         await self._arrived.wait()

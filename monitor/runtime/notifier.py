@@ -25,6 +25,9 @@ GIVE_UP_AFTER = timedelta(hours=24)
 IDLE_LOOK_S = 5.0
 """A channel looks for due deliveries at least this often (machine seconds), whether woken or not."""
 
+UNWRITTEN_LOOK_S = 1.0
+"""How often it is tried to write down what was sent, while the store fails (machine seconds)."""
+
 BATCH = 20
 
 
@@ -37,6 +40,20 @@ class Channel:
     severities: frozenset[str]
     send_resolved: bool = True
     fallback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one attempt to say something, as the store is to remember it."""
+
+    channel: str
+    delivery: int
+    at: datetime
+    ok: bool
+    answer: str
+    state: DeliveryState
+    next_at: datetime | None = None
+    told: Told | None = None
 
 
 class Notifier:
@@ -59,6 +76,7 @@ class Notifier:
         self._idle = {name: asyncio.Event() for name in self._channels}
         self._failing: set[str] = set()
         self._unrecorded: set[asyncio.Task[None]] = set()
+        self._unwritten: dict[int, Attempt] = {}
 
     @property
     def failing(self) -> int:
@@ -111,6 +129,8 @@ class Notifier:
             self._woken[channel.name].clear()
 
     async def _pause_s(self, channel: Channel) -> float:
+        if any(attempt.channel == channel.name for attempt in self._unwritten.values()):
+            return UNWRITTEN_LOOK_S
         due_at = await self._store.next_due(channel.name)
         if due_at is None:
             return IDLE_LOOK_S
@@ -118,7 +138,9 @@ class Notifier:
         return min(IDLE_LOOK_S, max(0.01, wait_s))
 
     async def _send_due(self, channel: Channel) -> None:
-        due = await self._store.due(channel.name, self._clock.now(), BATCH)
+        await self._write_attempts(channel.name)
+        queued = await self._store.due(channel.name, self._clock.now(), BATCH)
+        due = [delivery for delivery in queued if delivery.id not in self._unwritten]
         if not due:
             self._idle[channel.name].set()
             return
@@ -161,8 +183,8 @@ class Notifier:
         if not isinstance(result, NotTold):
             self._failing.discard(channel.name)
             log.info("notification.sent channel=%s delivery=%d title=%r", channel.name, delivery.id, message.title)
-            await self._store.record_attempt(
-                delivery.id, at=now, ok=True, answer=result.answer, state=DeliveryState.SENT, told=heard
+            await self._record(
+                Attempt(channel.name, delivery.id, now, True, result.answer, DeliveryState.SENT, told=heard)
             )
             return
         self._failing.add(channel.name)
@@ -174,16 +196,33 @@ class Notifier:
             delivery.attempts + 1,
             result.answer,
         )
-        await self._store.record_attempt(
-            delivery.id,
-            at=now,
-            ok=False,
-            answer=result.answer,
-            state=DeliveryState.FAILED if final else DeliveryState.QUEUED,
-            next_at=None if final else self._next_try(now, delivery.attempts + 1, result.retry_after_s),
-        )
+        state = DeliveryState.FAILED if final else DeliveryState.QUEUED
+        again_at = None if final else self._next_try(now, delivery.attempts + 1, result.retry_after_s)
+        await self._record(Attempt(channel.name, delivery.id, now, False, result.answer, state, again_at))
         if delivery.attempts == 0:
             await self._fall_back(channel, delivery, now)
+
+    async def _record(self, attempt: Attempt) -> None:
+        """Remembers an attempt; while the store fails, in memory, so that nobody is told the same again and again."""
+        self._unwritten[attempt.delivery] = attempt
+        await self._write_attempts(attempt.channel)
+
+    async def _write_attempts(self, channel: str) -> None:
+        for attempt in [one for one in self._unwritten.values() if one.channel == channel]:
+            try:
+                await self._store.record_attempt(
+                    attempt.delivery,
+                    at=attempt.at,
+                    ok=attempt.ok,
+                    answer=attempt.answer,
+                    state=attempt.state,
+                    next_at=attempt.next_at,
+                    told=attempt.told,
+                )
+            except StoreError as error:
+                log.error("notification.unwritten delivery=%d cause=%s", attempt.delivery, error)
+                return
+            del self._unwritten[attempt.delivery]
 
     def _next_try(self, now: datetime, attempts: int, retry_after_s: float | None) -> datetime:
         # What a service asks for, and our patience with it, is machine time.

@@ -31,14 +31,17 @@ class Poller:
         self._intervals: dict[str, timedelta] = {}
         self._asked: set[asyncio.TimerHandle] = set()
         self._waiting: set[str] = set()
+        self._running: set[str] = set()
+        self._again: set[str] = set()
 
     def start(self, reads: Mapping[str, tuple[ReadOnce, timedelta]]) -> None:
         """Begin polling; every read is made once at once."""
         for name, (read, interval) in reads.items():
             self._intervals[name] = interval
             self._scheduler.add_job(
-                read,
+                self._run,
                 "interval",
+                args=(name, read),
                 seconds=self._wall_s(interval),
                 id=self._job_id(name),
                 next_run_time=machine_now(),
@@ -60,7 +63,10 @@ class Poller:
             self.ask(name)
 
     def ask(self, name: str) -> None:
-        """Read `name` as soon as may be, besides its timetable."""
+        """Read `name` as soon as may be, besides its timetable; once more when it is being read just now.
+
+        What is under way may have been answered before the reason to ask.
+        """
         if name not in self._intervals or name in self._waiting:
             return
         self._waiting.add(name)
@@ -74,10 +80,22 @@ class Poller:
             self._scheduler.remove_job(self._job_id(name))
         self._intervals = {}
 
+    async def _run(self, name: str, read: ReadOnce) -> None:
+        self._running.add(name)
+        try:
+            await read()
+        finally:
+            self._running.discard(name)
+            if name in self._again:
+                self._again.discard(name)
+                self.ask(name)
+
     def _now(self, name: str) -> None:
         self._waiting.discard(name)
         self._asked = {handle for handle in self._asked if not handle.cancelled() and handle.when() > _loop_time()}
-        if name in self._intervals:
+        if name in self._running:
+            self._again.add(name)
+        elif name in self._intervals:
             self._scheduler.modify_job(self._job_id(name), next_run_time=machine_now())
 
     def _job_id(self, name: str) -> str:

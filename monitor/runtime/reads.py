@@ -153,7 +153,7 @@ class Reads:
             self._deliver(KeyRead(False, None, self._clock.now()))
             self._failed(name, scope, str(error))
         except PayloadRejected as error:
-            self._failed(name, scope, str(error), rejected=error.message, payload=error.venue_message)
+            self._failed(name, scope, str(error), rejected=error.message, payload=error.payload)
         except ExchangeError as error:
             self._failed(name, scope, str(error))
 

@@ -1,7 +1,8 @@
 """One account's only decider: events in order, one clock reading each, everything committed before it leaves."""
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
@@ -70,14 +71,22 @@ class Runner:
         self._backlog: list[Entry] = []
         self.steps = 0
         self.ticks = 0
+        self.is_deciding = False
+        """Whether events were taken of which the followers have not heard yet."""
 
     async def run(self) -> None:
         """Until cancelled. What was being committed then is committed all the same."""
         while True:
+            await _to_its_end(self.handle(await self._inbox.take()))
+
+    async def finish(self) -> None:
+        """Decide on what still waits, and commit it."""
+        while not self._inbox.is_empty:
             await self.handle(await self._inbox.take())
 
     async def handle(self, events: Iterable[Event]) -> None:
         """Decide on each event in order, then commit all of it as one entry and tell the others."""
+        self.is_deciding = True
         entries: list[Entry] = []
         wants: frozenset[str] = frozenset()
         intervals: Mapping[str, timedelta] = {}
@@ -99,6 +108,7 @@ class Runner:
         if live is not None:
             await self._commit(live)
         self.ticks += ticked
+        self.is_deciding = False
         self._followers.stepped(self.state, wants, intervals, reread)
 
     def _live_entry(self, told: bool) -> Entry | None:
@@ -118,6 +128,9 @@ class Runner:
         try:
             committed = await self._store.commit(waiting)
         except StoreError as error:
+            if not self._store.failing:
+                await self._commit_parts(waiting, error)
+                return
             log.error("store.failing account=%s cause=%s", entry.account, error)
             self._keep(entry)
             self._followers.unrecorded(self.state, entry)
@@ -125,8 +138,23 @@ class Runner:
         self._backlog = []
         self._followers.committed(waiting, committed)
 
+    async def _commit_parts(self, entry: Entry, cause: StoreError) -> None:
+        """Something in the entry can't be stored: that alone is given up, and everything else goes in without it."""
+        self._backlog = []
+        for part in _parts(entry):
+            try:
+                committed = await self._store.commit(part)
+            except StoreError as error:
+                if self._store.failing:
+                    self._keep(part)
+                else:
+                    log.error("entry.refused account=%s cause=%s part=%s", entry.account, error, _named(part))
+            else:
+                self._followers.committed(part, committed)
+        log.error("entry.parted account=%s cause=%s", entry.account, cause)
+
     def _keep(self, entry: Entry) -> None:
-        self._backlog = [merged([*self._backlog, replace(entry, samples=(), notifications=())])]
+        self._backlog = [merged([*self._backlog, replace(entry, samples=())])]
         kept = self._backlog[0]
         if len(kept.events) > BACKLOG:
             log.error("store.backlog_full account=%s given_up=%d", entry.account, len(kept.events) - BACKLOG)
@@ -149,7 +177,38 @@ def merged(entries: Iterable[Entry]) -> Entry:
         alerts=tuple({a.id: a for p in parts for a in p.alerts}.values()),
         transitions=tuple(t for p in parts for t in p.transitions),
         notifications=tuple(n for p in parts for n in p.notifications),
+        notices=tuple(n for p in parts for n in p.notices),
         intents=tuple({i.id: i for p in parts for i in p.intents}.values()),
         intent_steps=tuple(s for p in parts for s in p.intent_steps),
         live=next((p.live for p in reversed(parts) if p.live is not None), None),
     )
+
+
+async def _to_its_end(work: Coroutine[object, object, None]) -> None:
+    """Lets `work` end also when the waiting for it is cancelled."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
+
+
+def _parts(entry: Entry) -> Iterable[Entry]:
+    """The entry piece by piece: what was decided first and in one, then each thing that came from outside."""
+    bare = Entry(account=entry.account, at=entry.at)
+    decided = replace(entry, events=(), failures=(), interest=(), samples=(), live=None)
+    if not decided.is_empty:
+        yield decided
+    yield from (replace(bare, events=(event,)) for event in entry.events)
+    yield from (replace(bare, failures=(failure,)) for failure in entry.failures)
+    yield from (replace(bare, interest=(charge,)) for charge in entry.interest)
+    yield from (replace(bare, samples=(sample,)) for sample in entry.samples)
+    if entry.live is not None:
+        yield replace(bare, live=entry.live)
+
+
+def _named(part: Entry) -> str:
+    events = [f"event {event.key}" for event in part.events]
+    samples = [f"sample {sample.scope} {sample.metric}" for sample in part.samples]
+    return ", ".join([*events, *samples]) or "other"

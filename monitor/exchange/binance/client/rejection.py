@@ -17,5 +17,6 @@ def rejected(endpoint: Endpoint[T], why: str, body: bytes) -> PayloadRejected:
     digest = hashlib.sha256(body).hexdigest()[:16]
     error = PayloadRejected(f"{endpoint.name}: {why} (sha256 {digest})")
     if not endpoint.secret:
-        error.payload = body[:RECORDED_CHARS].decode("utf-8", "replace")
+        # No database takes a NUL in a text.
+        error.payload = body[:RECORDED_CHARS].decode("utf-8", "replace").replace("\0", "\ufffd")
     return error

@@ -202,5 +202,6 @@ def _key(account: str, scope: Scope, content: bytes) -> str:
 
 
 def _shown(raw: bytes, hide: str) -> str:
-    text = raw.decode("utf-8", "replace")
+    # No database takes a NUL in a text.
+    text = raw.decode("utf-8", "replace").replace("\0", "\ufffd")
     return text.replace(hide, "…") if hide else text

@@ -1,0 +1,263 @@
+"""The real daemon against a sandbox: in this process through the composition root, or as a child that can be killed."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from monitor import app
+from monitor.clock import Clock, SystemClock
+from monitor.config.loading import load_config
+from monitor.config.model import Config
+from monitor.core.state import AccountState
+from monitor.runtime.daemon import Daemon
+from monitor.sandbox.scenario import Scenario
+from monitor.sandbox.scenarios import calm
+from monitor.sandbox.server import Ready, Sandbox
+from monitor.sandbox.timeline import Timeline
+from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.readers.status import read_live
+from monitor.store.store import ReadStore, Store
+
+FAST = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
+"""A timetable for tests that don't want to wait."""
+
+STARTS_WITHIN_S = 30.0
+ENDS_WITHIN_S = 15.0
+
+
+class SandboxClock:
+    """The sandbox's own time, for a daemon in the same process: frozen, advanced and sped up with it."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+
+    @property
+    def speed(self) -> float:
+        return self._timeline.speed
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self._timeline.now_ms())
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.now() + timedelta(seconds=seconds)
+
+        async def is_over() -> bool:
+            # Time may stand still, or be pushed on by hand at any moment.
+            return self.now() >= until
+
+        await eventually(is_over, float("inf"))
+
+
+def starting_now(scenario: Scenario | None = None) -> Scenario:
+    """The scenario (calm by default) beginning at the machine's present, as a child process needs it."""
+    return replace(scenario or calm(), start=datetime.now(UTC))
+
+
+def write_config(
+    folder: Path,
+    ready: Ready,
+    *,
+    url: str = "",
+    channels: Mapping[str, str] | None = None,
+    schedule: Mapping[str, str] | None = None,
+    more: str = "",
+    first: str = "",
+    name: str = "config.toml",
+) -> Path:
+    """A config for this sandbox in `folder`, readable by its owner alone.
+
+    `url`: the database, by default a SQLite file beside it. `channels`: webhooks by name. `schedule`: FAST by default.
+    `first` are top-level keys, `more` whole tables at the end.
+    """
+    tables = [
+        first,
+        f'[storage]\nurl = "{url or f"sqlite:///{folder}/monitor.db"}"',
+        f'[exchange]\nrest_url = "{ready.rest_url}"\nws_api_url = "{ready.ws_api_url}"\n'
+        f'market_stream_url = "{ready.market_stream_url}"\nrisk_stream_url = "{ready.risk_stream_url}"\n'
+        'request_timeout = "1s"',
+        "\n".join(["[schedule]", *(f'{key} = "{value}"' for key, value in (schedule or FAST).items())]),
+        *(
+            f'[[accounts]]\nname = "{one["name"]}"\napi_key = "{one["api_key"]}"\napi_secret = "{one["api_secret"]}"'
+            for one in ready.accounts
+        ),
+        *(f'[[channels]]\nname = "{key}"\nwebhook = "{value}"' for key, value in (channels or {}).items()),
+        more,
+    ]
+    text = "\n\n".join(table for table in tables if table) + "\n"
+    tomllib.loads(text)
+    path = folder / name
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A daemon of this process, its store, and what tests want to know of them."""
+
+    daemon: Daemon
+    store: Store
+    config: Config
+    clock: Clock
+    task: "asyncio.Task[None]"
+
+    def state(self, account: str = "main") -> AccountState:
+        """What the daemon knows now of an account."""
+        return self.daemon.states()[account]
+
+    async def until(self, claim: Callable[[AccountState], object], within_s: float = 20, account: str = "main") -> None:
+        """Returns once `claim` holds of the account's state. Raises AssertionError after the time-out."""
+
+        async def holds() -> bool:
+            state = self.daemon.states().get(account)
+            return state is not None and bool(claim(state))
+
+        await self._wait(holds, within_s)
+
+    async def until_stored(self, claim: Callable[[dict[str, Any]], object], within_s: float = 20) -> dict[str, Any]:
+        """The live document in the database (first account) once `claim` holds of it."""
+        found: dict[str, Any] = {}
+
+        async def holds() -> bool:
+            nonlocal found
+            rows = await self.store.read(read_live)
+            found = json.loads(rows[0].document) if rows else {}
+            return bool(rows) and bool(claim(found))
+
+        await self._wait(holds, within_s)
+        return found
+
+    async def alerts(self) -> tuple[AlertRow, ...]:
+        """Every alert in the database that ever fired or is open, oldest first."""
+        rows = await self.store.read(read_alerts, include_closed=True)
+        return tuple(sorted(rows, key=lambda row: row.alert.id))
+
+    async def until_alerts(self, claim: Callable[[Sequence[AlertRow]], object], within_s: float = 20) -> None:
+        """Returns once `claim` holds of the alerts in the database."""
+
+        async def holds() -> bool:
+            return bool(claim(await self.alerts()))
+
+        await self._wait(holds, within_s)
+
+    async def _wait(self, holds: Callable[[], "asyncio.Future[bool] | Any"], within_s: float) -> None:
+        await eventually(holds, within_s, given_up=lambda: self.task.done())
+
+
+@contextlib.asynccontextmanager
+async def daemon_here(config: Path, clock: Clock | None = None) -> AsyncIterator[Here]:
+    """The daemon of this config in this process, stopped in good order at the end. The clock: the machine's."""
+    loaded = load_config(config, {})
+    time = clock or SystemClock()
+    store = await asyncio.to_thread(app.open_store, loaded)
+    try:
+        daemon = app.build(loaded, store, time)
+        task = asyncio.create_task(daemon.run())
+        try:
+            yield Here(daemon, store, loaded, time, task)
+        finally:
+            daemon.stop()
+            await asyncio.wait_for(task, ENDS_WITHIN_S)
+    finally:
+        await store.close()
+
+
+def clock_of(sandbox: Sandbox) -> SandboxClock:
+    """The time of a sandbox in this process."""
+    return SandboxClock(sandbox.timeline)
+
+
+@dataclass(slots=True)
+class Child:
+    """`margin-monitor run` as a process of its own. `lines` is its stderr so far."""
+
+    process: asyncio.subprocess.Process
+    lines: list[str] = field(default_factory=list)
+    _reader: "asyncio.Task[None] | None" = None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    async def until_line(self, part: str, within_s: float = STARTS_WITHIN_S, *, times: int = 1) -> None:
+        """Returns once `part` occurred in `times` lines of its stderr."""
+
+        async def holds() -> bool:
+            return sum(part in line for line in self.lines) >= times
+
+        await eventually(holds, within_s, given_up=lambda: self.process.returncode is not None, story=lambda: self.text)
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def end(self, number: signal.Signals = signal.SIGTERM, within_s: float = ENDS_WITHIN_S) -> int:
+        """Its exit code after this signal."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        return await self.ended(within_s)
+
+    async def ended(self, within_s: float = ENDS_WITHIN_S) -> int:
+        """Its exit code, once it ended by itself."""
+        code = await asyncio.wait_for(self.process.wait(), within_s)
+        if self._reader is not None:
+            await self._reader
+        return code
+
+    async def read(self) -> None:
+        assert self.process.stderr is not None
+        while line := await self.process.stderr.readline():
+            self.lines.append(line.decode().rstrip())
+
+
+@contextlib.asynccontextmanager
+async def daemon_process(config: Path, *words: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
+    """`python -m monitor --config … run` as a child, killed at the end if it still runs."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "monitor", "--config", str(config), *words, "run"),
+        env={"PATH": os.environ["PATH"], "HOME": str(config.parent), "LC_ALL": "C.UTF-8", **(environ or {})},
+        cwd=Path(__file__).parents[2],
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    child = Child(process)
+    child._reader = asyncio.create_task(child.read())
+    try:
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await child.ended()
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Any:
+    """The database of a daemon, opened for reading beside it."""
+    with ReadStore.open(url) as store:
+        yield store
+
+
+async def eventually(
+    holds: Callable[[], Any],
+    within_s: float = 20,
+    *,
+    given_up: Callable[[], bool] = lambda: False,
+    story: Callable[[], str] = lambda: "",
+) -> None:
+    """Returns once the coroutine function `holds` answers True. Raises AssertionError after the time-out."""
+    deadline = asyncio.get_running_loop().time() + within_s
+    while not await holds():
+        assert not given_up(), f"it ended before that: {story()}"
+        assert asyncio.get_running_loop().time() < deadline, f"not within {within_s} s: {story()}"
+        await asyncio.sleep(0.02)
