@@ -106,6 +106,12 @@ def allowance(spec: ActionSpec, spent: Spent) -> Allowance:
     return Allowance(INFINITE, min(usdt, in_unit)) if spec.asset is None else Allowance(in_unit, usdt)
 
 
+def exhausted(spec: ActionSpec, spent: Spent) -> Refused | None:
+    """The cap that leaves nothing at all; None while any is left."""
+    left = allowance(spec, spent)
+    return Refused(_which_cap(spec, spent)) if min(left.amount, left.usdt) <= ZERO else None
+
+
 def review(
     proposal: Proposal,
     standing: Standing,
@@ -161,8 +167,9 @@ def _allowed_by_account(proposal: Proposal, standing: Standing) -> Refused | Non
         return Refused(f"{standing.scope} is not enabled")
     if isinstance(order, Transfer) and not standing.transfer_in_enabled:
         return Refused(f"{standing.scope} takes no transfers now")
-    if isinstance(order, Transfer) and order.source == "cross" and not standing.cross_transfer_out_enabled:
-        return Refused("cross lets nothing out now")
+    over_cross = isinstance(order, Transfer) and (order.source == "cross" or order.scope != standing.scope)
+    if over_cross and not standing.cross_lets_out:
+        return Refused(f"the way into {standing.scope} leads over cross, which lets nothing out now")
     return None
 
 

@@ -12,7 +12,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
 from monitor.core.alerts import Alert
 from monitor.core.expressions import Read
-from monitor.core.guards import Approved, Refused, allowance, review, spent_by
+from monitor.core.guards import Approved, Refused, allowance, exhausted, review, spent_by
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState, Transfer
 from monitor.core.metrics import Missing
 from monitor.core.standing import Standing
@@ -119,7 +119,7 @@ def _next(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetim
     spent = spent_by(spec, ground.standing.account, ground.intents, now)
     found, half_of = propose(ground, spec, mine, allowance(spec, spent), now)
     if isinstance(found, Nothing):
-        return found
+        return (exhausted(spec, spent) or found) if found.blocked else found
     verdict = review(found, ground.standing, spec, spent, now, worse_since=ground.worse_since, half_of=half_of)
     return cut(found, verdict.amount, ground.standing) if isinstance(verdict, Approved) else verdict
 

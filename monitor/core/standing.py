@@ -9,11 +9,14 @@ from typing import Literal, assert_never
 from monitor.core.account import CROSS, ZERO, Balance, KeyPermissions, Scope
 from monitor.core.figures import Figures
 from monitor.core.intents import Order, Repay, Transfer
-from monitor.core.margin import margin_level
+from monitor.core.margin import TRANSFER_OUT_LEVEL, margin_level
 from monitor.core.state import AccountState
 from monitor.core.valuation import price_of
 
 Place = Literal["spot", "funding", "cross"]
+
+LEVEL_STEP = Decimal("1E-8")
+"""The exchange tells levels rounded to this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,8 @@ class Standing:
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
     transfer_in_enabled: bool = True
-    cross_transfer_out_enabled: bool = True
+    cross_lets_out: bool = True
+    """Whether what is brought to cross may leave it again."""
     repay_enabled: bool = True
 
     @property
@@ -126,7 +130,8 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         held = figures.read("assets_usdt")
         assets, liabilities = held if isinstance(held, Decimal) else ZERO, ZERO
     else:
-        assets = level * liabilities
+        # What was rounded up would be missing at the end: the level is taken for half a step lower.
+        assets = (level - LEVEL_STEP / 2) * liabilities
     outside: dict[Place, Mapping[str, Decimal]] = {}
     outside_as_of: dict[Place, datetime] = {}
     for name, wallet in state.wallets.items():
@@ -150,7 +155,7 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         key_accepted=state.key_accepted,
         key=state.key,
         transfer_in_enabled=_takes_transfers(state, scope),
-        cross_transfer_out_enabled=state.cross is not None and state.cross.transfer_out_enabled,
+        cross_lets_out=_cross_lets_out(state),
         repay_enabled=scope == CROSS or _pair_enabled(state, scope),
     )
 
@@ -189,6 +194,12 @@ def _takes_transfers(state: AccountState, scope: Scope) -> bool:
     if scope == CROSS:
         return state.cross is not None and state.cross.transfer_in_enabled
     return _pair_enabled(state, scope)
+
+
+def _cross_lets_out(state: AccountState) -> bool:
+    """Whether cross allows transfers out: below a collateral level of 2 the exchange refuses them."""
+    cross = state.cross
+    return cross is not None and cross.transfer_out_enabled and cross.collateral_margin_level > TRANSFER_OUT_LEVEL
 
 
 def _pair_enabled(state: AccountState, scope: Scope) -> bool:

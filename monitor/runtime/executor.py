@@ -80,7 +80,8 @@ class Executor:
                         await self._carry_out(intent)
                 self._settler.look_into(tasks)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), LOOK_ROUND_S)
+                    async with asyncio.timeout(LOOK_ROUND_S):
+                        await self._woken.wait()
 
     def state(self) -> AccountState:
         """The account as decided, with what this executor did since."""

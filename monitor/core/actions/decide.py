@@ -3,15 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 
 from monitor.core.account import CROSS, Scope
+from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.alerts import SEVERITIES, Alert, AlertState
+from monitor.core.amounts import floor_to
 from monitor.core.figures import Figures
 from monitor.core.intents import Intent, IntentState, IntentStep
-from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, Ground, choose
+from monitor.core.metrics import Value
+from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Ground, choose
 from monitor.core.rules import Rule
-from monitor.core.standing import standing_of
+from monitor.core.standing import LEVEL_STEP, standing_of
 from monitor.core.state import AccountState, Settings
 from monitor.core.subjects import Subject, figures_of
 
@@ -71,7 +75,7 @@ def decide(
         if choice.spec is None or choice.proposal is None:
             continue
         acted.add(scope)
-        intent = _born(choice.spec, choice, alert, state.account, now, new_id())
+        intent = _born(choice.spec, choice.proposal, ground, now, new_id())
         born = list(_birth(intent, choice.proposal.reason, now))
         made += born
         intents[intent.id] = born[-1][0]
@@ -101,6 +105,11 @@ def ground_of(
     return Ground(alert, scope, standing, measured.read, intents, _worse_since(state, alert))
 
 
+def told_level(level: Value) -> Decimal | None:
+    """The level as an intent tells it, to 8 decimals; None when it is infinite or missing."""
+    return floor_to(level, LEVEL_STEP) if isinstance(level, Decimal) and level.is_finite() else None
+
+
 def _calls(state: AccountState, rules: Sequence[Rule]) -> list[tuple[Alert, tuple[str, ...]]]:
     """The firing alerts that call for actions, worst first."""
     actions = {rule.name: rule.actions for rule in rules if rule.actions}
@@ -119,25 +128,23 @@ def _worse_since(state: AccountState, alert: Alert) -> datetime | None:
     return next((other.fired_at for other in state.alerts.values() if other.id == alert.inhibited_by), None)
 
 
-def _born(spec: ActionSpec, choice: Choice, alert: Alert, account: str, now: datetime, number: int) -> Intent:
-    proposal = choice.proposal
-    assert proposal is not None
+def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, number: int) -> Intent:
     asked = spec.mode == "approve"
     return Intent(
         id=number,
-        plan=alert.id,
+        plan=ground.alert.id,
         action=spec.name,
         kind=proposal.kind,
         mode=spec.mode,
-        account=account,
+        account=ground.standing.account,
         order=proposal.order,
         state=_S.PROPOSED if asked else _S.PLANNED,
         amount_usdt=proposal.amount_usdt,
         created_at=now,
-        alert=alert.id,
+        alert=ground.alert.id,
         reason=proposal.reason,
-        level_before=proposal.level_before if proposal.level_before.is_finite() else None,
-        level_after=proposal.level_after if proposal.level_after.is_finite() else None,
+        level_before=told_level(ground.read("margin_level")),
+        level_after=told_level(proposal.level_after),
         expires_at=now + spec.approve_within if asked else None,
     )
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import CROSS, Balance, Scope
-from monitor.core.actions.decide import ground_of
+from monitor.core.actions.decide import ground_of, told_level
 from monitor.core.actions.proposal import Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import AlertState
@@ -69,8 +69,8 @@ def recheck(
         intent,
         order=final.order,
         amount_usdt=final.amount_usdt,
-        level_before=_finite(final.level_before),
-        level_after=_finite(final.level_after),
+        level_before=told_level(ground.read("margin_level")),
+        level_after=told_level(final.level_after),
         owed_before=before.owed,
         free_before=before.free,
         source_before=before.source,
@@ -109,7 +109,3 @@ def _the_same(spec: ActionSpec, intent: Intent) -> ActionSpec:
 
 def _is_same_wish(found: Order, planned: Order) -> bool:
     return replace(found, amount=planned.amount) == planned
-
-
-def _finite(level: Decimal) -> Decimal | None:
-    return level if level.is_finite() else None

@@ -25,6 +25,16 @@ PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(3000), "USDT": Decimal(1)}
 D = Decimal
 
 
+def matches(found: Order, expected: Order) -> bool:
+    """Whether it is the expected order, with the hair more that a rounded level calls for."""
+    return replace(found, amount=expected.amount) == expected and about(found.amount, expected.amount)
+
+
+def about(amount: Decimal, expected: Decimal | int) -> bool:
+    """Whether the amount is the expected one or that hair more."""
+    return 0 <= amount - expected < D("0.001")
+
+
 def seconds(count: float) -> timedelta:
     return timedelta(seconds=count)
 
@@ -61,7 +71,6 @@ def standing(
         },
         key_accepted=True,
         key=KEY,
-        cross_transfer_out_enabled=True,
     )
 
 

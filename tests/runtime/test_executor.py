@@ -1,0 +1,224 @@
+"""The executor between the real sandbox and the real store: one request an intent, whatever happens."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.intents import IntentState
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario import Readings, Scenario, holding
+from monitor.sandbox.scenarios import calm
+from monitor.store import operator
+from monitor.store.store import Store
+from tests.core.actions.samples import repay_spec, seconds, transfer_spec
+from tests.exchange.binance.world import world
+from tests.runtime.rig import SPEED, Rig, database, money_requests
+
+S = IntentState
+D = Decimal
+REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
+
+
+@contextlib.asynccontextmanager
+async def rig(
+    tmp_path: Path,
+    *specs: ActionSpec,
+    faults: Sequence[Fault] = (),
+    scenario: Scenario | None = None,
+    pair: str = "",
+    prepared: Any = None,
+) -> AsyncIterator[Rig]:
+    """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot."""
+    async with world(scenario, speed=SPEED, faults=faults) as around:
+        store = Store.open(database(tmp_path))
+        try:
+            made = await Rig(around, store, specs, pair).prepare()
+            if prepared is not None:
+                await prepared(made)
+            async with made.running():
+                yield made
+        finally:
+            await store.close()
+
+
+def owed(of: Rig, asset: str = "USDT") -> Decimal:
+    row = of.world.ledger["cross"]["balances"][asset]
+    return D(row["borrowed"]) + D(row["interest"])
+
+
+def level(of: Rig) -> Decimal:
+    """The level that the exchange itself reckons, not rounded."""
+    return D(of.world.ledger["cross"]["level_exact"])
+
+
+async def test_a_repayment_is_sent_once_confirmed_and_reaches_the_level(tmp_path: Path) -> None:
+    async with rig(tmp_path, repay_spec(asset="USDT")) as running:
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert running.states_of(done.id) == [S.PLANNED, S.ACKNOWLEDGED, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
+        assert D(2) <= level(running) <= D("2.002")
+        assert done.level_after is not None
+        assert abs(done.level_after - level(running)) < D("1E-7")
+        stored = (await running.store.load("main", running.world.clock.now())).intents
+        assert [intent.state for intent in stored] == [S.CONFIRMED]
+
+
+async def test_money_is_brought_in_and_repaid_with_at_once(tmp_path: Path) -> None:
+    rich = replace(calm().accounts[0], spot={"USDT": D(9000)})
+    async with rig(tmp_path, transfer_spec(), scenario=replace(calm(), accounts=(rich,))) as running:
+        brought, repaid = await running.settles(2)
+        assert [(i.kind, i.state) for i in (brought, repaid)] == [
+            ("transfer_in", S.CONFIRMED),
+            ("repay", S.CONFIRMED),
+        ]
+        assert repaid.amount <= brought.amount <= repaid.amount + D("0.001")
+        assert [one.path for one in money_requests(running.world)] == [TRANSFER_PATH, REPAY_PATH]
+        assert D(2) <= level(running) <= D("2.002")
+
+
+async def test_executed_then_cut_is_uncertain_then_confirmed_and_never_sent_again(tmp_path: Path) -> None:
+    cut = Fault("cut_after", method="POST", path=REPAY_PATH)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[cut]) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
+        assert owed(running) < 20_001
+
+
+async def test_dropped_before_it_was_done_is_failed_after_the_settle_time(tmp_path: Path) -> None:
+    cut = Fault("cut_before", method="POST", path=REPAY_PATH, count=0)
+    spec = repay_spec(asset="USDT", max_actions_per_day=1, cooldown=seconds(3600))
+    async with rig(tmp_path, spec, faults=[cut]) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.FAILED]
+        assert done.submitted_at is not None
+        assert done.settled_at is not None
+        assert done.settled_at - done.submitted_at >= seconds(5)
+        assert len(money_requests(running.world)) == 1
+        assert owed(running) >= 30_000
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_server_error_after_the_fact_is_looked_into(tmp_path: Path, status: int) -> None:
+    broken = Fault("status", method="POST", path=REPAY_PATH, status=status, applies=True)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[broken]) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_executed_late_is_confirmed(tmp_path: Path) -> None:
+    late = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=3)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[late]) as running:
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_executed_after_it_counted_as_failed_is_recorded_and_counted(tmp_path: Path) -> None:
+    late = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=25)
+    spec = repay_spec(asset="USDT", cooldown=seconds(3600))
+    async with rig(tmp_path, spec, faults=[late]) as running:
+        [failed] = await running.settles()
+        assert failed.state is S.FAILED
+        await running.until(lambda: "executed late" in (running.intents[0].evidence or ""))
+        assert running.intents[0].state is S.FAILED
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_pending_is_refused_and_tried_again_as_a_new_intent(tmp_path: Path) -> None:
+    pending = Fault("status", method="POST", path=REPAY_PATH, status=400, code=-3007, message="pending transaction")
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[pending]) as running:
+        first, second = await running.settles(2)
+        assert (first.state, first.refused_code, second.state) == (S.REFUSED, -3007, S.CONFIRMED)
+        assert first.settled_at is not None
+        assert second.created_at - first.settled_at >= seconds(1)
+        assert len(money_requests(running.world)) == 2
+
+
+async def test_the_caps_hold_over_many_actions(tmp_path: Path) -> None:
+    spec = repay_spec(asset="USDT", max_amount=D(1500), max_per_day=D(4000), cooldown=seconds(1))
+    async with rig(tmp_path, spec) as running:
+        done = await running.settles(3)
+        assert [intent.amount for intent in done] == [D(1500), D(1500), D(1000)]
+        await running.until(lambda: "max_per_day" in running.state.blocked.get("repay", ""))
+        assert owed(running) >= 26_000
+        assert len(money_requests(running.world)) == 3
+
+
+async def test_paused_sends_nothing_and_resumes(tmp_path: Path) -> None:
+    async def pause(made: Rig) -> None:
+        await made.store.order(operator.pause, True, "test", made.world.clock.now())
+
+    async with rig(tmp_path, repay_spec(asset="USDT"), prepared=pause) as running:
+        # The pause was ordered before the daemon knew of it: the claim itself refuses.
+        await running.until(lambda: running.state.blocked.get("repay") == "actions are paused")
+        assert money_requests(running.world) == []
+        await running.store.order(operator.pause, False, "test", running.world.clock.now())
+        await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_an_approved_proposal_is_sent_and_a_rejected_one_is_not(tmp_path: Path) -> None:
+    async with rig(tmp_path, repay_spec(asset="USDT", mode="approve")) as running:
+        await running.until(lambda: running.intents)
+        [asked] = running.intents
+        assert asked.state is S.PROPOSED
+        assert money_requests(running.world) == []
+        await running.store.order(operator.decide, asked.id, True, "test", running.world.clock.now())
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path, repay_spec(asset="USDT", mode="dry-run")) as running:
+        [done] = await running.settles()
+        assert done.state is S.SIMULATED
+        assert money_requests(running.world) == []
+
+
+async def test_a_pair_is_reached_over_cross_where_the_direct_way_is_refused(tmp_path: Path) -> None:
+    free_to_leave = replace(calm().accounts[0], cross={"BTC": holding("0.1")})
+    scenario = replace(calm(), accounts=(free_to_leave,))
+    async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT", scenario=scenario) as running:
+        intents = await running.settles(4)
+        assert [(i.kind, str(i.scope), i.state) for i in intents[:4]] == [
+            ("transfer_in", "BTCUSDT", S.REFUSED),
+            ("transfer_in", "cross", S.CONFIRMED),
+            ("transfer_in", "BTCUSDT", S.CONFIRMED),
+            ("repay", "BTCUSDT", S.CONFIRMED),
+        ]
+
+
+async def test_no_money_is_brought_to_a_cross_that_would_keep_it(tmp_path: Path) -> None:
+    async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT") as running:
+        [refused] = await running.settles()
+        assert (refused.state, refused.refused_code) == (S.REFUSED, -1130)
+        await running.until(lambda: "over cross" in running.state.blocked.get("top-up", ""))
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_pair_is_reached_directly_where_that_works(tmp_path: Path) -> None:
+    scenario = replace(calm(), readings=Readings(direct_isolated_transfer=True))
+    async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT", scenario=scenario) as running:
+        intents = await running.settles(2)
+        assert [(i.kind, str(i.scope), i.state) for i in intents[:2]] == [
+            ("transfer_in", "BTCUSDT", S.CONFIRMED),
+            ("repay", "BTCUSDT", S.CONFIRMED),
+        ]
+
+
+async def test_a_record_that_pends_and_a_history_that_lags_end_confirmed(tmp_path: Path) -> None:
+    scenario = replace(calm(), readings=Readings(history_lag_s=3, loan_pending_s=4))
+    async with rig(tmp_path, repay_spec(asset="USDT"), scenario=scenario) as running:
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert len(money_requests(running.world)) == 1
