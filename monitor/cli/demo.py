@@ -80,7 +80,7 @@ async def _play(scenario: str, folder: Path) -> dict[str, Any]:
     wrong = verdict(results) if scenario == DEFAULT_SCENARIO else []
     timeline = sorted((moment for result in results for moment in result.pop("timeline")), key=lambda m: m["at"])
     for result in results:
-        for part in ("series", "bars", "told"):
+        for part in ("series", "bars", "told", "streamed"):
             result.pop(part)
     return {
         "scenario": scenario,

@@ -12,6 +12,7 @@ from monitor.core.durations import rfc3339
 from monitor.core.intents import IntentState, Repay
 from monitor.store.readers.actions import IntentRow, read_intents
 from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.readers.events import read_events
 from monitor.store.readers.history import HistoryRow, read_history
 from monitor.store.store import Store
 from monitor.view.documents.actions import action_document
@@ -47,6 +48,7 @@ async def read_story(
         "actions": [action_document(row.intent, row.steps) for row in intents],
         "moved": _moved(intents),
         "told": len(heard),
+        "streamed": len(await store.read(read_events, limit=None)),
         "timeline": [_moment(name, *event) for event in _events(alerts, intents, sold, heard)],
         "series": {
             "margin_level": _texts(levels),
@@ -129,7 +131,7 @@ def _texts(points: Iterable[tuple[datetime, Decimal]]) -> list[list[str]]:
 def verdict(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     """What of the story did not come true, a line each; empty when it all did."""
     by_name = {run["name"]: run for run in runs}
-    wrong: list[str] = []
+    wrong: list[str] = [f"{run['name']}: the streams delivered nothing" for run in runs if not run["streamed"]]
     unguarded, guarded = by_name.get("unguarded"), by_name.get("guarded")
     if unguarded is not None:
         if unguarded["liquidated_at"] is None:
