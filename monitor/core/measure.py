@@ -19,6 +19,9 @@ from monitor.core.rates import hourly_rate, seconds_to_liquidation
 from monitor.core.state import AccountState, Settings
 from monitor.core.valuation import Market, Worth, drift, market_at, positions, price_of, worth
 
+LEVEL_ROUNDING = Decimal("0.00000002")
+"""The exchange tells its level to eight decimals; moved on with prices, that much of it may be rounding."""
+
 __all__ = ["cross_figures", "isolated_figures"]
 
 
@@ -136,7 +139,9 @@ def _holdings(state: AccountState, snapshot: CrossSnapshot, level: Decimal, liqu
     bar: Decimal | None = None
     if len(known) == len(snapshot.balances) and level.is_finite() and level > ZERO and own.liabilities > ZERO:
         # The exchange acts on its own level: where that meets the bar, ours reads this much.
-        bar = liquidation * own.level / level if isinstance(liquidation, Decimal) else None
+        # What it rounds away of its level is no difference.
+        scale = ONE if abs(own.level - level) <= LEVEL_ROUNDING else own.level / level
+        bar = liquidation * scale if isinstance(liquidation, Decimal) else None
 
     def row(balance: Balance) -> Holding:
         rate = hourly_rate(state, balance.asset)
