@@ -142,7 +142,7 @@ class Schedule:
     """How often what is read."""
 
     cross: timedelta = key(kinds.duration("1s"), "the cross account; 30s while a stream is down", "60s")
-    isolated: timedelta = key(kinds.duration("1s"), "the isolated pairs; 30s while a stream is down", "60s")
+    isolated: timedelta = key(kinds.duration("1s"), "the isolated pairs, all in one read", "60s")
     near_liquidation: timedelta = key(
         kinds.duration("1s"),
         "either of them below initial_level, or while a warning or critical rule of the scope is pending or firing",
@@ -150,16 +150,16 @@ class Schedule:
     )
     interest: timedelta = key(kinds.duration("1s"), "interest charged", "1h")
     interest_rates: timedelta = key(kinds.duration("1s"), "interest rates", "1h")
-    transfers: timedelta = key(kinds.duration("1s"), "transfers in and out of margin", "10m")
+    transfers: timedelta = key(
+        kinds.duration("1s"), "the spot and funding wallets, from which money can be brought in", "10m"
+    )
     liquidations: timedelta = key(kinds.duration("1s"), "forced liquidations", "5m")
     capital_flow: timedelta = key(
         kinds.duration("1s"), "the ledger; at once too after a balance change that nothing explains", "1h"
     )
-    reference_data: timedelta = key(kinds.duration("1s"), "bars, tiers, ratios, delist and restricted schedules", "6h")
+    reference_data: timedelta = key(kinds.duration("1s"), "the account's own bars and the tiers of its pairs", "6h")
     key_permissions: timedelta = key(kinds.duration("1s"), "what the API key may do", "24h")
-    stale_after: timedelta = key(
-        kinds.duration("1s"), "age at which account snapshots are stale (slower reads: three intervals)", "3m"
-    )
+    stale_after: timedelta = key(kinds.duration("1s"), "age at which account snapshots are stale", "3m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
