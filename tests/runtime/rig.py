@@ -105,19 +105,16 @@ class Rig:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """Deciding and sending, until the end of the block."""
-        tasks = [asyncio.create_task(self._decide_on_events()), asyncio.create_task(self.executor.run())]
-        tasks.append(asyncio.create_task(self._poll()))
-        self._inbox.put_nowait(Tick())
-        try:
-            yield self
-            for task in tasks:
-                if task.done():
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        """Deciding and sending, until the end of the block. A part that fails ends it."""
+        async with asyncio.TaskGroup() as group:
+            parts = (self._decide_on_events(), self.executor.run(), self._poll())
+            tasks = [group.create_task(part) for part in parts]
+            self._inbox.put_nowait(Tick())
+            try:
+                yield self
+            finally:
+                for task in tasks:
+                    task.cancel()
 
     async def until(self, holds: Callable[[], object]) -> None:
         """Wait until the condition holds, looking again at each event."""

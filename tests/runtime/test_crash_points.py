@@ -1,0 +1,126 @@
+"""The daemon dies before or after every write, and starts again: no order is ever sent twice."""
+
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Repay
+from monitor.core.journal import Entry
+from monitor.sandbox.faults import Fault
+from monitor.store.journal import Committed
+from monitor.store.store import Store
+from tests.core.actions.samples import repay_spec, transfer_spec
+from tests.exchange.binance.world import World, world
+from tests.runtime.rig import SPEED, Rig, database, money_requests
+
+REPAY_PATH = "/sapi/v1/margin/borrow-repay"
+POINTS = 40
+"""More than any of these stories has."""
+
+LEAST_POINTS = 8
+"""Before and after: planned, claimed, answered, settled."""
+
+
+class Died(BaseException):
+    """The process is gone: nothing that follows is carried out."""
+
+
+class MortalStore(Store):
+    """The real store of a process that dies at the given point, before or after a write."""
+
+    points_left: int | None = None
+
+    def _pass(self) -> None:
+        if self.points_left is not None:
+            self.points_left -= 1
+            if self.points_left < 0:
+                raise Died
+
+    async def commit(self, entry: Entry) -> Committed:
+        self._pass()
+        committed = await super().commit(entry)
+        self._pass()
+        return committed
+
+    async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
+        self._pass()
+        claimed = await super().claim(intent, at, note)
+        self._pass()
+        return claimed
+
+    async def record(self, intent: Intent, step: IntentStep) -> bool:
+        self._pass()
+        recorded = await super().record(intent, step)
+        self._pass()
+        return recorded
+
+
+async def dies(around: World, folder: Path, spec: ActionSpec, point: int | None) -> bool:
+    """Whether the process died at `point`; without one it lives until everything is settled."""
+    store = MortalStore.open(database(folder))
+    died = False
+    try:
+        rig = await Rig(around, store, [spec]).prepare()
+        store.points_left = point
+        try:
+            async with rig.running():
+                await rig.settles(0 if rig.state.intents else 1)
+                # Whatever else it may want to do gets its chance.
+                await around.clock.sleep(3)
+                await rig.settles()
+        except* Died:
+            died = True
+    finally:
+        await store.close()
+    return died
+
+
+async def all_intents(around: World, folder: Path) -> tuple[Intent, ...]:
+    store = Store.open(database(folder))
+    try:
+        return (await store.load("main", around.clock.now())).intents
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    ("spec", "fault"),
+    [
+        (repay_spec(asset="USDT"), None),
+        (repay_spec(asset="USDT"), Fault("cut_after", method="POST", path=REPAY_PATH)),
+        (repay_spec(asset="USDT"), Fault("cut_before", method="POST", path=REPAY_PATH)),
+        (transfer_spec(asset="USDT"), None),
+    ],
+    ids=["repaid", "executed then cut", "dropped", "brought in and repaid"],
+)
+async def test_at_most_one_money_request_an_intent_wherever_it_dies(
+    tmp_path: Path, spec: ActionSpec, fault: Fault | None
+) -> None:
+    for point in range(POINTS):
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        async with world(speed=SPEED, faults=[fault] if fault else []) as around:
+            died = await dies(around, folder, spec, point)
+            if died:
+                assert not await dies(around, folder, spec, None)
+            asked = money_requests(around)
+            sent = [intent for intent in await all_intents(around, folder) if intent.submitted_at is not None]
+            amounts = Counter((one.path, Decimal(one.params["amount"])) for one in asked)
+            allowed = Counter((_path(intent), intent.amount) for intent in sent)
+            assert amounts <= allowed, f"died at point {point}: {asked} for {sent}"
+            assert all(intent.state in FINAL for intent in sent), sent
+            done = [intent for intent in sent if intent.state is IntentState.CONFIRMED]
+            assert len(done) == sum(one.applied for one in asked), f"died at point {point}"
+        if not died:
+            break
+    else:
+        pytest.fail(f"more than {POINTS} points")
+    assert point >= LEAST_POINTS
+
+
+def _path(intent: Intent) -> str:
+    return REPAY_PATH if isinstance(intent.order, Repay) else "/sapi/v1/asset/transfer"
