@@ -180,6 +180,17 @@ class TestClear:
         life.look(CLEARS, 240)
         assert life.state() is None
 
+    def test_keeping_on_is_not_broken_off_when_only_clearing_is_unknown(self) -> None:
+        life = Life(rule(keep_firing_for_s=Decimal(60)))
+        unclear = Finding(False, UNKNOWN, Decimal(2))
+        for finding, second in ((HOLDS, 0), (CLEARS, 10), (CLEARS, 50), (unclear, 51), (CLEARS, 52)):
+            life.look(finding, second)
+        # 40 s before, and 20 s from 52 on.
+        life.look(CLEARS, 71)
+        assert life.state() is AlertState.FIRING
+        life.look(CLEARS, 72)
+        assert life.state() is None
+
     def test_new_episode_has_a_new_number(self) -> None:
         life = Life()
         first = life.look(HOLDS, 0)

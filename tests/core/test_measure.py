@@ -98,6 +98,11 @@ class TestCross:
         ended = priced(state, 5, BTCUSDT=str(btc.liquidation_price))
         assert close_to(cross_at(ended, 5).values["margin_level"], "1.1", 20)
 
+    def test_market_move_is_measured_from_the_exchanges_level(self) -> None:
+        # Ours must fall to 1.1 · 1.83333/1.82 = 1.10806: k = (33,241.76 − 20,000) / (90,000 − 33,241.76) = 0.23330.
+        values = cross_at(watched(level=Decimal("1.82"))).values
+        assert close_to(values["drop_to_liquidation"], "0.76670")
+
     def test_own_figure_too_far_off_is_not_used(self) -> None:
         # 1.80 against 1.83333 is a drift of 1.85 %, more than the bound of 1 %.
         figures = cross_at(priced(watched(level=Decimal("1.8")), 5, BTCUSDT=54_000), 5)
@@ -294,6 +299,10 @@ class TestIsolated:
         figures = pair_at(replace(watched_pair(pair, spot=45_000), tiers={}))
         assert figures.values["distance_to_liquidation"] == 0
         assert figures.holdings[0].danger == "below"
+
+    def test_liquidation_bar_that_is_met_counts_before_any_price(self) -> None:
+        pair = replace(long_pair(), margin_level=Decimal("1.15"), index_price=Decimal(46_000), liquidation_price=None)
+        assert pair_at(watched_pair(pair, spot=46_000)).values["distance_to_liquidation"] == 0
 
     def test_stale_prices_leave_the_index_and_level_that_were_read(self) -> None:
         state = priced(watched_pair(long_pair()), 5, BTCUSDT=48_000)
