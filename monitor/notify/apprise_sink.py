@@ -43,6 +43,10 @@ class AppriseSink:
     def name(self) -> str:
         return self._name
 
+    @property
+    def takes_pictures(self) -> bool:
+        return self._plugin is not None and bool(self._plugin.attachment_support)
+
     async def warm(self) -> None:
         async with self._turn:
             with contextlib.suppress(ValueError):

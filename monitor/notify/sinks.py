@@ -36,6 +36,11 @@ class Sink(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether the service takes attachments, as far as is known: it is known once warmed."""
+        ...
+
     async def warm(self) -> None:
         """Load what the first message needs, so that it does not wait for it. Sends nothing."""
         ...

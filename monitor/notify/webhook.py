@@ -40,6 +40,10 @@ class WebhookSink:
     def name(self) -> str:
         return self._name
 
+    @property
+    def takes_pictures(self) -> bool:
+        return False
+
     async def warm(self) -> None:
         if self._client is None:
             context = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)

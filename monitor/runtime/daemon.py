@@ -16,13 +16,12 @@ from monitor.clock import Clock
 from monitor.core.alerts import Alert
 from monitor.core.engine import Ids, Policy
 from monitor.core.events import ActionSettled, InterestRead, OperatorRead
-from monitor.core.figures import Figures
 from monitor.core.judgement import OPEN
 from monitor.core.state import AccountState, Settings, apply
-from monitor.core.subjects import figures_of
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import AccountWatch, Collaborators, Timetable
+from monitor.runtime.composer import Composer
 from monitor.runtime.notifier import Channel, Notifier
 from monitor.store.load import Loaded
 from monitor.store.store import Store
@@ -68,7 +67,7 @@ class Daemon:
         self._version = version
         self._heartbeat = heartbeat
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._notifier = Notifier(channels, store, clock, self._figures, self._open_alert)
+        self._notifier = Notifier(channels, store, clock, Composer(store, clock, self._knowledge), self._open_alert)
         self._watches: dict[str, AccountWatch] = {}
         self._operator: OperatorRead | None = None
         self._operator_changes: int | None = None
@@ -183,12 +182,9 @@ class Daemon:
                     return alert
         return None
 
-    def _figures(self, alert: Alert) -> Figures | None:
-        watch = self._watches.get(alert.key.account)
-        if watch is None:
-            return None
-        settings = self._accounts[alert.key.account].policy.settings
-        return figures_of(watch.runner.state, settings, (alert.key.scope, alert.key.subject), self._clock.now())
+    def _knowledge(self, account: str) -> tuple[AccountState, Settings] | None:
+        watch = self._watches.get(account)
+        return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)
 
 
 def remembered(loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None) -> AccountState:

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from monitor.clock import Clock
 from monitor.core.alerts import Alert, AlertState, Notification, Reason
-from monitor.core.figures import Figures
 from monitor.core.outbox import Delivery, DeliveryState, Skip, Told, choose, retry_delay_s
 from monitor.errors import StoreError
 from monitor.notify.sinks import NotTold, Sink
+from monitor.runtime.composer import Composer
 from monitor.store.readers.alerts import read_alert
 from monitor.store.store import Store
-from monitor.view.messages import Message, alert_message, notice_message
+from monitor.view.messages import Message, notice_message
 
 log = logging.getLogger(__name__)
 
@@ -64,13 +65,13 @@ class Notifier:
         channels: Iterable[Channel],
         store: Store,
         clock: Clock,
-        figures_of: Callable[[Alert], Figures | None],
+        composer: Composer,
         open_alert: Callable[[int], Alert | None],
     ) -> None:
         self._channels = {channel.name: channel for channel in channels}
         self._store = store
         self._clock = clock
-        self._figures_of = figures_of
+        self._composer = composer
         self._open_alert = open_alert
         self._woken = {name: asyncio.Event() for name in self._channels}
         self._idle = {name: asyncio.Event() for name in self._channels}
@@ -91,7 +92,7 @@ class Notifier:
 
     def tell_unrecorded(self, alert: Alert, notification: Notification) -> None:
         """The store has failed: say it once from memory, marked as not recorded."""
-        message = alert_message(alert, notification.reason, self._figures_of(alert), self._clock.now(), recorded=False)
+        message = self._composer.compose(alert, notification.reason, severity=notification.severity, recorded=False)
         for name in notification.channels:
             channel = self._channels.get(name)
             if channel is not None and _wants(channel, notification.severity, notification.reason):
@@ -151,31 +152,45 @@ class Notifier:
             await self._deliver(channel, delivery, told, superseded)
 
     async def _deliver(self, channel: Channel, delivery: Delivery, told: Mapping[int, Told], superseded: bool) -> None:
-        now = self._clock.now()
         if delivery.alert is None:
-            message, heard = notice_message(delivery.severity, delivery.text), None
+            if delivery.severity in channel.severities:
+                await self._attempt(channel, delivery, notice_message(delivery.severity, delivery.text), None)
+            else:
+                await self._leave_out(channel, delivery, "notice")
+            return
+        alert = await self._alert(delivery.alert)
+        if alert is None:
+            await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, "its alert is unknown")
+            return
+        chosen = choose(delivery, alert, told.get(delivery.alert), superseded)
+        if isinstance(chosen, Skip):
+            await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, chosen.why)
+        elif not _wants(channel, delivery.severity, chosen.reason):
+            await self._leave_out(channel, delivery, chosen.reason)
         else:
-            alert = self._open_alert(delivery.alert)
-            if alert is None:
-                row = await self._store.read(read_alert, delivery.alert)
-                alert = row.alert if row is not None else None
-            if alert is None:
-                await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, "its alert is unknown")
-                return
-            chosen = choose(delivery, alert, told.get(delivery.alert), superseded)
-            skip = chosen if isinstance(chosen, Skip) else None
-            reason = Reason(delivery.reason) if isinstance(chosen, Skip) else chosen.reason
-            if skip is None and not _wants(channel, delivery.severity, reason):
-                skip = Skip(f"this channel does not take {delivery.severity} {reason}")
-            if skip is not None:
-                await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, skip.why)
-                return
-            message = alert_message(
-                alert, reason, self._figures_of(alert), now, severity=delivery.severity, at=delivery.created_at
-            )
-            state = AlertState.RESOLVED if reason is Reason.RESOLVED else AlertState.FIRING
-            heard = Told(alert.id, channel.name, state, alert.severity, now)
-        await self._attempt(channel, delivery, message, heard)
+            await self._tell(channel, delivery, alert, chosen.reason)
+
+    async def _tell(self, channel: Channel, delivery: Delivery, alert: Alert, reason: Reason) -> None:
+        state = AlertState.RESOLVED if reason is Reason.RESOLVED else AlertState.FIRING
+        heard = Told(alert.id, channel.name, state, alert.severity, self._clock.now())
+        compose = partial(self._composer.compose, alert, reason, severity=delivery.severity, delivery=delivery)
+        if not channel.sink.takes_pictures:
+            await self._attempt(channel, delivery, compose(), heard)
+            return
+        async with self._composer.picture(alert, reason, delivery) as picture:
+            await self._attempt(channel, delivery, compose(picture=picture), heard)
+
+    async def _leave_out(self, channel: Channel, delivery: Delivery, what: str) -> None:
+        why = f"this channel does not take {delivery.severity} {what}"
+        await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, why)
+
+    async def _alert(self, number: int) -> Alert | None:
+        """The alert as it is now: from memory while it is open, else as it was remembered."""
+        alert = self._open_alert(number)
+        if alert is not None:
+            return alert
+        row = await self._store.read(read_alert, number)
+        return row.alert if row is not None else None
 
     async def _attempt(self, channel: Channel, delivery: Delivery, message: Message, heard: Told | None) -> None:
         result = await channel.sink.send(message)

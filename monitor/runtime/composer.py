@@ -1,0 +1,121 @@
+"""What a message says when it leaves: the alert as it is now, the way back to safety, and a picture of how it came."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from monitor.clock import Clock
+from monitor.core.account import Scope
+from monitor.core.alerts import Alert, Reason, Severity
+from monitor.core.metrics import METRICS
+from monitor.core.outbox import Delivery
+from monitor.core.state import AccountState, Settings
+from monitor.core.subjects import figures_of
+from monitor.errors import StoreError
+from monitor.store.readers.actions import read_intents
+from monitor.store.readers.alerts import read_alerts
+from monitor.store.readers.history import HistoryRow, read_history
+from monitor.store.store import Store
+from monitor.view.history_picture import BARS, history_picture
+from monitor.view.messages import Message, alert_message
+from monitor.view.picture import Picture, PictureFailed, draw
+from monitor.view.restoring import restore_lines
+
+log = logging.getLogger(__name__)
+
+PICTURED = timedelta(hours=6)
+"""How far back the picture of a message goes."""
+
+PICTURE_PATIENCE_S = 4.0
+"""A picture that takes longer is left out: the words must not wait for it (machine seconds)."""
+
+Knowledge = Callable[[str], tuple[AccountState, Settings] | None]
+"""What is known of an account by its name now; None while it is not being watched."""
+
+
+class Composer:
+    """Renders messages from the present truth."""
+
+    def __init__(self, store: Store, clock: Clock, knowledge: Knowledge) -> None:
+        self._store = store
+        self._clock = clock
+        self._knowledge = knowledge
+
+    def compose(
+        self,
+        alert: Alert,
+        reason: Reason,
+        *,
+        severity: Severity | None = None,
+        delivery: Delivery | None = None,
+        recorded: bool = True,
+        picture: Path | None = None,
+    ) -> Message:
+        """The message about an alert. `delivery` is what it is sent for, and tells since when it waits."""
+        now = self._clock.now()
+        known = self._knowledge(alert.key.account)
+        figures = None
+        restore: list[str] = []
+        if known is not None:
+            state, settings = known
+            figures = figures_of(state, settings, (alert.key.scope, alert.key.subject), now)
+            if alert.key.scope in ("cross", "isolated") and reason is not Reason.RESOLVED:
+                restore = restore_lines(state, settings, Scope(alert.key.subject), now)
+        return alert_message(
+            alert,
+            reason,
+            figures,
+            now,
+            severity=severity,
+            at=None if delivery is None else delivery.created_at,
+            restore=restore,
+            recorded=recorded,
+            picture=picture,
+        )
+
+    @contextlib.asynccontextmanager
+    async def picture(self, alert: Alert, reason: Reason, delivery: Delivery) -> AsyncIterator[Path | None]:
+        """A picture of the level and its bars for as long as it is needed; None where there is nothing to show.
+
+        Only the first attempt of a new alert gets one: a service that refused it may take the words alone.
+        """
+        wanted = reason in (Reason.FIRED, Reason.ESCALATED) and delivery.attempts == 0
+        if not wanted or alert.key.scope not in ("cross", "isolated"):
+            yield None
+            return
+        with TemporaryDirectory(prefix="margin-monitor-") as folder:
+            path = Path(folder) / "level.png"
+            try:
+                drawing = await self._drawing(alert)
+                if drawing is not None:
+                    await draw(drawing, path, timeout_s=PICTURE_PATIENCE_S)
+            except (PictureFailed, StoreError) as error:
+                log.warning("picture.left_out alert=%d cause=%s", alert.id, error)
+            yield path if path.exists() else None
+
+    async def _drawing(self, alert: Alert) -> Picture | None:
+        since = self._clock.now() - PICTURED
+        levels = await self._series("margin_level", alert, since)
+        if levels is None or len(levels.points) < 2:
+            return None
+        bars = {bar: row for bar in BARS if (row := await self._series(bar, alert, since)) is not None}
+        rows = await self._store.read(read_alerts, include_closed=True, account=alert.key.account, limit=50)
+        intents = await self._store.read(read_intents, include_final=True, account=alert.key.account, limit=50)
+        return history_picture(
+            METRICS["margin_level"],
+            (levels,),
+            bars,
+            [row.alert for row in rows],
+            [row.intent for row in intents],
+            since,
+        )
+
+    async def _series(self, metric: str, alert: Alert, since: datetime) -> HistoryRow | None:
+        key = alert.key
+        rows = await self._store.read(
+            read_history, metric, account=key.account, scope=key.scope, subject=key.subject or None, since=since
+        )
+        return rows[0] if rows else None
