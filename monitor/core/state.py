@@ -269,7 +269,14 @@ def interest_known(charges: Iterable[InterestCharge]) -> InterestKnown:
 
 def unknown_charges(state: AccountState, charges: Iterable[InterestCharge]) -> tuple[InterestCharge, ...]:
     """Those of `charges` that the state does not know yet."""
-    known = {_identity(charge) for each in state.interest.values() for charge in each.recent}
+    charges = tuple(charges)
+    of_interest = {charge.scope for charge in charges}
+    known = {
+        _identity(charge)
+        for (scope, _), each in state.interest.items()
+        if scope in of_interest
+        for charge in each.recent
+    }
     return tuple(charge for charge in charges if _identity(charge) not in known)
 
 
