@@ -1,0 +1,139 @@
+"""`actions`: what was done and why, the pause switch, and the approval gate. Works with and without a daemon."""
+
+import argparse
+import os
+from typing import Literal
+
+from monitor import app
+from monitor.cli import output, settings
+from monitor.cli.parser import add_json
+from monitor.cli.person import login_name
+from monitor.cli.printing import print_lines, print_list, print_table, wants_documents
+from monitor.cli.values import comment, count
+from monitor.clock import SystemClock
+from monitor.config.model import Config
+from monitor.core.intents import IntentState
+from monitor.errors import Exit, OrderRefused
+from monitor.store import operator
+from monitor.store.readers.actions import IntentRow, read_intent, read_intents
+from monitor.view.actions import actions_table, story_lines
+from monitor.view.documents.actions import action_document
+from monitor.view.documents.fields import Document
+
+_ID = "the intent's number, as `actions` shows it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those that are settled, too")
+    add_json(parser, lists=True)
+    parts = parser.add_subparsers(dest="part", metavar="show|approve|reject|pause|resume|resolve")
+    show = parts.add_parser("show", help="the story of one intent", description="The story of one intent.")
+    approve = parts.add_parser("approve", help="let a proposed intent be sent", description="Send what was proposed.")
+    reject = parts.add_parser("reject", help="refuse a proposed intent", description="Refuse what was proposed.")
+    pause = parts.add_parser("pause", help="send nothing until resumed", description="Decide on, but send nothing.")
+    resume = parts.add_parser("resume", help="end the pause", description="Let actions be sent again.")
+    resolve = parts.add_parser(
+        "resolve",
+        help="settle what the program could not",
+        description="Say what became of an UNRESOLVED intent, after a look at the exchange's own history.",
+    )
+    for part in (show, approve, reject, resolve):
+        part.add_argument("id", metavar="ID", help=_ID)
+    resolve.add_argument(
+        "--as", dest="outcome", choices=("confirmed", "failed"), required=True, help="what became of it"
+    )
+    resolve.add_argument("--comment", required=True, help="how you know")
+    for part in (approve, reject, pause, resume, resolve):
+        part.add_argument("--author", metavar="NAME", help="who orders it (default: your login name)")
+    for part in (show, approve, reject, pause, resume, resolve):
+        # A default of its own would undo a --json that stands before the part.
+        part.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    config = settings.load(args)
+    match args.part:
+        case None:
+            _list(config, args)
+        case "show":
+            _show(args, _existing(config, _number(args)))
+        case "approve" | "reject":
+            _decide(config, args, approved=args.part == "approve")
+        case "pause" | "resume":
+            _pause(config, args, paused=args.part == "pause")
+        case _:
+            _resolve(config, args)
+    return Exit.DONE
+
+
+def _list(config: Config, args: argparse.Namespace) -> None:
+    with app.open_reader(config) as store:
+        rows = store.read(read_intents, include_final=args.all)
+    items = [_document(row) for row in rows]
+    if wants_documents(args):
+        print_list(args, items)
+    elif items:
+        print_table(actions_table(items, SystemClock().now()))
+    else:
+        output.print_line("no action was ever decided on" if args.all else "no action is under way", "good")
+
+
+def _show(args: argparse.Namespace, row: IntentRow) -> None:
+    if args.json:
+        output.print_json(_document(row))
+    else:
+        print_lines(story_lines(_document(row), SystemClock().now()))
+
+
+def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None:
+    number = _number(args)
+    with app.open_operator(config) as store:
+        store.order(operator.decide, number, approved, _author(args), SystemClock().now())
+    if args.json:
+        output.print_json(_document(_existing(config, number)))
+    elif approved:
+        output.print_line(f"intent {number} is approved: it is checked once more, then sent", "good")
+    else:
+        output.print_line(f"intent {number} is rejected", "good")
+
+
+def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
+    with app.open_operator(config) as store:
+        changed = store.order(operator.pause, paused, _author(args), SystemClock().now())
+    if args.json:
+        output.print_json({"paused": paused, "changed": changed})
+        return
+    state = "paused: decisions go on, nothing is sent" if paused else "resumed"
+    output.print_line(f"actions {'are' if changed else 'were already'} {state}", "note" if paused else "good")
+
+
+def _resolve(config: Config, args: argparse.Namespace) -> None:
+    number, said = _number(args), comment(args.comment)
+    outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED]
+    outcome = IntentState.CONFIRMED if args.outcome == "confirmed" else IntentState.FAILED
+    with app.open_operator(config) as store:
+        store.order(operator.resolve, number, outcome, _author(args), said, SystemClock().now())
+    if args.json:
+        output.print_json(_document(_existing(config, number)))
+    else:
+        output.print_line(f"intent {number} is {outcome}", "good")
+
+
+def _existing(config: Config, number: int) -> IntentRow:
+    with app.open_reader(config) as store:
+        row = store.read(read_intent, number)
+    if row is None:
+        raise OrderRefused(f"there is no intent {number}", mend="`margin-monitor actions --all` lists them")
+    return row
+
+
+def _document(row: IntentRow) -> Document:
+    return action_document(row.intent, row.steps)
+
+
+def _number(args: argparse.Namespace) -> int:
+    return count("ID", args.id)
+
+
+def _author(args: argparse.Namespace) -> str:
+    return args.author or login_name(os.environ)

@@ -1,0 +1,82 @@
+"""Intents as people read them: a table of many, and the story of one."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.durations import parse_since
+from monitor.view.documents.fields import Document
+from monitor.view.tables import Cell, Table, Tone
+from monitor.view.words import age_text, amount_text, level_text, money_text, time_text
+
+_TONES: dict[str, Tone] = {
+    "CONFIRMED": "good",
+    "PROPOSED": "note",
+    "UNCERTAIN": "note",
+    "UNRESOLVED": "bad",
+    "FAILED": "bad",
+    "REFUSED": "note",
+    "SIMULATED": "dim",
+    "EXPIRED": "dim",
+    "REJECTED": "dim",
+}
+
+
+def actions_table(actions: Iterable[Document], now: datetime) -> Table:
+    """One row an intent."""
+    rows = []
+    for action in actions:
+        created = parse_since(action["created_at"], now)
+        rows.append(
+            [
+                Cell(str(action["id"])),
+                Cell(action["state"], _TONES.get(action["state"], "")),
+                Cell(action["action"]),
+                Cell(action["mode"], "strong" if action["mode"] == "live" else "dim"),
+                Cell(_about(action)),
+                Cell(f"{_amount(action)} {action['asset']}", "strong"),
+                Cell("" if action["alert"] is None else f"#{action['alert']}"),
+                Cell(time_text(created), "dim"),
+                Cell(age_text(now - created)),
+                Cell(action["evidence"] or action["reason"] or "", "dim"),
+            ]
+        )
+    headings = ("intent", "state", "action", "mode", "about", "amount", "alert", "since", "age", "notes")
+    return Table(headings, rows, frozenset({0, 5, 8}))
+
+
+def story_lines(action: Document, now: datetime) -> list[Cell]:
+    """The story of one intent: what was wanted and why, then every step with what was known then."""
+    alert = "" if action["alert"] is None else f", for alert #{action['alert']}"
+    lines = [
+        Cell(
+            f"intent {action['id']}: {action['kind']} {_amount(action)} {action['asset']} "
+            f"({money_text(Decimal(action['amount_usdt']))}) in {_about(action)}",
+            "strong",
+        ),
+        Cell(f"action {action['action']}, {action['mode']}{alert}: {action['reason'] or 'no reason given'}"),
+        Cell(f"level {_level(action['level_before'])} → {_level(action['level_after'])}"),
+    ]
+    for step in action["steps"]:
+        when = time_text(parse_since(step["at"], now))
+        lines.append(Cell(f"  {when}  {step['state']:12} {step['note']}", _TONES.get(step["state"], "")))
+    if action["tran_id"] is not None:
+        lines.append(Cell(f"the exchange's transaction: {action['tran_id']}"))
+    if action["state"] == "UNRESOLVED":
+        resolve = f"margin-monitor actions resolve {action['id']} --as confirmed|failed --comment …"
+        lines.append(Cell(f"look at the exchange whether it happened, then: {resolve}", "bad"))
+    if action["state"] == "PROPOSED":
+        lines.append(Cell(f"margin-monitor actions approve {action['id']}    or    reject {action['id']}", "note"))
+    return lines
+
+
+def _about(action: Document) -> str:
+    return f"{action['account']} {action['symbol'] or action['scope']}"
+
+
+def _amount(action: Document) -> str:
+    return amount_text(Decimal(action["amount"]))
+
+
+def _level(text: str | None) -> str:
+    return "?" if text is None else level_text(Decimal(text))
