@@ -146,14 +146,15 @@ def _may_send(proposal: Proposal, standing: Standing) -> Refused | None:
         return Refused("the exchange refuses the key")
     if standing.key is None:
         return Refused("what the key may do is not known yet")
-    return _allowed_by_key(standing.key, proposal) or _allowed_by_account(proposal, standing)
+    if standing.key.withdrawals:
+        return Refused("the key may withdraw; take that right away")
+    if standing.key.portfolio_margin:
+        return Refused("the account is in portfolio margin mode")
+    by_key = None if standing.acts_with_own_key else _allowed_by_key(standing.key, proposal)
+    return by_key or _allowed_by_account(proposal, standing)
 
 
 def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:
-    if key.withdrawals:
-        return Refused("the key may withdraw; take that right away")
-    if key.portfolio_margin:
-        return Refused("the account is in portfolio margin mode")
     if isinstance(proposal.order, Repay) and not key.margin:
         return Refused("the key may not repay (enableMargin)")
     if isinstance(proposal.order, Transfer) and not key.universal_transfer:

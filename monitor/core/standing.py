@@ -55,6 +55,7 @@ class Standing:
     journal_failing: bool = False
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
+    acts_with_own_key: bool = False
     transfer_in_enabled: bool = True
     cross_lets_out: bool = True
     """Whether what is brought to cross may leave it again."""

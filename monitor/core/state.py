@@ -83,6 +83,8 @@ class Settings:
     drift_bound: Decimal = Decimal("0.01")
     isolated_margin_call: Mapping[Decimal, Decimal] = field(default_factory=dict)
     """Margin-call ratio by liquidation ratio: in no answer of the venue (stream-facts 6.5, 2026-11-22)."""
+    acts_with_own_key: bool = False
+    """Whether a second key moves money: what the reading key may not do then stops nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ def ground_of(
     standing = standing_of(state, scope, measured)
     if standing is None:
         return None
+    standing = replace(standing, acts_with_own_key=settings.acts_with_own_key)
     return Ground(alert, scope, standing, measured.read, intents, _worse_since(state, alert))
 
 
