@@ -77,12 +77,14 @@ def worth(
         asset = balance.asset
         if asset in leaving_out:
             continue
-        price = price_of(asset, prices)
+        direct = prices.get(f"{asset}USDT")
+        price = direct.value if direct is not None else price_of(asset, prices)
         if price is None:
             unpriced.append(asset)
             continue
-        held = (balance.free + balance.locked) * price
-        owed = (balance.borrowed + balance.interest) * price
+        # Most rows have nothing locked and owe nothing; this runs for every row at every price.
+        held = (balance.free + balance.locked if balance.locked else balance.free) * price
+        owed = (balance.borrowed + balance.interest) * price if balance.borrowed or balance.interest else ZERO
         if asset in stables:
             stable_assets += held
             stable_liabilities += owed
@@ -112,7 +114,7 @@ def drift(polled: Decimal, own: Totals) -> Decimal | None:
 
 def newest(prices: Mapping[str, Price]) -> datetime | None:
     """When the newest of the prices was true."""
-    return max((price.at for price in prices.values()), default=None)
+    return max([price.at for price in prices.values()], default=None)
 
 
 def is_fresh(at: datetime | None, now: datetime, bound: timedelta) -> bool:
