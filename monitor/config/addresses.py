@@ -101,7 +101,11 @@ def check_database_url(address: str) -> None:
         if not path.startswith("///") or path[3:] in ("", ":memory:") or "?" in path:
             raise Wrong("is not a database in a file", 'write it like "sqlite:///margin-monitor.db"')
     elif scheme == "postgresql+psycopg":
-        check_url(address, ("postgresql+psycopg",))
+        # Without a host it is the socket on this machine, or what the query says: postgresql+psycopg:///NAME.
+        if (parts := _split(address)) is None:
+            raise Wrong("is not a URL", "check its host and port")
+        if not parts.path.strip("/"):
+            raise Wrong("names no database", "write postgresql+psycopg://USER@HOST/DATABASE")
     elif scheme in ("postgresql", "postgres"):
         raise Wrong(f"{scheme}:// does not name the driver", "begin it with postgresql+psycopg://")
     else:
