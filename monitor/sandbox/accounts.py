@@ -24,6 +24,7 @@ class Margin:
     lowest_level: Decimal | None = None
     lowest_at_ms: int = 0
     last_update_ms: int = 0
+    disabled_at_ms: int | None = None
 
     @property
     def scope(self) -> str:
@@ -114,12 +115,48 @@ class LiquidationStory:
     sold: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LoanRepayment:
+    """One repayment of the liquidation loan."""
+
+    number: int
+    at_ms: int
+    asset: str
+    amount: Decimal
+
+
 @dataclass(slots=True)
 class LiquidationLoan:
     """What a bankrupt cross account owes in USDC."""
 
     amount: Decimal = ZERO
     repaid: Decimal = ZERO
+    repayments: list[LoanRepayment] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class DustRecord:
+    """One small balance turned into another asset. `received` is after the fee, both in the target."""
+
+    tran_id: int
+    batch: int
+    at_ms: int
+    wallet: Literal["SPOT", "MARGIN"]
+    asset: str
+    amount: Decimal
+    target: str
+    received: Decimal
+    fee: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SmallLiabilityRecord:
+    """One small debt turned into a debt in USDT."""
+
+    at_ms: int
+    asset: str
+    amount: Decimal
+    target_amount: Decimal
 
 
 @dataclass(slots=True)
@@ -192,6 +229,10 @@ class Account:
     trades: list[Trade] = field(default_factory=list)
     loan: LiquidationLoan = field(default_factory=LiquidationLoan)
     loan_in_flight: bool = False
+    dust: list[DustRecord] = field(default_factory=list)
+    dust_client_ids: set[str] = field(default_factory=set)
+    small_liabilities: list[SmallLiabilityRecord] = field(default_factory=list)
+    spot_fees_in_bnb: bool = False
 
     def margin(self, symbol: str | None) -> Margin | None:
         """The margin account of a pair, or cross for None; None when it was never created."""

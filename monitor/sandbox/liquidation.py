@@ -18,11 +18,14 @@ from monitor.sandbox.venue import Venue
 ROUNDING = Decimal("0.000001")
 
 
-def liquidate(venue: Venue, account: Account, margin: Margin) -> LiquidationStory:
-    """Liquidate a margin account, and tell about it on the streams and in the histories."""
+def liquidate(venue: Venue, account: Account, margin: Margin, *, everything: bool = False) -> LiquidationStory:
+    """Liquidate a margin account, and tell about it on the streams and in the histories.
+
+    It ends at the initial bar, or with `everything` only when nothing is owed any more.
+    """
     before = venue.valuer.level(margin)
     orders.cancel_all(venue, account, margin, reason="EXCHANGE_CANCELED")
-    run = _Run(venue, account, margin, venue.valuer.bars(account, margin).initial)
+    run = _Run(venue, account, margin, None if everything else venue.valuer.bars(account, margin).initial)
     run.repay_from_own_balance()
     run.sell_collateral()
     forgiven = run.write_off()
@@ -52,7 +55,7 @@ class _Leg:
 class _Run:
     """One liquidation in progress."""
 
-    def __init__(self, venue: Venue, account: Account, margin: Margin, stop_at: Decimal) -> None:
+    def __init__(self, venue: Venue, account: Account, margin: Margin, stop_at: Decimal | None) -> None:
         self._venue = venue
         self._account = account
         self._margin = margin
@@ -95,7 +98,7 @@ class _Run:
 
     def _restored(self) -> bool:
         level = self._venue.valuer.level(self._margin)
-        return level is None or level >= self._stop_at - ROUNDING
+        return level is None or (self._stop_at is not None and level >= self._stop_at - ROUNDING)
 
     def _most_valuable(self, assets: list[str], *, owed: bool) -> str | None:
         def value(asset: str) -> Decimal:
@@ -112,10 +115,7 @@ class _Run:
         if not price or not debt_price:
             return False
         fee = venue.scenario.liquidation_fee
-        standing = venue.valuer.standing(self._account, self._margin)
-        share = self._stop_at * (ONE - fee) - ONE
-        needed = (self._stop_at * standing.liabilities - standing.assets) / share if share > 0 else standing.assets
-        needed = min(needed, wallet.owed(debt) * debt_price / (ONE - fee))
+        needed = min(self._shortfall(fee), wallet.owed(debt) * debt_price / (ONE - fee))
         quantity = min(wallet.free(collateral), self._round_lot(collateral, needed / price))
         if quantity <= 0:
             return False
@@ -129,6 +129,14 @@ class _Run:
         self._trade(collateral, debt, quantity, received, charged)
         self._repay(debt, min(wallet.free(debt), wallet.owed(debt)))
         return True
+
+    def _shortfall(self, fee: Decimal) -> Decimal:
+        """How much must be sold, in USDT, for the level to be restored."""
+        standing = self._venue.valuer.standing(self._account, self._margin)
+        if self._stop_at is None:
+            return standing.assets
+        share = self._stop_at * (ONE - fee) - ONE
+        return (self._stop_at * standing.liabilities - standing.assets) / share if share > 0 else standing.assets
 
     def _trade(self, collateral: str, debt: str, quantity: Decimal, received: Decimal, charged: Decimal) -> None:
         venue, wallet = self._venue, self._margin.wallet

@@ -1,6 +1,6 @@
 """The parameters of one request, read the way the exchange reads them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
@@ -15,17 +15,20 @@ class Params:
         self.values = dict(values)
 
     @classmethod
-    def parse(cls, query: str, body: str) -> "Params":
+    def parse(cls, query: str, body: str, *, repeats: Collection[str] = ()) -> "Params":
         """From the raw query string and form body; what stands in both is taken from the query.
 
-        Raises Refusal (-1101) when one of them names a parameter twice.
+        Those of `repeats` may stand there several times and are joined by commas. Raises Refusal (-1101)
+        when one of the two names another parameter twice.
         """
         values: dict[str, str] = {}
         for part in (body, query):
-            pairs = parse_qsl(part, keep_blank_values=True)
-            if len(dict(pairs)) != len(pairs):
-                raise Refusal(-1101, "Duplicate values for a parameter detected.")
-            values.update(pairs)
+            found: dict[str, str] = {}
+            for name, value in parse_qsl(part, keep_blank_values=True):
+                if name in found and name not in repeats:
+                    raise Refusal(-1101, "Duplicate values for a parameter detected.")
+                found[name] = f"{found[name]},{value}" if name in found else value
+            values.update(found)
         return cls(values)
 
     def get(self, name: str) -> str | None:

@@ -10,8 +10,20 @@ from aiohttp import web
 from monitor.sandbox import keys
 from monitor.sandbox.accounts import Account
 from monitor.sandbox.clockwork import Clockwork
-from monitor.sandbox.endpoints import account, loans, orders, public, reference, stream_keys, transfers
-from monitor.sandbox.endpoints.registry import ENDPOINTS, Call, Endpoint, UserStreams
+from monitor.sandbox.endpoints import (
+    account,
+    dust,
+    liabilities,
+    loans,
+    orders,
+    public,
+    reference,
+    stream_keys,
+    transfers,
+    wallets,
+)
+from monitor.sandbox.endpoints.registry import ENDPOINTS, NOTHING, Call, Endpoint, UserStreams
+from monitor.sandbox.endpoints.retired import no_such_path
 from monitor.sandbox.faults import Fault, FaultScript
 from monitor.sandbox.params import Params
 from monitor.sandbox.refusal import Refusal
@@ -22,16 +34,9 @@ from monitor.sandbox.venue import Venue
 from monitor.sandbox.weights import Meter, banned
 
 # Importing the topics fills the table of endpoints.
-TOPICS = (account, loans, orders, public, reference, stream_keys, transfers)
-
-# Switched off over the years; they answer as an unknown path does.
-RETIRED = (
-    "/sapi/v1/margin/loan", "/sapi/v1/margin/repay", "/sapi/v1/margin/isolated/transfer", "/sapi/v1/margin/asset",
-    "/sapi/v1/margin/pair", "/sapi/v1/margin/isolated/pair", "/sapi/v1/margin/dribblet", "/sapi/v1/margin/dust",
-    "/sapi/v1/userDataStream", "/sapi/v1/userDataStream/isolated", "/api/v3/userDataStream",
-    "/sapi/v1/margin/leverageBracket",
+TOPICS = (
+    account, dust, liabilities, loans, orders, public, reference, stream_keys, transfers, wallets,
 )  # fmt: skip
-NOT_FOUND = "<html><head><title>404 Not Found</title></head><body><center><h1>404 Not Found</h1></center></body></html>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +153,7 @@ class RestDoor:
     async def _answer(self, asked: _Asked, record: ReceivedRequest, fault: Fault | None) -> web.Response:
         endpoint = ENDPOINTS.get((asked.method, asked.path))
         if endpoint is None:
-            status = self._venue.scenario.readings.retired_path_status if asked.path in RETIRED else 404
-            return web.Response(text=NOT_FOUND, status=status, content_type="text/html")
+            return no_such_path(asked.method, asked.path, self._venue.scenario.readings)
         now = self._venue.now_ms()
         self._meter.check_ban(asked.address, now)
         owner, key = self._venue.keys.get(asked.api_key, (None, None))
@@ -160,8 +164,11 @@ class RestDoor:
             headers["X-MBX-USED-WEIGHT"] = str(charge.used)
         try:
             skew_ms = int(fault.seconds * 1000) if fault is not None and fault.what == "clock_skew" else None
+            if endpoint.calls_a_minute is not None:
+                self._meter.count_call(asked.path, endpoint.calls_a_minute, asked.address, now)
             self._admit(asked, endpoint, owner, key, skew_ms)
-            call = Call(self._venue, Params.parse(asked.query, asked.body), owner, key, self._user_streams)
+            params = Params.parse(asked.query, asked.body, repeats=endpoint.repeats)
+            call = Call(self._venue, params, owner, key, self._user_streams)
             answer = endpoint.answer(call)
             if inspect.isawaitable(answer):
                 answer = await answer
@@ -212,7 +219,8 @@ class RestDoor:
             return
         # The signature is judged now, while it is fresh; later the request is only carried out.
         self._admit(asked, endpoint, owner, key, None)
-        late = Call(self._venue, Params.parse(asked.query, asked.body), owner, key, self._user_streams)
+        params = Params.parse(asked.query, asked.body, repeats=endpoint.repeats)
+        late = Call(self._venue, params, owner, key, self._user_streams)
 
         async def carry_out() -> object:
             try:
@@ -260,6 +268,8 @@ async def _sleep_or_close(closing: asyncio.Event, seconds: float) -> None:
 
 
 def _json(answer: object, status: int = 200) -> web.Response:
+    if answer is NOTHING:
+        return web.Response(status=status)
     return web.Response(
         body=msgspec.json.encode(answer), status=status, content_type="application/json", charset="UTF-8"
     )

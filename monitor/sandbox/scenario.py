@@ -119,6 +119,10 @@ class Readings:
     bnb_interest: Literal["accrues", "paid"] = "accrues"
     key_refused_status: Literal[400, 401] = 401
     retired_path_status: int = 404
+    retired_path_body: Literal["html", "empty", "json"] = "html"
+    delist_time_unit: Literal["s", "ms"] = "s"
+    open_orders_weight: Literal["10 IP", "symbols"] = "10 IP"
+    isolated_manual_liquidation: bool = False
     history_lag_s: int = 0
     loan_pending_s: int = 0
     empty_transfer_history: Literal["rows", "no rows"] = "rows"
@@ -144,6 +148,7 @@ class Scenario:
     `prices` are fixed spot prices, `paths` prices through time, `bars` files walked into paths (stronger in
     that order). `basis` sets index = spot × (1 + basis). `rates` are daily interest rates, `leverage` the
     family of an isolated pair (10, 5 or 3). `quiet` symbols send market frames only when their price moves.
+    `depth` is how much of a symbol's base can be traded in one second (without limit where none is given).
     """
 
     name: str = "custom"
@@ -162,6 +167,8 @@ class Scenario:
     no_index: frozenset[str] = frozenset()
     no_transfer_in: frozenset[str] = frozenset()
     delistings: tuple[tuple[datetime, tuple[str, ...], tuple[str, ...]], ...] = ()
+    listings: tuple[tuple[datetime, tuple[str, ...], tuple[str, ...]], ...] = ()
+    depth: Mapping[str, Decimal] = field(default_factory=dict)
     restricted_long: tuple[str, ...] = ()
     collateral_full: tuple[str, ...] = ()
     limit_price_pairs: tuple[str, ...] = ()

@@ -77,6 +77,18 @@ class Meter:
             self._over(address, minute, limit, weight.unit, header, used, now_ms)
         return Charge(header, used)
 
+    def count_call(self, endpoint: str, most: int, address: str, now_ms: int) -> None:
+        """Count a call to an endpoint whose calls are capped too. Raises Refusal 429 over the cap."""
+        pool = (f"{endpoint} calls", address)
+        self._used[pool] += 1
+        if self._used[pool] > most:
+            raise Refusal(
+                -1003,
+                f"Too many requests; current limit is {most} requests per minute.",
+                status=429,
+                headers={"Retry-After": str(_seconds_left(now_ms))},
+            )
+
     def used(self, endpoint: str, owner: str) -> int:
         """The use of one pool in the present minute."""
         return self._used.get((endpoint, owner), 0)
@@ -96,7 +108,7 @@ class Meter:
             f"Too much request weight used; current limit is {limit} request weight per 1 MINUTE ({unit}). "
             "Please use WebSocket Streams for live updates to avoid polling the API.",
             status=429,
-            headers={"Retry-After": str(max(1, -(-((minute + 1) * MINUTE_MS - now_ms) // 1000))), header: str(used)},
+            headers={"Retry-After": str(_seconds_left(now_ms)), header: str(used)},
         )
 
 
@@ -109,3 +121,8 @@ def banned(until_ms: int, now_ms: int) -> Refusal:
         status=418,
         headers={"Retry-After": str(max(1, -(-(until_ms - now_ms) // 1000)))},
     )
+
+
+def _seconds_left(now_ms: int) -> int:
+    # Of the clock minute, rounded up.
+    return -(-(MINUTE_MS - now_ms % MINUTE_MS) // 1000)

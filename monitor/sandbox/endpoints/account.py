@@ -1,9 +1,10 @@
-"""Who one is and what one has: margin accounts, wallets, bars, key permissions, settings."""
+"""Who one is and what one has on margin: accounts, bars, key permissions, settings."""
 
 from decimal import Decimal
 
 from monitor.sandbox.accounts import Margin
 from monitor.sandbox.endpoints.registry import Call, endpoint
+from monitor.sandbox.endpoints.windows import DAY_MS
 from monitor.sandbox.ledger import Balance, Wallet
 from monitor.sandbox.money import ONE, ZERO, nearest, plain, text
 from monitor.sandbox.refusal import Refusal, invalid, missing, not_a_pair
@@ -71,11 +72,13 @@ def enable_isolated(call: Call) -> object:
 
 @endpoint("DELETE", "/sapi/v1/margin/isolated/account", "SIGNED", 300, "UID", right="trading")
 def disable_isolated(call: Call) -> object:
-    """Disable a pair that holds and owes nothing."""
+    """Disable a pair that holds and owes nothing, once in 24 hours."""
     margin = call.isolated(call.params.required("symbol"))
     if any(balance.held or balance.owed for balance in margin.wallet.balances.values()):
         raise Refusal(-3004, "Trade not allowed.")
-    margin.enabled = False
+    if margin.disabled_at_ms is not None and call.now_ms - margin.disabled_at_ms < DAY_MS:
+        raise Refusal(-3026, "Your input param is invalid.")
+    margin.enabled, margin.disabled_at_ms = False, call.now_ms
     return {"success": True, "symbol": margin.symbol}
 
 
@@ -97,7 +100,7 @@ def trade_coefficients(call: Call) -> object:
     }
 
 
-@endpoint("POST", "/sapi/v1/margin/max-leverage", "SIGNED", 3000, "UID", right="margin")
+@endpoint("POST", "/sapi/v1/margin/max-leverage", "SIGNED", 3000, "UID", right="margin", calls_a_minute=1)
 def max_leverage(call: Call) -> object:
     """Set the cross account to 3x or 5x, if its level allows."""
     margin = call.cross()
@@ -108,58 +111,6 @@ def max_leverage(call: Call) -> object:
     call.account.bars = bars
     call.venue.restless = True
     return {"success": True}
-
-
-@endpoint("GET", "/api/v3/account", "SIGNED", 20)
-def spot_account(call: Call) -> object:
-    """The spot wallet."""
-    rate = text(call.venue.scenario.commission)
-    points = int(call.venue.scenario.commission * 10_000)
-    wallet = call.account.spot
-    omit = call.params.flag("omitZeroBalances")
-    balances = [
-        {"asset": asset, "free": text(wallet.free(asset)), "locked": text(ZERO)}
-        for asset in dict.fromkeys([*wallet.balances, *call.venue.catalogue.assets])
-        if wallet.free(asset) or not omit
-    ]
-    return {
-        "makerCommission": points,
-        "takerCommission": points,
-        "buyerCommission": 0,
-        "sellerCommission": 0,
-        "commissionRates": {"maker": rate, "taker": rate, "buyer": text(ZERO), "seller": text(ZERO)},
-        "canTrade": True,
-        "canWithdraw": True,
-        "canDeposit": True,
-        "brokered": False,
-        "requireSelfTradePrevention": False,
-        "preventSor": False,
-        "updateTime": call.now_ms,
-        "accountType": "SPOT",
-        "balances": balances,
-        "permissions": ["SPOT"],
-        "uid": _uid(call),
-    }
-
-
-@endpoint("POST", "/sapi/v3/asset/getUserAsset", "SIGNED", 5)
-def user_assets(call: Call) -> object:
-    """The positive balances of the spot wallet."""
-    return [
-        {"asset": asset, "free": plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0", "ipoable": "0",
-         "btcValuation": _valuation(call, asset, amount)}
-        for asset, amount in _positive(call, call.account.spot.balances)
-    ]  # fmt: skip
-
-
-@endpoint("POST", "/sapi/v1/asset/get-funding-asset", "SIGNED", 1)
-def funding_assets(call: Call) -> object:
-    """The positive balances of the funding wallet."""
-    return [
-        {"asset": asset, "free": plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0",
-         "btcValuation": _valuation(call, asset, amount)}
-        for asset, amount in _positive(call, call.account.funding.balances)
-    ]  # fmt: skip
 
 
 @endpoint("GET", "/sapi/v1/account/apiRestrictions", "SIGNED", 1)
@@ -211,14 +162,15 @@ def trading_status(call: Call) -> object:
 @endpoint("GET", "/sapi/v1/bnbBurn", "SIGNED", 1)
 def bnb_burn(call: Call) -> object:
     """Whether fees and interest are paid in BNB."""
-    return {"spotBNBBurn": False, "interestBNBBurn": call.account.interest_in_bnb}
+    return {"spotBNBBurn": call.account.spot_fees_in_bnb, "interestBNBBurn": call.account.interest_in_bnb}
 
 
 @endpoint("POST", "/sapi/v1/bnbBurn", "SIGNED", 1, right="margin")
 def set_bnb_burn(call: Call) -> object:
-    """Switch interest in BNB on or off."""
+    """Switch fees on spot, interest, or both, to BNB or back."""
     if call.params.get("spotBNBBurn") is None and call.params.get("interestBNBBurn") is None:
         raise missing("interestBNBBurn")
+    call.account.spot_fees_in_bnb = call.params.flag("spotBNBBurn", default=call.account.spot_fees_in_bnb)
     call.account.interest_in_bnb = call.params.flag("interestBNBBurn", default=call.account.interest_in_bnb)
     return bnb_burn(call)
 
@@ -281,18 +233,3 @@ def _side(call: Call, margin: Margin, asset: str) -> dict[str, object]:
 
 def _btc(call: Call, usdt: Decimal) -> str:
     return call.text(nearest(usdt / (call.venue.prices.usdt("BTC") or ONE)))
-
-
-def _positive(call: Call, balances: dict[str, Balance]) -> list[tuple[str, Decimal]]:
-    wanted = call.params.get("asset")
-    return [(asset, balance.free) for asset, balance in balances.items() if balance.free and wanted in (None, asset)]
-
-
-def _valuation(call: Call, asset: str, amount: Decimal) -> str:
-    if not call.params.flag("needBtcValuation"):
-        return "0"
-    return _btc(call, amount * call.venue.prices.usdt(asset))
-
-
-def _uid(call: Call) -> int:
-    return 354_937_868 + list(call.venue.accounts).index(call.account.name)

@@ -7,8 +7,8 @@ from monitor.sandbox import loans, transfers
 from monitor.sandbox.accounts import InterestRecord, LiquidationRecord, LoanRecord
 from monitor.sandbox.endpoints.registry import Call, endpoint
 from monitor.sandbox.endpoints.windows import DAY_MS, page, visible, window
-from monitor.sandbox.money import nearest, plain, text
-from monitor.sandbox.refusal import Refusal, missing
+from monitor.sandbox.money import plain, text
+from monitor.sandbox.refusal import Refusal
 from monitor.sandbox.weights import Weight
 
 
@@ -108,39 +108,6 @@ def liquidation_history(call: Call) -> object:
         if (row.isolated and row.symbol == symbol if symbol else not row.isolated) and first <= row.at_ms <= last
     ]
     return page(call, rows, _liquidation_row)
-
-
-@endpoint("GET", "/sapi/v1/margin/liquidation-loan", "SIGNED", 100, "UID")
-def liquidation_loan(call: Call) -> object:
-    """What a bankrupt cross account owes."""
-    loan = call.account.loan
-    if not loan.amount:
-        raise Refusal(-21004, "No bankruptcy loan.")
-    return {
-        "asset": "USDC",
-        "amount": text(loan.amount),
-        "repaidAmount": text(loan.repaid),
-        "remainingAmount": text(loan.amount - loan.repaid),
-    }
-
-
-@endpoint("POST", "/sapi/v1/margin/liquidation-loan/repay", "SIGNED", 100, "UID", right="margin")
-def repay_liquidation_loan(call: Call) -> object:
-    """Repay the liquidation loan from the spot wallet."""
-    asset, amount = call.params.required("asset"), call.params.required_decimal("amount")
-    loan, venue = call.account.loan, call.venue
-    worth = nearest(amount * venue.prices.usdt(asset) / venue.prices.usdt("USDC"))
-    if not loan.amount - loan.repaid:
-        raise Refusal(-21004, "No bankruptcy loan.")
-    if amount <= 0 or worth > loan.amount - loan.repaid:
-        raise missing("amount")
-    if call.account.spot.free(asset) < amount:
-        raise Refusal(-21005, "Not enough asset in spot wallet.")
-    venue.books.pay(asset, amount, call.account.spot, "insurance", "liquidation loan")
-    loan.repaid += worth
-    number = venue.next_tran_id()
-    venue.record_movement(call.account, "repay-liquidation-loan", asset, amount, "spot", "insurance", number, "api")
-    return {"repayId": number, "asset": asset, "amount": text(amount), "status": "SUCCESS", "createTime": call.now_ms}
 
 
 def _loan_row(call: Call, row: LoanRecord) -> dict[str, object]:

@@ -96,7 +96,12 @@ def look(call: Call) -> object:
     return _row(_find(call, symbol, Refusal(-2013, "Order does not exist.")))
 
 
-@endpoint("GET", "/sapi/v1/margin/openOrders", "SIGNED", 10)
+def _open_orders_weight(call: Call) -> Weight:
+    by_symbols = call.venue.scenario.readings.open_orders_weight == "symbols"
+    return Weight(len(call.venue.catalogue.pairs) if by_symbols and "symbol" not in call.params.values else 10)
+
+
+@endpoint("GET", "/sapi/v1/margin/openOrders", "SIGNED", _open_orders_weight)
 def open_orders(call: Call) -> object:
     """The orders that rest: of one symbol, or of cross altogether."""
     isolated = call.params.flag("isIsolated")
@@ -110,7 +115,7 @@ def open_orders(call: Call) -> object:
     ]
 
 
-@endpoint("GET", "/sapi/v1/margin/allOrders", "SIGNED", 200)
+@endpoint("GET", "/sapi/v1/margin/allOrders", "SIGNED", 200, calls_a_minute=60)
 def all_orders(call: Call) -> object:
     """Orders of a symbol from an id on, or of a window of at most 24 hours."""
     symbol = call.listed(call.params.required("symbol"))

@@ -1,5 +1,6 @@
 """What is listed and at which terms: assets, pairs, index prices, tiers, ratios, rates, schedules."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from monitor.sandbox.accounts import Margin
@@ -29,6 +30,7 @@ def all_assets(call: Call) -> object:
             "isMortgageable": asset not in call.venue.scenario.no_transfer_in,
             "userMinBorrow": text(Decimal(0)),
             "userMinRepay": text(call.venue.catalogue.min_repay(asset)),
+            **_delist_time(call, asset),
         }
         for asset in call.venue.catalogue.assets
         if wanted in (None, asset)
@@ -38,7 +40,10 @@ def all_assets(call: Call) -> object:
 @endpoint("GET", "/sapi/v1/margin/allPairs", "KEYED", 1)
 def all_pairs(call: Call) -> object:
     """Every cross pair, or the one asked for, as a list."""
-    return [{"base": row["base"], "id": pair.number, **row} for pair, row in _pairs(call)]
+    return [
+        {"base": row["base"], "id": pair.number, **row, **_delist_time(call, pair.base, pair.quote)}
+        for pair, row in _pairs(call)
+    ]
 
 
 @endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "EITHER", 10)
@@ -193,20 +198,13 @@ def inventory(call: Call) -> object:
 @endpoint("GET", "/sapi/v1/margin/delist-schedule", "KEYED", 100)
 def delist_schedule(call: Call) -> object:
     """What will be delisted, and when."""
-    return [
-        {
-            "delistTime": int(at.timestamp() * 1000),
-            "crossMarginAssets": list(assets),
-            "isolatedMarginSymbols": list(symbols),
-        }
-        for at, assets, symbols in call.venue.scenario.delistings
-    ]
+    return [_scheduled("delistTime", row) for row in call.venue.scenario.delistings]
 
 
 @endpoint("GET", "/sapi/v1/margin/list-schedule", "KEYED", 100)
-def list_schedule(_call: Call) -> object:
-    """What will be listed: nothing."""
-    return []
+def list_schedule(call: Call) -> object:
+    """What will be listed, and when."""
+    return [_scheduled("listTime", row) for row in call.venue.scenario.listings]
 
 
 @endpoint("GET", "/sapi/v1/margin/restricted-asset", "KEYED", 1)
@@ -228,6 +226,22 @@ def limit_price_pairs(call: Call) -> object:
 def risk_based_ratios(_call: Call) -> object:
     """A sample row: what the figure means is not documented."""
     return [{"asset": "USDC", "riskBasedLiquidationRatio": "0.01"}]
+
+
+def _scheduled(name: str, row: tuple[datetime, tuple[str, ...], tuple[str, ...]]) -> dict[str, object]:
+    at, assets, symbols = row
+    return {
+        name: int(at.timestamp() * 1000),
+        "crossMarginAssets": list(assets),
+        "isolatedMarginSymbols": list(symbols),
+    }
+
+
+def _delist_time(call: Call, *assets: str) -> dict[str, int]:
+    """The optional field of what leaves cross margin."""
+    times = [at for at, leaving, _ in call.venue.scenario.delistings if set(assets) & set(leaving)]
+    unit = 1000 if call.venue.scenario.readings.delist_time_unit == "ms" else 1
+    return {"delistTime": int(min(times).timestamp()) * unit} if times else {}
 
 
 def _pairs(call: Call) -> list[tuple[Pair, dict[str, object]]]:

@@ -98,7 +98,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint. `right` is what the key must be allowed to do."""
+    """One endpoint. `right` is what the key must be allowed to do.
+
+    `calls_a_minute` caps the calls of one address beside their weight; `repeats` are parameters that may
+    stand in a request several times.
+    """
 
     method: str
     path: str
@@ -106,8 +110,12 @@ class Endpoint:
     weight: Callable[[Call], Weight]
     right: Right
     answer: Callable[[Call], object]
+    calls_a_minute: int | None = None
+    repeats: tuple[str, ...] = ()
 
 
+# The answer without a body.
+NOTHING = object()
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {}
 
 
@@ -119,6 +127,8 @@ def endpoint(
     unit: Unit = "IP",
     *,
     right: Right = "reading",
+    calls_a_minute: int | None = None,
+    repeats: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Call], object]], Callable[[Call], object]]:
     """Enter the decorated function in the table. `weight` is a number of `unit`, or depends on the call."""
     fixed = Weight(weight, unit) if isinstance(weight, int) else None
@@ -132,7 +142,7 @@ def endpoint(
         return cost(call)
 
     def enter(answer: Callable[[Call], object]) -> Callable[[Call], object]:
-        ENDPOINTS[method, path] = Endpoint(method, path, security, price, right, answer)
+        ENDPOINTS[method, path] = Endpoint(method, path, security, price, right, answer, calls_a_minute, repeats)
         return answer
 
     return enter

@@ -3,7 +3,7 @@
 from monitor.sandbox import transfers
 from monitor.sandbox.accounts import FlowRecord, TransferRecord
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.endpoints.windows import page, visible, window
+from monitor.sandbox.endpoints.windows import DAY_MS, page, visible, window
 from monitor.sandbox.money import plain, text
 from monitor.sandbox.refusal import Refusal, invalid, not_a_pair
 from monitor.sandbox.weights import Weight
@@ -99,10 +99,10 @@ def capital_flow(call: Call) -> object:
 
 
 def _flow_window(call: Call) -> tuple[int, int]:
-    week = 7 * 24 * 3600 * 1000
+    week = 7 * DAY_MS
     start, end = call.params.integer("startTime"), call.params.integer("endTime")
     if start is not None and end is None:
-        return start, min(call.now_ms, start + week)
+        return max(start, call.now_ms - 90 * DAY_MS), min(call.now_ms, start + week)
     return window(call, span_days=7, depth_days=90, too_long=_too_long)
 
 

@@ -1,0 +1,103 @@
+"""The wallets beside margin: spot, funding, and the overview of all."""
+
+from decimal import Decimal
+
+from monitor.sandbox.endpoints.registry import Call, endpoint
+from monitor.sandbox.ledger import Balance
+from monitor.sandbox.money import ONE, ZERO, nearest, plain, text
+from monitor.sandbox.refusal import invalid
+
+# Wallets of the overview that the sandbox has no money in.
+EMPTY_WALLETS = ("USDⓈ-M Futures", "COIN-M Futures", "Earn", "Options", "Trading Bots", "Copy Trading")
+
+
+@endpoint("GET", "/api/v3/account", "SIGNED", 20)
+def spot_account(call: Call) -> object:
+    """The spot wallet."""
+    rate = text(call.venue.scenario.commission)
+    points = int(call.venue.scenario.commission * 10_000)
+    wallet = call.account.spot
+    omit = call.params.flag("omitZeroBalances")
+    balances = [
+        {"asset": asset, "free": text(wallet.free(asset)), "locked": text(ZERO)}
+        for asset in dict.fromkeys([*wallet.balances, *call.venue.catalogue.assets])
+        if wallet.free(asset) or not omit
+    ]
+    return {
+        "makerCommission": points,
+        "takerCommission": points,
+        "buyerCommission": 0,
+        "sellerCommission": 0,
+        "commissionRates": {"maker": rate, "taker": rate, "buyer": text(ZERO), "seller": text(ZERO)},
+        "canTrade": True,
+        "canWithdraw": True,
+        "canDeposit": True,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": call.now_ms,
+        "accountType": "SPOT",
+        "balances": balances,
+        "permissions": ["SPOT"],
+        "uid": _uid(call),
+    }
+
+
+@endpoint("POST", "/sapi/v3/asset/getUserAsset", "SIGNED", 5)
+def user_assets(call: Call) -> object:
+    """The positive balances of the spot wallet."""
+    return [
+        {"asset": asset, "free": plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0", "ipoable": "0",
+         "btcValuation": _valuation(call, asset, amount)}
+        for asset, amount in _positive(call, call.account.spot.balances)
+    ]  # fmt: skip
+
+
+@endpoint("POST", "/sapi/v1/asset/get-funding-asset", "SIGNED", 1)
+def funding_assets(call: Call) -> object:
+    """The positive balances of the funding wallet."""
+    return [
+        {"asset": asset, "free": plain(amount), "locked": "0", "freeze": "0", "withdrawing": "0",
+         "btcValuation": _valuation(call, asset, amount)}
+        for asset, amount in _positive(call, call.account.funding.balances)
+    ]  # fmt: skip
+
+
+@endpoint("GET", "/sapi/v1/asset/wallet/balance", "SIGNED", 60)
+def wallet_overview(call: Call) -> object:
+    """What each wallet is worth in `quoteAsset`, debts taken off."""
+    quote = call.params.get("quoteAsset") or "BTC"
+    unit = call.venue.prices.usdt(quote)
+    if not unit:
+        raise invalid("quoteAsset")
+    account, prices = call.account, call.venue.prices
+
+    def worth(*wallets: dict[str, Balance]) -> str:
+        usdt = sum((row.net * prices.usdt(asset) for one in wallets for asset, row in one.items()), ZERO)
+        return plain(nearest(usdt / unit))
+
+    pairs = [margin.wallet.balances for margin in account.isolated.values() if margin.created]
+    rows = (
+        (True, worth(account.spot.balances), "Spot"),
+        (True, worth(account.funding.balances), "Funding"),
+        (account.cross.created, worth(account.cross.wallet.balances), "Cross Margin"),
+        (bool(pairs), worth(*pairs), "Isolated Margin"),
+        *((False, "0", name) for name in EMPTY_WALLETS),
+    )
+    return [{"activate": active, "balance": balance, "walletName": name} for active, balance, name in rows]
+
+
+def _positive(call: Call, balances: dict[str, Balance]) -> list[tuple[str, Decimal]]:
+    wanted = call.params.get("asset")
+    return [(asset, balance.free) for asset, balance in balances.items() if balance.free and wanted in (None, asset)]
+
+
+def _valuation(call: Call, asset: str, amount: Decimal) -> str:
+    if not call.params.flag("needBtcValuation"):
+        return "0"
+    prices = call.venue.prices
+    return call.text(nearest(amount * prices.usdt(asset) / (prices.usdt("BTC") or ONE)))
+
+
+def _uid(call: Call) -> int:
+    return 354_937_868 + list(call.venue.accounts).index(call.account.name)
