@@ -1,0 +1,76 @@
+"""One alert through the whole daemon and three real services: all of them say the same, in the product's words."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.support.daemon import clock_of, daemon_here, eventually, write_config
+from tests.support.sandbox import sandbox
+from tests.support.sinks import http_sink, smtp_sink, text_of
+
+TITLE = "[FIRING] critical main cross: margin level 1.35 (#"
+
+MARGIN_LOW = """
+[[rules]]
+name = "margin-low"
+scope = "cross"
+when = "margin_level < 1.4"
+severity = "critical"
+
+[[channels]]
+name = "app"
+url = "json://127.0.0.1:{http}/"
+
+[[channels]]
+name = "mail"
+url = "mailto://127.0.0.1:{smtp}/?from=monitor@example.org&to=me@example.org"
+"""
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+async def test_http_mail_and_webhook_tell_the_same_alert(tmp_path: Path) -> None:
+    with http_sink() as app, http_sink() as hook, smtp_sink() as mail:
+        async with sandbox(speed=30) as running:
+            config = write_config(
+                tmp_path,
+                running.ready,
+                channels={"hook": f"{hook.url}/told"},
+                first="default_rules = false",
+                more=MARGIN_LOW.format(http=app.port, smtp=mail.port),
+            )
+            clock = clock_of(running.sandbox)
+            async with daemon_here(config, clock) as here:
+                await here.until(lambda state: state.cross is not None and state.prices and state.bars is not None)
+                begun = clock.now()
+
+                async def sampled_twice() -> bool:
+                    return clock.now() - begun > timedelta(seconds=25)
+
+                running.sandbox.hand.set_price("BTCUSDT", Decimal(59_000))
+                await eventually(sampled_twice)
+                # 1.5 BTC, 20,000 USDT; owed 10 ETH at 3,000 and 30,000 USDT: (1.5 p + 20,000) / 60,000 = 1.35
+                running.sandbox.hand.set_price("BTCUSDT", Decimal("40666.67"))
+
+                async def all_heard() -> bool:
+                    return bool(app.received and hook.received and mail.mails)
+
+                await eventually(all_heard, 40)
+    posted, told, letter = app.received[0].json(), hook.received[0].json(), mail.mails[0]
+    assert told["title"].startswith(TITLE)
+    assert posted["title"] == told["title"]
+    assert str(letter["Subject"]) == told["title"]
+    first_line = told["text"].splitlines()[0]
+    assert first_line in posted["message"]
+    assert first_line in text_of(letter)
+    assert told["rule"] == "margin-low"
+    assert told["reason"] == "fired"
+    assert told["state"] == "firing"
+    assert Decimal(told["value"]).quantize(Decimal("0.01")) == Decimal("1.35")
+    assert "To be safe again:" in told["text"]
+    pictures = [part for part in letter.iter_attachments() if part.get_content_type() == "image/png"]
+    assert len(pictures) == 1
+    content = pictures[0].get_content()
+    assert isinstance(content, bytes)
+    assert content.startswith(b"\x89PNG")
