@@ -31,7 +31,7 @@ from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
 from monitor.core.notices import notices_of
-from monitor.core.pace import intervals
+from monitor.core.pace import intervals, repaced
 from monitor.core.rules import Rule
 from monitor.core.sampling import due_samples
 from monitor.core.state import AccountState, Settings, apply, needed_symbols, unknown_charges
@@ -106,6 +106,7 @@ def step(before: AccountState, event: Event, policy: Policy, now: datetime, ids:
         intent_steps=decided.steps,
     )
     paced = intervals(state, settings, map(sight.of, sight.margin)) if MONITOR in figures else {}
+    state = replace(state, paced=repaced(state, paced, now)) if paced else state
     return Step(state, entry, _wants(before, state, event, settings, now) | decided.wants, paced)
 
 

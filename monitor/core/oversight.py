@@ -8,7 +8,7 @@ from monitor.core.account import INFINITE, ZERO
 from monitor.core.amounts import ONE
 from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
-from monitor.core.pace import intervals, wanted_streams
+from monitor.core.pace import interval_in_force, intervals, repaced, wanted_streams
 from monitor.core.state import AccountState, Settings, StreamState
 from monitor.core.valuation import newest
 
@@ -82,8 +82,11 @@ def _most_overdue(
         "isolated": state.isolated.as_of if state.isolated is not None else None,
     }
     reads = [
-        (max(ZERO, seconds_between(as_of[name] or state.started_at, now)), _seconds(interval))
-        for name, interval in intervals(state, settings, scopes).items()
+        (
+            max(ZERO, seconds_between(as_of[name] or state.started_at, now)),
+            _seconds(interval_in_force(paced, now)),
+        )
+        for name, paced in repaced(state, intervals(state, settings, scopes), now).items()
     ]
     return max(reads, key=lambda read: read[0] / read[1], default=(ZERO, ONE))
 

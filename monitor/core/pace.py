@@ -1,13 +1,17 @@
 """How often each scope is read: economical when safe, fast near liquidation."""
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.alerts import AlertState, MetricScope
 from monitor.core.events import StreamName
 from monitor.core.figures import Figures
-from monitor.core.state import AccountState, Settings, StreamState
+from monitor.core.state import AccountState, Paced, Settings, StreamState
+
+
+CHANCE = timedelta(seconds=5)
+"""A read that is to be made faster from now on is given at least this long to come."""
 
 
 def intervals(state: AccountState, settings: Settings, scopes: Iterable[Figures]) -> Mapping[str, timedelta]:
@@ -30,6 +34,25 @@ def intervals(state: AccountState, settings: Settings, scopes: Iterable[Figures]
         name: min(interval, pace.near_liquidation) if name in near or name in alarmed else interval
         for name, interval in found.items()
     }
+
+
+def repaced(state: AccountState, found: Mapping[str, timedelta], now: datetime) -> Mapping[str, Paced]:
+    """What to remember of the paces: when each of them last changed."""
+    if all(name in state.paced and state.paced[name].interval == interval for name, interval in found.items()):
+        return state.paced
+    known = state.paced
+    return {
+        name: known[name]
+        if name in known and known[name].interval == interval
+        else Paced(interval, known[name].interval if name in known else interval, now)
+        for name, interval in found.items()
+    }
+
+
+def interval_in_force(paced: Paced, now: datetime) -> timedelta:
+    """The interval by which a read's age is judged: a pace that just turned faster has yet to have its chance."""
+    has_had_its_chance = now - paced.since > max(paced.interval, CHANCE)
+    return paced.interval if has_had_its_chance else max(paced.interval, paced.before)
 
 
 def wanted_streams(settings: Settings) -> tuple[StreamName, ...]:

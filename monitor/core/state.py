@@ -88,6 +88,15 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Paced:
+    """How often a read is made since `since`, and how often it was before."""
+
+    interval: timedelta
+    before: timedelta
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StreamState:
     """What is known of one stream's connection. `last_frame_at` never goes back."""
 
@@ -164,6 +173,8 @@ class AccountState:
     """Intents that are not final, and those settled in the last 24 hours."""
     sampled: Mapping[tuple[MetricScope, str, str], tuple[datetime, Value]] = field(default_factory=dict)
     """When each (scope, subject, metric) was last sampled, and with which value."""
+    paced: Mapping[str, Paced] = field(default_factory=dict)
+    """How often each account read is made, by its name."""
     blocked: Mapping[str, str] = field(default_factory=dict)
     """Live actions that a firing alert wants and a limit stops: action name → the limit."""
 

@@ -27,6 +27,9 @@ from monitor.runtime.poller import ReadOnce
 log = logging.getLogger(__name__)
 
 INTEREST_BACKFILL = timedelta(days=30)
+ESSENTIAL = frozenset({"cross", "isolated", "key"})
+"""Reads whose refusal means that the key itself is refused."""
+
 INTEREST_OVERLAP = timedelta(hours=3)
 
 
@@ -150,7 +153,9 @@ class Reads:
         try:
             await read()
         except KeyInvalid as error:
-            self._deliver(KeyRead(False, None, self._clock.now()))
+            if name in ESSENTIAL:
+                # Elsewhere the same answer only says that a permission is missing there.
+                self._deliver(KeyRead(False, None, self._clock.now()))
             self._failed(name, scope, str(error))
         except PayloadRejected as error:
             self._failed(name, scope, str(error), rejected=error.message, payload=error.payload)

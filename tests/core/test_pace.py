@@ -8,8 +8,8 @@ import pytest
 
 from monitor.core.alerts import Alert, AlertKey, AlertState, MetricScope, Severity
 from monitor.core.events import IsolatedRead, StreamChanged, StreamName
-from monitor.core.pace import intervals
-from monitor.core.state import AccountState, Pace, Settings
+from monitor.core.pace import interval_in_force, intervals
+from monitor.core.state import AccountState, Pace, Paced, Settings
 from monitor.core.subjects import Sight
 from tests.core.worked import NOW, SETTINGS, after, isolated, long_pair, told, watched
 
@@ -81,3 +81,16 @@ def test_short_interval_is_not_made_longer_by_danger() -> None:
 
 def _streams() -> list[StreamChanged]:
     return [StreamChanged(name, True, (), NOW) for name in STREAMS]
+
+
+def test_a_pace_that_turned_faster_is_judged_by_the_slower_one_until_it_had_its_chance() -> None:
+    minute, two_seconds = timedelta(seconds=60), timedelta(seconds=2)
+    pace = Paced(interval=two_seconds, before=minute, since=NOW)
+    assert interval_in_force(pace, NOW + timedelta(seconds=1)) == minute
+    assert interval_in_force(pace, NOW + timedelta(seconds=5)) == minute
+    assert interval_in_force(pace, NOW + timedelta(seconds=6)) == two_seconds
+
+
+def test_a_pace_that_turned_slower_holds_at_once() -> None:
+    pace = Paced(interval=timedelta(seconds=60), before=timedelta(seconds=2), since=NOW)
+    assert interval_in_force(pace, NOW) == timedelta(seconds=60)
