@@ -32,8 +32,8 @@ _MINUTES_UP_TO = timedelta(days=7)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("metric", metavar="METRIC", help="such as margin_level")
-    parser.add_argument("--account", metavar="NAME")
-    parser.add_argument("--scope", choices=SCOPES)
+    parser.add_argument("--account", metavar="NAME", help="one account")
+    parser.add_argument("--scope", choices=SCOPES, help="one scope")
     parser.add_argument("--symbol", metavar="PAIR", help="one isolated pair, such as BTCUSDT")
     parser.add_argument("--asset", metavar="ASSET", help="one asset, such as BTC")
     parser.add_argument("--since", metavar="WHEN", help="2h, 2025-10-10 or 2025-10-10T21:15:00Z (default 24h)")

@@ -38,10 +38,10 @@ NOT_YET: Mapping[str, Off | Unbuilt] = {
     "actions.kind": Unbuilt(("reduce", "cancel_orders")),
     "exchange.account_stream": Unbuilt(("listen-key-v2",)),
     # Nothing reads these yet, so only the default is accepted.
-    "storage.retain_samples": Off(("90d",)),
     "schedule.interest_rates": Off(("1h",)),
     "schedule.capital_flow": Off(("1h",)),
     "safety.pause_file": Off(("",)),
+    "risk.pegs": Off(({"WBETH": "ETH", "BNSOL": "SOL"}, {})),
 }
 """By `table` or `table.key`."""
 

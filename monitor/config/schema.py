@@ -197,7 +197,9 @@ class Action:
         kinds.choice("dry-run", "approve", "live"), "only recorded, sent after a person approved, or sent", "dry-run"
     )
     asset: str | None = optional(kinds.asset(), "the asset moved", "chosen from the liabilities")
-    target: str | None = optional(kinds.text(), 'sizes the amount, such as "margin_level >= 1.5"', "amount is given")
+    target: str | None = optional(
+        kinds.text(), 'sizes the amount, such as "margin_level >= 1.5"', "initial_level * 1.05, unless amount is given"
+    )
     amount: Decimal | None = optional(kinds.amount(), "a fixed amount in `asset`", "target is given")
     max_amount: Decimal | None = optional(
         kinds.amount(), "the most at once, in `asset` (USDT when none is named); live requires it", "no limit"

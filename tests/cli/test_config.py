@@ -8,7 +8,7 @@ EXAMPLE = Path(__file__).parents[2] / "config" / "margin-monitor.example.toml"
 
 MORE = """
 [risk]
-pegs = { "1000SATS" = "BTC" }
+isolated_margin_call = { "1.05" = "1.12" }
 drift_bound = "2.5%"
 [[rules]]
 name = "two"

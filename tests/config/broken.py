@@ -134,7 +134,7 @@ VALUES = (
     _key("percentage_of_nothing", "risk", 'drift_bound = "0%"', "0% is out of range; it must be above 0% and at most 100%"),
     _key("percentage_too_large", "risk", "drift_bound = 5", "500% is out of range; it must be above 0% and at most 100%"),
     _key("no_percentage", "risk", 'drift_bound = "one"', "'one' is not a percentage; write 20% or 0.2"),
-    _key("peg_is_no_asset", "risk", 'pegs = { WBETH = "eth" }', '"WBETH": "eth" is not an asset; write it as the exchange does, such as "USDT"'),
+    _key("peg_that_nothing_reads_yet", "risk", 'pegs = { STETH = "ETH" }', "is not available yet; leave it out"),
     _key("asset_twice", "risk", 'stable_assets = ["USDT", "USDT"]', '"USDT" is listed twice; remove one'),
     _case("boolean_in_quotes", f'default_rules = "true"\n{ACCOUNT}', "config.toml: default_rules: must be true or false, not text; write it without quotes"),
     _account("isolated_as_text", 'api_key = "env:K"\napi_secret = "env:S"\nisolated = "BTCUSDT"', 'isolated: must be "all" or a list of symbols, not "BTCUSDT"; write "all", or ["BTCUSDT"]'),

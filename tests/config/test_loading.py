@@ -205,7 +205,6 @@ def test_paths_are_relative_to_the_config_file(tmp_path: Path) -> None:
     ("table", "key", "value"),
     [
         ("safety", "pause_file", "PAUSE"),
-        ("storage", "retain_samples", "30d"),
         ("schedule", "capital_flow", "10m"),
         ("schedule", "interest_rates", "10m"),
     ],
