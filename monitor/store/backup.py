@@ -1,0 +1,155 @@
+"""Copies of a SQLite database: taken beside a running daemon, and put back when none runs."""
+
+import contextlib
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from monitor.core.intents import FINAL
+from monitor.errors import MonitorError, StoreError, UsageError
+from monitor.store import engine as opening
+from monitor.store.lease import FileLease
+
+
+def back_up(url: str, target: Path) -> None:
+    """Writes the database as it is at one moment into `target`, whole or not at all, for its owner alone.
+
+    Any revision can be backed up. Raises MonitorError when `target` exists or can't be written, StoreError for a
+    database that can't be read, UsageError for PostgreSQL.
+    """
+    parsed = opening.parse_url(url)
+    path = _sqlite_only(parsed, "pg_dump")
+    opening.check_present(parsed)
+    try:
+        # Taken first, so that of two backups to one place the second refuses.
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError as error:
+        raise MonitorError("is already there", where=str(target), mend="give another FILE") from error
+    except OSError as error:
+        raise MonitorError(f"can't write: {error.strerror}", where=str(target), mend="give another FILE") from error
+    try:
+        with _copied(path, target.parent) as copy:
+            copy.replace(target)
+            _sync(target.parent)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def restore(url: str, source: Path, *, force: bool = False) -> tuple[str, bool]:
+    """Puts a backup in the place of the database; returns its revision, and whether its actions are now paused.
+
+    They are when it holds intents that were not settled: what became of them afterwards it can't know.
+    Nothing is changed when it raises: MonitorError when a database is there and not `force`d, or when the backup is
+    damaged or not one of ours; AnotherInstance while a daemon holds the database; UsageError for PostgreSQL.
+    """
+    parsed = opening.parse_url(url)
+    path = _sqlite_only(parsed, "pg_restore")
+    found = _checked(source)
+    if path.exists() and source.resolve() == path.resolve():
+        raise UsageError("the backup is the database itself", mend="give another FILE")
+    had_one = path.exists() and path.stat().st_size > 0
+    if had_one and not force:
+        raise MonitorError("there is a database already", where=str(path), mend="use --force to overwrite it")
+    if path.exists() and path.stat().st_uid != os.geteuid():
+        # What this user wrote, the daemon could not open.
+        owner = path.owner()
+        raise MonitorError(
+            f"the database belongs to {owner}", where=str(path), mend=f"do it as that user: sudo -u {owner}"
+        )
+    opening.create_file(path)
+    held = FileLease(path)
+    try:
+        held.take()
+        with _copied(source, path.parent) as copy:
+            paused = _pause_unsettled(copy)
+            # The log of the old database must never meet the new one.
+            for old in ("-wal", "-shm"):
+                Path(f"{path}{old}").unlink(missing_ok=True)
+            copy.replace(path)
+            _sync(path.parent)
+    finally:
+        held.release()
+        if not had_one and path.stat().st_size == 0:
+            path.unlink()
+    return found, paused
+
+
+def _sqlite_only(url: URL, tool: str) -> Path:
+    path = opening.sqlite_path(url)
+    if path is None:
+        raise UsageError("backups of a PostgreSQL database are the server's own matter", mend=f"use {tool}")
+    return path
+
+
+def _checked(source: Path) -> str:
+    """The revision of a sound backup."""
+    if not source.is_file():
+        raise MonitorError("there is no such file", where=str(source), mend="give the FILE of `db backup`")
+    try:
+        with closing(_reading(source)) as connection:
+            problems = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            if problems:
+                raise MonitorError(f"the backup is damaged: {problems[0]}", where=str(source), mend="take an older one")
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        what = f"is no backup of margin-monitor ({error})"
+        raise MonitorError(what, where=str(source), mend="give the FILE of `db backup`") from error
+    if row is None:
+        raise MonitorError("is no backup of margin-monitor", where=str(source), mend="give the FILE of `db backup`")
+    if row[0] > opening.HEAD:
+        what = f"the backup has revision {row[0]}, newer than this program's {opening.HEAD}"
+        raise StoreError(what, where=str(source), mend="install the newer margin-monitor")
+    return str(row[0])
+
+
+@contextlib.contextmanager
+def _copied(source: Path, folder: Path) -> Iterator[Path]:
+    """A complete copy of the database in `folder`, safe on the disk and readable by its owner alone; gone at the end
+    unless it was moved away."""
+    name = ""
+    try:
+        descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{source.name}.")
+        os.close(descriptor)
+        with closing(_reading(source)) as original, closing(sqlite3.connect(name)) as copy:
+            # In one go: step by step it would start anew whenever the daemon commits.
+            original.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        _sync(Path(name))
+        yield Path(name)
+    except sqlite3.Error as error:
+        raise StoreError(f"{source} can't be copied: {error}", mend="`margin-monitor db check` says more") from error
+    except OSError as error:
+        raise MonitorError(f"can't write: {error.strerror}", where=str(folder), mend="mend the folder") from error
+    finally:
+        if name:
+            Path(name).unlink(missing_ok=True)
+
+
+def _pause_unsettled(database: Path) -> bool:
+    """Whether the database holds intents that are not settled; then its actions are paused."""
+    marks = ", ".join("?" * len(FINAL))
+    with closing(sqlite3.connect(database)) as connection, connection:
+        query = f"SELECT EXISTS (SELECT 1 FROM intents WHERE state NOT IN ({marks}))"
+        unsettled = bool(connection.execute(query, sorted(FINAL)).fetchone()[0])
+        if unsettled:
+            connection.execute("UPDATE control SET paused = 1, changes = changes + 1")
+    return unsettled
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    quoted = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return sqlite3.connect(f"file:{quoted}?mode=ro", uri=True, timeout=opening.BUSY_TIMEOUT_S)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,183 @@
+"""Backups: the state of one moment, whole or not at all, and put back only where that does no harm."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from monitor.core.intents import IntentState
+from monitor.core.journal import Entry
+from monitor.errors import AnotherInstance, MonitorError, StoreError, UsageError
+from monitor.store.backup import back_up, restore
+from monitor.store.migrate import check
+from monitor.store.operator import is_paused
+from monitor.store.readers.actions import read_intents
+from monitor.store.readers.events import read_events
+from monitor.store.store import ReadStore, Store
+from tests.store.samples import NOW, event, intent, planned
+
+
+@pytest.fixture
+def url(tmp_path: Path, sqlite_template: Path) -> str:
+    shutil.copy(sqlite_template, tmp_path / "monitor.db")
+    return f"sqlite:///{tmp_path / 'monitor.db'}"
+
+
+def keys(url: str) -> list[str]:
+    with ReadStore.open(url) as store:
+        return [row.key for row in store.read(read_events)]
+
+
+async def write(url: str, *entries: Entry) -> None:
+    store = Store.open(url)
+    for entry in entries:
+        await store.commit(entry)
+    await store.close()
+
+
+async def test_a_backup_beside_a_busy_daemon_is_sound_and_holds_all_that_was_committed(
+    url: str, tmp_path: Path
+) -> None:
+    store = Store.open(url)
+    for number in range(20):
+        await store.commit(Entry("main", NOW, events=(event(f"before-{number}"),)))
+    writing = asyncio.create_task(_keep_writing(store))
+    await asyncio.to_thread(back_up, url, tmp_path / "copy.db")
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await store.close()
+    copied = f"sqlite:///{tmp_path / 'copy.db'}"
+    assert check(copied) == []
+    assert {f"before-{number}" for number in range(20)} <= set(keys(copied))
+    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
+    assert not await asyncio.to_thread(lambda: list(tmp_path.glob(".*")))
+
+
+async def _keep_writing(store: Store) -> None:
+    number = 0
+    while True:
+        await store.commit(Entry("main", NOW, events=(event(f"during-{number}"),)))
+        number += 1
+
+
+def test_a_backup_never_overwrites(url: str, tmp_path: Path) -> None:
+    target = tmp_path / "copy.db"
+    target.write_text("mine")
+    with pytest.raises(MonitorError, match=r"copy\.db: is already there; give another FILE$"):
+        back_up(url, target)
+    assert target.read_text() == "mine"
+
+
+def test_a_backup_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "monitor.db").write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(StoreError):
+        back_up(f"sqlite:///{tmp_path / 'monitor.db'}", tmp_path / "copy.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["monitor.db"]
+
+
+async def test_restoring_brings_back_the_moment_of_the_backup(url: str, tmp_path: Path) -> None:
+    await write(url, Entry("main", NOW, events=(event("one"),)))
+    back_up(url, tmp_path / "copy.db")
+    await write(url, Entry("main", NOW, events=(event("two"),)))
+    with pytest.raises(MonitorError, match=r"monitor\.db: there is a database already; use --force to overwrite it$"):
+        restore(url, tmp_path / "copy.db")
+    assert restore(url, tmp_path / "copy.db", force=True) == ("0001", False)
+    assert keys(url) == ["one"]
+    assert check(url) == []
+    await write(url, Entry("main", NOW, events=(event("three"),)))
+    assert keys(url) == ["one", "three"]
+
+
+async def test_what_only_the_old_log_held_does_not_come_back(url: str, tmp_path: Path) -> None:
+    back_up(url, tmp_path / "copy.db")
+    store = Store.open(url)
+    await store.commit(Entry("main", NOW, events=(event("in the log"),)))
+    kept = tmp_path / "kept-wal"
+    shutil.copy(tmp_path / "monitor.db-wal", kept)
+    await store.close()
+    # As a killed daemon leaves it: commits in the log that never reached the database file.
+    shutil.copy(kept, tmp_path / "monitor.db-wal")
+    restore(url, tmp_path / "copy.db", force=True)
+    assert keys(url) == []
+    assert check(url) == []
+
+
+async def test_nothing_is_restored_under_a_running_daemon(url: str, tmp_path: Path) -> None:
+    back_up(url, tmp_path / "copy.db")
+    store = Store.open(url)
+    with pytest.raises(AnotherInstance):
+        restore(url, tmp_path / "copy.db", force=True)
+    await store.commit(Entry("main", NOW, events=(event("still here"),)))
+    await store.close()
+    assert keys(url) == ["still here"]
+
+
+def test_restoring_makes_a_database_where_there_is_none(url: str, tmp_path: Path) -> None:
+    back_up(url, tmp_path / "copy.db")
+    new = tmp_path / "elsewhere" / "new.db"
+    restore(f"sqlite:///{new}", tmp_path / "copy.db")
+    assert keys(f"sqlite:///{new}") == []
+    assert stat.S_IMODE(new.stat().st_mode) == 0o600
+
+
+async def test_actions_are_paused_when_the_backup_holds_unsettled_intents(url: str, tmp_path: Path) -> None:
+    await write(url, planned(intent(1, IntentState.PLANNED)))
+    back_up(url, tmp_path / "copy.db")
+    assert restore(url, tmp_path / "copy.db", force=True) == ("0001", True)
+    with ReadStore.open(url) as store:
+        assert store.read(is_paused)
+        assert [row.intent.state for row in store.read(read_intents)] == [IntentState.PLANNED]
+
+
+def test_a_damaged_backup_is_refused_and_nothing_changes(url: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    back_up(url, copy)
+    pages = copy.stat().st_size
+    with copy.open("r+b") as file:
+        file.seek(pages // 2)
+        file.write(os.urandom(pages // 4))
+    before = (tmp_path / "monitor.db").read_bytes()
+    with pytest.raises(MonitorError, match=r"damaged|no backup of margin-monitor"):
+        restore(url, copy, force=True)
+    assert (tmp_path / "monitor.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("make", ["missing", "text", "foreign", "newer"])
+def test_only_our_own_backups_are_restored(url: str, tmp_path: Path, make: str) -> None:
+    copy = tmp_path / "copy.db"
+    if make == "text":
+        copy.write_text("hello" * 1000)
+    if make == "foreign":
+        sqlite3.connect(copy).execute("CREATE TABLE a (b)").connection.close()
+    if make == "newer":
+        back_up(url, copy)
+        connection = sqlite3.connect(copy)
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+        connection.close()
+    with pytest.raises(MonitorError) as error:
+        restore(url, copy, force=True)
+    assert {
+        "missing": "there is no such file",
+        "text": "is no backup of margin-monitor",
+        "foreign": "is no backup of margin-monitor",
+        "newer": "the backup has revision 9999, newer than this program's 0001",
+    }[make] in str(error.value)
+    assert check(url) == []
+
+
+def test_the_database_is_no_backup_of_itself(url: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="the backup is the database itself"):
+        restore(url, tmp_path / "monitor.db", force=True)
+
+
+def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
+    url = "postgresql+psycopg://me@127.0.0.1:1/monitor"
+    with pytest.raises(UsageError, match=r"use pg_dump$"):
+        back_up(url, tmp_path / "copy.db")
+    with pytest.raises(UsageError, match=r"use pg_restore$"):
+        restore(url, tmp_path / "copy.db")
