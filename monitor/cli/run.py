@@ -15,6 +15,7 @@ from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.errors import ConfigError, ExchangeError, KeyInvalid, KeyRefused
 from monitor.runtime.daemon import Daemon
+from monitor.runtime.pruner import keep_samples_for
 from monitor.runtime.service import ServiceManager
 from monitor.store.store import Store
 
@@ -132,5 +133,10 @@ class _Turn:
     async def run(self, store: Store, clock: Clock) -> None:
         while not self._stopped.is_set():
             self._daemon = app.build(self._config, store, clock, self._manager.beat)
-            await self._daemon.run()
+            pruning = asyncio.create_task(keep_samples_for(self._config.storage.retain_samples, store, clock))
+            try:
+                await self._daemon.run()
+            finally:
+                pruning.cancel()
+                await asyncio.wait([pruning])
         self._manager.stopping()

@@ -1,0 +1,33 @@
+"""Old samples go while the daemon runs."""
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from monitor.clock import ManualClock
+from monitor.core.journal import Entry, Sample
+from monitor.runtime.pruner import keep_samples_for
+from monitor.store.readers.history import read_history
+from monitor.store.store import Store
+from tests.store.samples import NOW
+from tests.support.daemon import eventually
+
+
+async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'monitor.db'}")
+    times = [NOW - timedelta(days=days) for days in (0, 6, 8)]
+    samples = tuple(Sample("cross", "", "margin_level", at, Decimal(1)) for at in times)
+    await store.commit(Entry("main", NOW, samples=samples))
+    pruning = asyncio.create_task(keep_samples_for(timedelta(days=7), store, ManualClock(NOW)))
+
+    async def gone() -> bool:
+        (series,) = await store.read(read_history, "margin_level")
+        return [point.at for point in series.points] == [times[1], times[0]]
+
+    await eventually(gone)
+    pruning.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await pruning
+    await store.close()
