@@ -1,7 +1,7 @@
 """The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -85,6 +85,7 @@ def policy_of(config: Config, name: str) -> Policy:
             stable_assets=frozenset(config.risk.stable_assets),
             pegs=config.risk.pegs,
             drift_bound=config.risk.drift_bound,
+            acts_with_own_key=account.action_api_key is not None,
             isolated_margin_call={
                 Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
             },
@@ -196,6 +197,31 @@ def database_problems(config: Config) -> list[str]:
     from monitor.store import migrate
 
     return migrate.check(resolve_url(config).reveal())
+
+
+def back_up_database(config: Config, target: Path) -> None:
+    """A copy of the SQLite database at one moment, beside a daemon or without one. Raises MonitorError."""
+    from monitor.store import backup
+
+    backup.back_up(resolve_url(config).reveal(), target)
+
+
+def restore_database(config: Config, source: Path, *, force: bool) -> tuple[str, bool]:
+    """The revision of what is now the database, and whether its actions were paused; see backup.restore."""
+    from monitor.store import backup
+
+    return backup.restore(resolve_url(config).reveal(), source, force=force)
+
+
+async def prune_database(config: Config, samples_before: datetime) -> int:
+    """How many samples went. Beside a daemon or without one. Raises StoreError."""
+    from monitor.store.store import Store
+
+    store = Store.open(resolve_url(config).reveal(), create=False, exclusive=False)
+    try:
+        return await store.prune(samples_before=samples_before)
+    finally:
+        await store.close()
 
 
 def check_database(config: Config) -> str:

@@ -50,16 +50,15 @@ COMMANDS: Mapping[str, str] = {
 
 NOT_YET: frozenset[str] = frozenset(
     {
-        "ack",
-        "silence",
         "drill",
-        "actions",
+        "actions verify",
         "status --watch",
         "status --fetch",
         "stress",
-        "rules",
+        "rules test",
+        "rules backtest",
+        "rules lint",
         "report",
-        "db",
         "call",
     }
 )

@@ -26,6 +26,14 @@ def count(option: str, text: str) -> int:
     return int(text)
 
 
+def comment(text: str) -> str:
+    """What a person says about an order, on one line. It may not be empty: others read it later."""
+    said = " ".join(text.split())
+    if not said:
+        raise UsageError("--comment is empty", mend="say in a few words why")
+    return said
+
+
 def _read(option: str, read: Callable[[], _T]) -> _T:
     try:
         return read()

@@ -1,0 +1,91 @@
+"""`db`: creates, upgrades and looks after the database."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from monitor import app
+from monitor.cli import output, settings
+from monitor.cli.parser import PROGRAM, add_json
+from monitor.clock import SystemClock
+from monitor.config.model import Config
+from monitor.core.durations import format_duration
+from monitor.errors import Exit
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parts = parser.add_subparsers(dest="part", required=True, metavar="upgrade|check|backup|restore|prune")
+    upgrade = parts.add_parser("upgrade", help="create the database, or bring it to this program's revision")
+    add_json(upgrade)
+    check = parts.add_parser("check", help="whether the database is sound; exit 1 if not")
+    add_json(check)
+    backup = parts.add_parser("backup", help="copy the database as it is now, also beside a running daemon (SQLite)")
+    backup.add_argument("file", type=Path, metavar="FILE", help="where to; it must not exist")
+    restore = parts.add_parser("restore", help="put a backup in the place of the database (SQLite; no daemon may run)")
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `db backup` wrote")
+    restore.add_argument("--force", action="store_true", help="overwrite the database that is there")
+    parts.add_parser("prune", help="drop samples older than [storage] retain_samples")
+
+
+def run(args: argparse.Namespace) -> int:
+    config = settings.load(args)
+    match args.part:
+        case "upgrade":
+            return _upgrade(config, args.json)
+        case "check":
+            return _check(config, args.json)
+        case "backup":
+            app.back_up_database(config, args.file)
+            output.print_line(f"wrote {args.file}: {config.storage_url} as it is now", "good")
+        case "restore":
+            return _restore(config, args.file, args.force)
+        case _:
+            return _prune(config)
+    return Exit.DONE
+
+
+def _upgrade(config: Config, as_json: bool) -> int:
+    before, after = app.upgrade_database(config)
+    if as_json:
+        output.print_json({"database": config.storage_url, "from": before, "to": after})
+    elif before is None:
+        output.print_line(f"made {config.storage_url} at revision {after}", "good")
+    elif before == after:
+        output.print_line(f"{config.storage_url} is at revision {after} already", "good")
+    else:
+        output.print_line(f"upgraded {config.storage_url} from revision {before} to {after}", "good")
+    return Exit.DONE
+
+
+def _check(config: Config, as_json: bool) -> int:
+    problems = app.database_problems(config)
+    if as_json:
+        output.print_json({"ok": not problems, "items": [{"detail": problem} for problem in problems]})
+    elif problems:
+        for problem in problems:
+            output.print_line(problem, "bad")
+        output.print_line("restore a backup, or ask for help with these words")
+    else:
+        output.print_line(f"{config.storage_url} is sound", "good")
+    return Exit.NO if problems else Exit.DONE
+
+
+def _restore(config: Config, file: Path, force: bool) -> int:
+    revision, paused = app.restore_database(config, file, force=force)
+    output.print_line(f"{config.storage_url} is {file} now, revision {revision}", "good")
+    if paused:
+        output.print_line(
+            "actions are paused: it holds intents that were not settled when it was taken; look at them with "
+            f"`{PROGRAM} actions`, then `{PROGRAM} actions resume`",
+            "note",
+        )
+    output.print_line(f"next: {PROGRAM} db upgrade", "dim")
+    return Exit.DONE
+
+
+def _prune(config: Config) -> int:
+    kept = config.storage.retain_samples
+    gone = asyncio.run(app.prune_database(config, SystemClock().now() - kept))
+    samples = "1 sample" if gone == 1 else f"{gone:,} samples"
+    output.print_line(f"dropped {samples} older than {format_duration(kept)}", "good")
+    return Exit.DONE
