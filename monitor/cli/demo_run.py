@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -51,8 +51,20 @@ class Phone:
         return web.Response(status=204)
 
 
-async def play(name: str, scenario: Scenario, folder: Path, speed: float, *, guarded: bool) -> dict[str, Any]:
-    """Plays the scenario once and returns the run's part of the demo document, with the series for its picture."""
+async def play(
+    name: str,
+    scenario: Scenario,
+    folder: Path,
+    speed: float,
+    *,
+    guarded: bool,
+    show: Callable[[dict[str, Any]], None] = lambda _: None,
+    inspect: Callable[[Sandbox], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Plays the scenario once and returns the run's part of the demo document, with the series for its picture.
+
+    `show` gets a frame now and then, `inspect` is shown the exchange when all is over.
+    """
     phone = Phone()
     receiver, webhook = await _listen(phone)
     sandbox = Sandbox(scenario, speed=speed)
@@ -67,11 +79,12 @@ async def play(name: str, scenario: Scenario, folder: Path, speed: float, *, gua
         running = asyncio.create_task(daemon.run())
         end = start + timedelta(seconds=scenario.duration_s or 3600)
         while clock.now() < end and not running.done():
-            _print({"frame": _frame(daemon, clock.now(), start, end, phone)})
+            show(_frame(daemon, clock.now(), start, end, phone))
             await asyncio.sleep(FRAME_EVERY_S)
         seen = [order for state in daemon.states().values() for order in state.liquidations or ()]
         daemon.stop()
         await running
+        inspect(sandbox)
         heard = [Heard(at, str(document.get("title", ""))) for at, document in phone.received]
         return await read_story(name, config.accounts[0].name, store, seen, heard)
     finally:
@@ -140,7 +153,15 @@ def main() -> int:
 
     async def run() -> None:
         scenario = scenario_from(args.scenario, [])
-        _print({"result": await play(args.name, scenario, args.folder, args.speed, guarded=args.guarded)})
+        result = await play(
+            args.name,
+            scenario,
+            args.folder,
+            args.speed,
+            guarded=args.guarded,
+            show=lambda frame: _print({"frame": frame}),
+        )
+        _print({"result": result})
 
     run_loop(run)
     return 0

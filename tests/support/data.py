@@ -1,0 +1,16 @@
+"""Real data that tests read where it is: `$MARGIN_MONITOR_TEST_DATA`, else beside the checkout. None of it is ours."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+
+def price_file(name: str) -> Path:
+    """A file of real minute bars; the test is skipped where it is not."""
+    path = DATA / "prices" / name
+    if not path.is_file():
+        pytest.skip(f"no real bars at {path}: set MARGIN_MONITOR_TEST_DATA")
+    return path
