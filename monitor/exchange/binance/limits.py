@@ -9,11 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Literal
 
 from monitor.exchange.binance.wire.numbers import Implausible, moment
 
 Counted = Literal["ip", "uid"]
+
+
+class Priority(Enum):
+    """Who gives way first: the share of a pool up to which a request is sent. The rest is kept for those before it."""
+
+    FIRST = Decimal(1)
+    USUAL = Decimal("0.9")
+    LAST = Decimal("0.7")
+
 
 API_LIMIT = 6000
 IP_LIMIT = 12000
@@ -97,7 +107,9 @@ class Usage:
         """The end of the last ban known, which may have passed."""
         return self._banned_until
 
-    def held_until(self, pool: Pool, weight: int, now: datetime) -> datetime | None:
+    def held_until(
+        self, pool: Pool, weight: int, now: datetime, priority: Priority = Priority.FIRST
+    ) -> datetime | None:
         """When a request of `weight` may go into `pool`; None when at once."""
         if self._banned_until is not None and self._banned_until > now:
             return self._banned_until
@@ -105,7 +117,7 @@ class Usage:
         if held is not None and held > now:
             return held
         minute, used = self._used.get(pool, (now, 0))
-        if minute == _minute(now) and used + weight > pool.limit:
+        if minute == _minute(now) and used + weight > pool.limit * priority.value:
             return minute + _MINUTE
         return None
 

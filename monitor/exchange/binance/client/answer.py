@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from monitor.core.intents import Outcome
 from monitor.exchange.binance.signing import Signer
 from monitor.exchange.binance.wire.decoding import ErrorBody
 
@@ -41,3 +42,15 @@ class Reading(Generic[T]):
 
     content: T
     answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Generic[T]):
+    """What became of a request that changes something.
+
+    `content` is there where the outcome is Accepted, `answer` where anything came back.
+    """
+
+    outcome: Outcome
+    content: T | None = None
+    answer: Answer | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Generic, TypeVar
 
-from monitor.exchange.binance.limits import Counted
+from monitor.exchange.binance.limits import Counted, Priority
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ class Security(Enum):
 class Endpoint(Generic[T]):
     """One function of the venue: where it is, what it costs, what it answers.
 
-    `secret`: the answer holds a token, so that nothing of it may be recorded.
+    `secret`: the answer holds a token, so that nothing of it may be recorded. `priority`: who gives way first when a
+    pool runs low.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Endpoint(Generic[T]):
     weight: int = 1
     counted: Counted = "ip"
     secret: bool = False
+    priority: Priority = Priority.USUAL
 
     @property
     def name(self) -> str:

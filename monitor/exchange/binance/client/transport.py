@@ -9,9 +9,9 @@ from typing import NoReturn, TypeVar
 
 import httpx
 
-from monitor.core.intents import Outcome, Refused
+from monitor.core.intents import Accepted, Outcome, Refused
 from monitor.errors import ExchangeRefused, ExchangeUnreachable, KeyInvalid
-from monitor.exchange.binance.client.answer import Answer, Credentials, Reading
+from monitor.exchange.binance.client.answer import Answer, Credentials, Reading, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.rejection import rejected
 from monitor.exchange.binance.client.venue_time import VenueTime
@@ -19,7 +19,6 @@ from monitor.exchange.binance.limits import Pool, Usage, hold_after, pool_of, us
 from monitor.exchange.binance.signing import Parameters, query_of, signed_query
 from monitor.exchange.binance.verdict import LIMIT_CODE, failure_of, judge, judge_read
 from monitor.exchange.binance.wire.decoding import decode, error_of
-from monitor.exchange.binance.wire.history import TranId
 from monitor.exchange.binance.wire.market import ServerTime
 from monitor.exchange.binance.wire.numbers import Implausible, milliseconds, moment
 
@@ -35,6 +34,7 @@ _READ_RETRIES = 2
 _BACKOFF_S = 0.2
 _FORBIDDEN_HOLD = timedelta(seconds=60)
 _FALLBACK_FOR = timedelta(minutes=5)
+_REFERENCES = ("tran_id", "order_id", "repay_id")
 
 SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTime, Security.NONE)
 
@@ -134,18 +134,29 @@ class Transport:
             retries += 1
 
     async def write(self, endpoint: Endpoint[T], parameters: Parameters) -> Outcome:
-        """Send one request that moves money: at most once, to the first host; never raises for what comes back."""
+        """The outcome of one request that moves money; see `send`."""
+        return (await self.send(endpoint, parameters)).outcome
+
+    async def send(self, endpoint: Endpoint[T], parameters: Parameters) -> Sent[T]:
+        """Send one request that changes something: at most once, to the first host.
+
+        Never raises for what comes back.
+        """
         pool = self._pool(endpoint)
         until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now())
         if until is not None:
-            return Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True)
+            return Sent(Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True))
+        answer: Answer | None = None
+        content: T | None = None
         try:
             answer = await self._send(self._hosts[0], endpoint, parameters, max(self._timeout_s, WRITE_TIMEOUT_S))
         except (httpx.RequestError, TimeoutError) as error:
             outcome = judge(None, None, failure=failure_of(error))
             cause = type(error).__name__
         else:
-            outcome = self._judge_write(endpoint, pool, answer)
+            believed = _believed(endpoint, answer)
+            content, ref = believed
+            outcome = self._judge_write(endpoint, pool, answer, ref)
             cause = f"HTTP {answer.status}"
         log.info(
             "exchange.order_sent account=%s endpoint=%r cause=%r outcome=%s",
@@ -154,7 +165,7 @@ class Transport:
             cause,
             type(outcome).__name__,
         )
-        return outcome
+        return Sent(outcome, content if isinstance(outcome, Accepted) else None, answer)
 
     async def sync_clock(self) -> timedelta:
         """Measure server time minus our clock and use it from now on. Raises ExchangeError."""
@@ -211,13 +222,7 @@ class Transport:
         stamped = {**parameters, "recvWindow": self._recv_window_ms, "timestamp": milliseconds(self._time.now())}
         return signed_query(stamped, self._credentials.signer)
 
-    def _judge_write(self, endpoint: Endpoint[T], pool: Pool, answer: Answer) -> Outcome:
-        ref = None
-        if answer.status == 200 and answer.error is None:
-            try:
-                ref = str(decode(answer.body, TranId).tran_id)
-            except Implausible:
-                ref = None
+    def _judge_write(self, endpoint: Endpoint[T], pool: Pool, answer: Answer, ref: str | None) -> Outcome:
         code = answer.error.code if answer.error else None
         if answer.status in (418, 429) or code == LIMIT_CODE:
             self._hold(endpoint, pool, answer)
@@ -247,10 +252,10 @@ class Transport:
         )
 
     def _respect_holds(self, endpoint: Endpoint[T], pool: Pool) -> None:
-        until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now())
+        until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now(), endpoint.priority)
         if until is not None:
             raise ExchangeUnreachable(
-                f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC, as the exchange asked",
+                f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC to keep within the exchange's limits",
                 venue_code=LIMIT_CODE,
             )
 
@@ -262,6 +267,22 @@ class Transport:
     def _next_read_host(self) -> None:
         self._read_host = (self._read_host + 1) % len(self._hosts)
         self._read_host_until = self._time.clock.now() + _FALLBACK_FOR
+
+
+def _believed(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str | None]:
+    """What a changing request was answered, and its reference: the number that its traces will carry, if any.
+
+    Both None where the answer cannot be believed.
+    """
+    if answer.status != 200 or answer.error is not None:
+        return None, None
+    try:
+        # What is documented as answered by nothing may be answered by anything but an error.
+        content = decode(answer.body or b"{}", endpoint.answer)
+    except Implausible:
+        return None, None
+    refs = (getattr(content, name, None) for name in _REFERENCES)
+    return content, str(next((ref for ref in refs if ref is not None), ""))
 
 
 def _refuse(endpoint: Endpoint[T], answer: Answer, *, key: bool, unreadable: bool) -> NoReturn:

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.typed import typed_value
 
 T = TypeVar("T")
 
@@ -41,7 +42,7 @@ def _decoder(kind: object) -> msgspec.json.Decoder[Any]:
     # Building a decoder costs a hundred times what using one does; there are as many as payload models.
     decoder = _DECODERS.get(kind)
     if decoder is None:
-        decoder = _DECODERS[kind] = msgspec.json.Decoder(cast("type[Any]", kind))
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(cast("type[Any]", kind), dec_hook=typed_value)
     return decoder
 
 

@@ -1,0 +1,58 @@
+"""Answers as typed values: amounts are Decimal from text, times aware UTC; unknown fields are ignored."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from monitor.exchange.binance.wire.numbers import Implausible, moment, signed
+
+Row = TypeVar("Row")
+
+
+class Amount(Decimal):
+    """An amount, price, rate or level as the venue spells it: a text, of either sign."""
+
+
+class Moment(datetime):
+    """A moment, whether the venue wrote seconds, milliseconds or microseconds."""
+
+
+class Number(int):
+    """A whole number that the venue writes as a number here and as a text there."""
+
+
+class Typed(msgspec.Struct, frozen=True, rename="camel"):
+    """The base of the answers. A field without a default must be there, or nothing of the answer is believed."""
+
+
+class Rows(Typed, Generic[Row], frozen=True):
+    """A page of a history, newest first. `total` counts all pages; an empty page may lack its rows."""
+
+    rows: tuple[Row, ...] = ()
+    total: int = 0
+
+
+def typed_value(kind: type, value: Any) -> Any:
+    """`value`, as JSON had it, as one of the kinds above. Raises ValueError for what cannot be believed."""
+    if kind is Amount:
+        if not isinstance(value, str):
+            raise Implausible(f"an amount is not a text: {str(value)[:40]}")
+        return Amount(signed(value, "an amount"))
+    if kind is Moment:
+        if not isinstance(value, int | str) or isinstance(value, bool):
+            raise Implausible(f"not a time: {str(value)[:40]}")
+        at = moment(value, "a time")
+        return Moment.combine(at.date(), at.time(), UTC)
+    if kind is Number:
+        if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdecimal())):
+            raise Implausible(f"not a whole number: {str(value)[:40]}")
+        return Number(value)
+    raise NotImplementedError(kind)
+
+
+def finite(value: Decimal | None) -> None:
+    """Raises Implausible for an amount, written as a number or as a text, that is none."""
+    if value is not None and not value.is_finite():
+        raise Implausible("an amount is not finite")
