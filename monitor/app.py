@@ -141,7 +141,7 @@ def check_secrets(config: Config) -> None:
 
 def sink(config: Config, name: str) -> "Sink":
     """The sending end of one channel. Raises ConfigError for an address that cannot be."""
-    from monitor.notify.sinks import build_sink
+    from monitor.notify.building import build_sink
 
     channel, address = config.channel(name), resolve_channel(config, name)
     return build_sink(
@@ -154,7 +154,7 @@ def sink(config: Config, name: str) -> "Sink":
 
 def parse_channel(config: Config, name: str) -> str:
     """What kind of channel it is, in words, without sending anything. Raises ConfigError."""
-    from monitor.notify.sinks import parse
+    from monitor.notify.building import parse
 
     address = resolve_channel(config, name)
     return parse(

@@ -14,7 +14,8 @@ import pytest
 from monitor.core.alerts import Reason
 from monitor.errors import ConfigError
 from monitor.notify.apprise_plugins import MODULE_OF, plugin_of
-from monitor.notify.sinks import NotTold, Told, build_sink, parse
+from monitor.notify.building import build_sink, parse
+from monitor.notify.sinks import NotTold, Told
 from monitor.view.messages import alert_message
 from tests.support.sinks import Answer, HttpSink, SmtpSink, http_sink, smtp_sink, text_of
 from tests.view.samples import ALERT, NOW

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.core.alerts import Reason
-from monitor.notify.sinks import NotTold, Told, build_sink
+from monitor.notify.building import build_sink
+from monitor.notify.sinks import NotTold, Told
 from monitor.view.messages import alert_message
 from tests.support.sinks import Answer, HttpSink, http_sink
 from tests.view.samples import ALERT, NOW
