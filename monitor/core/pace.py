@@ -9,7 +9,6 @@ from monitor.core.events import StreamName
 from monitor.core.figures import Figures
 from monitor.core.state import AccountState, Paced, Settings, StreamState
 
-
 CHANCE = timedelta(seconds=5)
 """A read that is to be made faster from now on is given at least this long to come."""
 
