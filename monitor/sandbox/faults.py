@@ -12,11 +12,12 @@ REQUEST_FAULTS = (
     "key_revoked", "ip_refused", "clock_skew",
 )  # fmt: skip
 STREAM_FAULTS = (
-    "drop", "refuse", "half_open", "malform", "duplicate", "delay", "reorder", "flood", "terminate", "expire",
-    "shutdown",
+    "drop", "refuse", "half_open", "malform", "duplicate", "delay", "reorder", "mute", "flood", "forget", "spurn",
+    "terminate", "expire", "shutdown",
 )  # fmt: skip
 STREAMS = ("account", "market", "risk")
 MALFORMED = ("truncated", "nan", "wrong_types", "html", "empty", "missing_rows", "not_json", "contradiction")
+MALFORMED_FRAMES = ("truncated", "binary", "large", "oversized", "deep", "wrapped")
 
 
 class FaultError(Exception):
@@ -41,8 +42,10 @@ class Fault:
     With `stream` ("account", "market" or "risk") it happens to connections, `at` seconds of exchange time
     after the start (default: at once), for `seconds` of exchange time or `count` frames, whichever is given:
     - drop: cut; refuse: new connections fail; half_open: nothing is sent and pings are ignored
-    - malform, duplicate, delay (by `seconds` of real time), reorder: done to frames with events
+    - malform (as `form` says, see MALFORMED_FRAMES), duplicate, delay (by `seconds` of real time), reorder: done to
+      frames with events; mute: events and prices go nowhere while pings and answers do
     - flood: `count` extra events; terminate: end subscriptions; expire: end tokens or keys; shutdown: notice, then cut
+    - forget: subscriptions are gone without a word; spurn: the next `count` listen tokens are refused
     """
 
     what: str
@@ -68,8 +71,9 @@ class Fault:
             raise FaultError(f'"stream" is {self.stream!r}; one of {", ".join(STREAMS)} is meant')
         if self.what not in known:
             raise FaultError(f'"what" is {self.what!r}; one of {", ".join(known)} is meant')
-        if self.what == "malformed" and self.form not in MALFORMED:
-            raise FaultError(f'"form" is {self.form!r}; one of {", ".join(MALFORMED)} is meant')
+        forms = {"malformed": MALFORMED, "malform": MALFORMED_FRAMES}.get(self.what)
+        if forms is not None and self.form not in forms:
+            raise FaultError(f'"form" is {self.form!r}; one of {", ".join(forms)} is meant')
         if self.nth < 1 or self.count < 0:
             raise FaultError('"nth" starts at 1 and "count" at 0; raise it')
 

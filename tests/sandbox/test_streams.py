@@ -350,3 +350,50 @@ async def test_the_unified_key_carries_everything_of_the_account(client: Client,
         running.sandbox.hand.deposit("main", "SOL", D(1), "SOLUSDT")
         kinds = [(await _next(socket))["e"] for _ in range(4)]
         assert kinds == ["USER_LIABILITY_CHANGE", "outboundAccountPosition", "balanceUpdate", "outboundAccountPosition"]
+
+
+async def test_forgotten_subscriptions_leave_no_word(client: Client, running: Running) -> None:
+    async with (
+        _listening(client, running) as account,
+        connect(f"{running.ready.market_stream_url}/stream?streams=btcusdt@trade") as market,
+    ):
+        await _next(market)
+        running.sandbox.add_fault(Fault("forget", stream="account"))
+        running.sandbox.add_fault(Fault("forget", stream="market"))
+        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        assert (await _ask(account, "session.subscriptions"))["result"] == []
+        await market.send('{"method":"LIST_SUBSCRIPTIONS","id":1}')
+        while "id" not in (held := await _next(market)):
+            continue
+        assert held["result"] == []
+        assert running.sandbox.sent_events == []
+
+
+async def test_a_mute_line_answers_and_tells_nothing(client: Client, running: Running) -> None:
+    async with _listening(client, running) as socket:
+        running.sandbox.add_fault(Fault("mute", stream="account", seconds=60))
+        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        assert (await _ask(socket, "session.subscriptions"))["result"] == [{"subscriptionId": 0}]
+        assert [one.swallowed for one in running.sandbox.sent_events] == [True, True]
+        running.sandbox.hand.advance(61)
+        running.sandbox.hand.deposit("main", "USDT", D(2), "cross")
+        assert (await _next(socket))["event"]["d"] == "2.00000000"
+
+
+async def test_spurned_tokens_are_good_again_later(client: Client, running: Running) -> None:
+    running.sandbox.add_fault(Fault("spurn", stream="account", count=1))
+    token = await _token(client)
+    async with connect(running.ready.ws_api_url) as socket:
+        answers = [await _ask(socket, "userDataStream.subscribe.listenToken", listenToken=token) for _ in range(2)]
+    assert [answer["status"] for answer in answers] == [400, 200]
+    assert answers[0]["error"]["code"] == -1209
+
+
+@pytest.mark.parametrize("form", ["truncated", "binary", "large", "deep", "wrapped"])
+async def test_a_malformed_frame_takes_the_place_of_its_event(client: Client, running: Running, form: str) -> None:
+    async with _listening(client, running) as socket:
+        running.sandbox.add_fault(Fault("malform", stream="account", count=1, form=form))
+        running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
+        spoilt = await asyncio.wait_for(socket.recv(), 5) if form != "large" else None
+        assert isinstance(spoilt, bytes) == (form == "binary")
+        assert [one.swallowed for one in running.sandbox.sent_events] == [True, False]

@@ -66,6 +66,9 @@ class AccountConnection(Connection):
         event.deliveries.append(delivery)
         self.send(f'{{"subscriptionId":{number},"event":{event.text}}}', delivery)
 
+    def forget(self) -> None:
+        self.subscriptions.clear()
+
     def end(self, subscription: Subscription) -> None:
         """End a subscription and say so. The socket stays open."""
         self.subscriptions.pop(subscription.number, None)
@@ -116,7 +119,7 @@ class AccountConnection(Connection):
 
     def _subscribe(self, params: dict[str, object]) -> object:
         token = self._tokens.token(str(params.get("listenToken", "")))
-        if token is None:
+        if token is None or self._tokens.is_spurned():
             raise Refusal(-1209, "Invalid listen token.")
         readings = self._venue.scenario.readings
         present = self._for(token.account, token.symbol)

@@ -16,13 +16,16 @@ PONG_WITHIN_S = 60.0
 LIFETIME_MS = 24 * 3600 * 1000
 # Prices beyond this backlog are dropped (the newest will follow); events never are.
 PRICE_BACKLOG = 200
+LARGE = 2 * 2**20
+OVERSIZED = 17 * 2**20
+DEEP = 100_000
 
 _numbers = itertools.count(1)
 
 
 @dataclass(slots=True)
 class _Frame:
-    text: str
+    text: str | bytes
     delivery: Delivery | None
     not_before: float
 
@@ -42,6 +45,7 @@ class Connection:
         self.delay_s = 0.0
         self.distort = ""
         self.distort_left = 0
+        self.form = "truncated"
         self._kept_back: _Frame | None = None
         self._cut_when_empty = False
         self._frames: deque[_Frame] = deque()
@@ -102,6 +106,9 @@ class Connection:
         """End the connection politely."""
         await self.socket.close(code=code)
 
+    def forget(self) -> None:
+        """Lose every subscription without a word."""
+
     def on_open(self) -> None:
         """Called when the socket stands."""
 
@@ -137,7 +144,10 @@ class Connection:
                     continue
                 frame = self._frames.popleft()
                 try:
-                    await self.socket.send_str(frame.text)
+                    if isinstance(frame.text, str):
+                        await self.socket.send_str(frame.text)
+                    else:
+                        await self.socket.send_bytes(frame.text)
                 except (ClientConnectionResetError, ConnectionError):
                     if frame.delivery is not None:
                         frame.delivery.fate = "cut"
@@ -160,7 +170,7 @@ class Connection:
 
     def _distorted(self, frame: _Frame) -> tuple[_Frame, ...]:
         """What leaves instead of a frame while a fault spoils it: answers to requests stay whole."""
-        if frame.delivery is None and self.stream != "market":
+        if frame.delivery is None and (self.stream != "market" or '"result"' in str(frame.text)):
             return (frame,)
         if self.distort_left:
             self.distort_left -= 1
@@ -174,7 +184,11 @@ class Connection:
             case "malform":
                 if frame.delivery is not None:
                     frame.delivery.fate = "swallowed"
-                return (_Frame(frame.text[: len(frame.text) // 2], None, frame.not_before),)
+                return (_Frame(_malformed(str(frame.text), self.form), None, frame.not_before),)
+            case "mute":
+                if frame.delivery is not None:
+                    frame.delivery.fate = "swallowed"
+                return ()
             case "duplicate":
                 return (frame, _Frame(frame.text, None, frame.not_before))
             case "reorder":
@@ -194,3 +208,19 @@ class Connection:
             if frame.delivery is not None:
                 frame.delivery.fate = "cut"
         self._frames.clear()
+
+
+def _malformed(text: str, form: str) -> str | bytes:
+    """What is sent instead of a frame's text."""
+    match form:
+        case "binary":
+            return b"\x00\xff\xfe" + text.encode()[::-1]
+        case "large" | "oversized":
+            size = LARGE if form == "large" else OVERSIZED
+            return text[:-1] + ',"padding":"' + "x" * size + '"}'
+        case "deep":
+            return '{"e":' + "[" * DEEP + "]" * DEEP + "}"
+        case "wrapped":
+            return '{"envelope":[' + text + "]}"
+        case _:
+            return text[: len(text) // 2]

@@ -75,6 +75,7 @@ class StreamHouse:
     def mend(self) -> None:
         """End every stream fault in force. Lines that were cut stay cut."""
         self._refusing.clear()
+        self.tokens.spurn(0)
         for connection in self.connections:
             connection.silent = False
             connection.delay_s = 0.0
@@ -89,6 +90,8 @@ class StreamHouse:
             "half_open": lambda: self._silence(hit, fault),
             "delay": lambda: self._each(hit, lambda one: setattr(one, "delay_s", fault.seconds)),
             "flood": lambda: self._flood(fault),
+            "forget": lambda: self._each(hit, lambda one: one.forget()),
+            "spurn": lambda: self.tokens.spurn(fault.count),
             "terminate": lambda: self._each(hit, _end_subscriptions),
             "expire": lambda: self._expire(fault.stream, hit),
             "shutdown": lambda: self._shut_down(hit),
@@ -99,7 +102,9 @@ class StreamHouse:
         else:
             for one in hit:
                 one.distort = fault.what
-                one.distort_left = fault.count
+                one.form = fault.form
+                # What has a time lasts that long, whatever passes meanwhile.
+                one.distort_left = 0 if fault.seconds else fault.count
             self._until(fault, lambda: self._each(hit, lambda one: setattr(one, "distort", "")))
 
     @staticmethod

@@ -98,6 +98,9 @@ class MarketConnection(Connection):
         if sent:
             self._next_round = now + min(LONGEST_ROUND_S, sent / FRAMES_PER_S)
 
+    def forget(self) -> None:
+        self.names.clear()
+
     async def on_text(self, text: str) -> None:
         """Obey one control frame."""
         if not await self._within_pace():

@@ -39,6 +39,7 @@ class Tokens:
         self._numbers = itertools.count(1)
         self._tokens: dict[str, Token] = {}
         self._keys: dict[str, ListenKey] = {}
+        self._spurned = 0
 
     def new_token(self, account: str, symbol: str | None, validity_ms: int) -> tuple[str, int]:
         """A listen token and when it expires (ms)."""
@@ -50,6 +51,15 @@ class Tokens:
         """The token, if it exists and has not run out."""
         token = self._tokens.get(text)
         return token if token is not None and token.expires_ms > self._venue.now_ms() else None
+
+    def spurn(self, count: int) -> None:
+        """Refuse this many of the tokens used next, good as they are."""
+        self._spurned = count
+
+    def is_spurned(self) -> bool:
+        """Whether the token used just now is one of these. Counts it."""
+        self._spurned -= 1
+        return self._spurned >= 0
 
     def open_key(self, account: str, family: str) -> str:
         """The listen key of an account, extended; a new one when there is none."""
