@@ -183,11 +183,68 @@ class Order:
     prevention: str = "NONE"
     borrowed: Decimal = ZERO
     borrowed_asset: str = ""
+    repays_at_cancel: bool = True
+    stop_price: Decimal = ZERO
+    trailing_bips: int = 0
+    iceberg: Decimal = ZERO
+    list_id: int = -1
+    # A stop that its price has not reached yet, and the best price seen while trailing.
+    waits: bool = False
+    extreme: Decimal | None = None
 
     @property
     def is_open(self) -> bool:
+        """Whether it may still be filled: on the book, waiting for its price, or for another order."""
+        return self.status in ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it waits for another order of its list to be filled."""
+        return self.status == "PENDING_NEW"
+
+    @property
+    def is_working(self) -> bool:
         """Whether it rests on the book."""
-        return self.status in ("NEW", "PARTIALLY_FILLED")
+        return self.is_open and not self.is_pending and not self.waits
+
+    @property
+    def fills_at_market(self) -> bool:
+        """Whether it takes any price once it works."""
+        return self.kind in ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
+
+    @property
+    def rest(self) -> Decimal:
+        """What is not filled yet."""
+        return self.quantity - self.executed
+
+
+@dataclass(slots=True)
+class OrderList:
+    """Orders bound to each other. With a `working_id` the others wait until that one is filled."""
+
+    list_id: int
+    client_id: str
+    contingency: Literal["OCO", "OTO"]
+    symbol: str
+    isolated: bool
+    order_ids: tuple[int, ...]
+    working_id: int | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PreventedMatch:
+    """An order that would have traded with another one of the same user."""
+
+    number: int
+    at_ms: int
+    symbol: str
+    isolated: bool
+    taker_id: int
+    maker_id: int
+    mode: str
+    price: Decimal
+    quantity: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +284,8 @@ class Account:
     stories: list[LiquidationStory] = field(default_factory=list)
     orders: dict[int, Order] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)
+    order_lists: dict[int, OrderList] = field(default_factory=dict)
+    prevented: list[PreventedMatch] = field(default_factory=list)
     loan: LiquidationLoan = field(default_factory=LiquidationLoan)
     loan_in_flight: bool = False
     dust: list[DustRecord] = field(default_factory=list)

@@ -12,6 +12,7 @@ from typing import Literal
 from monitor.sandbox import orders
 from monitor.sandbox.accounts import Account, LiquidationRecord, LiquidationStory, LoanRecord, Margin
 from monitor.sandbox.money import ONE, ZERO, down, nearest, step_up, text, up
+from monitor.sandbox.reports import tell_exchange_fill
 from monitor.sandbox.venue import Venue
 
 # Amounts are cut to eight places: the last of them are not worth another sale.
@@ -154,7 +155,7 @@ class _Run:
                 )
             )
             self._flow(leg.base, f"{leg.side}_LIQUIDATION", leg.quantity, order_id)
-            orders.tell_exchange_fill(venue, self._margin, order_id, leg.symbol, leg.side, leg.quantity, leg.price)
+            tell_exchange_fill(venue, self._margin, order_id, leg.symbol, leg.side, leg.quantity, leg.price)
         venue.books.pay(collateral, quantity, wallet, "market", "liquidation")
         venue.books.pay(debt, received, "market", wallet, "liquidation")
         venue.books.pay("USDT", charged, "market", "fees", "liquidation fee")

@@ -1,28 +1,28 @@
-"""Margin orders: limit and market, filled whole at the spot price, with the side effects of margin."""
+"""Margin orders: limit, market and stops, filled at the spot price as far as the depth allows."""
 
-import itertools
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from monitor.sandbox import loans
-from monitor.sandbox.accounts import Account, Margin, Order, Trade
+from monitor.sandbox import fills
+from monitor.sandbox.accounts import Account, Margin, Order, OrderList, PreventedMatch, Trade
 from monitor.sandbox.catalogue import Pair
-from monitor.sandbox.money import ONE, ZERO, down, nearest, step_down, text
+from monitor.sandbox.money import ONE, ZERO, step_down
 from monitor.sandbox.refusal import Refusal
+from monitor.sandbox.reports import report, report_list
+from monitor.sandbox.triggers import STOPS, goes_off, has_gone_off
 from monitor.sandbox.venue import Venue
 
 Side = Literal["BUY", "SELL"]
 
 # On some cross pairs a limit must lie within this share of the index price.
 INDEX_BAND = Decimal("0.15")
-
-_execution_ids = itertools.count(8_641_984)
+MARKET_KINDS = ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """An order as asked for. `quote_quantity` only for MARKET, `price` only for limits."""
+    """An order as asked for. `quote_quantity` only for MARKET, `price` only for limits, `stop_price` for stops."""
 
     pair: Pair
     side: Side
@@ -33,23 +33,55 @@ class Ticket:
     price: Decimal
     client_id: str
     side_effect: str
+    stop_price: Decimal = ZERO
+    trailing_bips: int = 0
+    iceberg: Decimal = ZERO
+    repays_at_cancel: bool = True
+    prevention: str = "EXPIRE_MAKER"
 
 
 def place(venue: Venue, account: Account, margin: Margin, ticket: Ticket) -> tuple[Order, list[Trade]]:
-    """Place an order: filled at once if it can be, else resting, killed or refused. Raises Refusal."""
-    spot = venue.prices.spot(ticket.pair.symbol)
+    """Place an order: filled at once as far as it can be, else resting, killed or refused. Raises Refusal."""
+    spot = check(venue, account, margin, ticket)
+    order = draw_up(venue, margin, ticket, spot)
+    fills.fund(venue, account, margin, order, worst_price(order, spot))
+    return order, enter(venue, account, margin, order)
+
+
+def check(venue: Venue, account: Account, margin: Margin, ticket: Ticket) -> Decimal:
+    """The spot price, if the order may be placed at it. Raises Refusal."""
+    symbol = ticket.pair.symbol
+    spot = venue.prices.spot(symbol)
     if not spot:
         raise Refusal(-1112, "No orders on book for symbol.")
     if any(one.is_open and one.client_id == ticket.client_id for one in account.orders.values()):
         raise Refusal(-2010, "Duplicate order sent.")
-    quantity = ticket.quantity or step_down(ticket.quote_quantity / spot, ticket.pair.step)
-    _check_filters(ticket, quantity, spot)
-    if margin.symbol is None and ticket.pair.symbol in venue.scenario.limit_price_pairs:
-        _check_index_band(ticket, venue.prices.index(ticket.pair.symbol) or spot)
-    crosses = ticket.kind == "MARKET" or (spot <= ticket.price if ticket.side == "BUY" else spot >= ticket.price)
-    if crosses and ticket.kind == "LIMIT_MAKER":
+    check_filters(ticket, spot)
+    if margin.symbol is None and symbol in venue.scenario.limit_price_pairs:
+        _check_index_band(ticket, venue.prices.index(symbol) or spot)
+    if ticket.kind == "LIMIT_MAKER" and _crosses(ticket.side, ticket.price, spot):
         raise Refusal(-2010, "Order would immediately match and take.")
-    order = Order(
+    fixed_stop = ticket.kind in STOPS and not ticket.trailing_bips
+    if fixed_stop and goes_off(ticket.kind, ticket.side, ticket.stop_price, spot):
+        raise Refusal(-2010, "Order would trigger immediately.")
+    return spot
+
+
+def check_filters(ticket: Ticket, spot: Decimal) -> None:
+    """Refuse (-1013) an order against the pair's steps and least value."""
+    pair, at_market, quantity = ticket.pair, ticket.kind in MARKET_KINDS, _quantity(ticket, spot)
+    if quantity <= 0 or quantity % pair.step:
+        raise Refusal(-1013, "Filter failure: LOT_SIZE")
+    priced = [price for price in (ticket.price, ticket.stop_price) if price] if at_market else [ticket.price]
+    if any(price <= 0 or price % pair.tick for price in priced):
+        raise Refusal(-1013, "Filter failure: PRICE_FILTER")
+    if quantity * (spot if at_market else ticket.price) < pair.min_notional:
+        raise Refusal(-1013, "Filter failure: NOTIONAL")
+
+
+def draw_up(venue: Venue, margin: Margin, ticket: Ticket, spot: Decimal) -> Order:
+    """The order that a ticket asks for. Nothing has happened yet."""
+    return Order(
         order_id=venue.next_order_id(),
         client_id=ticket.client_id,
         symbol=ticket.pair.symbol,
@@ -58,90 +90,189 @@ def place(venue: Venue, account: Account, margin: Margin, ticket: Ticket) -> tup
         kind=ticket.kind,
         time_in_force=ticket.time_in_force,
         price=ticket.price,
-        quantity=quantity,
+        quantity=_quantity(ticket, spot),
         side_effect=ticket.side_effect,
         created_ms=venue.now_ms(),
         updated_ms=venue.now_ms(),
-        prevention="EXPIRE_MAKER",
+        prevention=ticket.prevention,
+        repays_at_cancel=ticket.repays_at_cancel,
+        stop_price=ticket.stop_price,
+        trailing_bips=ticket.trailing_bips,
+        iceberg=ticket.iceberg,
+        waits=ticket.kind in STOPS,
     )
-    _lock(venue, account, margin, order, ticket.pair, spot if ticket.kind == "MARKET" else ticket.price)
+
+
+def worst_price(order: Order, spot: Decimal) -> Decimal:
+    """The price by which an order is funded."""
+    return max(order.stop_price, spot) if order.fills_at_market else order.price
+
+
+def enter(venue: Venue, account: Account, margin: Margin, order: Order) -> list[Trade]:
+    """Let a funded order begin: what can be filled is filled at once. Returns the fills."""
     account.orders[order.order_id] = order
-    _report(venue, margin, order, "NEW")
-    if crosses:
-        return order, [_fill(venue, account, margin, order, ticket.pair, spot, is_maker=False)]
-    if ticket.time_in_force in ("IOC", "FOK"):
-        _close(venue, margin, order, ticket.pair, "EXPIRED", "UNFILLED_IOC_QUANTITY_EXPIRED")
-    return order, []
+    report(venue, margin, order, "NEW")
+    return [] if order.waits or order.is_pending else _execute(venue, account, margin, order, is_maker=False)
 
 
 def cancel(venue: Venue, account: Account, margin: Margin, order: Order, *, new_client_id: str) -> None:
-    """Cancel an open order. Raises Refusal (-2011) when it is not open."""
+    """Cancel an open order, and with it the rest of its list. Raises Refusal (-2011) when it is not open."""
     if not order.is_open:
         raise Refusal(-2011, "Unknown order sent.")
-    order.cancelled_as = new_client_id
-    _close(venue, margin, order, venue.catalogue.pairs[order.symbol], "CANCELED")
+    for one in (order, *_others(account, order)):
+        one.cancelled_as = new_client_id
+        fills.close(venue, account, margin, one, "CANCELED")
+    _tell_list(venue, account, margin, order)
 
 
 def cancel_all(venue: Venue, account: Account, margin: Margin, *, reason: str) -> None:
     """Let the exchange end every open order of a margin account: they expire."""
     for order in list(account.orders.values()):
         if order.is_open and _belongs(order, margin):
-            _close(venue, margin, order, venue.catalogue.pairs[order.symbol], "EXPIRED", reason)
+            fills.close(venue, account, margin, order, "EXPIRED", reason=reason)
 
 
 def match(venue: Venue) -> None:
-    """Fill resting orders whose price the market has reached."""
+    """Fill resting orders whose price the market has reached, and let stops go off."""
     for account in venue.accounts.values():
         for order in list(account.orders.values()):
-            if not order.is_open:
-                continue
             margin = account.margin(order.symbol if order.isolated else None)
             spot = venue.prices.spot(order.symbol)
-            if margin is None or not spot:
+            if not order.is_open or order.is_pending or margin is None or not spot:
                 continue
-            if spot <= order.price if order.side == "BUY" else spot >= order.price:
-                _fill(venue, account, margin, order, venue.catalogue.pairs[order.symbol], order.price, is_maker=True)
+            if not order.waits:
+                _execute(venue, account, margin, order, is_maker=True)
+            elif has_gone_off(order, spot):
+                order.waits = False
+                _lead(venue, account, margin, order)
+                report(venue, margin, order, "NEW")
+                _execute(venue, account, margin, order, is_maker=False)
 
 
-def tell_exchange_fill(
-    venue: Venue, margin: Margin, order_id: int, symbol: str, side: Side, quantity: Decimal, price: Decimal
-) -> None:
-    """Report a liquidation order of the exchange's own as filled."""
-    order = Order(
-        order_id=order_id,
-        client_id=f"liquidation-{order_id}",
-        symbol=symbol,
-        isolated=margin.symbol is not None,
-        side=side,
-        kind="LIMIT",
-        time_in_force="IOC",
-        price=nearest(price),
-        quantity=quantity,
-        side_effect="NO_SIDE_EFFECT",
-        created_ms=venue.now_ms(),
-        status="FILLED",
-        executed=quantity,
-        executed_quote=down(quantity * price),
-    )
-    trade = Trade(
-        venue.next_trade_id(), order_id, venue.now_ms(), symbol, order.isolated, side == "BUY", False,
-        nearest(price), quantity, ZERO, venue.catalogue.pairs[symbol].quote,
-    )  # fmt: skip
-    _report(venue, margin, order, "TRADE", trade=trade)
+def _execute(venue: Venue, account: Account, margin: Margin, order: Order, *, is_maker: bool) -> list[Trade]:
+    spot = venue.prices.spot(order.symbol) or ZERO
+    trades = []
+    if order.fills_at_market or _crosses(order.side, order.price, spot):
+        price = order.price if is_maker else spot
+        quantity = _fillable(venue, order)
+        if quantity and fills.can_pay(venue, margin, order, quantity, price):
+            _lead(venue, account, margin, order)
+            trades.append(fills.fill(venue, account, margin, order, quantity, price, is_maker=is_maker))
+            if order.is_open:
+                # The rest waits for the next second's depth.
+                venue.restless = True
+    if order.is_open and not is_maker:
+        _prevent_own_match(venue, account, margin, order)
+    if order.is_open and (order.fills_at_market or order.time_in_force in ("IOC", "FOK")):
+        kind = "FOK_ORDER" if order.time_in_force == "FOK" else "IOC_QUANTITY"
+        reason = "INSUFFICIENT_LIQUIDITY" if order.fills_at_market else f"UNFILLED_{kind}_EXPIRED"
+        fills.close(venue, account, margin, order, "EXPIRED", reason=reason)
+    _settle_list(venue, account, margin, order)
+    return trades
 
 
-def _check_filters(ticket: Ticket, quantity: Decimal, spot: Decimal) -> None:
-    pair = ticket.pair
-    if quantity <= 0 or quantity % pair.step:
-        raise Refusal(-1013, "Filter failure: LOT_SIZE")
-    if ticket.kind != "MARKET" and (ticket.price <= 0 or ticket.price % pair.tick):
-        raise Refusal(-1013, "Filter failure: PRICE_FILTER")
-    if quantity * (spot if ticket.kind == "MARKET" else ticket.price) < pair.min_notional:
-        raise Refusal(-1013, "Filter failure: NOTIONAL")
+def _fillable(venue: Venue, order: Order) -> Decimal:
+    depth = venue.depth(order.symbol)
+    if depth is None or depth >= order.rest:
+        return order.rest
+    if order.time_in_force == "FOK":
+        return ZERO
+    return step_down(max(ZERO, depth), venue.catalogue.pairs[order.symbol].step)
+
+
+def _prevent_own_match(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+    """Keep what rests of an order from trading with the user's own resting orders."""
+    for other in list(account.orders.values()):
+        opposite = other.is_working and other.symbol == order.symbol and other.side != order.side
+        if not opposite or other.fills_at_market or order.prevention == "NONE":
+            continue
+        if not (order.fills_at_market or _crosses(order.side, order.price, other.price)):
+            continue
+        account.prevented.append(
+            PreventedMatch(
+                len(account.prevented) + 1, venue.now_ms(), order.symbol, order.isolated, order.order_id,
+                other.order_id, order.prevention, other.price, min(order.rest, other.rest),
+            )
+        )  # fmt: skip
+        other_margin = account.margin(other.symbol if other.isolated else None)
+        if order.prevention != "EXPIRE_TAKER" and other_margin is not None:
+            fills.close(venue, account, other_margin, other, "EXPIRED_IN_MATCH", execution="TRADE_PREVENTION")
+            _settle_list(venue, account, other_margin, other)
+        if order.prevention != "EXPIRE_MAKER":
+            fills.close(venue, account, margin, order, "EXPIRED_IN_MATCH", execution="TRADE_PREVENTION")
+            return
+
+
+def _lead(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+    """Let one leg of an OCO go on alone: the other expires, and what it locked is locked for this one."""
+    rivals = [one for one in _others(account, order) if _list_of(account, order).working_id != order.order_id]
+    for rival in rivals:
+        fills.close(venue, account, margin, rival, "EXPIRED", reason="OCO_TRIGGER")
+    if rivals and not order.locked and not order.fills_at_market:
+        fills.fund(venue, account, margin, order, order.price)
+
+
+def _settle_list(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+    """Do what the end of an order means for the others of its list."""
+    if order.list_id < 0 or order.is_open:
+        return
+    others, is_first = _others(account, order), _list_of(account, order).working_id == order.order_id
+    if order.status == "FILLED" and is_first:
+        _wake(venue, account, margin, others)
+    else:
+        reason = "OTO_PHASE_ONE_EXPIRED" if is_first else "OCO_TRIGGER"
+        for other in others:
+            fills.close(venue, account, margin, other, "EXPIRED", reason=reason)
+    _tell_list(venue, account, margin, order)
+
+
+def _wake(venue: Venue, account: Account, margin: Margin, pending: list[Order]) -> None:
+    """Put the orders that waited for a fill on the book; of two, only one may need funds."""
+    spot = venue.prices.spot(pending[0].symbol) or ZERO if pending else ZERO
+    dearest = max(pending, key=lambda one: worst_price(one, spot), default=None)
+    for order in pending:
+        if order.status != "PENDING_NEW":
+            continue
+        order.status, order.updated_ms = "NEW", venue.now_ms()
+        try:
+            if order is dearest:
+                fills.fund(venue, account, margin, order, worst_price(order, spot))
+        except Refusal:
+            for one in pending:
+                fills.close(venue, account, margin, one, "REJECTED", reason="REJECTED")
+            return
+        report(venue, margin, order, "NEW")
+    for order in pending:
+        if order.is_working:
+            _execute(venue, account, margin, order, is_maker=False)
+
+
+def _others(account: Account, order: Order) -> list[Order]:
+    if order.list_id < 0:
+        return []
+    numbers = _list_of(account, order).order_ids
+    return [account.orders[one] for one in numbers if one != order.order_id and account.orders[one].is_open]
+
+
+def _list_of(account: Account, order: Order) -> OrderList:
+    return account.order_lists[order.list_id]
+
+
+def _tell_list(venue: Venue, account: Account, margin: Margin, order: Order) -> None:
+    if order.list_id >= 0:
+        report_list(venue, account, margin, _list_of(account, order))
+
+
+def _quantity(ticket: Ticket, spot: Decimal) -> Decimal:
+    return ticket.quantity or step_down(ticket.quote_quantity / spot, ticket.pair.step)
+
+
+def _crosses(side: Side, price: Decimal, spot: Decimal) -> bool:
+    return spot <= price if side == "BUY" else spot >= price
 
 
 def _check_index_band(ticket: Ticket, index: Decimal) -> None:
-    if ticket.kind == "MARKET":
+    if ticket.kind in MARKET_KINDS:
         return
     too_low = ticket.side == "SELL" and ticket.price < index * (ONE - INDEX_BAND)
     too_high = ticket.side == "BUY" and ticket.price > index * (ONE + INDEX_BAND)
@@ -149,88 +280,5 @@ def _check_index_band(ticket: Ticket, index: Decimal) -> None:
         raise Refusal(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE")
 
 
-def _lock(venue: Venue, account: Account, margin: Margin, order: Order, pair: Pair, price: Decimal) -> None:
-    asset = pair.quote if order.side == "BUY" else pair.base
-    needed = nearest(order.quantity * price) if order.side == "BUY" else order.quantity
-    missing = needed - margin.wallet.free(asset)
-    if missing > 0:
-        if order.side_effect not in ("MARGIN_BUY", "AUTO_BORROW_REPAY"):
-            raise Refusal(-2010, "Account has insufficient balance for requested action.")
-        loans.borrow(venue, account, margin, asset, missing, kind="AUTO", by="api")
-        order.borrowed, order.borrowed_asset = missing, asset
-    venue.books.lock(margin.wallet, asset, needed)
-    order.locked = needed
-
-
-def _fill(
-    venue: Venue, account: Account, margin: Margin, order: Order, pair: Pair, price: Decimal, *, is_maker: bool
-) -> Trade:
-    is_buyer = order.side == "BUY"
-    _release(venue, margin, order, pair)
-    quote = down(order.quantity * price)
-    given, received = (pair.quote, pair.base) if is_buyer else (pair.base, pair.quote)
-    pays, gets = (quote, order.quantity) if is_buyer else (order.quantity, quote)
-    commission = down(gets * venue.scenario.commission)
-    venue.books.pay(given, pays, margin.wallet, "market", "trade")
-    venue.books.pay(received, gets, "market", margin.wallet, "trade")
-    venue.books.pay(received, commission, margin.wallet, "fees", "commission")
-    order.status, order.executed, order.executed_quote = "FILLED", order.quantity, quote
-    order.updated_ms = venue.now_ms()
-    trade = Trade(
-        venue.next_trade_id(), order.order_id, venue.now_ms(), order.symbol, order.isolated, is_buyer, is_maker,
-        price, order.quantity, commission, received,
-    )  # fmt: skip
-    account.trades.append(trade)
-    for asset, kind, amount in (
-        (received, f"{order.side}_INCOME", gets),
-        (given, f"{order.side}_EXPENSE", -pays),
-        (received, "TRADING_COMMISSION", -commission),
-    ):
-        venue.record_flow(account, margin.symbol, asset, kind, amount, trade.trade_id)
-    venue.record_movement(account, "trade", given, pays, margin.scope, "market", trade.trade_id, "api")
-    _report(venue, margin, order, "TRADE", trade=trade)
-    venue.tell_position(margin, [pair.base, pair.quote])
-    owed = margin.wallet.owed(received)
-    if order.side_effect in ("AUTO_REPAY", "AUTO_BORROW_REPAY") and owed:
-        amount = min(gets - commission, owed, margin.wallet.free(received))
-        loans.repay(venue, account, margin, received, amount, kind="AUTO", by="api")
-    return trade
-
-
-def _release(venue: Venue, margin: Margin, order: Order, pair: Pair) -> None:
-    venue.books.unlock(margin.wallet, pair.quote if order.side == "BUY" else pair.base, order.locked)
-    order.locked = ZERO
-
-
-def _close(venue: Venue, margin: Margin, order: Order, pair: Pair, status: str, reason: str = "") -> None:
-    _release(venue, margin, order, pair)
-    order.status, order.updated_ms = status, venue.now_ms()
-    _report(venue, margin, order, status, expiry=reason)
-    venue.tell_position(margin, [pair.base, pair.quote])
-
-
 def _belongs(order: Order, margin: Margin) -> bool:
     return order.symbol == margin.symbol if order.isolated else margin.symbol is None
-
-
-def _report(
-    venue: Venue, margin: Margin, order: Order, execution: str, *, trade: Trade | None = None, expiry: str = ""
-) -> None:
-    now = venue.now_ms()
-    last_quote = ZERO if trade is None else down(trade.quantity * trade.price)
-    fields: dict[str, object] = {
-        "s": order.symbol, "c": order.cancelled_as or order.client_id, "S": order.side, "o": order.kind,
-        "f": order.time_in_force, "q": text(order.quantity), "p": text(order.price), "P": text(ZERO),
-        "F": text(ZERO), "g": -1, "C": order.client_id if order.cancelled_as else "", "x": execution,
-        "X": order.status, "r": "NONE", "i": order.order_id, "l": text(ZERO if trade is None else trade.quantity),
-        "z": text(order.executed), "L": text(ZERO if trade is None else trade.price),
-        "n": "0" if trade is None else text(trade.commission),
-        "N": None if trade is None else trade.commission_asset, "T": now,
-        "t": -1 if trade is None else trade.trade_id, "I": next(_execution_ids),
-        "w": order.is_open and order.kind != "MARKET", "m": trade is not None and trade.is_maker, "M": False,
-        "O": order.created_ms, "Z": text(order.executed_quote), "Y": text(last_quote), "Q": text(ZERO),
-        "W": order.created_ms, "V": order.prevention,
-    }  # fmt: skip
-    if expiry:
-        fields["eR"] = expiry
-    venue.feed.emit(margin.account, margin.symbol, "account", "executionReport", fields, now)

@@ -15,6 +15,7 @@ from monitor.sandbox.endpoints import (
     dust,
     liabilities,
     loans,
+    order_lists,
     orders,
     public,
     reference,
@@ -35,7 +36,7 @@ from monitor.sandbox.weights import Meter, banned
 
 # Importing the topics fills the table of endpoints.
 TOPICS = (
-    account, dust, liabilities, loans, orders, public, reference, stream_keys, transfers, wallets,
+    account, dust, liabilities, loans, order_lists, orders, public, reference, stream_keys, transfers, wallets,
 )  # fmt: skip
 
 

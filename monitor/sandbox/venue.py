@@ -67,6 +67,9 @@ class Venue:
         self._order_ids = itertools.count(26_769_564_559)
         self._trade_ids = itertools.count(3_570_680_726)
         self._flow_ids = itertools.count(123_456)
+        self._list_ids = itertools.count(13_509)
+        # What was traded of each symbol, and in which second.
+        self._traded: dict[str, tuple[int, Decimal]] = {}
         self._due: list[tuple[int, int, Callable[[], None]]] = []
         self._due_numbers = itertools.count()
         for spec in scenario.accounts:
@@ -91,6 +94,24 @@ class Venue:
     def next_trade_id(self) -> int:
         """A number for a fill."""
         return next(self._trade_ids)
+
+    def next_list_id(self) -> int:
+        """A number for an order list."""
+        return next(self._list_ids)
+
+    def depth(self, symbol: str) -> Decimal | None:
+        """How much can still be traded of a symbol in the present second; None when there is no limit."""
+        most = self.scenario.depth.get(symbol)
+        if most is None:
+            return None
+        second, traded = self._traded.get(symbol, (-1, ZERO))
+        return most - traded if second == self.now_ms() // 1000 else most
+
+    def use_depth(self, symbol: str, quantity: Decimal) -> None:
+        """Count what was traded of a symbol in the present second."""
+        present = self.now_ms() // 1000
+        second, traded = self._traded.get(symbol, (-1, ZERO))
+        self._traded[symbol] = (present, quantity + (traded if second == present else ZERO))
 
     def set_rate(self, asset: str, daily: Decimal) -> None:
         """Change a daily interest rate from now on."""

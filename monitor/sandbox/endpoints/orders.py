@@ -1,58 +1,63 @@
 """Margin orders: placing, cancelling, looking."""
 
-import hashlib
 from decimal import Decimal
 
 from monitor.sandbox import orders
-from monitor.sandbox.accounts import Margin, Order, Trade
+from monitor.sandbox.accounts import Order, Trade
+from monitor.sandbox.endpoints.order_forms import (
+    cancelled,
+    cancelled_list,
+    made_up_id,
+    margin_of,
+    order_weight,
+    prevention,
+    side_effect,
+    side_of,
+    stop_price,
+    time_in_force,
+)
 from monitor.sandbox.endpoints.registry import Call, endpoint
 from monitor.sandbox.endpoints.windows import DAY_MS, window
 from monitor.sandbox.money import ZERO, plain, text
 from monitor.sandbox.refusal import Refusal, invalid, missing
+from monitor.sandbox.triggers import STOPS
 from monitor.sandbox.weights import Weight
 
-KINDS = ("LIMIT", "MARKET", "LIMIT_MAKER")
-OTHER_KINDS = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+PLAIN_KINDS = ("LIMIT", "MARKET", "LIMIT_MAKER")
 LARGEST_ORDER_PAGE = 500
 LARGEST_TRADE_PAGE = 1000
 
 
-def _order_weight(call: Call) -> Weight:
-    borrows = call.params.values.get("sideEffectType") in ("MARGIN_BUY", "AUTO_BORROW_REPAY")
-    return Weight(1500 if borrows else 6, "UID")
-
-
-@endpoint("POST", "/sapi/v1/margin/order", "SIGNED", _order_weight, right="trading")
+@endpoint("POST", "/sapi/v1/margin/order", "SIGNED", order_weight, right="trading")
 def place(call: Call) -> object:
     """Place a margin order."""
     params = call.params
     symbol = call.listed(params.required("symbol"))
-    side = params.choice("side", "BUY", "SELL")
-    kind = params.choice("type", *KINDS, *OTHER_KINDS)
-    if kind in OTHER_KINDS:
-        raise Refusal(-1014, "Unsupported order combination.")
-    margin = _margin(call, symbol)
-    effects = ["NO_SIDE_EFFECT", "MARGIN_BUY", "AUTO_REPAY"]
-    if call.venue.scenario.readings.auto_borrow_repay:
-        effects.append("AUTO_BORROW_REPAY")
+    kind = params.choice("type", *PLAIN_KINDS, *STOPS)
+    margin = margin_of(call, symbol)
     quantity, quote = params.decimal("quantity"), params.decimal("quoteOrderQty")
     if quantity is None and (quote is None or kind != "MARKET"):
         raise missing("quantity")
-    number = len(call.account.orders)
-    made_up = hashlib.sha256(f"{call.account.name} order {number}".encode()).hexdigest()[:22]
+    at_market = kind in orders.MARKET_KINDS
+    trailing = params.integer("trailingDelta") or 0
     ticket = orders.Ticket(
         pair=call.venue.catalogue.pairs[symbol],
-        side="BUY" if side == "BUY" else "SELL",
+        side=side_of(call, "side"),
         kind=kind,
-        time_in_force=params.choice("timeInForce", "GTC", "IOC", "FOK", default=None if kind == "LIMIT" else "GTC"),
+        time_in_force=time_in_force(call, "timeInForce", kind),
         quantity=quantity or ZERO,
         quote_quantity=quote or ZERO,
-        price=ZERO if kind == "MARKET" else params.required_decimal("price"),
-        client_id=params.get("newClientOrderId") or made_up,
-        side_effect=params.choice("sideEffectType", *effects, default="NO_SIDE_EFFECT"),
+        price=ZERO if at_market else params.required_decimal("price"),
+        client_id=params.get("newClientOrderId") or made_up_id(call, "order"),
+        side_effect=side_effect(call),
+        stop_price=stop_price(call, "stopPrice", kind, trailing),
+        trailing_bips=trailing,
+        iceberg=params.decimal("icebergQty") or ZERO,
+        repays_at_cancel=params.flag("autoRepayAtCancel", default=True),
+        prevention=prevention(call),
     )
     detail = params.choice(
-        "newOrderRespType", "ACK", "RESULT", "FULL", default="ACK" if kind == "LIMIT_MAKER" else "FULL"
+        "newOrderRespType", "ACK", "RESULT", "FULL", default="FULL" if kind in ("MARKET", "LIMIT") else "ACK"
     )
     order, trades = orders.place(call.venue, call.account, margin, ticket)
     return _placed(order, trades, detail)
@@ -62,7 +67,7 @@ def place(call: Call) -> object:
 def cancel(call: Call) -> object:
     """Cancel one open order."""
     symbol = call.listed(call.params.required("symbol"))
-    margin, order = _margin(call, symbol), _find(call, symbol, Refusal(-2011, "Unknown order sent."))
+    margin, order = margin_of(call, symbol), _find(call, symbol, Refusal(-2011, "Unknown order sent."))
     orders.cancel(
         call.venue,
         call.account,
@@ -70,23 +75,28 @@ def cancel(call: Call) -> object:
         order,
         new_client_id=call.params.get("newClientOrderId") or f"cancel{order.order_id}",
     )
-    return _cancelled(order) | {"orderId": str(order.order_id)}
+    return cancelled(order) | {"orderId": str(order.order_id)}
 
 
 @endpoint("DELETE", "/sapi/v1/margin/openOrders", "SIGNED", 1, right="trading")
 def cancel_open(call: Call) -> object:
     """Cancel every open order of a symbol."""
     symbol = call.listed(call.params.required("symbol"))
-    margin = _margin(call, symbol)
+    margin = margin_of(call, symbol)
     rows = [order for order in _own(call, symbol) if order.is_open]
     if not rows:
         raise Refusal(-2011, "Unknown order sent.")
+    answer: list[object] = []
     for order in rows:
+        if not order.is_open:
+            continue
         orders.cancel(call.venue, call.account, margin, order, new_client_id=f"cancel{order.order_id}")
-    return [
-        _cancelled(order) | {"orderId": order.order_id, "orderListId": -1, "selfTradePreventionMode": order.prevention}
-        for order in rows
-    ]
+        bound = call.account.order_lists.get(order.list_id)
+        if bound is None:
+            answer.append(cancelled(order) | {"orderListId": -1, "selfTradePreventionMode": order.prevention})
+        else:
+            answer.append(cancelled_list(call, bound))
+    return answer
 
 
 @endpoint("GET", "/sapi/v1/margin/order", "SIGNED", 10)
@@ -153,16 +163,49 @@ def order_counts(call: Call) -> object:
     """How many orders were placed, against the limits."""
     if call.params.flag("isIsolated"):
         call.params.required("symbol")
-    today = call.now_ms // DAY_MS
-    count = sum(order.created_ms // DAY_MS == today for order in call.account.orders.values())
+    placed = [order.created_ms for order in call.account.orders.values()]
+
+    def count(span_ms: int) -> int:
+        return sum(moment // span_ms == call.now_ms // span_ms for moment in placed)
+
     return [
-        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 10_000, "count": 0},
-        {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 20_000, "count": count},
+        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 10_000, "count": count(10_000)},
+        {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 20_000, "count": count(DAY_MS)},
     ]
 
 
-def _margin(call: Call, symbol: str) -> Margin:
-    return call.isolated(symbol) if call.params.flag("isIsolated") else call.cross()
+@endpoint("GET", "/sapi/v1/margin/myPreventedMatches", "SIGNED", 10)
+def prevented_matches(call: Call) -> object:
+    """Matches with an own order that were prevented: one by its number, or those of an order."""
+    symbol, params = call.listed(call.params.required("symbol")), call.params
+    isolated = params.flag("isIsolated")
+    number, order_id = params.integer("preventedMatchId"), params.integer("orderId")
+    if number is None and order_id is None:
+        raise missing("preventedMatchId")
+    first = params.integer("fromPreventedMatchId") or 0
+    rows = [
+        row
+        for row in call.account.prevented
+        if (row.symbol, row.isolated) == (symbol, isolated)
+        and number in (None, row.number)
+        and order_id in (None, row.taker_id, row.maker_id)
+        and row.number >= first
+    ]
+    return [
+        {
+            "symbol": row.symbol,
+            "preventedMatchId": row.number,
+            "takerOrderId": row.taker_id,
+            "makerSymbol": row.symbol,
+            "makerOrderId": row.maker_id,
+            "tradeGroupId": 1,
+            "selfTradePreventionMode": row.mode,
+            "price": text(row.price),
+            "makerPreventedQuantity": text(row.quantity),
+            "transactTime": row.at_ms,
+        }
+        for row in rows[:LARGEST_ORDER_PAGE]
+    ]
 
 
 def _own(call: Call, symbol: str) -> list[Order]:
@@ -232,36 +275,19 @@ def _placed(order: Order, trades: list[Trade], detail: str) -> dict[str, object]
     return answer
 
 
-def _cancelled(order: Order) -> dict[str, object]:
-    return {
-        "symbol": order.symbol,
-        "isIsolated": order.isolated,
-        "origClientOrderId": order.client_id,
-        "clientOrderId": order.cancelled_as,
-        "price": text(order.price),
-        "origQty": text(order.quantity),
-        "executedQty": text(order.executed),
-        "cummulativeQuoteQty": text(order.executed_quote),
-        "status": order.status,
-        "timeInForce": order.time_in_force,
-        "type": order.kind,
-        "side": order.side,
-    }
-
-
 def _row(order: Order) -> dict[str, object]:
     return {
         "clientOrderId": order.client_id,
         "cummulativeQuoteQty": text(order.executed_quote),
         "executedQty": text(order.executed),
-        "icebergQty": text(ZERO),
-        "isWorking": order.is_open,
+        "icebergQty": text(order.iceberg),
+        "isWorking": order.is_working,
         "orderId": order.order_id,
         "origQty": text(order.quantity),
         "price": text(order.price),
         "side": order.side,
         "status": order.status,
-        "stopPrice": text(ZERO),
+        "stopPrice": text(order.stop_price),
         "symbol": order.symbol,
         "isIsolated": order.isolated,
         "time": order.created_ms,

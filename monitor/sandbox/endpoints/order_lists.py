@@ -1,0 +1,274 @@
+"""Order lists: OCO, OTO and OTOCO placed, cancelled and looked at."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from monitor.sandbox import order_lists, orders
+from monitor.sandbox.accounts import Order, OrderList
+from monitor.sandbox.endpoints.order_forms import (
+    cancelled_list,
+    list_row,
+    made_up_id,
+    margin_of,
+    order_weight,
+    prevention,
+    side_effect,
+    side_of,
+    stop_price,
+    time_in_force,
+)
+from monitor.sandbox.endpoints.registry import Call, endpoint
+from monitor.sandbox.endpoints.windows import window
+from monitor.sandbox.money import ZERO, plain, text
+from monitor.sandbox.orders import Ticket
+from monitor.sandbox.refusal import Refusal, invalid, missing
+from monitor.sandbox.reports import is_done
+
+LARGEST_PAGE = 1000
+# The kinds of the orders that wait; those of a pair.
+PENDING_KINDS = (
+    "LIMIT", "MARKET", "LIMIT_MAKER", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
+)  # fmt: skip
+PAIR_KINDS = ("LIMIT_MAKER", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+
+
+@endpoint("POST", "/sapi/v1/margin/order/oco", "SIGNED", order_weight, right="trading")
+def place_oco(call: Call) -> object:
+    """Place a limit and a stop of which one cancels the other."""
+    params = call.params
+    symbol = call.listed(params.required("symbol"))
+    margin, effect = margin_of(call, symbol), side_effect(call)
+    limited = params.decimal("stopLimitPrice")
+    stop_kind = "STOP_LOSS" if limited is None else "STOP_LOSS_LIMIT"
+    shared = _Shared(call, symbol, "side", "quantity", effect)
+    legs = [
+        shared.ticket(
+            stop_kind, params.get("stopClientOrderId") or made_up_id(call, "stop"), price=limited or ZERO,
+            stop=params.required_decimal("stopPrice"), holds=time_in_force(call, "stopLimitTimeInForce", stop_kind),
+            iceberg="stopIcebergQty",
+        ),
+        shared.ticket(
+            "LIMIT_MAKER", params.get("limitClientOrderId") or made_up_id(call, "limit"),
+            price=params.required_decimal("price"), iceberg="limitIcebergQty",
+        ),
+    ]  # fmt: skip
+    made = order_lists.place_pair(call.venue, call.account, margin, _list_name(call), legs)
+    return _placed(call, made)
+
+
+@endpoint("POST", "/sapi/v1/margin/order/oto", "SIGNED", order_weight, right="trading")
+def place_oto(call: Call) -> object:
+    """Place an order that waits until another one is filled."""
+    return _place_chain(call, [("pending", PENDING_KINDS)])
+
+
+@endpoint("POST", "/sapi/v1/margin/order/otoco", "SIGNED", order_weight, right="trading")
+def place_otoco(call: Call) -> object:
+    """Place a pair, of which one cancels the other, that waits until another order is filled."""
+    legs = [("pendingAbove", PAIR_KINDS)]
+    if call.params.get("pendingBelowType") is not None:
+        legs.append(("pendingBelow", PAIR_KINDS))
+    return _place_chain(call, legs)
+
+
+@endpoint("DELETE", "/sapi/v1/margin/orderList", "SIGNED", 1, "UID", right="trading")
+def cancel_list(call: Call) -> object:
+    """Cancel an order list whole."""
+    symbol = call.listed(call.params.required("symbol"))
+    one = _find(call, symbol, "listClientOrderId", Refusal(-2011, "Unknown order sent."))
+    open_orders = [call.account.orders[number] for number in one.order_ids if call.account.orders[number].is_open]
+    if not open_orders:
+        raise Refusal(-2011, "Unknown order sent.")
+    name = call.params.get("newClientOrderId") or f"cancel{one.list_id}"
+    orders.cancel(call.venue, call.account, margin_of(call, symbol), open_orders[0], new_client_id=name)
+    return cancelled_list(call, one)
+
+
+@endpoint("GET", "/sapi/v1/margin/orderList", "SIGNED", 10)
+def look(call: Call) -> object:
+    """One order list, open or not."""
+    return list_row(call, _find(call, _symbol(call), "origClientOrderId", None))
+
+
+@endpoint("GET", "/sapi/v1/margin/allOrderList", "SIGNED", 200)
+def all_lists(call: Call) -> object:
+    """Order lists from a number on, or of a window of at most 24 hours."""
+    limit = call.params.integer("limit") or 500
+    if not 0 < limit <= LARGEST_PAGE:
+        raise invalid("limit")
+    first_id = call.params.integer("fromId")
+    times = any(name in call.params.values for name in ("startTime", "endTime"))
+    if first_id is not None and times:
+        raise Refusal(-1128, "Combination of optional parameters invalid.")
+    rows = _own(call)
+    if first_id is not None:
+        return [list_row(call, one) for one in rows if one.list_id >= first_id][:limit]
+    first, last = window(call, default_days=1, span_days=1, too_long=_too_long)
+    return [list_row(call, one) for one in rows if first <= one.at_ms <= last][-limit:]
+
+
+@endpoint("GET", "/sapi/v1/margin/openOrderList", "SIGNED", 10)
+def open_pairs(call: Call) -> object:
+    """The OCOs that stand."""
+    return [list_row(call, one) for one in _own(call) if one.contingency == "OCO" and not is_done(call.account, one)]
+
+
+@endpoint("GET", "/sapi/v1/margin/oto/openOrderList", "SIGNED", 10, "UID")
+def open_chains(call: Call) -> object:
+    """The OTOs and OTOCOs that stand, cross and isolated together."""
+    symbol = call.params.get("symbol")
+    return [
+        _chain_row(call, one)
+        for one in call.account.order_lists.values()
+        if one.contingency == "OTO" and not is_done(call.account, one) and symbol in (None, one.symbol)
+    ]
+
+
+class _Shared:
+    """What the orders of one request have in common."""
+
+    def __init__(self, call: Call, symbol: str, side: str, quantity: str, effect: str) -> None:
+        self._call = call
+        self._pair = call.venue.catalogue.pairs[symbol]
+        self._side = side_of(call, side)
+        self._quantity = call.params.required_decimal(quantity)
+        self._effect = effect
+
+    def ticket(
+        self,
+        kind: str,
+        name: str,
+        *,
+        price: Decimal = ZERO,
+        stop: Decimal = ZERO,
+        trailing: int = 0,
+        holds: str = "GTC",
+        iceberg: str = "",
+    ) -> Ticket:
+        """One order of the list. `iceberg` names the parameter that holds that quantity."""
+        return Ticket(
+            pair=self._pair,
+            side=self._side,
+            kind=kind,
+            time_in_force=holds,
+            quantity=self._quantity,
+            quote_quantity=ZERO,
+            price=price,
+            client_id=name,
+            side_effect=self._effect,
+            stop_price=stop,
+            trailing_bips=trailing,
+            iceberg=self._call.params.decimal(iceberg) or ZERO,
+            repays_at_cancel=self._call.params.flag("autoRepayAtCancel", default=True),
+            prevention=prevention(self._call),
+        )
+
+
+def _place_chain(call: Call, legs: Sequence[tuple[str, tuple[str, ...]]]) -> object:
+    symbol = call.listed(call.params.required("symbol"))
+    margin, effect = margin_of(call, symbol), side_effect(call, repays=False)
+    working = _ticket(call, symbol, "working", ("LIMIT", "LIMIT_MAKER"), "working", effect)
+    pending = [_ticket(call, symbol, name, kinds, "pending", effect) for name, kinds in legs]
+    made = order_lists.place_chain(call.venue, call.account, margin, _list_name(call), working, pending)
+    return _placed(call, made)
+
+
+def _ticket(call: Call, symbol: str, name: str, kinds: tuple[str, ...], group: str, effect: str) -> Ticket:
+    params = call.params
+    kind = params.choice(f"{name}Type", *kinds)
+    trailing = params.integer(f"{name}TrailingDelta") or 0
+    at_market = kind in orders.MARKET_KINDS
+    if trailing:
+        params.required_decimal(f"{name}Price")
+    return _Shared(call, symbol, f"{group}Side", f"{group}Quantity", effect).ticket(
+        kind,
+        params.get(f"{name}ClientOrderId") or made_up_id(call, name),
+        price=ZERO if at_market else params.required_decimal(f"{name}Price"),
+        stop=stop_price(call, f"{name}StopPrice", kind, trailing),
+        trailing=trailing,
+        holds=time_in_force(call, f"{name}TimeInForce", kind),
+        iceberg=f"{name}IcebergQty",
+    )
+
+
+def _list_name(call: Call) -> str:
+    return call.params.get("listClientOrderId") or made_up_id(call, "list")
+
+
+def _symbol(call: Call) -> str | None:
+    """The symbol of isolated lists; cross must not send one."""
+    symbol = call.params.get("symbol")
+    if call.params.flag("isIsolated"):
+        return call.listed(call.params.required("symbol"))
+    if symbol is not None:
+        raise Refusal(-1106, "Parameter 'symbol' sent when not required.")
+    return None
+
+
+def _own(call: Call) -> list[OrderList]:
+    symbol, isolated = _symbol(call), call.params.flag("isIsolated")
+    return [
+        one for one in call.account.order_lists.values() if one.isolated == isolated and symbol in (None, one.symbol)
+    ]
+
+
+def _find(call: Call, symbol: str | None, client_id: str, absent: Refusal | None) -> OrderList:
+    number, name = call.params.integer("orderListId"), call.params.get(client_id)
+    if number is None and name is None:
+        raise missing("orderListId")
+    isolated = call.params.flag("isIsolated")
+    try:
+        return order_lists.find(call.account, isolated=isolated, symbol=symbol, list_id=number, client_id=name)
+    except Refusal as error:
+        raise absent or error from error
+
+
+def _too_long() -> Refusal:
+    return Refusal(-1127, "More than 24 hours between startTime and endTime.")
+
+
+def _placed(call: Call, one: OrderList) -> dict[str, object]:
+    answer = list_row(call, one) | {"listStatusType": "EXEC_STARTED", "listOrderStatus": "EXECUTING"}
+    loan = order_lists.borrowed(call.account, one)
+    if loan is not None:
+        answer |= {"marginBuyBorrowAmount": plain(loan[0]), "marginBuyBorrowAsset": loan[1]}
+    reports = [_place_report(call.account.orders[number], one) for number in one.order_ids]
+    return answer | {"orderReports": reports}
+
+
+def _place_report(order: Order, one: OrderList) -> dict[str, object]:
+    # A waiting order is shown as waiting even if the one before it was filled at once.
+    waits = one.working_id is not None and one.working_id != order.order_id
+    row: dict[str, object] = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": order.list_id,
+        "clientOrderId": order.client_id,
+        "transactTime": one.at_ms,
+        "price": text(order.price),
+        "origQty": text(order.quantity),
+        "executedQty": text(ZERO if waits else order.executed),
+        "cummulativeQuoteQty": text(ZERO if waits else order.executed_quote),
+        "status": "PENDING_NEW" if waits else order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.kind,
+        "side": order.side,
+        "selfTradePreventionMode": order.prevention,
+    }
+    return row | {"stopPrice": text(order.stop_price)} if order.stop_price else row
+
+
+def _chain_row(call: Call, one: OrderList) -> dict[str, object]:
+    row = list_row(call, one)
+    del row["isIsolated"]
+    return row | {"orders": [_chain_leg(call.account.orders[number]) for number in one.order_ids]}
+
+
+def _chain_leg(order: Order) -> dict[str, object]:
+    return {
+        "symbol": order.symbol,
+        # Documented: null until the order before it is filled.
+        "orderId": None if order.is_pending else order.order_id,
+        "status": order.status,
+        "clientOrderId": order.client_id,
+    }
