@@ -34,7 +34,7 @@ from monitor.core.notices import notices_of
 from monitor.core.pace import intervals, repaced
 from monitor.core.rules import Rule
 from monitor.core.sampling import due_samples
-from monitor.core.state import AccountState, Settings, apply, needed_symbols, unknown_charges
+from monitor.core.state import AccountState, Settings, apply, needed_symbols, scopes, unknown_charges
 from monitor.core.subjects import ACCOUNT, MONITOR, Sight, Subject
 from monitor.core.valuation import is_fresh, newest, price_of
 
@@ -192,12 +192,11 @@ def _unpriced(before: AccountState, after: AccountState, settings: Settings) -> 
 def _unknown(before: AccountState, after: AccountState, settings: Settings) -> frozenset[str]:
     """Bars and interest of what is new or was never read; and the key, if it was refused and now serves."""
     wanted: set[str] = set()
-    known = before.isolated.pairs if before.isolated is not None else {}
-    found = after.isolated.pairs if after.isolated is not None else {}
-    if found.keys() - known.keys():
+    # Scopes, not rows: the venue lists pairs that were never created, or are disabled, and tells nothing of them.
+    known, found = ({s.symbol for s in scopes(state, settings) if s.symbol} for state in (before, after))
+    if found - known:
         wanted |= {"reference_data", "interest"}
-    watched = found.keys() if settings.isolated is None else found.keys() & set(settings.isolated)
-    if (settings.cross and after.bars is None) or watched - after.tiers.keys():
+    if (settings.cross and after.bars is None) or found - after.tiers.keys():
         wanted.add("reference_data")
     if after.key_accepted is False:
         wanted.add("key")
