@@ -123,6 +123,7 @@ class Readings:
     delist_time_unit: Literal["s", "ms"] = "s"
     open_orders_weight: Literal["10 IP", "symbols"] = "10 IP"
     isolated_manual_liquidation: bool = False
+    small_liability_body: Literal["empty", "object"] = "empty"
     history_lag_s: int = 0
     loan_pending_s: int = 0
     empty_transfer_history: Literal["rows", "no rows"] = "rows"

@@ -207,7 +207,7 @@ async def test_the_account_stream_tells_of_lists(client: Client, running: Runnin
         await socket.recv()
         placed = (await client.post("/sapi/v1/margin/order/oco", **OCO)).body
         _price(running, 60_000)
-        told = []
+        told: list[tuple[str, str]] = []
         while not told or told[-1] != ("ALL_DONE", "ALL_DONE"):
             event = msgspec.json.decode(await asyncio.wait_for(socket.recv(), 5))["event"]
             if event["e"] == "listStatus":

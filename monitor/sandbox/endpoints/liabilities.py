@@ -39,7 +39,7 @@ def exchange_small_liabilities(call: Call) -> object:
             raise not_an_asset()
     for asset in assets:
         _exchange(call, asset)
-    return NOTHING
+    return NOTHING if call.venue.scenario.readings.small_liability_body == "empty" else {}
 
 
 @endpoint("GET", "/sapi/v1/margin/exchange-small-liability-history", "SIGNED", 100, "UID")

@@ -1,0 +1,66 @@
+"""What every foreign client gets: a lively sandbox, and no way out of this machine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from monitor.sandbox.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
+from tests.sandbox.asking import Client
+from tests.sandbox.foreign.guard import Guard
+from tests.support.sandbox import Running, sandbox
+
+D = Decimal
+
+
+@pytest.fixture(autouse=True)
+def guard() -> Iterator[Guard]:
+    """Refuses every connection that would leave this machine, and fails the test that tried."""
+    with Guard() as one:
+        yield one
+    assert one.refused == []
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    """A sandbox at the machine's time, with a row in every history that a test reads."""
+    start = datetime.now(UTC).replace(microsecond=0)
+    async with sandbox(_scenario(start), anchor=start.timestamp()) as one:
+        async with Client(one.sandbox, one.ready) as client:
+            await _live(client)
+        one.sandbox.hand.charge_interest()
+        yield one
+        # Sockets that a client left half closed end before the sandbox does.
+        await asyncio.sleep(0)
+
+
+def _scenario(start: datetime) -> Scenario:
+    return Scenario(
+        start=start,
+        accounts=(
+            AccountSpec(
+                spot={"USDT": D(5000)},
+                funding={"USDT": D(70)},
+                cross={"BTC": holding("1"), "USDT": holding("1000", borrowed="20000"), "XRP": holding(borrowed="1")},
+                isolated={"SOLUSDT": PairSpec(base=holding("10"), quote=holding("5", borrowed="500"))},
+            ),
+        ),
+        prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200)},
+        delistings=((datetime(2040, 4, 1, tzinfo=UTC), ("ADA",), ("ADAUSDT",)),),
+        listings=((datetime(2040, 5, 1, tzinfo=UTC), ("DOGE",), ("DOGEUSDT",)),),
+        restricted_long=("ADA",),
+        collateral_full=("XRP",),
+        limit_price_pairs=("ADAUSDT",),
+        limits=Limits(loan_delay_s=0),
+        readings=Readings(small_liability_body="object"),
+    )
+
+
+async def _live(client: Client) -> None:
+    loan = {"asset": "USDT", "isIsolated": "FALSE", "amount": "5"}
+    for kind in ("BORROW", "REPAY"):
+        await client.post("/sapi/v1/margin/borrow-repay", **loan, type=kind)
+    await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="5")
+    await client.post("/sapi/v1/margin/order", symbol="BTCUSDT", side="SELL", quantity="0.01", type="MARKET")
