@@ -159,7 +159,10 @@ def _already_there(target: Path) -> MonitorError:
 
 
 def _write_units(folder: Path, force: bool) -> int:
-    """Copy the service units and what belongs to them, keeping their folders. None is written if one is in the way."""
+    """Write the service units and what belongs to them, for the command of this installation.
+
+    None is written if one is in the way.
+    """
     shipped = resources.shipped("systemd")
     units = sorted(path.relative_to(shipped) for path in shipped.rglob("*") if path.is_file())
     if not units:
@@ -171,9 +174,24 @@ def _write_units(folder: Path, force: bool) -> int:
         for unit in units:
             target = folder / unit
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes((shipped / unit).read_bytes())
+            target.write_text((shipped / unit).read_text().replace(_UNIT_COMMAND, str(_own_command())))
             target.chmod(0o644)
             output.print_line(f"wrote {target}")
     except OSError as error:
         raise MonitorError(f"can't write: {error.strerror}", where=str(folder), mend="choose another folder") from error
+    output.print_line(
+        "next: put the service into /etc/systemd/system and the others where each says, run systemd-sysusers and "
+        "systemd-tmpfiles --create, then systemctl enable --now margin-monitor",
+        "dim",
+    )
     return Exit.DONE
+
+
+def _own_command() -> Path:
+    """Where the command of this installation is, beside its interpreter; as the units have it where it is not."""
+    beside = Path(sys.executable).parent / PROGRAM
+    return beside if beside.is_file() else Path(_UNIT_COMMAND)
+
+
+_UNIT_COMMAND = "/usr/local/bin/margin-monitor"
+"""What the shipped units run."""

@@ -114,12 +114,11 @@ def test_init_then_show_then_check_goes_round(tmp_path: Path) -> None:
             assert secret not in ran.stdout + ran.stderr
 
 
-def test_the_units_are_copied_and_not_overwritten(tmp_path: Path) -> None:
+def test_the_units_are_written_and_not_overwritten(tmp_path: Path) -> None:
     first = cli(tmp_path, "init", "--systemd", "units")
-    if first.code != 0:
-        assert first.stderr.endswith("this installation has no service units; install it again\n")
-        return
-    assert (tmp_path / "units" / "margin-monitor.service").is_file()
+    assert (first.code, first.stderr) == (0, "")
+    names = sorted(entry.name for entry in (tmp_path / "units").iterdir())
+    assert names == ["margin-monitor.service", "margin-monitor.sysusers.conf", "margin-monitor.tmpfiles.conf"]
     second = cli(tmp_path, "init", "--systemd", "units")
     assert second.code == 1 and "is already there; use --force" in second.stderr
     assert cli(tmp_path, "init", "--systemd", "units", "--force").code == 0

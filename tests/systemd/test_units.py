@@ -1,0 +1,82 @@
+"""The service units, judged by systemd's own tools where they are installed."""
+
+import configparser
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import Exit
+from tests.cli.running import cli
+
+EXPOSURE_AT_MOST = 20
+"""Tenths, by `systemd-analyze security`: from 0, wholly enclosed, to 100."""
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Iterator[Path]:
+    """The units as `init` writes them."""
+    assert cli(tmp_path, "init", "--systemd", "units").code == 0
+    yield tmp_path / "units"
+
+
+def tool(name: str) -> str:
+    """The path of a program of systemd; the test is skipped where there is none, except in CI."""
+    found = shutil.which(name)
+    if found is None:
+        assert os.environ.get("CI") != "true", f"{name} is missing; install the Debian package systemd"
+        pytest.skip(f"{name} is missing (Debian package systemd)")
+    return found
+
+
+def ask(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_service_is_as_systemd_wants_it(units: Path) -> None:
+    said = ask(tool("systemd-analyze"), "verify", "--man=no", units / "margin-monitor.service")
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_the_service_is_enclosed(units: Path) -> None:
+    service = units / "margin-monitor.service"
+    said = ask(tool("systemd-analyze"), "security", "--offline=yes", f"--threshold={EXPOSURE_AT_MOST}", service)
+    assert said.returncode == 0, said.stdout
+
+
+def test_the_static_user_and_its_folders_are_made(units: Path, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "etc").mkdir(parents=True)
+    made = ask(tool("systemd-sysusers"), f"--root={root}", units / "margin-monitor.sysusers.conf")
+    assert made.returncode == 0, made.stderr
+    (line,) = [line for line in (root / "etc" / "passwd").read_text().splitlines() if "margin-monitor" in line]
+    name, _, number, *_, home, shell = line.split(":")
+    assert (name, home, shell.rpartition("/")[2]) == ("margin-monitor", "/var/lib/margin-monitor", "nologin")
+    if os.geteuid() != 0:
+        pytest.skip("only root can make folders for another user")
+    made = ask(tool("systemd-tmpfiles"), f"--root={root}", "--create", units / "margin-monitor.tmpfiles.conf")
+    assert made.returncode == 0, made.stderr
+    state = (root / "var" / "lib" / "margin-monitor").stat()
+    assert (state.st_uid, state.st_mode & 0o777) == (int(number), 0o700)
+    assert (root / "etc" / "margin-monitor" / "credentials").stat().st_mode & 0o777 == 0o700
+
+
+def test_the_service_runs_the_command_of_this_installation(units: Path) -> None:
+    service = _service(units)
+    command, word = service["ExecStart"].split()
+    assert (Path(command).name, word) == ("margin-monitor", "run")
+    assert os.access(command, os.X_OK)
+
+
+def test_exits_that_need_a_person_are_not_repeated(units: Path) -> None:
+    needs_a_person = {Exit.ANOTHER_INSTANCE, Exit.KEY_REFUSED, Exit.CONFIG}
+    assert {int(code) for code in _service(units)["RestartPreventExitStatus"].split()} == needs_a_person
+
+
+def _service(units: Path) -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.read(units / "margin-monitor.service")
+    return parser["Service"]
