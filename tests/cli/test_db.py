@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.core.journal import Entry, Sample
+from monitor.store.engine import HEAD
 from monitor.store.readers.history import read_history
 from monitor.store.store import ReadStore, Store
 from tests.support.command import margin_monitor, write_config
@@ -16,12 +17,12 @@ from tests.support.command import margin_monitor, write_config
 
 def test_upgrade_says_from_which_revision_to_which(tmp_path: Path) -> None:
     config, database = write_config(tmp_path), tmp_path / "monitor.db"
-    assert margin_monitor(config, "db", "upgrade").out == f"made sqlite:///{database} at revision 0001\n"
-    assert margin_monitor(config, "db", "upgrade").out == f"sqlite:///{database} is at revision 0001 already\n"
+    assert margin_monitor(config, "db", "upgrade").out == f"made sqlite:///{database} at revision {HEAD}\n"
+    assert margin_monitor(config, "db", "upgrade").out == f"sqlite:///{database} is at revision {HEAD} already\n"
     assert margin_monitor(config, "db", "upgrade", "--json").json() == {
         "database": f"sqlite:///{database}",
-        "from": "0001",
-        "to": "0001",
+        "from": HEAD,
+        "to": HEAD,
     }
 
 
@@ -33,7 +34,7 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     connection.close()
     said = margin_monitor(config, "db", "upgrade")
     assert (said.code, said.out, len(said.err.splitlines())) == (69, "", 1)
-    assert "revision 9999, newer than this program's 0001; install the newer margin-monitor again" in said.err
+    assert f"revision 9999, newer than this program's {HEAD}; install the newer margin-monitor again" in said.err
 
 
 def test_check_answers_by_its_exit_code(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_a_backup_is_restored(tmp_path: Path) -> None:
     (tmp_path / "monitor.db").unlink()
     restored = margin_monitor(config, "db", "restore", str(copy))
     assert (restored.code, restored.err) == (0, "")
-    assert restored.out.startswith(f"sqlite:///{tmp_path / 'monitor.db'} is {copy} now, revision 0001\n")
+    assert restored.out.startswith(f"sqlite:///{tmp_path / 'monitor.db'} is {copy} now, revision {HEAD}\n")
     assert margin_monitor(config, "db", "check").code == 0
 
 

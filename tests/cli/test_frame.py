@@ -12,6 +12,7 @@ from monitor import __version__
 from monitor.__main__ import main
 from monitor.cli import parser
 from monitor.errors import NotAvailableYet
+from monitor.resources import shipped
 from tests.cli.running import cli
 
 HEAVY = ("httpx", "sqlalchemy", "pydantic", "apprise", "matplotlib", "websockets", "apscheduler", "rich", "msgspec")
@@ -111,3 +112,32 @@ def test_global_options_may_stand_before_and_after_the_command(tmp_path: Path) -
     after = cli(tmp_path, "config", "show", "--config=a.toml")
     assert before == after
     assert before.stderr.startswith("a.toml: there is no file ")
+
+
+@pytest.mark.parametrize("name", [name for name in parser.COMMANDS if name not in parser.NOT_YET])
+def test_every_command_has_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"usage: margin-monitor {name} ")
+    assert printed.err == ""
+
+
+def test_the_shipped_example_passes_an_offline_check_once_its_secrets_are_there(tmp_path: Path) -> None:
+    secrets = tmp_path / "credentials"
+    secrets.mkdir(mode=0o700)
+    contents = {
+        "binance-key": "k" * 64,
+        "binance-secret": "s" * 64,
+        "phone-url": "json://phone",
+        "mail-url": "json://mail",
+    }
+    for secret, content in contents.items():
+        (secrets / secret).write_text(content)
+        (secrets / secret).chmod(0o400)
+    config = tmp_path / "config.toml"
+    config.write_bytes(shipped("config", "margin-monitor.example.toml").read_bytes())
+    environ = {"CREDENTIALS_DIRECTORY": str(secrets), "STATE_DIRECTORY": str(tmp_path)}
+    ran = cli(tmp_path, "check", "--offline", "--config", str(config), environ=environ)
+    assert (ran.code, ran.stderr) == (0, ""), ran.stdout
+    without = cli(tmp_path, "check", "--offline", "--config", str(config))
+    assert without.code == 1

@@ -13,6 +13,7 @@ from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
 from monitor.errors import AnotherInstance, MonitorError, StoreError, UsageError
 from monitor.store.backup import back_up, restore
+from monitor.store.engine import HEAD
 from monitor.store.migrate import check
 from monitor.store.operator import is_paused
 from monitor.store.readers.actions import read_intents
@@ -85,7 +86,7 @@ async def test_restoring_brings_back_the_moment_of_the_backup(url: str, tmp_path
     await write(url, Entry("main", NOW, events=(event("two"),)))
     with pytest.raises(MonitorError, match=r"monitor\.db: there is a database already; use --force to overwrite it$"):
         restore(url, tmp_path / "copy.db")
-    assert restore(url, tmp_path / "copy.db", force=True) == ("0001", False)
+    assert restore(url, tmp_path / "copy.db", force=True) == (HEAD, False)
     assert keys(url) == ["one"]
     assert check(url) == []
     await write(url, Entry("main", NOW, events=(event("three"),)))
@@ -127,7 +128,7 @@ def test_restoring_makes_a_database_where_there_is_none(url: str, tmp_path: Path
 async def test_actions_are_paused_when_the_backup_holds_unsettled_intents(url: str, tmp_path: Path) -> None:
     await write(url, planned(intent(1, IntentState.PLANNED)))
     back_up(url, tmp_path / "copy.db")
-    assert restore(url, tmp_path / "copy.db", force=True) == ("0001", True)
+    assert restore(url, tmp_path / "copy.db", force=True) == (HEAD, True)
     with ReadStore.open(url) as store:
         assert store.read(is_paused)
         assert [row.intent.state for row in store.read(read_intents)] == [IntentState.PLANNED]
@@ -165,7 +166,7 @@ def test_only_our_own_backups_are_restored(url: str, tmp_path: Path, make: str) 
         "missing": "there is no such file",
         "text": "is no backup of margin-monitor",
         "foreign": "is no backup of margin-monitor",
-        "newer": "the backup has revision 9999, newer than this program's 0001",
+        "newer": "the backup has revision 9999, newer than this program's",
     }[make] in str(error.value)
     assert check(url) == []
 
