@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from monitor.errors import StoreError
 from monitor.resources import shipped
 from monitor.store import engine as opening
+from monitor.store import lease
 from monitor.store.engine import HEAD
 
 
@@ -18,7 +19,8 @@ def upgrade(url: str) -> tuple[str | None, str]:
     """The revisions before (None: it was empty or missing) and after, which is the newest.
 
     A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged.
-    Raises StoreError when the database is newer than this program or can't be reached.
+    Raises StoreError when the database is newer than this program or can't be reached, AnotherInstance when a daemon
+    of an older version still holds it.
     """
     parsed = opening.parse_url(url)
     path = opening.sqlite_path(parsed)
@@ -30,6 +32,9 @@ def upgrade(url: str) -> tuple[str | None, str]:
             before = opening.revision(connection)
             if before is not None and before > HEAD:
                 opening.check_revision(connection, parsed)
+            if before is not None and before < HEAD and lease.is_held(connection):
+                # A daemon of the older version would go on writing rows of the older shape.
+                raise lease.another_instance(opening.shown(parsed), None)
             config = Config()
             config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
             config.attributes["connection"] = connection

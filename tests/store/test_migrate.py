@@ -1,5 +1,6 @@
 """The schema: made, upgraded, checked, and the same as the tables that the program believes in."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from monitor.errors import StoreError
+from monitor.errors import AnotherInstance, StoreError
 from monitor.resources import shipped
 from monitor.store import engine as opening
 from monitor.store.migrate import check, upgrade
@@ -127,3 +128,15 @@ def _set_revision(url: str, revision: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": revision})
     engine.dispose()
+
+
+async def test_a_database_is_not_migrated_under_a_running_daemon(database_url: str) -> None:
+    store = Store.open(database_url)
+    try:
+        await store.order(
+            lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+        )
+        with pytest.raises(AnotherInstance):
+            await asyncio.to_thread(upgrade, database_url)
+    finally:
+        await store.close()
