@@ -94,6 +94,7 @@ def write_config(
     ]
     text = "\n\n".join(table for table in tables if table) + "\n"
     tomllib.loads(text)
+    folder.mkdir(exist_ok=True)
     path = folder / name
     path.touch(mode=0o600)
     path.chmod(0o600)
