@@ -1,0 +1,82 @@
+"""The pages of the documentation as tests read them: fenced blocks, headings, links."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+
+PAGES = (
+    CHECKOUT / "README.md",
+    CHECKOUT / "CHANGELOG.md",
+    CHECKOUT / "CONTRIBUTING.md",
+    *sorted((CHECKOUT / "docs").rglob("*.md")),
+)
+
+_FENCE = re.compile(r"^```(?P<language>\w*)$")
+_HEADING = re.compile(r"^#+ (?P<text>.+)$")
+_LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block: its language, its text, and its place as tests name it."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(CHECKOUT)}:{self.line}"
+
+
+def blocks(language: str) -> list[Block]:
+    """Every fenced block of that language."""
+    return [block for page in PAGES for block in _blocks(page) if block.language == language]
+
+
+def prose(page: Path) -> str:
+    """The page without its fenced blocks."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for block in _blocks(page):
+        for number in range(block.line - 1, block.line + len(block.text.splitlines()) + 1):
+            lines[number] = ""
+    return "\n".join(lines)
+
+
+def links(page: Path) -> list[str]:
+    """Where the page links to."""
+    return [match["target"] for match in _LINK.finditer(prose(page))]
+
+
+def anchors(page: Path) -> set[str]:
+    """What can follow a # in a link to the page."""
+    headings = (_HEADING.match(line) for line in prose(page).splitlines())
+    return {_slug(match["text"]) for match in headings if match}
+
+
+def section(page: Path, heading: str) -> str:
+    """The text below a heading, to the next one of its level."""
+    return page.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def _blocks(page: Path) -> Iterator[Block]:
+    start, language, inside = 0, "", False
+    held: list[str] = []
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), start=1):
+        fence = _FENCE.match(line)
+        if fence is None:
+            held.append(line)
+        elif inside:
+            yield Block(page, start, language, "\n".join(held) + "\n")
+            inside = False
+        else:
+            start, language, inside, held = number, fence["language"], True, []
+
+
+def _slug(heading: str) -> str:
+    """As the hosting sites make it: small letters, no punctuation, a hyphen for each space."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

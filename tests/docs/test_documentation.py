@@ -1,0 +1,92 @@
+"""What the pages say is so: configurations load, links lead somewhere, what is missing is named."""
+
+import re
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from monitor.cli.parser import COMMANDS
+from monitor.cli.parser import NOT_YET as UNBUILT_COMMANDS
+from monitor.config.loading import build_config
+from monitor.config.not_yet import NOT_YET as UNBUILT_KEYS
+from monitor.core.metrics import METRICS
+from monitor.core.subjects import MEASURED
+from tests.docs.pages import CHECKOUT, PAGES, Block, anchors, blocks, links, prose, section
+
+ACCOUNT = '\n[[accounts]]\nname = "main"\napi_key = "env:KEY"\napi_secret = "env:SECRET"\n'
+
+README = CHECKOUT / "README.md"
+MISSING = section(README, "What it does not do yet")
+
+HOSTS = {"github.com", "127.0.0.1", "db.example", "HOST", "host"}
+"""Hosts that pages may name, apart from the exchange's own in the reference of defaults."""
+
+
+@pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.place)
+def test_a_configuration_of_the_pages_loads(block: Block, tmp_path: Path) -> None:
+    complete = block.text if "accounts" in tomllib.loads(block.text) else block.text + ACCOUNT
+    config = build_config(complete.encode(), tmp_path / "config.toml", {})
+    assert config.accounts
+    assert all(action.mode == "dry-run" for action in config.actions)
+
+
+def test_the_example_configuration_says_no_more_than_the_ladder() -> None:
+    example = CHECKOUT / "config" / "margin-monitor.example.toml"
+    config = build_config(example.read_bytes(), example, {})
+    assert {action.mode for action in config.actions} == {"dry-run"}
+
+
+def test_the_actions_that_the_ladder_proposes_load(tmp_path: Path) -> None:
+    ladder = (CHECKOUT / "config" / "rules" / "ladder.toml").read_text(encoding="utf-8")
+    proposed = [line for line in ladder.partition("# ---- Actions: off.")[2].splitlines() if line.startswith("#")]
+    tables = "\n".join(line.removeprefix("#").strip() for line in proposed)
+    text = tables[tables.index("[[rules]]") :]
+    config = build_config((text + ACCOUNT).encode(), tmp_path / "config.toml", {})
+    assert [action.kind for action in config.actions] == ["repay", "transfer_in"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = []
+    for target in links(page):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        to = (page.parent / path).resolve() if path else page
+        if not to.is_file() or (anchor and anchor not in anchors(to)):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_only_hosts_that_belong_there_are_named(page: Path) -> None:
+    named = {
+        urlsplit(url).hostname or "" for url in re.findall(r"[a-z+]+://[\w.@-]+", page.read_text(encoding="utf-8"))
+    }
+    strange = {host for host in named if host not in {each.lower() for each in HOSTS} and host}
+    is_reference = page.parent.name == "reference"
+    assert {host for host in strange if not (is_reference and host.endswith(".binance.com"))} == set()
+
+
+def test_every_command_and_key_that_is_missing_is_named_as_missing() -> None:
+    said = set(re.findall(r"`([^`]+)`", MISSING))
+    commands = {each for each in UNBUILT_COMMANDS if each not in said}
+    tables = {f"[{path}]" for path in UNBUILT_KEYS if "." not in path}
+    keys = {path.rpartition(".")[2] for path in UNBUILT_KEYS if "." in path}
+    words = set(re.findall(r"\w+", " ".join(said)))
+    assert (commands, tables - said, keys - words) == (set(), set(), set())
+
+
+def test_nothing_that_is_there_is_named_as_missing() -> None:
+    first = MISSING.partition("- Actions:")[0]
+    named = set(re.findall(r"`([a-z -]+)`", first.replace("\n", " ")))
+    assert {re.sub(" +", " ", each) for each in named} == set(UNBUILT_COMMANDS)
+    assert {name for name in METRICS if f"`{name}`" in MISSING} == METRICS.keys() - MEASURED
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CHECKOUT)))
+def test_commands_named_in_passing_exist(page: Path) -> None:
+    named = set(re.findall(r"`margin-monitor ([a-z]+)", prose(page)))
+    assert named <= COMMANDS.keys()

@@ -1,0 +1,240 @@
+"""Every command line of the pages is run as a reader would run it, and ends as the page lets one expect."""
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from monitor.core.intents import Intent, IntentState, IntentStep
+from monitor.core.journal import Entry, Sample
+from monitor.sandbox.server import Ready
+from monitor.store.store import Store
+from tests.docs.pages import CHECKOUT, blocks
+from tests.store.samples import alert, intent
+from tests.support.command import Said
+from tests.support.daemon import eventually, starting_now
+from tests.support.sandbox import sandbox
+from tests.support.sinks import http_sink
+
+_S = IntentState
+
+CODES = {"margin-monitor init": 2}
+"""Exit codes other than 0. `init` asks, and there is no terminal here; one that answers is in tests/cli/test_init.py."""
+
+BEFORE = {
+    "margin-monitor silence expire 1": ["margin-monitor silence add rule=thin --duration 1h --comment first"],
+    "margin-monitor actions resume": ["margin-monitor actions pause"],
+    "margin-monitor db restore monitor-backup.db --force": ["margin-monitor db backup monitor-backup.db"],
+}
+"""What a page had the reader do before."""
+
+WITHOUT_CONFIG = re.compile(r"margin-monitor (init|demo|sandbox)\b")
+BESIDE_A_DAEMON = {"margin-monitor status --check --max-age 90s"}
+UNTIL_STOPPED = re.compile(r"margin-monitor (run|sandbox)\b")
+LONG = re.compile(r"margin-monitor demo\b")
+
+OTHERS = re.compile(
+    r"(python3 -m venv|\S+/bin/pip install|ln -s|install -m|systemctl|systemd-sysusers|systemd-tmpfiles|systemd-run) ?"
+)
+"""Lines of a shell that are not ours: they need root, systemd or the network."""
+
+WAY = {
+    _S.PROPOSED: (_S.PROPOSED,),
+    _S.CONFIRMED: (_S.PLANNED, _S.SUBMITTING, _S.ACKNOWLEDGED, _S.CONFIRMED),
+    _S.UNRESOLVED: (_S.PLANNED, _S.SUBMITTING, _S.UNCERTAIN, _S.UNRESOLVED),
+}
+
+
+def lines() -> list[str]:
+    """Every line of the shell blocks once, without a change of user before our own command."""
+    found = [line for block in blocks("sh") for line in block.text.replace("\\\n", " ").splitlines() if line]
+    return list(dict.fromkeys(line.removeprefix("sudo -u margin-monitor ") for line in found))
+
+
+OURS = [line for line in lines() if line.startswith("margin-monitor ")]
+SHORT = [
+    line for line in OURS if not UNTIL_STOPPED.match(line) and not LONG.match(line) and line not in BESIDE_A_DAEMON
+]
+
+
+@pytest.fixture
+async def ready() -> AsyncIterator[Ready]:
+    """An exchange on loopback."""
+    async with sandbox(starting_now()) as running:
+        yield running.ready
+
+
+@pytest.fixture
+async def home(tmp_path: Path, sqlite_template: Path, ready: Ready) -> AsyncIterator[Path]:
+    """The home of somebody who followed the pages: configuration, secrets, a database with something in it."""
+    with http_sink() as phone:
+        folder = tmp_path / ".config" / "margin-monitor"
+        folder.mkdir(parents=True)
+        (account,) = ready.accounts
+        secrets = {
+            "key": account["api_key"],
+            "secret": account["api_secret"],
+            "phone-url": f"json://{phone.url.partition('://')[2]}",
+        }
+        for name, secret in secrets.items():
+            _write(folder / name, secret)
+        _write(folder / "config.toml", _config(ready))
+        state = tmp_path / ".local" / "state" / "margin-monitor"
+        state.mkdir(parents=True)
+        shutil.copy(sqlite_template, state / "margin-monitor.db")
+        yield tmp_path
+
+
+@pytest.mark.parametrize("line", lines())
+def test_every_line_of_a_shell_block_is_known(line: str) -> None:
+    if line.startswith("./dev "):
+        cases = re.findall(r"^(\w+)\)$", (CHECKOUT / "dev").read_text(encoding="utf-8"), re.MULTILINE)
+        assert line.split()[1] in cases
+    else:
+        assert line.startswith("margin-monitor ") or OTHERS.match(line)
+
+
+@pytest.mark.parametrize("line", SHORT)
+async def test_the_command_ends_as_the_page_says(line: str, home: Path) -> None:
+    if WITHOUT_CONFIG.match(line):
+        (home / ".config" / "margin-monitor" / "config.toml").unlink()
+    await _remember(home, _state_for(line))
+    for earlier in BEFORE.get(line, []):
+        said = await asyncio.to_thread(_run, home, earlier)
+        assert said.code == 0, said.err
+    said = await asyncio.to_thread(_run, home, line)
+    assert said.code == CODES.get(line, 0), f"{said.out}\n{said.err}"
+    assert "Traceback" not in said.err
+
+
+async def test_run_watches_until_it_is_stopped_and_status_check_is_content(home: Path) -> None:
+    assert "margin-monitor run" in OURS
+    process = _start(home, "margin-monitor run")
+    try:
+
+        async def is_known() -> bool:
+            found = [await asyncio.to_thread(_run, home, line) for line in sorted(BESIDE_A_DAEMON)]
+            return all(said.code == 0 for said in found)
+
+        await eventually(is_known, 60, given_up=lambda: process.poll() is not None)
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("line", [line for line in OURS if line.startswith("margin-monitor sandbox")])
+async def test_the_exchange_alone_says_where_it_listens(line: str, tmp_path: Path) -> None:
+    process = _start(tmp_path, line)
+    try:
+        assert process.stdout is not None
+        first = await asyncio.to_thread(process.stdout.readline)
+        assert first.startswith('{"rest_url":"http://127.0.0.1:')
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 20) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_demo_leaves_the_picture_that_the_page_shows(tmp_path: Path) -> None:
+    (line,) = (line for line in lines() if line.startswith("./dev demo "))
+    said = _run(tmp_path, line.replace("./dev", "margin-monitor"), timeout_s=150)
+    assert said.code == 0, said.out[-2000:] + said.err[-2000:]
+    assert (tmp_path / "crash" / "demo.png").read_bytes().startswith(b"\x89PNG")
+    endings = [text.partition(":")[0] for text in said.out.splitlines()[-3:]]
+    assert endings == ["unguarded", "guarded", "picture"]
+
+
+def _state_for(line: str) -> IntentState:
+    """Where the intent stands when a reader would use the command."""
+    if re.search(r"actions (approve|reject)", line):
+        return _S.PROPOSED
+    return _S.UNRESOLVED if "actions resolve" in line else _S.CONFIRMED
+
+
+async def _remember(home: Path, state: IntentState) -> None:
+    """Alert #17 fires, intent 3 stands at `state`, and some levels are recorded."""
+    now = datetime.now(UTC)
+    store = Store.open(f"sqlite:///{home}/.local/state/margin-monitor/margin-monitor.db", create=False)
+    try:
+        level = Sample("cross", "", "margin_level", now, Decimal("1.5"))
+        await store.commit(Entry("main", now, alerts=(alert(17),), samples=(level,)))
+        await store.commit(_born(replace(intent(3, state), created_at=now), now))
+    finally:
+        await store.close()
+
+
+def _born(intent: Intent, now: datetime) -> Entry:
+    way = (None, *WAY[intent.state])
+    steps = tuple(IntentStep(intent.id, a, b, now, "") for a, b in pairwise(way) if b is not None)
+    return Entry(intent.account, now, intents=(intent,), intent_steps=steps)
+
+
+def _config(ready: Ready) -> str:
+    return f"""\
+[exchange]
+rest_url = "{ready.rest_url}"
+ws_api_url = "{ready.ws_api_url}"
+market_stream_url = "{ready.market_stream_url}"
+risk_stream_url = "{ready.risk_stream_url}"
+
+[[accounts]]
+name = "main"
+api_key = "file:key"
+api_secret = "file:secret"
+
+[[channels]]
+name = "phone"
+url = "file:phone-url"
+"""
+
+
+def _write(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+
+
+def _start(home: Path, line: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "monitor", *shlex.split(line)[1:]],
+        cwd=home,
+        env=_environ(home),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _run(home: Path, line: str, timeout_s: float = 60) -> Said:
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", *shlex.split(line)[1:]],
+        cwd=home,
+        env=_environ(home),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def _environ(home: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"}
