@@ -8,9 +8,10 @@ from decimal import Decimal
 from monitor.core.account import ZERO, Balance, Price
 from monitor.core.amounts import ONE
 from monitor.core.margin import Exposure, Position, Totals
-from monitor.core.state import PRICE_HISTORY, AccountState, Settings
+from monitor.core.state import PRICE_HISTORY, AccountState, PricesThen, Settings
 
 NOTHING: frozenset[str] = frozenset()
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +127,23 @@ def _before(state: AccountState, bound: timedelta, now: datetime) -> Mapping[str
     """The prices five minutes ago, unless none came for too long then: what they were is not known."""
     start = now - PRICE_HISTORY
     last = max((then for then in state.price_history if then.at <= start), key=lambda then: then.at, default=None)
-    return last.prices if last is not None and last.at >= start - bound else None
+    if last is None or last.at < start - bound:
+        return None
+    following = min((then for then in state.price_history if then.at > start), key=lambda then: then.at, default=None)
+    if last.at == start or following is None or following.at - last.at > bound:
+        return last.prices
+    return _between(last, following, start)
+
+
+def _between(last: PricesThen, following: PricesThen, moment: datetime) -> Mapping[str, Price]:
+    """The prices at a moment between two notes of them, on the straight line.
+
+    Without it the five minutes would be up to a note longer, and what is measured over them a saw of that size.
+    """
+    part = Decimal((moment - last.at) // _MICROSECOND) / ((following.at - last.at) // _MICROSECOND)
+    return {
+        symbol: Price(price.value + (later.value - price.value) * part, moment)
+        if (later := following.prices.get(symbol)) is not None
+        else price
+        for symbol, price in last.prices.items()
+    }

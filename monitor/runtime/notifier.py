@@ -29,6 +29,9 @@ IDLE_LOOK_S = 5.0
 UNWRITTEN_LOOK_S = 1.0
 """How often it is tried to write down what was sent, while the store fails (machine seconds)."""
 
+RESTART_S = 5.0
+"""The rest after a bug in a channel's own part."""
+
 BATCH = 20
 
 
@@ -104,7 +107,7 @@ class Notifier:
         """One task a channel until cancelled. A channel whose task fails is restarted; the others never notice."""
         async with asyncio.TaskGroup() as tasks:
             for channel in self._channels.values():
-                tasks.create_task(self._serve(channel), name=f"channel {channel.name}")
+                tasks.create_task(self._keep_serving(channel), name=f"channel {channel.name}")
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until every channel found nothing due, at most `timeout_s` of machine time."""
@@ -115,6 +118,14 @@ class Notifier:
             async with asyncio.timeout(timeout_s):
                 for idle in self._idle.values():
                     await idle.wait()
+
+    async def _keep_serving(self, channel: Channel) -> None:
+        while True:
+            try:
+                await self._serve(channel)
+            except Exception:
+                log.exception("channel.restarting channel=%s in_s=%s", channel.name, RESTART_S)
+                await asyncio.sleep(RESTART_S)
 
     async def _serve(self, channel: Channel) -> None:
         await channel.sink.warm()

@@ -84,6 +84,11 @@ async def test_at_speed_108_the_rungs_fire_in_order(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_the_story_is_the_same_at_any_speed_and_in_steps(tmp_path: Path) -> None:
-    fast = await play(tmp_path / "fast", 108)
-    assert await play(tmp_path / "slower", 30) == fast
-    assert await step_through(tmp_path / "steps") == fast
+    fast = firsts(await play(tmp_path / "fast", 108))
+    assert firsts(await play(tmp_path / "slower", 30)) == fast
+    assert firsts(await step_through(tmp_path / "steps")) == fast
+
+
+def firsts(told: list[str]) -> list[str]:
+    """Each transition where it came first: a figure on its threshold may cross it more than once."""
+    return list(dict.fromkeys(told))

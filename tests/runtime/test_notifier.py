@@ -1,0 +1,96 @@
+"""Telling: what was sent while the store fails is not sent again and again."""
+
+import asyncio
+import shutil
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Reason
+from monitor.core.journal import Entry
+from monitor.notify.building import build_sink
+from monitor.runtime.composer import Composer
+from monitor.runtime.notifier import Channel, Notifier
+from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.store import Store
+from tests.support.daemon import eventually
+from tests.support.sinks import HttpSink, http_sink
+
+EVERYTHING = frozenset({"info", "warning", "critical"})
+
+
+def firing(now: datetime) -> Entry:
+    alert = Alert(
+        id=1,
+        key=AlertKey("below-initial", "main", "cross", ""),
+        state=AlertState.FIRING,
+        severity="critical",
+        since=now,
+        when="margin_level < 1.5",
+        clear="",
+        summary="margin level 1.46",
+        fired_at=now,
+        notified_at=now,
+    )
+    told = Notification(1, Reason.FIRED, "critical", ("phone",), now)
+    return Entry("main", now, alerts=(alert,), notifications=(told,))
+
+
+async def rows(store: Store) -> tuple[AlertRow, ...]:
+    return await store.read(read_alerts)
+
+
+async def is_sent(store: Store) -> bool:
+    return [delivery.state for row in await rows(store) for delivery in row.deliveries] == ["sent"]
+
+
+def notifier(store: Store, sink: HttpSink) -> Notifier:
+    channel = Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING)
+    return Notifier(
+        (channel,), store, SystemClock(), Composer(store, SystemClock(), lambda account: None), lambda number: None
+    )
+
+
+@pytest.mark.slow
+async def test_what_was_sent_but_not_written_down_is_sent_once(tmp_path: Path, sqlite_template: Path) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, path)
+    with http_sink() as sink:
+        store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
+        await store.commit(firing(datetime.now(UTC)))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        running = asyncio.create_task(notifier(store, sink).run())
+
+        async def fails() -> bool:
+            return store.failing
+
+        await eventually(fails)
+        # Long enough for several more looks at what is due.
+        await asyncio.sleep(3)
+        assert len(sink.received) == 1
+        other.close()
+        await eventually(lambda: is_sent(store), 30)
+        assert len(sink.received) == 1
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_a_delivery_is_sent_and_written_down(tmp_path: Path, database_url: str) -> None:
+    with http_sink() as sink:
+        store = await asyncio.to_thread(Store.open, database_url)
+        await store.commit(firing(datetime.now(UTC)))
+        telling = notifier(store, sink)
+        running = asyncio.create_task(telling.run())
+        await eventually(lambda: is_sent(store))
+        await telling.drain(timeout_s=5)
+        assert [one.json()["title"] for one in sink.received] == [
+            "[FIRING] critical main cross: margin level 1.46 (#1)"
+        ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()

@@ -1,0 +1,127 @@
+"""The timetable: at once, again, faster, and never one read behind another."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.clock import SystemClock
+from monitor.runtime.poller import Poller
+from tests.support.daemon import eventually
+
+LONG = timedelta(hours=1)
+
+
+class Counted:
+    """A read that counts how often it began and ended, and takes until `go` is set."""
+
+    def __init__(self) -> None:
+        self.began = 0
+        self.ended = 0
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def __call__(self) -> None:
+        self.began += 1
+        await self.go.wait()
+        self.ended += 1
+
+
+@asynccontextmanager
+async def polling(speed: float = 1.0) -> AsyncIterator[Poller]:
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    scheduler.start()
+    poller = Poller(scheduler, SystemClock(datetime(2025, 10, 10, tzinfo=UTC), speed), "main")
+    try:
+        yield poller
+    finally:
+        poller.stop()
+        scheduler.shutdown(wait=False)
+        await asyncio.sleep(0)
+
+
+async def until(holds: Callable[[], object], within_s: float = 5) -> None:
+    async def is_so() -> bool:
+        return bool(holds())
+
+    await eventually(is_so, within_s)
+
+
+async def test_every_read_is_made_once_at_once() -> None:
+    reads = {name: Counted() for name in ("cross", "isolated", "interest")}
+    async with polling() as poller:
+        poller.start({name: (read, LONG) for name, read in reads.items()})
+        await until(lambda: all(read.ended == 1 for read in reads.values()))
+
+
+async def test_a_read_asked_for_while_it_is_under_way_is_made_once_more() -> None:
+    read = Counted()
+    read.go.clear()
+    async with polling() as poller:
+        poller.start({"cross": (read, LONG)})
+        await until(lambda: read.began == 1)
+        for _ in range(3):
+            poller.ask("cross")
+            await asyncio.sleep(0.3)
+        assert read.began == 1
+        read.go.set()
+        await until(lambda: read.ended == 2)
+        await asyncio.sleep(0.5)
+        assert read.began == 2
+
+
+async def test_a_hanging_read_delays_no_other() -> None:
+    hanging, other = Counted(), Counted()
+    hanging.go.clear()
+    async with polling() as poller:
+        poller.start({"cross": (hanging, timedelta(seconds=0.1)), "isolated": (other, timedelta(seconds=0.1))})
+        await until(lambda: other.ended >= 5)
+        assert hanging.began == 1
+        hanging.go.set()
+        await until(lambda: hanging.ended >= 2)
+
+
+async def test_a_shorter_interval_begins_with_a_read() -> None:
+    read = Counted()
+    async with polling() as poller:
+        poller.start({"cross": (read, LONG)})
+        await until(lambda: read.ended == 1)
+        poller.pace("cross", timedelta(seconds=0.1))
+        await until(lambda: read.ended >= 4)
+
+
+async def test_intervals_are_exchange_time() -> None:
+    read = Counted()
+    async with polling(speed=600) as poller:
+        poller.start({"cross": (read, timedelta(minutes=1))})
+        await until(lambda: read.ended >= 5, within_s=3)
+
+
+async def test_nothing_is_read_after_the_stop() -> None:
+    read = Counted()
+    read.go.clear()
+    async with polling() as poller:
+        poller.start({"cross": (read, timedelta(seconds=0.1))})
+        await until(lambda: read.began == 1)
+        poller.ask("cross")
+        await asyncio.sleep(0.3)
+    read.go.set()
+    await until(lambda: read.ended == 1)
+    await asyncio.sleep(0.3)
+    assert read.began == 1
+
+
+async def test_a_read_that_breaks_is_made_again() -> None:
+    calls = 0
+
+    async def broken() -> None:
+        nonlocal calls
+        calls += 1
+        raise RuntimeError("a bug")
+
+    reads: Callable[[], Awaitable[None]] = broken
+    async with polling() as poller:
+        poller.start({"cross": (reads, timedelta(seconds=0.1))})
+        await until(lambda: calls >= 3)
