@@ -16,6 +16,7 @@ from monitor.clock import Clock
 from monitor.core.alerts import Alert
 from monitor.core.engine import Ids, Policy
 from monitor.core.events import ActionSettled, InterestRead, OperatorRead
+from monitor.core.intents import FINAL
 from monitor.core.judgement import OPEN
 from monitor.core.state import AccountState, Settings, apply
 from monitor.errors import MonitorError, StoreError
@@ -175,7 +176,11 @@ class Daemon:
         self._operator_changes, self._operator = orders.changes, orders.read
         for intent in orders.settled:
             watch = self._watches.get(intent.account)
-            if watch is not None:
+            if watch is None:
+                continue
+            known = watch.runner.state.intents.get(intent.id)
+            # What was read a moment ago never undoes what was settled since.
+            if known is None or known.state not in FINAL:
                 watch.settled(ActionSettled(intent))
         return orders.read
 

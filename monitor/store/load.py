@@ -11,6 +11,7 @@ from monitor.core.alerts import Alert, AlertState
 from monitor.core.intents import Intent
 from monitor.core.outbox import DeliveryState
 from monitor.store import intents, tables
+from monitor.store.by_hand import FIRST_BY_HAND
 from monitor.store.rows import alert_of, charge_of
 
 INTEREST_DAYS = timedelta(days=30)
@@ -66,9 +67,13 @@ def load(connection: Connection, account: str, now: datetime) -> Loaded:
 
 
 def next_ids(connection: Connection) -> NextIds:
-    """The numbers to go on with. Numbers are shared by all accounts: hand them out in one place."""
+    """The numbers to go on with. Numbers are shared by all accounts: hand them out in one place.
+
+    Those of intents made by hand, beside a daemon that counts in its own memory, are of another range.
+    """
     alert = connection.execute(select(func.max(tables.alerts.c.id))).scalar()
-    intent = connection.execute(select(func.max(tables.intents.c.id))).scalar()
+    own = tables.intents.c.id < FIRST_BY_HAND
+    intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
     return NextIds((alert or 0) + 1, (intent or 0) + 1)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from monitor.core.alerts import AlertState
 from monitor.core.events import Ack, OperatorRead, Silence
@@ -17,6 +17,13 @@ from monitor.store.hot import upsert
 from monitor.store.rows import intent_of, silence_of, silence_row
 
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
+_PERHAPS_DONE = (
+    IntentState.ACKNOWLEDGED,
+    IntentState.UNCERTAIN,
+    IntentState.UNRESOLVED,
+    IntentState.CONFIRMED,
+    IntentState.FAILED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ class Drill:
 class Orders:
     """All that people have ordered, as of change number `changes`.
 
-    `settled` are the intents that left UNRESOLVED in the last 24 hours, by a person or by late evidence.
+    `settled` are the intents that left UNRESOLVED in the last 24 hours, by a person or by late evidence, and those
+    of that time that people sent by hand and the venue may have carried out.
     """
 
     changes: int
@@ -68,7 +76,7 @@ def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: d
     if state not in _OPEN:
         raise OrderRefused(f"alert #{alert} is {state} already")
     connection.execute(insert(tables.acks), {"alert": alert, "by": by, "at": at, "comment": comment})
-    _changed(connection)
+    changed(connection)
 
 
 def add_silence(connection: Connection, silence: Silence) -> Silence:
@@ -76,7 +84,7 @@ def add_silence(connection: Connection, silence: Silence) -> Silence:
     key = connection.execute(insert(tables.silences), silence_row(silence)).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a silence no number")
-    _changed(connection)
+    changed(connection)
     return replace(silence, id=key[0])
 
 
@@ -89,7 +97,7 @@ def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
     if ends_at <= at:
         raise OrderRefused(f"silence {silence} is over already")
     connection.execute(update(table).where(table.c.id == silence).values(ends_at=at))
-    _changed(connection)
+    changed(connection)
 
 
 def read_silences(connection: Connection, ends_after: datetime | None = None) -> tuple[Silence, ...]:
@@ -108,7 +116,7 @@ def pause(connection: Connection, paused: bool, by: str, at: datetime) -> bool:
         update(table).where(table.c.id == 1, table.c.paused != paused).values(paused=paused, paused_by=by, paused_at=at)
     )
     if moved.rowcount:
-        _changed(connection)
+        changed(connection)
     return bool(moved.rowcount)
 
 
@@ -133,7 +141,7 @@ def decide(connection: Connection, intent: int, approved: bool, by: str, at: dat
         raise OrderRefused(f"intent {intent} was rejected already")
     row = {"intent": intent, "approved": approved, "by": by, "at": at}
     connection.execute(upsert(table, connection.dialect, ("intent",)), row)
-    _changed(connection)
+    changed(connection)
 
 
 def resolve(
@@ -152,7 +160,7 @@ def resolve(
     settled = replace(found, state=outcome, settled_at=at, evidence=note)
     if not intent_rows.record(connection, settled, IntentStep(intent, IntentState.UNRESOLVED, outcome, at, note)):
         raise OrderRefused(f"intent {intent} has just been settled otherwise")
-    _changed(connection)
+    changed(connection)
     return settled
 
 
@@ -161,7 +169,7 @@ def request_drill(connection: Connection, rule: str, by: str, at: datetime) -> i
     key = connection.execute(insert(tables.drills), {"rule": rule, "by": by, "requested_at": at}).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a drill no number")
-    _changed(connection)
+    changed(connection)
     drill: int = key[0]
     return drill
 
@@ -187,7 +195,8 @@ def _existing(connection: Connection, intent: int) -> Intent:
     return found
 
 
-def _changed(connection: Connection) -> None:
+def changed(connection: Connection) -> None:
+    """A running daemon looks at everything that people ordered once more."""
     table = tables.control
     connection.execute(update(table).where(table.c.id == 1).values(changes=table.c.changes + 1))
 
@@ -222,5 +231,9 @@ def _settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     settled = select(steps.c.intent).where(
         steps.c.from_state == IntentState.UNRESOLVED, steps.c.at >= now - timedelta(hours=24)
     )
-    rows = connection.execute(select(table).where(table.c.id.in_(settled)).order_by(table.c.id)).mappings()
+    by_hand = and_(
+        table.c.mode == "manual", table.c.state.in_(_PERHAPS_DONE), table.c.created_at >= now - timedelta(hours=24)
+    )
+    wanted = select(table).where(or_(table.c.id.in_(settled), by_hand)).order_by(table.c.id)
+    rows = connection.execute(wanted).mappings()
     return tuple(intent_of(row) for row in rows)

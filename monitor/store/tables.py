@@ -331,3 +331,30 @@ daemon = Table(
     Column("seen_at", Moment, nullable=False),
     CheckConstraint("id = 1", name="ck_daemon_one_row"),
 )
+
+bans = Table(
+    "bans",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("until", Moment, nullable=False),
+    CheckConstraint("id = 1", name="ck_bans_one_row"),
+)
+
+manual_calls = Table(
+    "manual_calls",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("function", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("parameters", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("ended_at", Moment),
+    Column("code", Integer),
+    Column("answer", Text),
+    CheckConstraint("state IN ('sending', 'accepted', 'refused', 'unknown')", name="ck_manual_calls_state"),
+    Index("ix_manual_calls_started_at", "started_at"),
+)

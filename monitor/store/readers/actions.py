@@ -24,7 +24,7 @@ def read_intents(
 ) -> tuple[IntentRow, ...]:
     """Intents newest first: those that are not settled, or all."""
     table = tables.intents
-    wanted = select(table).order_by(table.c.id.desc())
+    wanted = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
     if not include_final:
         wanted = wanted.where(table.c.state.not_in(sorted(FINAL)))
     if account is not None:
