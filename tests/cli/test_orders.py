@@ -39,6 +39,8 @@ def test_an_ack_is_recorded_with_who_and_why(config: Path) -> None:
     assert shown["acked"]["by"]
     (ack,) = _orders(config).acks
     assert (ack.alert, ack.comment, ack.by) == (17, "still on it", shown["acked"]["by"])
+    (listed,) = margin_monitor(config, "alerts", "--json").json()["items"]
+    assert listed["acked"] == shown["acked"]
 
 
 @pytest.mark.parametrize(

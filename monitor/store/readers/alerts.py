@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from monitor.core.alerts import Alert, AlertState, Transition
+from monitor.core.events import Ack
+from monitor.core.lifecycle import acknowledged
 from monitor.core.outbox import Delivery
 from monitor.store import tables
 from monitor.store.rows import alert_of, delivery_of
@@ -60,6 +62,13 @@ def read_transitions(connection: Connection, alert: int) -> tuple[Transition, ..
     )
 
 
+def newest_acks(connection: Connection) -> dict[int, Ack]:
+    """The newest ack of every open alert, by its number: also one that no daemon has seen yet."""
+    acks, alerts = tables.acks, tables.alerts
+    wanted = select(acks).join(alerts, alerts.c.id == acks.c.alert).where(alerts.c.state.in_(_OPEN)).order_by(acks.c.id)
+    return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in connection.execute(wanted)}
+
+
 def _with_deliveries(connection: Connection, alerts: Iterable[Alert]) -> tuple[AlertRow, ...]:
     alerts = list(alerts)
     table = tables.deliveries
@@ -70,4 +79,5 @@ def _with_deliveries(connection: Connection, alerts: Iterable[Alert]) -> tuple[A
         rows = connection.execute(select(table).where(table.c.alert.in_(ids)).order_by(table.c.id))
         for row in rows.mappings():
             told[row["alert"]].append(delivery_of(row))
-    return tuple(AlertRow(alert, tuple(told[alert.id])) for alert in alerts)
+    acks = newest_acks(connection)
+    return tuple(AlertRow(acknowledged(alert, acks), tuple(told[alert.id])) for alert in alerts)
