@@ -31,7 +31,7 @@ from tests.support.sinks import http_sink
 _S = IntentState
 
 CODES = {"margin-monitor init": 2}
-"""Exit codes other than 0. `init` asks, and there is no terminal here; one that answers is in tests/cli/test_init.py."""
+"""Exit codes other than 0. `init` asks, and here is no terminal; tests/cli/test_init.py has one."""
 
 BEFORE = {
     "margin-monitor silence expire 1": ["margin-monitor silence add rule=thin --duration 1h --comment first"],
