@@ -131,7 +131,8 @@ def review(
     still be laid before a person unless it is `sending`.
     """
     stop = None if spec.mode == "dry-run" else _may_send(proposal, standing)
-    if stop is None and standing.paused and (sending or spec.mode == "live"):
+    at_once = spec.mode == "live" or (spec.mode == "approve" and half_of is not None)
+    if stop is None and standing.paused and (sending or at_once):
         stop = Refused("actions are paused")
     stop = stop or _is_in_time(proposal, standing, spec, spent, now)
     if stop is None and half_of is None:

@@ -11,6 +11,8 @@ from monitor.core.account import Scope
 Mode = Literal["dry-run", "approve", "live", "manual"]
 ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
 Wallet = Literal["spot", "funding"]
+Purpose = Literal["repay", "collateral"]
+"""What money is brought in for."""
 
 
 class IntentState(StrEnum):
@@ -139,7 +141,9 @@ class Window:
 class Intent:
     """One order that may be sent at most once.
 
-    `plan` groups the intents of one alert episode; `ref` is the venue's transaction id once it is known;
+    `plan` groups the intents of one alert episode; `goal` is the scope that the plan is to help where the order goes
+    elsewhere first, None where it goes there; `purpose` is what a transfer is made for; `ref` is the venue's
+    transaction id once it is known;
     `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there).
     `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
     """
@@ -155,6 +159,8 @@ class Intent:
     amount_usdt: Decimal
     created_at: datetime
     alert: int | None = None
+    goal: Scope | None = None
+    purpose: Purpose | None = None
     reason: str | None = None
     level_before: Decimal | None = None
     level_after: Decimal | None = None
@@ -172,6 +178,11 @@ class Intent:
     @property
     def scope(self) -> Scope:
         return self.order.scope
+
+    @property
+    def helps(self) -> Scope:
+        """The scope whose level it is to raise."""
+        return self.scope if self.goal is None else self.goal
 
     @property
     def asset(self) -> str:

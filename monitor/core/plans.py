@@ -1,6 +1,10 @@
-"""The plan of one alert: its actions in the order of the configuration, the next one when the one before is settled."""
+"""The plan of one alert: its actions in the order of the configuration, the next one when the one before is settled.
 
-from collections.abc import Mapping, Sequence
+A transfer may have a second half: the hop from cross into the pair, and the repayment with what arrived. That is made
+first, and for a while also when the alert is over: collateral alone may have ended it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,10 +14,9 @@ from monitor.core.actions import repay, transfer_in
 from monitor.core.actions.proposal import SMALLEST_REST, Allowance, Nothing, Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
-from monitor.core.alerts import Alert
 from monitor.core.expressions import Read
 from monitor.core.guards import Approved, Refused, allowance, exhausted, review, spent_by
-from monitor.core.intents import IN_FLIGHT, Intent, IntentState, Transfer
+from monitor.core.intents import IN_FLIGHT, SPENT, Intent, IntentState, Transfer
 from monitor.core.metrics import Missing
 from monitor.core.standing import Standing
 
@@ -32,6 +35,9 @@ REST_REFUSALS = frozenset({-3015, -3016, -3024})
 LARGER_REST = Decimal(20)
 """USDT that a partial repayment leaves at least, after the exchange refused a smaller rest."""
 
+SECOND_HALF_WITHIN = timedelta(minutes=10)
+"""How long after a transfer was sent its second half is made although no alert calls for it any more."""
+
 _S = IntentState
 
 
@@ -39,20 +45,22 @@ _S = IntentState
 class Choice:
     """What a plan does next. Without `proposal` it waits or has nothing left to do.
 
-    `blocked` names, by action, the limit that stops a live action; `wants` the reads that would help.
+    `half_of` is the transfer whose second half the proposal is. `blocked` names, by action, the limit that stops a live
+    action; `wants` the reads that would help.
     """
 
     spec: ActionSpec | None = None
     proposal: Proposal | None = None
+    half_of: Intent | None = None
     blocked: Mapping[str, str] = field(default_factory=dict)
     wants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a plan stands on: one alert, its scope as it is now, and every intent that may matter."""
+    """What the plan of an alert (its number) stands on: its scope as it is now, and every intent that may matter."""
 
-    alert: Alert
+    plan: int | None
     scope: Scope
     standing: Standing
     read: Read
@@ -62,18 +70,17 @@ class Ground:
 
 def choose(ground: Ground, specs: Sequence[ActionSpec], patience: timedelta, now: datetime) -> Choice:
     """The first action of the plan that is wanted and allowed; a refused one passes to the next."""
-    related = [i for i in ground.intents if i.plan == ground.alert.id or i.scope == ground.scope]
-    if any(_holds_up(ground, intent, patience, now) for intent in related):
+    if _has_to_wait(ground, patience, now):
         return Choice()
     blocked: dict[str, str] = {}
     wants: frozenset[str] = frozenset()
     for spec in specs:
-        mine = [i for i in related if i.plan == ground.alert.id and i.action == spec.name]
+        mine = of_action(ground, spec)
         if _passed_over(ground, spec, mine, now):
             continue
-        found = _next(ground, spec, mine, now)
+        found, half_of = _next(ground, spec, mine, now)
         if isinstance(found, Proposal):
-            return Choice(spec, found)
+            return Choice(spec, found, half_of)
         if isinstance(found, Nothing):
             wants |= found.wants
         if spec.mode == "live" and found.blocked:
@@ -81,19 +88,38 @@ def choose(ground: Ground, specs: Sequence[ActionSpec], patience: timedelta, now
     return Choice(blocked=blocked, wants=wants)
 
 
+def unfinished(
+    intents: Iterable[Intent], specs: Sequence[ActionSpec], now: datetime
+) -> list[tuple[ActionSpec, Intent]]:
+    """The transfers sent lately that arrived and whose second half is still to come, each with its action."""
+    known = {spec.name: spec for spec in specs if spec.kind == "transfer_in" and spec.mode != "dry-run"}
+    plans: dict[tuple[int | None, str], list[Intent]] = {}
+    for intent in intents:
+        if intent.action in known:
+            plans.setdefault((intent.plan, intent.action), []).append(intent)
+    firsts = ((known[action], half_open(known[action], mine)) for (_, action), mine in plans.items())
+    return [(spec, first) for spec, first in firsts if first is not None and is_recent(first, now)]
+
+
+def finish(ground: Ground, spec: ActionSpec, first: Intent, patience: timedelta, now: datetime) -> Choice:
+    """The second half of a transfer that arrived, when it is wanted and allowed."""
+    if _has_to_wait(ground, patience, now) or _passed_over(ground, spec, of_action(ground, spec), now):
+        return Choice()
+    found = second_half(ground, spec, first, now)
+    reviewed = found if isinstance(found, Nothing) else _reviewed(ground, spec, found, first, now)
+    return Choice(spec, reviewed, first) if isinstance(reviewed, Proposal) else Choice()
+
+
 def propose(
     ground: Ground, spec: ActionSpec, mine: Sequence[Intent], left: Allowance, now: datetime
 ) -> tuple[Proposal | Nothing, Intent | None]:
     """What `spec` would do on this ground, and the transfer of which that is the second half, if it is one."""
-    target: Decimal | None = None
-    if spec.sized_to is not None:
-        level = level_wanted(spec.sized_to, ground.read)
-        if isinstance(level, Missing):
-            return Nothing("the level of its target is not known", blocked=True), None
-        target = level
-    first = _unfinished(ground, spec, mine)
+    target = _target(ground, spec)
+    if isinstance(target, Nothing):
+        return target, None
+    first = half_open(spec, mine)
     if first is not None:
-        second = _second_half(ground, spec, first, target, now)
+        second = second_half(ground, spec, first, now)
         if isinstance(second, Proposal) or first.scope != ground.scope:
             return second, first
     busy = frozenset(
@@ -112,14 +138,88 @@ def propose(
             return Nothing(f"{spec.kind} is not available yet", blocked=True), None
 
 
-def _next(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetime) -> Proposal | Nothing | Refused:
-    """The reviewed proposal of one action, with the amount that the limits leave."""
+def second_half(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) -> Proposal | Nothing:
+    """What follows the transfer `first`: its second hop, or the repayment with what it brought.
+
+    What was brought in as collateral, because the debt could not be repaid then, is used up to the target only.
+    """
+    if first.scope != ground.scope:
+        return transfer_in.second_hop(ground.standing, first)
+    if spec.use == "collateral":
+        return Nothing("it was brought in as collateral")
+    target = None if first.purpose == "repay" else _target(ground, spec)
+    if isinstance(target, Nothing):
+        return target
+    left = first.amount - _repaid_since(ground, first)
+    if left <= ZERO:
+        return Nothing("what was brought in is repaid already")
+    return repay.propose(ground.standing, spec, target, now, Allowance(left), only=first.asset)
+
+
+def half_open(spec: ActionSpec, mine: Sequence[Intent]) -> Intent | None:
+    """The last transfer of this action in its plan that arrived, while its second half is still to come."""
+    done = _S.SIMULATED if spec.mode == "dry-run" else _S.CONFIRMED
+    arrived = [i for i in mine if i.kind == "transfer_in" and i.state is done]
+    if not arrived:
+        return None
+    last = max(arrived, key=lambda i: i.id)
+    later = [i for i in mine if i.id > last.id]
+    if any(i.state not in (_S.EXPIRED, _S.REFUSED) or (i.state is _S.REFUSED and not _may_try_again(i)) for i in later):
+        return None
+    return last
+
+
+def is_recent(first: Intent, now: datetime) -> bool:
+    """Whether a transfer was sent so lately that its second half may be made without a firing alert."""
+    return now - (first.submitted_at or first.created_at) <= SECOND_HALF_WITHIN
+
+
+def of_action(ground: Ground, spec: ActionSpec) -> list[Intent]:
+    """The intents of this plan that the action has made."""
+    return [i for i in ground.intents if i.plan == ground.plan and i.action == spec.name]
+
+
+def _repaid_since(ground: Ground, first: Intent) -> Decimal:
+    """What others have repaid of the asset since the transfer was sent, which may be what it brought."""
+    sent = first.submitted_at or first.created_at
+    return sum(
+        (
+            i.amount
+            for i in ground.intents
+            if (i.kind, i.scope, i.asset) == ("repay", ground.scope, first.asset)
+            and i.state in SPENT
+            and i.submitted_at is not None
+            and i.submitted_at >= sent
+        ),
+        ZERO,
+    )
+
+
+def _target(ground: Ground, spec: ActionSpec) -> Decimal | Nothing | None:
+    """The level that sizes the action; None when an amount does."""
+    if spec.sized_to is None:
+        return None
+    level = level_wanted(spec.sized_to, ground.read)
+    return Nothing("the level of its target is not known", blocked=True) if isinstance(level, Missing) else level
+
+
+def _next(
+    ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetime
+) -> tuple[Proposal | Nothing | Refused, Intent | None]:
+    """The reviewed proposal of one action, with the amount that the limits leave, and what it is the second half of."""
     if spec.mode == "dry-run":
         ground = replace(ground, standing=_as_if_done(ground))
     spent = spent_by(spec, ground.standing.account, ground.intents, now)
     found, half_of = propose(ground, spec, mine, allowance(spec, spent), now)
     if isinstance(found, Nothing):
-        return (exhausted(spec, spent) or found) if found.blocked else found
+        return ((exhausted(spec, spent) or found) if found.blocked else found), None
+    return _reviewed(ground, spec, found, half_of, now), half_of
+
+
+def _reviewed(
+    ground: Ground, spec: ActionSpec, found: Proposal, half_of: Intent | None, now: datetime
+) -> Proposal | Refused:
+    spent = spent_by(spec, ground.standing.account, ground.intents, now)
     verdict = review(found, ground.standing, spec, spent, now, worse_since=ground.worse_since, half_of=half_of)
     return cut(found, verdict.amount, ground.standing) if isinstance(verdict, Approved) else verdict
 
@@ -133,11 +233,16 @@ def cut(proposal: Proposal, amount: Decimal, standing: Standing) -> Proposal:
     return replace(proposal, order=order, amount_usdt=usdt, level_after=standing.after(order).level)
 
 
+def _has_to_wait(ground: Ground, patience: timedelta, now: datetime) -> bool:
+    related = (i for i in ground.intents if i.plan == ground.plan or i.scope == ground.scope)
+    return any(_holds_up(ground, intent, patience, now) for intent in related)
+
+
 def _holds_up(ground: Ground, intent: Intent, patience: timedelta, now: datetime) -> bool:
     """Whether the plan waits for this intent: it is not settled, or no snapshot shows yet what it did."""
     match intent.state:
         case _S.PROPOSED:
-            return intent.plan == ground.alert.id
+            return intent.plan == ground.plan
         case _S.PLANNED | _S.SUBMITTING:
             return True
         case _S.ACKNOWLEDGED:
@@ -181,35 +286,11 @@ def _says_no_direct_way(intent: Intent) -> bool:
     )
 
 
-def _unfinished(ground: Ground, spec: ActionSpec, mine: Sequence[Intent]) -> Intent | None:
-    """The transfer of this plan that arrived and whose second half is still to come."""
-    done = _S.SIMULATED if spec.mode == "dry-run" else _S.CONFIRMED
-    arrived = [i for i in mine if i.kind == "transfer_in" and i.state is done]
-    if not arrived:
-        return None
-    last = max(arrived, key=lambda i: i.id)
-    later = [i for i in mine if i.id > last.id]
-    if any(i.state not in (_S.EXPIRED, _S.REFUSED) or (i.state is _S.REFUSED and not _may_try_again(i)) for i in later):
-        return None
-    return last
-
-
-def _second_half(
-    ground: Ground, spec: ActionSpec, first: Intent, target: Decimal | None, now: datetime
-) -> Proposal | Nothing:
-    if first.scope != ground.scope:
-        return transfer_in.second_hop(ground.standing, first)
-    if spec.use == "collateral":
-        return Nothing("it was brought in as collateral")
-    left = Allowance(first.amount)
-    return repay.propose(ground.standing, spec, target, now, left, only=first.asset)
-
-
 def _as_if_done(ground: Ground) -> Standing:
     """The standing if the dry runs of this plan had been real; one that the real balances overtook is left out."""
     standing = ground.standing
     for intent in ground.intents:
-        is_ours = intent.state is _S.SIMULATED and intent.plan == ground.alert.id
+        is_ours = intent.state is _S.SIMULATED and intent.plan == ground.plan
         if is_ours and _still_possible(standing, intent):
             standing = standing.after(intent.order)
     return standing

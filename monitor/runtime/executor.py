@@ -7,8 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from monitor.clock import Clock
-from monitor.core.account import CROSS
-from monitor.core.actions.decide import scope_of
 from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
@@ -131,10 +129,8 @@ class Executor:
 
     async def _checked(self, planned: Intent) -> Intent | None:
         """The intent sized on fresh reads; None when it is not to be sent, or not now."""
-        state = self.state()
-        alert = next((a for a in state.alerts.values() if a.id == planned.alert), None)
         try:
-            fresh = await self._snapshots.refresh(state, planned, scope_of(alert) if alert is not None else CROSS)
+            fresh = await self._snapshots.refresh(self.state(), planned, planned.helps)
         except ExchangeError as error:
             tries = self._unread[planned.id] = self._unread.get(planned.id, 0) + 1
             if tries >= FRESH_TRIES:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from monitor.clock import Clock
-from monitor.core.actions.decide import scope_of
 from monitor.core.engine import Policy
 from monitor.core.intents import FINAL, Intent, IntentState
 from monitor.core.journal import Entry
@@ -148,9 +147,7 @@ class Settler:
         return frozenset(i.ref for i in self._state().intents.values() if i.ref is not None and i.id != intent.id)
 
     def _level(self, intent: Intent, seen: AccountState) -> Decimal | None:
-        """The level that the order led to, in the scope of its alert; None when nothing is owed any more."""
-        alert = next((a for a in seen.alerts.values() if a.id == intent.alert), None)
-        scope = intent.scope if alert is None else scope_of(alert)
-        subject = (scope.kind, scope.symbol)
+        """The level that the order led to, in the scope that it is to help; None when nothing is owed any more."""
+        subject = (intent.helps.kind, intent.helps.symbol)
         level = figures_of(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
         return level if isinstance(level, Decimal) and level.is_finite() else None

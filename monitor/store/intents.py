@@ -14,7 +14,20 @@ from monitor.store import tables
 from monitor.store.rows import intent_of, intent_row
 
 _FIXED = frozenset(
-    {"id", "account", "order_type", "scope", "symbol", "asset", "amount", "source", "kind", "created_at"}
+    {
+        "id",
+        "account",
+        "order_type",
+        "scope",
+        "symbol",
+        "asset",
+        "amount",
+        "source",
+        "kind",
+        "goal",
+        "purpose",
+        "created_at",
+    }
 )
 """What an intent is; none of its steps can change it, but that the amount is sized a last time when it is claimed."""
 

@@ -75,6 +75,8 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "amount_usdt": intent.amount_usdt,
         "created_at": intent.created_at,
         "alert": intent.alert,
+        "goal": None if intent.goal is None else intent.goal.symbol,
+        "purpose": intent.purpose,
         "reason": intent.reason,
         "level_before": intent.level_before,
         "level_after": intent.level_after,
@@ -96,9 +98,11 @@ def intent_of(row: Row) -> Intent:
     values: dict[str, Any] = {**row}
     values.pop("scope")
     scope, asset, amount = Scope(values.pop("symbol")), values.pop("asset"), values.pop("amount")
-    source, order_type = values.pop("source"), values.pop("order_type")
+    source, order_type, goal = values.pop("source"), values.pop("order_type"), values.pop("goal")
     order: Order = Transfer(source, scope, asset, amount) if order_type == "transfer" else Repay(scope, asset, amount)
-    return Intent(order=order, state=IntentState(values.pop("state")), **values)
+    return Intent(
+        order=order, state=IntentState(values.pop("state")), goal=None if goal is None else Scope(goal), **values
+    )
 
 
 def delivery_of(row: Row) -> Delivery:

@@ -263,6 +263,8 @@ intents = Table(
     Column("amount_usdt", Amount, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("alert", Id, ForeignKey("alerts.id")),
+    Column("goal", Text),
+    Column("purpose", Text),
     Column("reason", Text),
     Column("level_before", Amount),
     Column("level_after", Amount),

@@ -49,7 +49,8 @@ def money_requests(world: World) -> list[ReceivedRequest]:
 class Rig:
     """Decides on every event as the daemon does, commits, and lets the executor act.
 
-    One alert fires from the start, for cross or for one pair, and never stops: only targets and limits end the acting.
+    One alert fires from the start, for cross or for one pair, and ends when `is_over` says so (never by default):
+    only targets and limits end the acting then.
     """
 
     def __init__(self, world: World, store: Store, specs: Sequence[ActionSpec], pair: str = "") -> None:
@@ -69,6 +70,7 @@ class Rig:
             1, AlertKey("near-call", "main", kind, pair), AlertState.FIRING, "critical", now, "", "", "", fired_at=now
         )
         self.state = AccountState(account="main", started_at=now, alerts={self.alert.key: self.alert})
+        self.is_over: Callable[[AccountState], bool] = lambda _: False
         self.seen: list[Intent] = []
         self.changes: int | None = None
         self._inbox: asyncio.Queue[Event] = asyncio.Queue()
@@ -161,6 +163,8 @@ class Rig:
             event = await self._inbox.get()
             now = self.world.clock.now()
             state = apply(self.state, event, now)
+            if self.is_over(state):
+                state = replace(state, alerts={})
             figures = {self.subject: figures_of(state, self.policy.settings, self.subject, now)}
             found = decide(
                 state,

@@ -11,17 +11,24 @@ import pytest
 
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.intents import IntentState
+from monitor.core.state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
 from monitor.store import operator
 from monitor.store.store import Store
 from tests.core.actions.samples import repay_spec, seconds, transfer_spec
-from tests.exchange.binance.world import world
+from tests.exchange.binance.world import World, world
 from tests.runtime.rig import SPEED, Rig, database, money_requests
 
 S = IntentState
 D = Decimal
+OVER_CROSS = [
+    ("transfer_in", "BTCUSDT", S.REFUSED),
+    ("transfer_in", "cross", S.CONFIRMED),
+    ("transfer_in", "BTCUSDT", S.CONFIRMED),
+    ("repay", "BTCUSDT", S.CONFIRMED),
+]
 REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
 
 
@@ -81,6 +88,52 @@ async def test_money_is_brought_in_and_repaid_with_at_once(tmp_path: Path) -> No
         assert repaid.amount <= brought.amount <= repaid.amount + D("0.001")
         assert [one.path for one in money_requests(running.world)] == [TRANSFER_PATH, REPAY_PATH]
         assert D(2) <= level(running) <= D("2.002")
+
+
+def has_arrived(state: AccountState) -> bool:
+    return any(i.kind == "transfer_in" and i.state is S.CONFIRMED for i in state.intents.values())
+
+
+async def test_what_was_brought_in_is_repaid_with_although_it_ended_the_alert(tmp_path: Path) -> None:
+    async def ends_with_it(made: Rig) -> None:
+        made.is_over = has_arrived
+
+    rich = replace(calm().accounts[0], spot={"USDT": D(9000)})
+    scenario = replace(calm(), accounts=(rich,))
+    async with rig(tmp_path, transfer_spec(), scenario=scenario, prepared=ends_with_it) as running:
+        await running.settles(2)
+        assert running.state.alerts == {}
+        assert [one.path for one in money_requests(running.world)] == [TRANSFER_PATH, REPAY_PATH]
+        assert D(2) <= level(running) <= D("2.002")
+
+
+@contextlib.asynccontextmanager
+async def life(around: World, folder: Path, spec: ActionSpec) -> AsyncIterator[Rig]:
+    """One daemon's life on a database that outlives it; its alert is over once a transfer has arrived."""
+    store = Store.open(database(folder))
+    try:
+        made = await Rig(around, store, [spec]).prepare()
+        made.is_over = has_arrived
+        async with made.running():
+            yield made
+    finally:
+        await store.close()
+
+
+async def test_a_restart_between_the_halves_makes_the_second(tmp_path: Path) -> None:
+    rich = replace(calm().accounts[0], spot={"USDT": D(9000)})
+    async with world(replace(calm(), accounts=(rich,)), speed=SPEED) as around:
+        async with life(around, tmp_path, transfer_spec()) as first:
+            await first.until(lambda: first.states_of(1)[-1:] == [S.ACKNOWLEDGED])
+            # The second half is held up, so that the end comes before it.
+            await first.store.order(operator.pause, True, "test", around.clock.now())
+            await first.until(lambda: has_arrived(first.state))
+        assert len(money_requests(around)) == 1
+        async with life(around, tmp_path, transfer_spec()) as second:
+            await second.store.order(operator.pause, False, "test", around.clock.now())
+            await second.until(lambda: second.intents[-1].kind == "repay" and second.intents[-1].state is S.CONFIRMED)
+        assert [one.path for one in money_requests(around)] == [TRANSFER_PATH, REPAY_PATH]
+        assert D(2) <= D(around.ledger["cross"]["level_exact"]) <= D("2.002")
 
 
 async def test_executed_then_cut_is_uncertain_then_confirmed_and_never_sent_again(tmp_path: Path) -> None:
@@ -190,12 +243,22 @@ async def test_a_pair_is_reached_over_cross_where_the_direct_way_is_refused(tmp_
     scenario = replace(calm(), accounts=(free_to_leave,))
     async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT", scenario=scenario) as running:
         intents = await running.settles(4)
-        assert [(i.kind, str(i.scope), i.state) for i in intents[:4]] == [
-            ("transfer_in", "BTCUSDT", S.REFUSED),
-            ("transfer_in", "cross", S.CONFIRMED),
-            ("transfer_in", "BTCUSDT", S.CONFIRMED),
-            ("repay", "BTCUSDT", S.CONFIRMED),
-        ]
+        assert [(i.kind, str(i.scope), i.state) for i in intents[:4]] == OVER_CROSS
+
+
+async def test_both_hops_and_the_repayment_are_made_although_the_alert_is_over(tmp_path: Path) -> None:
+    async def ends_with_it(made: Rig) -> None:
+        made.is_over = has_arrived
+
+    free_to_leave = replace(calm().accounts[0], cross={"BTC": holding("0.1")})
+    scenario = replace(calm(), accounts=(free_to_leave,))
+    spec = transfer_spec(asset="USDT")
+    async with rig(tmp_path, spec, pair="BTCUSDT", scenario=scenario, prepared=ends_with_it) as running:
+        intents = await running.settles(4)
+        assert running.state.alerts == {}
+        assert [(i.kind, str(i.scope), i.state) for i in intents] == OVER_CROSS
+        stored = (await running.store.load("main", running.world.clock.now())).intents
+        assert [(str(i.goal), str(i.helps)) for i in stored[1:3]] == [("BTCUSDT", "BTCUSDT"), ("None", "BTCUSDT")]
 
 
 async def test_no_money_is_brought_to_a_cross_that_would_keep_it(tmp_path: Path) -> None:

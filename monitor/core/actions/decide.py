@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.actions.proposal import Proposal
@@ -13,7 +14,7 @@ from monitor.core.amounts import floor_to
 from monitor.core.figures import Figures
 from monitor.core.intents import Intent, IntentState, IntentStep
 from monitor.core.metrics import Value
-from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Ground, choose
+from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, Ground, choose, finish, unfinished
 from monitor.core.rules import Rule
 from monitor.core.standing import LEVEL_STEP, standing_of
 from monitor.core.state import AccountState, Settings
@@ -36,6 +37,16 @@ class Decision:
     wants: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A plan that may act: of an alert that fires, or what is left to do of one that did."""
+
+    plan: int | None
+    scope: Scope
+    alert: Alert | None
+    choose: Callable[[Ground], Choice]
+
+
 def decide(
     state: AccountState,
     figures: Mapping[Subject, Figures],
@@ -49,11 +60,14 @@ def decide(
     """What to do now for every firing alert whose rule names actions; nothing while its data are unknown.
 
     Inhibited, silenced and acknowledged alerts act all the same: that concerns who is told. One new intent a scope, the
-    worst alert first. An empty `figures` means that nothing was measured: only proposals are looked after.
+    worst alert first; but what a transfer has brought in is used for what it was brought in for before anything else,
+    for a while also when its alert is over. An empty `figures` means that nothing was measured: only proposals are
+    looked after.
     """
     answered = list(_answered(state, specs, now))
     calls = _calls(state, rules) if specs else []
-    if not answered and not calls:
+    halves = unfinished(state.intents.values(), specs, now)
+    if not answered and not calls and not halves:
         return Decision()
     intents = {**state.intents, **{intent.id: intent for intent, _ in answered}}
     if not figures:
@@ -63,19 +77,18 @@ def decide(
     blocked: dict[str, str] = {}
     wants: frozenset[str] = frozenset()
     acted: set[Scope] = set()
-    for alert, actions in calls:
-        scope = scope_of(alert)
-        ground = ground_of(state, alert, figures, settings, tuple(intents.values()), now)
-        if scope in acted or ground is None:
+    patience = min(ACKNOWLEDGED_PATIENCE, safety.settle)
+    for turn in (*_unfinished(halves, patience, now), *_called_for(calls, known, patience, now)):
+        ground = ground_of(state, turn.plan, turn.scope, figures, settings, tuple(intents.values()), now, turn.alert)
+        if turn.scope in acted or ground is None:
             continue
-        plan = [known[name] for name in actions if name in known]
-        choice = choose(ground, plan, min(ACKNOWLEDGED_PATIENCE, safety.settle), now)
+        choice = turn.choose(ground)
         blocked |= choice.blocked
         wants |= choice.wants
         if choice.spec is None or choice.proposal is None:
             continue
-        acted.add(scope)
-        intent = _born(choice.spec, choice.proposal, ground, now, new_id())
+        acted.add(turn.scope)
+        intent = _born(choice.spec, choice.proposal, ground, now, new_id(), is_half=choice.half_of is not None)
         born = list(_birth(intent, choice.proposal.reason, now))
         made += born
         intents[intent.id] = born[-1][0]
@@ -89,21 +102,22 @@ def scope_of(alert: Alert) -> Scope:
 
 def ground_of(
     state: AccountState,
-    alert: Alert,
+    plan: int | None,
+    scope: Scope,
     figures: Mapping[Subject, Figures],
     settings: Settings,
     intents: Sequence[Intent],
     now: datetime,
+    alert: Alert | None = None,
 ) -> Ground | None:
-    """What the plan of an alert stands on; None while the figures of its scope are not known."""
-    scope = scope_of(alert)
+    """What a plan stands on; None while the figures of its scope are not known. `alert` is its alert while it fires."""
     subject: Subject = (scope.kind, scope.symbol)
     measured = figures.get(subject) or figures_of(state, settings, subject, now)
     standing = standing_of(state, scope, measured)
     if standing is None:
         return None
     standing = replace(standing, acts_with_own_key=settings.acts_with_own_key)
-    return Ground(alert, scope, standing, measured.read, intents, _worse_since(state, alert))
+    return Ground(plan, scope, standing, measured.read, intents, _worse_since(state, alert))
 
 
 def told_level(level: Value) -> Decimal | None:
@@ -122,18 +136,33 @@ def _calls(state: AccountState, rules: Sequence[Rule]) -> list[tuple[Alert, tupl
     return sorted(calls, key=lambda call: (-SEVERITIES.index(call[0].severity), call[0].id))
 
 
-def _worse_since(state: AccountState, alert: Alert) -> datetime | None:
+def _unfinished(halves: Sequence[tuple[ActionSpec, Intent]], patience: timedelta, now: datetime) -> Iterator[_Turn]:
+    for spec, first in halves:
+        chosen = partial(finish, spec=spec, first=first, patience=patience, now=now)
+        yield _Turn(first.plan, first.helps, None, chosen)
+
+
+def _called_for(
+    calls: Sequence[tuple[Alert, tuple[str, ...]]], known: Mapping[str, ActionSpec], patience: timedelta, now: datetime
+) -> Iterator[_Turn]:
+    for alert, actions in calls:
+        specs = [known[name] for name in actions if name in known]
+        yield _Turn(alert.id, scope_of(alert), alert, partial(choose, specs=specs, patience=patience, now=now))
+
+
+def _worse_since(state: AccountState, alert: Alert | None) -> datetime | None:
     """When a worse rung of the alert's ladder fired, which holds for as long as it inhibits this one."""
-    if alert.inhibited_by is None:
+    if alert is None or alert.inhibited_by is None:
         return None
     return next((other.fired_at for other in state.alerts.values() if other.id == alert.inhibited_by), None)
 
 
-def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, number: int) -> Intent:
-    asked = spec.mode == "approve"
+def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, number: int, *, is_half: bool) -> Intent:
+    # Who approved a transfer has approved what it is for.
+    asked = spec.mode == "approve" and not is_half
     return Intent(
         id=number,
-        plan=ground.alert.id,
+        plan=ground.plan,
         action=spec.name,
         kind=proposal.kind,
         mode=spec.mode,
@@ -142,7 +171,9 @@ def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, n
         state=_S.PROPOSED if asked else _S.PLANNED,
         amount_usdt=proposal.amount_usdt,
         created_at=now,
-        alert=ground.alert.id,
+        alert=ground.plan,
+        goal=None if proposal.order.scope == ground.scope else ground.scope,
+        purpose=proposal.purpose,
         reason=proposal.reason,
         level_before=told_level(ground.read("margin_level")),
         level_after=told_level(proposal.level_after),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.core.account import INFINITE, ZERO
 from monitor.core.amounts import EIGHT, floor_to
-from monitor.core.intents import ActionKind, Order
+from monitor.core.intents import ActionKind, Order, Purpose
 from monitor.core.interest import next_charge
 from monitor.core.standing import Standing
 
@@ -37,7 +37,10 @@ UNLIMITED = Allowance()
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One order that would help. `level_after` is the level once its purpose is fulfilled, prices unchanged."""
+    """One order that would help. `level_after` is the level once its purpose is fulfilled, prices unchanged.
+
+    `purpose` is what a transfer is made for.
+    """
 
     action: str
     kind: ActionKind
@@ -46,6 +49,7 @@ class Proposal:
     level_before: Decimal
     level_after: Decimal
     reason: str
+    purpose: Purpose | None = None
 
 
 @dataclass(frozen=True, slots=True)

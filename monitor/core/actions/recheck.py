@@ -10,9 +10,9 @@ from monitor.core.actions.decide import ground_of, told_level
 from monitor.core.actions.proposal import Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import AlertState
-from monitor.core.guards import Refused, allowance, review, spent_by
+from monitor.core.guards import Refused, allowance, counts, review, spent_by
 from monitor.core.intents import Intent, Order, Transfer
-from monitor.core.plans import cut, propose
+from monitor.core.plans import cut, half_open, is_recent, propose, second_half
 from monitor.core.state import AccountState, Settings
 
 
@@ -37,24 +37,29 @@ def recheck(
 ) -> Intent | NoLonger:
     """The intent as it is to be sent: sized anew on the present state, with what the account shows before it.
 
-    The wish must be the same: kind, scope, asset and source. An amount that a person approved never grows.
+    The wish must be the same: kind, scope, asset, source and purpose. An amount that a person approved never grows.
+    Its alert must still fire; only the second half of a recent transfer is made without.
     """
     spec = next((spec for spec in specs if spec.name == intent.action), None)
     if spec is None or spec.mode == "dry-run":
         return NoLonger("its action is not configured to send any more")
-    alert = next((a for a in state.alerts.values() if a.id == intent.alert), None)
-    if alert is None or alert.state is not AlertState.FIRING:
-        return NoLonger("its alert does not fire any more")
+    alert = next((a for a in state.alerts.values() if a.id == intent.alert and a.state is AlertState.FIRING), None)
     others = tuple(i for i in state.intents.values() if i.id != intent.id)
-    ground = ground_of(state, alert, {}, settings, others, now)
+    mine = [i for i in others if i.plan == intent.plan and i.action == spec.name]
+    half_of = None if counts(spec, intent) else half_open(spec, mine)
+    if alert is None and (half_of is None or not is_recent(half_of, now)):
+        return NoLonger("its alert does not fire any more")
+    ground = ground_of(state, intent.plan, intent.helps, {}, settings, others, now, alert)
     if ground is None:
         return NoLonger("the figures of its scope are not known")
     spent = spent_by(spec, state.account, others, now)
-    mine = [i for i in others if i.plan == intent.plan and i.action == spec.name]
-    found, half_of = propose(ground, _the_same(spec, intent), mine, allowance(spec, spent), now)
+    if half_of is not None:
+        found = second_half(ground, spec, half_of, now)
+    else:
+        found, half_of = propose(ground, _the_same(spec, intent), mine, allowance(spec, spent), now)
     if isinstance(found, Nothing):
         return NoLonger(found.reason)
-    if not _is_same_wish(found.order, intent.order):
+    if found.purpose != intent.purpose or not _is_same_wish(found.order, intent.order):
         return NoLonger("another order is wanted now")
     if intent.mode == "approve":
         found = cut(found, min(found.order.amount, intent.amount), ground.standing)

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 
 from monitor.core.account import CROSS, ZERO
 from monitor.core.actions.proposal import (
@@ -19,7 +18,7 @@ from monitor.core.actions.proposal import (
 )
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.amounts import EIGHT, ceil_to, floor_to
-from monitor.core.intents import Intent, Repay, Transfer, Wallet
+from monitor.core.intents import Intent, Purpose, Repay, Transfer, Wallet
 from monitor.core.margin import transfer_and_repay_to_reach, transfer_in_to_reach
 from monitor.core.standing import Standing
 
@@ -33,7 +32,7 @@ _FOREVER = Decimal("1E30")
 class _Choice:
     """One asset from one place, for one use."""
 
-    use: Literal["repay", "collateral"]
+    use: Purpose
     place: Wallet
     asset: str
     price: Decimal
@@ -93,7 +92,8 @@ def second_hop(standing: Standing, first: Intent) -> Proposal | Nothing:
     order = Transfer("cross", standing.scope, first.asset, amount)
     after = standing.after(order).level
     reason = f"second hop of {first.asset} into {standing.scope}"
-    return Proposal(first.action, "transfer_in", order, amount * price, standing.level, after, reason)
+    worth = amount * price
+    return Proposal(first.action, "transfer_in", order, worth, standing.level, after, reason, first.purpose)
 
 
 def _choices(
@@ -140,7 +140,8 @@ def _order(standing: Standing, spec: ActionSpec, choice: _Choice, amount: Decima
     order = Transfer(choice.place, CROSS, choice.asset, amount) if over_cross else there
     if over_cross:
         reason += ", over cross"
-    return Proposal(spec.name, "transfer_in", order, amount * choice.price, standing.level, done.level, reason)
+    worth = amount * choice.price
+    return Proposal(spec.name, "transfer_in", order, worth, standing.level, done.level, reason, choice.use)
 
 
 def _why_empty(standing: Standing, spec: ActionSpec) -> str:

@@ -154,7 +154,7 @@ def account(
 def intent(
     number: int = 1, state: IntentState = IntentState.PLANNED, order: Order | None = None, **changes: object
 ) -> Intent:
-    """An intent of the action `repay` (`top-up` for a transfer), 500 USDT in cross."""
+    """An intent of the action `repay`, 500 USDT in cross; or of `top-up`, to repay with, for a transfer."""
     wanted = order or Repay(CROSS, "USDT", D(500))
     is_transfer = isinstance(wanted, Transfer)
     made = Intent(
@@ -169,5 +169,6 @@ def intent(
         amount_usdt=wanted.amount * PRICES[wanted.asset],
         created_at=NOW - seconds(10),
         alert=1,
+        purpose="repay" if is_transfer else None,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # the fields of the dataclass, by name

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from monitor.core.account import CROSS
+from monitor.core.account import CROSS, Balance
 from monitor.core.actions.decide import Decision, decide
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import Alert, AlertState
@@ -190,21 +190,125 @@ def test_a_confirmed_step_is_followed_only_on_a_snapshot_that_shows_it() -> None
 
 
 def test_what_was_brought_in_is_repaid_with_at_once() -> None:
-    brought = settled(1, S.CONFIRMED, BRING, ago=1)
+    first = settled(1, S.CONFIRMED, BRING, ago=1)
     rows = (balance("BTC", "1.5"), balance("USDT", "25000", borrowed="30000"), balance("ETH", borrowed="10"))
-    state = account(*rows, alerts=(alert(),), intents=(brought,))
+    state = account(*rows, alerts=(alert(),), intents=(first,))
     second = only(decided(state, transfer_spec()))
     assert second.order == Repay(CROSS, "USDT", D(5000))
     assert (second.action, second.kind) == ("top-up", "repay")
     assert second.level_after is not None
     assert abs(second.level_after - 2) < D("1E-7")
     done = replace(second, state=S.CONFIRMED, submitted_at=NOW, settled_at=NOW)
-    assert decided(replace(state, intents={1: brought, second.id: done}), transfer_spec()).intents == ()
+    assert decided(replace(state, intents={1: first, second.id: done}), transfer_spec()).intents == ()
+
+
+WITH_BROUGHT = (balance("BTC", "1.5"), balance("USDT", "25000", borrowed="30000"), balance("ETH", borrowed="10"))
+
+
+def brought(ago: float = 5, **changes: object) -> Intent:
+    return settled(1, S.CONFIRMED, BRING, ago=ago, **changes)
+
+
+def test_what_was_brought_in_is_repaid_with_although_its_alert_is_over() -> None:
+    second = only(decided(account(*WITH_BROUGHT, intents=(brought(),)), transfer_spec()))
+    assert second.order == Repay(CROSS, "USDT", D(5000))
+    assert (second.action, second.kind, second.state, second.plan, second.alert) == ("top-up", "repay", S.PLANNED, 1, 1)
+
+
+def test_what_was_brought_in_to_repay_is_repaid_with_although_prices_have_reached_the_target() -> None:
+    rows = (balance("BTC", "1.8"), balance("USDT", "25000", borrowed="30000"), balance("ETH", borrowed="10"))
+    assert only(decided(account(*rows, intents=(brought(),)), transfer_spec())).order == Repay(CROSS, "USDT", D(5000))
+
+
+def test_what_another_action_has_repaid_since_is_not_repaid_again() -> None:
+    other = settled(2, S.CONFIRMED, Repay(CROSS, "USDT", D(3000)), ago=3)
+    state = account(*WITH_BROUGHT, intents=(brought(), other))
+    assert only(decided(state, repay_spec(), transfer_spec())).order == Repay(CROSS, "USDT", D(2000))
+    whole = replace(other, order=Repay(CROSS, "USDT", D(5000)))
+    assert decided(account(*WITH_BROUGHT, intents=(brought(), whole)), repay_spec(), transfer_spec()).intents == ()
+
+
+def test_what_came_as_collateral_is_repaid_with_up_to_the_target() -> None:
+    first = replace(brought(purpose="collateral"), order=replace(BRING, amount=D(9000)))
+    second = only(decided(account(*WITH_BROUGHT, intents=(first,)), transfer_spec()))
+    # 2 · 60,000 − 115,000
+    assert matches(second.order, Repay(CROSS, "USDT", D(5000)))
+
+
+@pytest.mark.parametrize(
+    ("rows", "first", "changes"),
+    [
+        pytest.param((balance("BTC", "1.5"), balance("ETH", borrowed="20")), brought(), {}, id="the debt is gone"),
+        pytest.param(WITH_BROUGHT, brought(ago=601), {}, id="it is too long ago"),
+        pytest.param(
+            (balance("BTC", "1.8"), balance("USDT", "25000", borrowed="30000"), balance("ETH", borrowed="10")),
+            brought(purpose="collateral"),
+            {},
+            id="it came as collateral and the target is reached",
+        ),
+        pytest.param(WITH_BROUGHT, brought(), {"use": "collateral"}, id="it is meant as collateral"),
+        pytest.param(WITH_BROUGHT, brought(), {"mode": "dry-run"}, id="the action may not send any more"),
+        pytest.param(WITH_BROUGHT, brought(), {"name": "another"}, id="the action is gone"),
+        pytest.param(
+            (balance("BTC", "1.5"), balance("USDT", locked="25000", borrowed="30000"), balance("ETH", borrowed="10")),
+            brought(),
+            {},
+            id="it was used otherwise",
+        ),
+    ],
+)
+def test_what_was_brought_in_stays_when(rows: tuple[Balance, ...], first: Intent, changes: dict[str, object]) -> None:
+    found = decided(account(*rows, intents=(first,)), transfer_spec(**changes), rules=[])
+    assert found == Decision()
+
+
+def test_a_pause_holds_the_second_half_up_too() -> None:
+    state = account(*WITH_BROUGHT, intents=(brought(),))
+    paused = replace(state, operator=OperatorRead(paused=True))
+    for mode in ("live", "approve"):
+        assert decided(paused, transfer_spec(mode=mode)).intents == ()
+        assert len(decided(state, transfer_spec(mode=mode)).intents) == 1
+
+
+def test_the_second_half_waits_for_a_snapshot_that_shows_the_first() -> None:
+    early = replace(brought(), settled_at=NOW + seconds(1))
+    assert decided(account(*WITH_BROUGHT, intents=(early,)), transfer_spec(), now=NOW + seconds(2)).intents == ()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "changes", "again"),
+    [
+        (S.CONFIRMED, {}, False),
+        (S.UNCERTAIN, {}, False),
+        (S.FAILED, {}, False),
+        (S.REFUSED, {"refused_code": -3010}, False),
+        (S.REFUSED, {"refused_code": -3007, "refused_transiently": True}, True),
+        (S.EXPIRED, {}, True),
+    ],
+)
+def test_the_second_half_is_made_once(outcome: IntentState, changes: dict[str, object], again: bool) -> None:
+    half = settled(2, outcome, Repay(CROSS, "USDT", D(5000)), ago=2, action="top-up", **changes)
+    state = account(*WITH_BROUGHT, intents=(brought(), half))
+    assert bool(decided(state, transfer_spec()).intents) is again
+
+
+def test_what_was_brought_in_counts_for_no_other_action_of_the_plan() -> None:
+    state = account(*WITH_BROUGHT, alerts=(alert(),), intents=(brought(),))
+    assert only(decided(state, repay_spec(), transfer_spec())).action == "top-up"
+
+
+def test_the_second_half_is_not_counted_again() -> None:
+    capped = transfer_spec(max_amount=D(5000), max_per_day=D(5000), max_actions_per_day=1, cooldown=seconds(3600))
+    assert only(decided(account(*WITH_BROUGHT, intents=(brought(),)), capped)).amount == 5000
+
+
+def test_who_approved_a_transfer_has_approved_what_it_is_for() -> None:
+    state = account(*WITH_BROUGHT, alerts=(alert(),), intents=(brought(mode="approve"),))
+    assert only(decided(state, transfer_spec(mode="approve"))).state is S.PLANNED
 
 
 def test_what_was_brought_in_as_collateral_stays() -> None:
-    brought = settled(1, S.CONFIRMED, BRING, ago=1)
-    state = account(alerts=(alert(),), intents=(brought,))
+    state = account(alerts=(alert(),), intents=(settled(1, S.CONFIRMED, BRING, ago=1),))
     assert decided(state, transfer_spec(use="collateral")).intents == ()
 
 

@@ -62,6 +62,12 @@ def test_what_a_person_approved_never_grows() -> None:
     assert sized(checked(account(*rows, alerts=(alert(),)), approved, spec)).amount == 10_000
 
 
+def test_what_was_wanted_to_repay_with_is_not_brought_in_as_collateral() -> None:
+    unknown = intent(9, IntentState.UNCERTAIN, submitted_at=NOW)
+    found = checked(account(alerts=(alert(),), intents=(unknown,), spot={"USDT": "90000"}), BRING, transfer_spec())
+    assert found == NoLonger("another order is wanted now")
+
+
 def test_a_transfer_knows_its_source_before() -> None:
     found = sized(checked(account(alerts=(alert(),), spot={"USDT": "9000"}), BRING, transfer_spec()))
     assert about(found.amount, 5000)
@@ -109,6 +115,47 @@ def test_the_second_half_goes_as_far_as_the_first_went() -> None:
     state = account(*rows, alerts=(alert(),), intents=(first,))
     # 2 · 61,000 − 115,000 would be 7,000; the transfer brought 5,000.
     assert sized(checked(state, half, transfer_spec())).amount == 5000
+
+
+BROUGHT = (balance("BTC", "1.5"), balance("USDT", "25000", borrowed="30000"), balance("ETH", borrowed="10"))
+HALF = intent(10, order=Repay(CROSS, "USDT", D(5000)), action="top-up")
+
+
+def brought(ago: float = 5) -> Intent:
+    at = NOW - seconds(ago)
+    return intent(9, IntentState.CONFIRMED, BRING.order, submitted_at=at, settled_at=at)
+
+
+def test_the_second_half_goes_although_its_alert_is_over() -> None:
+    assert sized(checked(account(*BROUGHT, intents=(brought(),)), HALF, transfer_spec())).amount == 5000
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (account(*BROUGHT, intents=(brought(601),)), "does not fire"),
+        (account(*BROUGHT), "does not fire"),
+        (account(*BROUGHT, now=NOW - seconds(30), intents=(brought(),)), "max_data_age"),
+        (
+            account(
+                balance("BTC", "1.5"), balance("USDT", "25000"), balance("ETH", borrowed="10"), intents=(brought(),)
+            ),
+            "not owed",
+        ),
+        (replace(account(*BROUGHT, intents=(brought(),)), operator=OperatorRead(paused=True)), "paused"),
+    ],
+)
+def test_the_second_half_stays_when(state: AccountState, words: str) -> None:
+    found = checked(state, HALF, transfer_spec())
+    assert isinstance(found, NoLonger)
+    assert words in found.reason
+
+
+def test_nothing_else_than_the_second_half_goes_without_an_alert() -> None:
+    state = account(*BROUGHT, intents=(brought(),), spot={"USDT": "9000"})
+    found = checked(state, replace(BRING, id=10), transfer_spec())
+    assert isinstance(found, NoLonger)
+    assert "does not fire" in found.reason
 
 
 def test_a_balance_that_was_never_read_is_unknown() -> None:
