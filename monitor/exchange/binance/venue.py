@@ -46,6 +46,7 @@ from monitor.exchange.binance.limits import Usage
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.streams.streams import BinanceStreams
+from monitor.exchange.binance.streams.witness import Witness
 from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.decoding import Opaque
 
@@ -155,6 +156,7 @@ class BinanceAccount:
         self._acting = acting
         self._http = http
         self._sockets = sockets
+        self._witness = Witness(time.clock, sockets.guards.untold_s)
         self._time = time
         self._usage = usage
         self._newest: dict[str, datetime] = {}
@@ -165,15 +167,20 @@ class BinanceAccount:
 
     async def read_cross(self) -> CrossSnapshot:
         """The cross account; never one older than the last, nor one that lost rows since."""
+        asked_at = self._time.clock.now()
         soon = self._listed_at is not None and self._time.clock.now() - self._listed_at < _ROWS_EXPECTED_FOR
         snapshot, listing = await account.read_cross(self._reading, self._listing if soon else Listing())
         newer = self._not_older(account.CROSS.name, snapshot)
         self._listing, self._listed_at = listing, newer.received_at
+        self._witness.saw_cross(newer, asked_at)
         return newer
 
     async def read_isolated(self) -> IsolatedSnapshot:
         """Every isolated pair that was created; never older than the last that was returned."""
-        return self._not_older(account.ISOLATED.name, await account.read_isolated(self._reading))
+        asked_at = self._time.clock.now()
+        newer = self._not_older(account.ISOLATED.name, await account.read_isolated(self._reading))
+        self._witness.saw_isolated(newer, asked_at)
+        return newer
 
     async def read_bars(self) -> Bars:
         return await account.read_bars(self._reading)
@@ -237,6 +244,7 @@ class BinanceAccount:
             sockets=self._sockets,
             transport=self._reading,
             time=self._time,
+            witness=self._witness,
             deliver=deliver,
         )
 

@@ -219,7 +219,7 @@ def _malformed(text: str, form: str) -> str | bytes:
             size = LARGE if form == "large" else OVERSIZED
             return text[:-1] + ',"padding":"' + "x" * size + '"}'
         case "deep":
-            return '{"e":' + "[" * DEEP + "]" * DEEP + "}"
+            return '{"depth":' + "[" * DEEP + "]" * DEEP + "," + text[1:]
         case "wrapped":
             return '{"envelope":[' + text + "]}"
         case _:

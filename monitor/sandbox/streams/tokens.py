@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from monitor.sandbox.venue import Venue
 
 V2_MINUTES = 60
+DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(slots=True)
@@ -31,7 +32,10 @@ class ListenKey:
 
 
 class Tokens:
-    """Issues tokens and keys on the venue's time. `on_expired_key` is told when a key ran out."""
+    """Issues tokens and keys on the venue's time. `on_expired_key` is told when a key ran out.
+
+    No token lives longer than `longest_ms`.
+    """
 
     def __init__(self, venue: Venue, on_expired_key: Callable[[ListenKey], None]) -> None:
         self._venue = venue
@@ -40,10 +44,12 @@ class Tokens:
         self._tokens: dict[str, Token] = {}
         self._keys: dict[str, ListenKey] = {}
         self._spurned = 0
+        self.longest_ms = DAY_MS
 
     def new_token(self, account: str, symbol: str | None, validity_ms: int) -> tuple[str, int]:
         """A listen token and when it expires (ms)."""
-        token = Token(self._text("token", account), account, symbol, self._venue.now_ms() + validity_ms)
+        expires_ms = self._venue.now_ms() + min(validity_ms, self.longest_ms)
+        token = Token(self._text("token", account), account, symbol, expires_ms)
         self._tokens[token.text] = token
         return token.text, token.expires_ms
 

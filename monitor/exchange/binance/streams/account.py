@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,35 +24,20 @@ from monitor.exchange.binance.streams.decode import (
     subscribed,
     subscription_ids,
 )
+from monitor.exchange.binance.streams.requests import Declined, Requests
 from monitor.exchange.binance.streams.session import Line, Pulse
 from monitor.exchange.binance.streams.sockets import Link, LinkLost, Sockets
 from monitor.exchange.binance.streams.waiting import Wanted, backoff_s, first_end, sleep_or
+from monitor.exchange.binance.streams.witness import Witness
 from monitor.exchange.binance.wire.numbers import Implausible
 
 log = logging.getLogger(__name__)
 
-PROBE_EVERY_S = 120.0
-"""Exchange seconds between two questions whether all subscriptions are still there."""
-
-_REPLY_TIMEOUT_S = 10.0
 _BAD_TOKEN = -1209
 _TOKENS_IN_A_ROW = 3
-
-
-class _Refused(Exception):
-    """The exchange refused a request on the socket."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"refused with {code}")
-        self.code = code
-
-
-@dataclass(slots=True)
-class _Asked:
-    """A request without its reply yet; `scope` when it is a subscription."""
-
-    reply: "asyncio.Future[bytes]"
-    scope: Scope | None = None
+_LISTEN_EVERY_S = 1.0
+_SHORT_LIFE = timedelta(seconds=60)
+"""A subscription that ends sooner is made again with growing patience: some end seconds after they were granted."""
 
 
 @dataclass(slots=True)
@@ -61,7 +46,9 @@ class _Care:
 
     due: datetime
     subscription: int | None = None
+    since: datetime | None = None
     failures: int = 0
+    short_lives: int = 0
     trouble: str = ""
 
 
@@ -78,9 +65,10 @@ class AccountLine(Line):
         sockets: Sockets,
         transport: Transport,
         time: VenueTime,
+        witness: Witness,
         deliver: Callable[[Event], None],
     ) -> None:
-        super().__init__()
+        super().__init__(Pulse("account", time.clock, deliver))
         self._account = account
         self._cross = cross
         self._pairs = pairs
@@ -90,12 +78,11 @@ class AccountLine(Line):
         self._time = time
         self._clock = time.clock
         self._deliver = deliver
-        self._pulse = Pulse("account", time.clock, deliver)
+        self._witness = witness
+        self._requests = Requests(f"account of {account}")
         self._care: dict[Scope, _Care] = {}
         self._scope_of: dict[int, Scope] = {}
-        self._asked: dict[int, _Asked] = {}
         self._early: list[bytes] = []
-        self._next_id = 0
         self._attention = asyncio.Event()
 
     @property
@@ -113,11 +100,14 @@ class AccountLine(Line):
     async def run(self) -> None:
         change = self._pairs.next_change()
         if not self._wanted():
-            self.ready.set()
-            await change.wait()
+            await self.idle(change)
             return
-        async with self._sockets.open(self._url, self._pulse.beat) as link:
-            await first_end(link.read(self._take), self._tend(link))
+        try:
+            async with self._sockets.open(self._url, self.pulse.beat) as link:
+                await first_end(link.read(self._take), self._tend(link), self._listen())
+        finally:
+            for raw in self._early:
+                self._reject(raw, "of an unknown subscription")
 
     def _wanted(self) -> frozenset[Scope]:
         pairs = frozenset(Scope(symbol) for symbol in self._pairs.now)
@@ -125,8 +115,10 @@ class AccountLine(Line):
 
     async def _tend(self, link: Link) -> None:
         """Keep every wanted scope subscribed, ask now and then whether it is, and know when to retire."""
-        ends_at = self._clock.now() + timedelta(seconds=self._sockets.lifetime_s)
-        probe_at = self._clock.now() + timedelta(seconds=PROBE_EVERY_S)
+        guards = self._sockets.guards
+        probe_every = timedelta(seconds=guards.probe_every_s)
+        ends_at = self._clock.now() + guards.lifespan()
+        probe_at = self._clock.now() + probe_every
         while True:
             self._attention.clear()
             change = self._pairs.next_change()
@@ -142,12 +134,19 @@ class AccountLine(Line):
             now = self._clock.now()
             if now >= probe_at:
                 await self._probe(link)
-                probe_at = now + timedelta(seconds=PROBE_EVERY_S)
+                probe_at = now + probe_every
             if now >= ends_at:
                 self.retire.set()
-                ends_at = now + timedelta(seconds=self._sockets.lifetime_s)
+                ends_at = now + guards.lifespan()
             due = min([probe_at, ends_at, *(care.due for care in self._care.values())])
             await sleep_or(self._clock, max(0.0, (due - now).total_seconds()), change, self._attention)
+
+    async def _listen(self) -> None:
+        """Raises LinkLost once polls prove that the stream does not tell what happens."""
+        while True:
+            await asyncio.sleep(_LISTEN_EVERY_S)
+            if why := self._witness.verdict():
+                raise LinkLost(why)
 
     def _settle(self, before: tuple[tuple[str, ...], str]) -> None:
         if not self.ready.is_set():
@@ -161,7 +160,7 @@ class AccountLine(Line):
         """Subscribe or renew: to the exchange both are the same request with a fresh token."""
         try:
             expires_at = await self._subscribe_once(link, scope)
-        except (ExchangeError, _Refused, Implausible) as error:
+        except (ExchangeError, Declined, Implausible) as error:
             care.failures += 1
             care.trouble = _brief(error)
             if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
@@ -172,64 +171,55 @@ class AccountLine(Line):
             return
         care.failures, care.trouble = 0, ""
         left = expires_at - self._time.now()
-        care.due = self._clock.now() + max(left / 2, timedelta(seconds=1))
+        care.due = self._clock.now() + max(left * self._sockets.guards.renew_at, timedelta(seconds=1))
 
     async def _subscribe_once(self, link: Link, scope: Scope) -> datetime:
         for _ in range(_TOKENS_IN_A_ROW):
             token = await create_listen_token(self._transport, scope)
-            parameters = {"listenToken": token.text}
             try:
-                result = await self._ask(link, "userDataStream.subscribe.listenToken", parameters, scope)
-            except _Refused as refusal:
+                result = await self._requests.ask(
+                    link,
+                    "userDataStream.subscribe.listenToken",
+                    {"listenToken": token.text},
+                    lambda result: self._note_subscription(scope, result),
+                )
+            except Declined as refusal:
                 if refusal.code != _BAD_TOKEN:
                     raise
                 continue
             return subscribed(result)[1] or token.expires_at
-        raise _Refused(_BAD_TOKEN)
+        raise Declined(_BAD_TOKEN)
 
     async def _unsubscribe(self, link: Link, scope: Scope) -> None:
         care = self._care.pop(scope)
+        self._witness.lost(scope)
         if care.subscription is None:
             return
         try:
-            await self._ask(link, "userDataStream.unsubscribe", {"subscriptionId": care.subscription})
-        except _Refused:
+            await self._requests.ask(link, "userDataStream.unsubscribe", {"subscriptionId": care.subscription})
+        except Declined:
             log.warning("stream.not_unsubscribed account=%s scope=%s", self._account, scope)
 
     async def _probe(self, link: Link) -> None:
         """Resubscribe what the exchange no longer holds: a lost subscription is silent."""
         try:
-            held = subscription_ids(await self._ask(link, "session.subscriptions", {}))
-        except (_Refused, Implausible):
+            held = subscription_ids(await self._requests.ask(link, "session.subscriptions", {}))
+        except (Declined, Implausible):
             log.warning("stream.not_probed account=%s", self._account)
             return
-        for care in self._care.values():
+        for scope, care in self._care.items():
             if care.subscription is not None and care.subscription not in held:
-                self._lose(care, "gone without notice")
-
-    async def _ask(
-        self, link: Link, method: str, parameters: Mapping[str, object], scope: Scope | None = None
-    ) -> bytes:
-        """The result of a request. Raises _Refused, or LinkLost when no reply comes."""
-        self._next_id += 1
-        number = self._next_id
-        asked = _Asked(asyncio.get_running_loop().create_future(), scope)
-        self._asked[number] = asked
-        try:
-            await link.send({"id": number, "method": method, "params": parameters})
-            async with asyncio.timeout(_REPLY_TIMEOUT_S):
-                return await asked.reply
-        except TimeoutError:
-            raise LinkLost("no reply") from None
-        finally:
-            self._asked.pop(number, None)
+                self._lose(scope, care, "gone without notice")
 
     def _take(self, raw: bytes) -> None:
         match read_frame(raw):
             case Delivery(subscription, event):
                 self._take_event(subscription, event, raw)
             case Reply() as reply:
-                self._take_reply(reply)
+                self._requests.take(reply)
+                early, self._early = self._early, []
+                for waiting in early:
+                    self._take(waiting)
             case Shutdown():
                 self.retire.set()
             case Unreadable(reason):
@@ -238,7 +228,7 @@ class AccountLine(Line):
     def _take_event(self, subscription: int | None, event: bytes, raw: bytes) -> None:
         scope = self._scope_of.get(subscription) if subscription is not None else None
         if scope is None:
-            if subscription is not None and any(asked.scope is not None for asked in self._asked.values()):
+            if subscription is not None and self._requests.is_subscribing:
                 # It may have overtaken the reply that says whose it is.
                 self._early.append(raw)
                 return
@@ -246,40 +236,32 @@ class AccountLine(Line):
             return
         told = stream_event(self._account, "account", scope, event, self._clock.now())
         self._deliver(told)
-        if told.type == TERMINATED and subscription is not None:
-            del self._scope_of[subscription]
-            care = self._care.get(scope)
-            if care is not None and care.subscription == subscription:
-                self._lose(care, "terminated by the exchange")
-
-    def _take_reply(self, reply: Reply) -> None:
-        asked = self._asked.get(reply.id) if isinstance(reply.id, int) else None
-        if asked is None or asked.reply.done():
-            log.warning("stream.stray_reply account=%s code=%s", self._account, reply.code)
-            return
-        if reply.code is not None:
-            asked.reply.set_exception(_Refused(reply.code))
-        else:
-            if asked.scope is not None:
-                self._note_subscription(asked.scope, reply.result)
-            asked.reply.set_result(reply.result)
-        early, self._early = self._early, []
-        for raw in early:
-            self._take(raw)
+        self._witness.heard(scope)
+        care = self._care.get(scope)
+        # The id keeps its scope: what was sent before the end may arrive after it.
+        if told.type == TERMINATED and care is not None and care.subscription == subscription:
+            self._lose(scope, care, "terminated by the exchange")
 
     def _note_subscription(self, scope: Scope, result: bytes) -> None:
-        # At once, not when the asking task wakes: the next frame may already be an event of it. A renewal may give
-        # the old id or a new one; an old id keeps its scope until the exchange ends it.
+        # A renewal may give the old id or a new one; an old id keeps its scope.
         try:
             subscription, _ = subscribed(result)
         except Implausible:
             return
         self._scope_of[subscription] = scope
         if (care := self._care.get(scope)) is not None:
+            if care.subscription is None:
+                care.since = self._clock.now()
+                self._witness.subscribed(scope)
             care.subscription = subscription
 
-    def _lose(self, care: _Care, trouble: str) -> None:
-        care.subscription, care.trouble, care.due = None, trouble, self._clock.now()
+    def _lose(self, scope: Scope, care: _Care, trouble: str) -> None:
+        now = self._clock.now()
+        lived_long = care.since is None or now - care.since > _SHORT_LIFE
+        care.short_lives = 0 if lived_long else care.short_lives + 1
+        patience = timedelta(seconds=0 if care.short_lives < 2 else backoff_s(care.short_lives - 1))
+        care.subscription, care.trouble, care.due = None, trouble, now + patience
+        self._witness.lost(scope)
         if self.changed is not None:
             self.changed()
         self._attention.set()
@@ -289,7 +271,7 @@ class AccountLine(Line):
         self._deliver(rejected_event(self._account, "account", CROSS, raw, reason, self._clock.now()))
 
 
-def _brief(error: ExchangeError | _Refused | Implausible) -> str:
+def _brief(error: ExchangeError | Declined | Implausible) -> str:
     if not isinstance(error, ExchangeError):
         return str(error)
     return error.code if error.venue_code is None else f"{error.code} {error.venue_code}"

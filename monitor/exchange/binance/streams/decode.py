@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 import msgspec
 
@@ -21,6 +22,8 @@ from monitor.exchange.binance.wire.frames import (
     TickerFrame,
 )
 from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, positive, signed
+
+T = TypeVar("T")
 
 LARGEST_EVENT = 2**20
 """No event is believed above this many bytes."""
@@ -71,9 +74,10 @@ def read_frame(raw: bytes) -> Frame:
     if len(raw) > LARGEST_EVENT:
         return Unreadable(f"too large: {len(raw)} bytes")
     try:
-        envelope = decode(raw, Envelope)
+        envelope = _read(raw, Envelope)
     except Implausible as why:
-        return Unreadable(str(why))
+        # An event may use our words for its envelope in a way of its own.
+        return Delivery(None, raw) if _type_of(raw) is not None else Unreadable(str(why))
     if envelope.stream == f"!{SHUTDOWN}" or envelope.e == SHUTDOWN:
         return Shutdown()
     inner = bytes(envelope.event) or bytes(envelope.wrapped)
@@ -96,16 +100,21 @@ def subscription_ids(result: bytes) -> frozenset[int]:
     return frozenset(row.subscription_id for row in decode(result, list[SubscriptionId]))
 
 
+def stream_names(result: bytes) -> frozenset[str]:
+    """The market streams that the exchange holds open. Raises Implausible."""
+    return frozenset(decode(result, list[str]))
+
+
 def stream_event(
     account: str, stream: StreamName, scope: Scope, raw: bytes, received_at: datetime, *, hide: str = ""
 ) -> StreamEvent:
     """The event with its meaning, or a rejection of it. `hide` is a secret that never enters the record."""
     try:
-        head = decode(raw, EventHead)
+        head = _read(raw, EventHead)
         canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
         event_time = moment(head.at, "E") if head.at is not None else received_at
         meaning = _meaning(head.e, raw, event_time)
-    except (Implausible, msgspec.MsgspecError) as why:
+    except (Implausible, msgspec.MsgspecError, RecursionError) as why:
         return rejected_event(account, stream, scope, raw, str(why), received_at, hide=hide)
     return StreamEvent(
         stream=stream,
@@ -139,7 +148,7 @@ def ticker(raw: bytes) -> tuple[str, Price] | None:
     """The symbol and last price of a miniTicker frame, or None for any other. Raises Implausible for a bad price."""
     try:
         told = _TICKER.decode(raw).told
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return told.symbol, Price(positive(told.close, f"price of {told.symbol}"), moment(told.at, "E"))
 
@@ -147,7 +156,7 @@ def ticker(raw: bytes) -> tuple[str, Price] | None:
 def listen_key_of(raw: bytes) -> str:
     """The secret that a listenKeyExpired event carries, or empty."""
     try:
-        return decode(raw, _Expired).key
+        return _read(raw, _Expired).key
     except Implausible:
         return ""
 
@@ -159,9 +168,16 @@ class _Expired(msgspec.Struct):
 _TICKER = msgspec.json.Decoder(TickerFrame)
 
 
+def _read(raw: bytes, kind: type[T]) -> T:
+    try:
+        return decode(raw, kind)
+    except RecursionError:
+        raise Implausible("nested too deeply") from None
+
+
 def _type_of(event: bytes) -> str | None:
     try:
-        return decode(event, EventHead).e
+        return _read(event, EventHead).e
     except Implausible:
         return None
 

@@ -2,22 +2,34 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from monitor.clock import Clock
 from monitor.core.account import CROSS, Price
 from monitor.core.events import Event, PricesRead
-from monitor.exchange.binance.streams.decode import Delivery, Reply, Shutdown, read_frame, rejected_event, ticker
+from monitor.exchange.binance.streams.decode import (
+    Delivery,
+    Reply,
+    Shutdown,
+    read_frame,
+    rejected_event,
+    stream_names,
+    ticker,
+)
+from monitor.exchange.binance.streams.requests import Declined, Requests
 from monitor.exchange.binance.streams.session import Line, Pulse
-from monitor.exchange.binance.streams.sockets import Link, Sockets
-from monitor.exchange.binance.streams.waiting import Wanted, first_end, sleep_or
+from monitor.exchange.binance.streams.sockets import Link, LinkLost, Sockets
+from monitor.exchange.binance.streams.waiting import Span, Wanted, backoff_s, first_end, sleep_or
 from monitor.exchange.binance.wire.numbers import Implausible
 
 log = logging.getLogger(__name__)
 
 MOST_STREAMS = 1024
 """What one connection carries."""
+
+BUSIEST = "BTCUSDT"
+"""The symbol that never rests."""
 
 _IN_URL = 100
 _IN_MESSAGE = 200
@@ -61,7 +73,7 @@ class MarketLine(Line):
         newest: Newest,
         deliver: Callable[[Event], None],
     ) -> None:
-        super().__init__()
+        super().__init__(Pulse("market", clock, deliver))
         self._account = account
         self._symbols = symbols
         self._url = url.rstrip("/")
@@ -69,9 +81,12 @@ class MarketLine(Line):
         self._clock = clock
         self._newest = newest
         self._deliver = deliver
-        self._pulse = Pulse("market", clock, deliver)
+        self._requests = Requests(f"market of {account}")
         self._carried: frozenset[str] = frozenset()
-        self._next_id = 0
+        self._trouble = ""
+        self._failures = 0
+        self._sent_at = float("-inf")
+        self._busiest = Span(clock)
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
@@ -79,19 +94,19 @@ class MarketLine(Line):
 
     @property
     def missing(self) -> str:
-        return ""
+        return self._trouble
 
     async def run(self) -> None:
         change = self._symbols.next_change()
         if not self._symbols.now:
-            self.ready.set()
-            await change.wait()
+            await self.idle(change)
             return
         first = sorted(self._wanted())[:_IN_URL]
         url = f"{self._url}/stream?streams={'/'.join(_streams(first))}"
-        async with self._sockets.open(url, self._pulse.beat) as link:
+        async with self._sockets.open(url, self.pulse.beat) as link:
             self._carried = frozenset(first)
-            await first_end(link.read(self._take), self._tend(link))
+            self._busiest = Span(self._clock)
+            await first_end(link.read(self._take), self._tend(link), self._listen())
 
     def _wanted(self) -> frozenset[str]:
         wanted = self._symbols.now
@@ -101,30 +116,82 @@ class MarketLine(Line):
         return wanted
 
     async def _tend(self, link: Link) -> None:
-        ends_at = self._clock.now() + timedelta(seconds=self._sockets.lifetime_s)
+        """Carry what is wanted, ask now and then whether it still is, and know when to retire."""
+        guards = self._sockets.guards
+        probe_every = timedelta(seconds=guards.probe_every_s)
+        ends_at = self._clock.now() + guards.lifespan()
+        probe_at = self._clock.now() + probe_every
         while True:
             change = self._symbols.next_change()
-            wanted, before = self._wanted(), self._carried
-            await self._send(link, "UNSUBSCRIBE", before - wanted)
-            await self._send(link, "SUBSCRIBE", wanted - before)
-            self._carried = wanted
+            before = (self._carried, self._trouble)
+            retry_at = await self._arrange(link)
             if not self.ready.is_set():
                 self.ready.set()
-            elif before != wanted and self.changed is not None:
-                self.changed()
+            elif before != (self._carried, self._trouble):
+                self._tell()
             now = self._clock.now()
+            if now >= probe_at:
+                probe_at = now + probe_every
+                if await self._probe(link):
+                    continue
             if now >= ends_at:
                 self.retire.set()
-                ends_at = now + timedelta(seconds=self._sockets.lifetime_s)
-            await sleep_or(self._clock, (ends_at - now).total_seconds(), change)
+                ends_at = now + guards.lifespan()
+            due = min(retry_at, probe_at, ends_at)
+            await sleep_or(self._clock, max(0.0, (due - now).total_seconds()), change)
 
-    async def _send(self, link: Link, method: str, symbols: Iterable[str]) -> None:
-        names = _streams(sorted(symbols))
-        for start in range(0, len(names), _IN_MESSAGE):
-            self._next_id += 1
-            await link.send({"method": method, "params": names[start : start + _IN_MESSAGE], "id": self._next_id})
-            # More than five messages a second cost the connection; a wall pause is never too short.
-            await asyncio.sleep(_BETWEEN_MESSAGES_S)
+    async def _listen(self) -> None:
+        """Raises LinkLost when the symbol that never rests has rested: a quiet one proves nothing."""
+        limit = self._sockets.guards.price_silence_s
+        while True:
+            await asyncio.sleep(min(1.0, limit / 4))
+            if BUSIEST not in self._carried:
+                self._busiest = Span(self._clock)
+            elif self._busiest.is_over(limit):
+                raise LinkLost(f"no price of {BUSIEST} for {limit:g} s")
+
+    async def _arrange(self, link: Link) -> datetime:
+        """Subscribe and unsubscribe until what is carried is what is wanted. When to try again, if it is not."""
+        wanted = self._wanted()
+        try:
+            for symbols in _parts(self._carried - wanted):
+                await self._ask(link, "UNSUBSCRIBE", _streams(symbols))
+                self._carried -= frozenset(symbols)
+            for symbols in _parts(wanted - self._carried):
+                await self._ask(link, "SUBSCRIBE", _streams(symbols))
+                self._carried |= frozenset(symbols)
+        except Declined as refusal:
+            self._failures += 1
+            self._trouble = f"{len(wanted - self._carried)} symbols not subscribed: {refusal}"
+            log.warning("stream.not_subscribed account=%s stream=market code=%s", self._account, refusal.code)
+            return self._clock.now() + timedelta(seconds=backoff_s(self._failures))
+        self._failures, self._trouble = 0, ""
+        return datetime.max.replace(tzinfo=UTC)
+
+    async def _probe(self, link: Link) -> bool:
+        """Whether the exchange has forgotten something: a lost subscription is silent."""
+        try:
+            held = stream_names(await self._ask(link, "LIST_SUBSCRIPTIONS"))
+        except (Declined, Implausible):
+            log.warning("stream.not_probed account=%s stream=market", self._account)
+            return False
+        gone = frozenset(symbol for symbol in self._carried if _stream(symbol) not in held)
+        if gone:
+            self._carried -= gone
+            self._trouble = f"{len(gone)} symbols gone without notice"
+            self._tell()
+        return bool(gone)
+
+    async def _ask(self, link: Link, method: str, names: Sequence[str] | None = None) -> bytes:
+        # More than five messages a second cost the connection, pongs among them; a wall pause is never too short.
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, self._sent_at + _BETWEEN_MESSAGES_S - loop.time()))
+        self._sent_at = loop.time()
+        return await self._requests.ask(link, method, names)
+
+    def _tell(self) -> None:
+        if self.changed is not None:
+            self.changed()
 
     def _take(self, raw: bytes) -> None:
         try:
@@ -133,13 +200,13 @@ class MarketLine(Line):
             self._reject(raw, str(why))
             return
         if told is not None:
+            if told[0] == BUSIEST:
+                self._busiest = Span(self._clock)
             self._newest.take(*told)
             return
         match read_frame(raw):
-            case Reply(code=None):
-                pass
-            case Reply(code=code):
-                log.warning("stream.not_subscribed account=%s stream=market code=%s", self._account, code)
+            case Reply() as reply:
+                self._requests.take(reply)
             case Shutdown():
                 self.retire.set()
             case Delivery():
@@ -153,4 +220,14 @@ class MarketLine(Line):
 
 
 def _streams(symbols: Iterable[str]) -> list[str]:
-    return [f"{symbol.lower()}@miniTicker" for symbol in symbols]
+    return [_stream(symbol) for symbol in symbols]
+
+
+def _stream(symbol: str) -> str:
+    return f"{symbol.lower()}@miniTicker"
+
+
+def _parts(symbols: Iterable[str]) -> list[list[str]]:
+    """The symbols in parts, a request each."""
+    ordered = sorted(symbols)
+    return [ordered[start : start + _IN_MESSAGE] for start in range(0, len(ordered), _IN_MESSAGE)]

@@ -27,9 +27,6 @@ from monitor.exchange.binance.streams.waiting import backoff_s, first_end
 
 log = logging.getLogger(__name__)
 
-EXTEND_EVERY_S = 1800.0
-"""Official pages disagree whether a key lives 60 minutes or 24 hours; this is right for both."""
-
 
 class RiskLine(Line):
     """One connection of the risk stream."""
@@ -44,14 +41,13 @@ class RiskLine(Line):
         time: VenueTime,
         deliver: Callable[[Event], None],
     ) -> None:
-        super().__init__()
+        super().__init__(Pulse("risk", time.clock, deliver))
         self._account = account
         self._url = url.rstrip("/")
         self._sockets = sockets
         self._transport = transport
         self._clock = time.clock
         self._deliver = deliver
-        self._pulse = Pulse("risk", time.clock, deliver)
         self._key = ""
 
     @property
@@ -64,21 +60,22 @@ class RiskLine(Line):
 
     async def run(self) -> None:
         self._key = await create_listen_key(self._transport)
-        async with self._sockets.open(f"{self._url}/ws/{self._key}", self._pulse.beat) as link:
+        async with self._sockets.open(f"{self._url}/ws/{self._key}", self.pulse.beat) as link:
             self.ready.set()
             await first_end(link.read(self._take), self._extend())
 
     async def _extend(self) -> None:
         """Keep the key alive, and know when to retire."""
+        guards = self._sockets.guards
         start = self._clock.now()
-        ends_at = start + timedelta(seconds=self._sockets.lifetime_s)
-        extend_at = start + timedelta(seconds=EXTEND_EVERY_S)
+        ends_at = start + guards.lifespan()
+        extend_at = start + timedelta(seconds=guards.extend_every_s)
         failures = 0
         while True:
             await self._clock.sleep((min(extend_at, ends_at) - self._clock.now()).total_seconds())
             if self._clock.now() >= ends_at:
                 self.retire.set()
-                ends_at += timedelta(seconds=self._sockets.lifetime_s)
+                ends_at += guards.lifespan()
             if self._clock.now() < extend_at:
                 continue
             try:
@@ -91,7 +88,7 @@ class RiskLine(Line):
                 extend_at = self._clock.now() + timedelta(seconds=30 * backoff_s(failures))
             else:
                 failures = 0
-                extend_at = self._clock.now() + timedelta(seconds=EXTEND_EVERY_S)
+                extend_at = self._clock.now() + timedelta(seconds=guards.extend_every_s)
 
     def _take(self, raw: bytes) -> None:
         now = self._clock.now()

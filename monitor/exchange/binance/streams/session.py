@@ -11,17 +11,19 @@ from monitor.clock import Clock
 from monitor.core.events import Event, StreamAlive, StreamChanged, StreamName
 from monitor.errors import ExchangeError
 from monitor.exchange.binance.streams.sockets import LinkLost
-from monitor.exchange.binance.streams.waiting import backoff_s
+from monitor.exchange.binance.streams.waiting import backoff_s, sleep_or
 
 log = logging.getLogger(__name__)
 
 _SETTLED = timedelta(seconds=60)
+_IDLE_BEAT_S = 10.0
 
 
 class Line(ABC):
     """One connection of a stream, from opening to loss."""
 
-    def __init__(self) -> None:
+    def __init__(self, pulse: "Pulse") -> None:
+        self.pulse = pulse
         self.ready = asyncio.Event()
         """Set once it carries what is wanted, or what of it can be had."""
         self.retire = asyncio.Event()
@@ -45,6 +47,18 @@ class Line(ABC):
 
         Where nothing is wanted it is ready without a connection, and returns when something is.
         """
+
+    async def idle(self, change: asyncio.Event) -> None:
+        """Be ready without a connection until wishes change: where nothing is wanted, nothing is missed."""
+        self.ready.set()
+        while not change.is_set():
+            self.pulse.beat()
+            await sleep_or(self.pulse.clock, _IDLE_BEAT_S, change)
+
+    def leave(self) -> None:
+        """Another line serves from now on: events are still handed on, but nothing is said of this line any more."""
+        self.changed = None
+        self.pulse.stop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +89,33 @@ class Pulse:
     """Says that a stream is alive, at most once in an exchange second."""
 
     def __init__(self, stream: StreamName, clock: Clock, deliver: Callable[[Event], None]) -> None:
+        self.clock = clock
         self._stream = stream
-        self._clock = clock
         self._deliver = deliver
         self._told: datetime | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Say nothing any more."""
+        self._stopped = True
 
     def beat(self) -> None:
         """A frame or ping arrived."""
-        now = self._clock.now()
+        if self._stopped:
+            return
+        now = self.clock.now()
         if self._told is None or abs(now - self._told) >= timedelta(seconds=1):
             self._told = now
             self._deliver(StreamAlive(self._stream, now))
 
 
-async def keep_up(open_line: Callable[[], Line], announcer: Announcer) -> None:
+async def keep_up(open_line: Callable[[], Line], announcer: Announcer, overlap_s: float) -> None:
     """Serve the stream by one line after another until cancelled.
 
-    A line that should retire is replaced first and closed after. Every loss and every connection is announced.
+    A line that should retire is replaced first and closed after, `overlap_s` wall seconds later, since what the
+    exchange sent before the new one listened may be under way. Every loss and every connection is announced.
     """
-    keeper = _Keeper(announcer)
+    keeper = _Keeper(announcer, overlap_s)
     try:
         while True:
             await keeper.one_more(open_line())
@@ -102,12 +124,14 @@ async def keep_up(open_line: Callable[[], Line], announcer: Announcer) -> None:
 
 
 class _Keeper:
-    """The line that serves, if one does, and how often in a row the last ones failed."""
+    """The line that serves, if one does, those that were replaced, and how often in a row the last ones failed."""
 
-    def __init__(self, announcer: Announcer) -> None:
+    def __init__(self, announcer: Announcer, overlap_s: float) -> None:
         self._announcer = announcer
         self._clock = announcer.clock
+        self._overlap_s = overlap_s
         self._serving: _Serving | None = None
+        self._leaving: set[asyncio.Task[str]] = set()
         self._failures = 0
         self._told_down = False
 
@@ -115,18 +139,15 @@ class _Keeper:
         """Open the line; serve by it until it is lost or should be replaced; rest after a failure."""
         candidate = _Serving(line, asyncio.create_task(line.run()), self._clock.now())
         try:
-            why = await candidate.until_ready()
+            why = await self._until_ready(candidate)
         except BaseException:
             await candidate.stop()
             raise
-        await self._bury()
         if why is not None:
             self._down(why)
             await self._rest()
             return
-        await self.close()
-        self._serving, self._told_down = candidate, False
-        _promote(line, self._announcer)
+        self._replace(candidate)
         why = await candidate.until_over()
         settled = self._clock.now() - candidate.since > _SETTLED
         if settled:
@@ -141,16 +162,40 @@ class _Keeper:
             await self._rest()
 
     async def close(self) -> None:
-        """Stop the line that serves."""
+        """Stop every line."""
         serving, self._serving = self._serving, None
+        for task in self._leaving:
+            task.cancel()
         if serving is not None:
             await serving.stop()
+        await asyncio.gather(*self._leaving, return_exceptions=True)
 
-    async def _bury(self) -> None:
+    async def _until_ready(self, candidate: "_Serving") -> str | None:
+        """None once ready; why when it was lost before. The loss of the line that serves is told when it happens."""
+        opened = asyncio.create_task(candidate.until_ready())
+        try:
+            while not opened.done():
+                serving = [self._serving.task] if self._serving is not None else []
+                await asyncio.wait([opened, *serving], return_when=asyncio.FIRST_COMPLETED)
+                self._bury()
+            return opened.result()
+        finally:
+            opened.cancel()
+
+    def _replace(self, candidate: "_Serving") -> None:
+        replaced, self._serving = self._serving, candidate
+        self._told_down = False
+        _promote(candidate.line, self._announcer)
+        if replaced is not None:
+            leaving = asyncio.create_task(replaced.leave(self._overlap_s))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+
+    def _bury(self) -> None:
         """Note that the serving line was lost meanwhile."""
         if self._serving is not None and self._serving.task.done():
             serving, self._serving = self._serving, None
-            self._down(await serving.stop())
+            self._down(serving.why())
 
     def _down(self, why: str) -> None:
         if self._serving is None and not self._told_down:
@@ -167,7 +212,7 @@ class _Keeper:
             )
         finally:
             rest.cancel()
-        await self._bury()
+        self._bury()
 
 
 @dataclass(slots=True)
@@ -191,12 +236,20 @@ class _Serving:
         """None when it should be replaced; why when it is lost."""
         return await self._until(self.line.retire)
 
-    async def stop(self) -> str:
-        """Close it; why it was lost, if it was."""
-        self.line.changed = None
+    async def leave(self, overlap_s: float) -> str:
+        """Let it go on listening for a while, then close it; why it was lost, if it was."""
+        self.line.leave()
+        try:
+            await asyncio.wait([self.task], timeout=overlap_s)
+        finally:
+            await self.stop()
+        return self.why()
+
+    async def stop(self) -> None:
+        """Close it."""
+        self.line.leave()
         self.task.cancel()
         await asyncio.wait([self.task])
-        return self._why()
 
     async def _until(self, event: asyncio.Event) -> str | None:
         waiting = asyncio.create_task(event.wait())
@@ -204,9 +257,10 @@ class _Serving:
             await asyncio.wait([self.task, waiting], return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-        return self._why() if self.task.done() else None
+        return self.why() if self.task.done() else None
 
-    def _why(self) -> str:
+    def why(self) -> str:
+        """Why it was lost. Raises what no line should."""
         if self.task.cancelled():
             return "stopped"
         match self.task.exception():

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -13,11 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.http11 import Response
 
-SILENCE_S = 60.0
-"""Wall seconds without a frame or ping after which a connection counts as dead; the venue pings every 20 s."""
-
-LIFETIME_S = 23 * 3600.0
-"""Exchange seconds after which a connection is replaced; the venue cuts it at 24 h."""
+from monitor.exchange.binance.streams.guards import Guards
 
 LARGEST_FRAME = 16 * 2**20
 """A larger frame ends the connection."""
@@ -37,16 +33,18 @@ class LinkLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sockets:
-    """How connections are made, and when they count as dead (wall seconds) or old (exchange seconds)."""
+    """How connections are made and guarded."""
 
     proxy: str | None = None
     tls: ssl.SSLContext | None = None
-    silence_s: float = SILENCE_S
-    lifetime_s: float = LIFETIME_S
+    guards: Guards = field(default_factory=Guards)
 
     @asynccontextmanager
     async def open(self, url: str, on_alive: Callable[[], None]) -> AsyncIterator["Link"]:
-        """A connection, closed at the end. `on_alive` hears of every frame and ping. Raises LinkLost."""
+        """A connection, closed at the end; what still arrives until then is handed on like the rest.
+
+        `on_alive` hears of every frame and ping. Raises LinkLost.
+        """
         try:
             connection = await connect(
                 url,
@@ -55,7 +53,7 @@ class Sockets:
                 compression=None,
                 open_timeout=_OPEN_TIMEOUT_S,
                 close_timeout=_CLOSE_TIMEOUT_S,
-                # Our own pings would count against the venue's five messages a second; its pings are watched instead.
+                # The venue's pings are watched instead; a ping of ours is only a last question before giving up.
                 ping_interval=None,
                 max_size=LARGEST_FRAME,
                 max_queue=256,
@@ -71,10 +69,11 @@ class Sockets:
             raise LinkLost(f"no connection: {type(error).__name__}") from None
         assert isinstance(connection, _Watched)
         connection.on_alive = on_alive
+        link = Link(connection, self.guards.silence_s)
         try:
-            yield Link(connection, self.silence_s)
+            yield link
         finally:
-            await connection.close()
+            await link.end()
 
 
 class Link:
@@ -83,6 +82,7 @@ class Link:
     def __init__(self, connection: "_Watched", silence_s: float) -> None:
         self._connection = connection
         self._silence_s = silence_s
+        self._handle: Callable[[bytes], None] | None = None
 
     async def send(self, message: object) -> None:
         """Send one JSON message. Raises LinkLost."""
@@ -94,6 +94,7 @@ class Link:
 
     async def read(self, handle: Callable[[bytes], None]) -> None:
         """Hand every frame to `handle`, which must not block, until the connection is lost: then raise LinkLost."""
+        self._handle = handle
         receive = self._connection.recv
         silence = asyncio.create_task(self._watch())
         try:
@@ -106,13 +107,37 @@ class Link:
         finally:
             silence.cancel()
 
+    async def end(self) -> None:
+        """Close, and hand on every frame that arrived before the other side had closed too."""
+        closing = asyncio.create_task(self._connection.close())
+        try:
+            while self._handle is not None:
+                with suppress(LinkLost):
+                    # What was lost is lost already; the frames behind it are not.
+                    self._handle(await self._connection.recv(decode=False))
+        except ConnectionClosed:
+            pass
+        finally:
+            await closing
+
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
+        asked_at = 0.0
         while True:
-            left = self._connection.alive_at + self._silence_s - loop.time()
+            alive_at, now = self._connection.alive_at, loop.time()
+            left = alive_at + self._silence_s - now
             if left <= 0:
                 break
-            await asyncio.sleep(left)
+            if left > self._silence_s / 2:
+                await asyncio.sleep(left - self._silence_s / 2)
+            elif asked_at < alive_at:
+                # A host whose pings are rarer than documented still answers ours.
+                asked_at = now
+                with suppress(ConnectionClosed, TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._connection.ping()
+            else:
+                await asyncio.sleep(left)
         # A half-open peer would not answer a closing handshake either.
         self._connection.transport.abort()
 

@@ -1,6 +1,6 @@
 """All live streams of one account behind the exchange port."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 from monitor.core.events import Event, StreamName
 from monitor.exchange.binance.client.transport import Transport
@@ -8,9 +8,10 @@ from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.streams.account import AccountLine
 from monitor.exchange.binance.streams.market import MarketLine, Newest
 from monitor.exchange.binance.streams.risk import RiskLine
-from monitor.exchange.binance.streams.session import Announcer, keep_up
+from monitor.exchange.binance.streams.session import Announcer, Line, keep_up
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.streams.waiting import Wanted, first_end
+from monitor.exchange.binance.streams.witness import Witness
 
 
 class BinanceStreams:
@@ -27,6 +28,7 @@ class BinanceStreams:
         sockets: Sockets,
         transport: Transport,
         time: VenueTime,
+        witness: Witness,
         deliver: Callable[[Event], None],
     ) -> None:
         self._account = account
@@ -41,6 +43,7 @@ class BinanceStreams:
         self._pairs = Wanted()
         self._symbols = Wanted()
         self._newest = Newest(deliver)
+        self._witness = witness
 
     def watch_pairs(self, symbols: Iterable[str]) -> None:
         """The isolated pairs whose account events are wanted."""
@@ -52,13 +55,13 @@ class BinanceStreams:
 
     async def run(self) -> None:
         """Keep all streams up until cancelled."""
-        lines = [
-            keep_up(self._account_line, self._announcer("account")),
-            keep_up(self._market_line, self._announcer("market")),
-        ]
+        lines = [self._keep_up("account", self._account_line), self._keep_up("market", self._market_line)]
         if self._cross:
-            lines.append(keep_up(self._risk_line, self._announcer("risk")))
+            lines.append(self._keep_up("risk", self._risk_line))
         await first_end(*lines)
+
+    def _keep_up(self, stream: StreamName, open_line: Callable[[], Line]) -> Coroutine[None, None, None]:
+        return keep_up(open_line, self._announcer(stream), self._sockets.guards.overlap_s)
 
     def _announcer(self, stream: StreamName) -> Announcer:
         return Announcer(self._account, stream, self._time.clock, self._deliver)
@@ -72,6 +75,7 @@ class BinanceStreams:
             sockets=self._sockets,
             transport=self._transport,
             time=self._time,
+            witness=self._witness,
             deliver=self._deliver,
         )
 

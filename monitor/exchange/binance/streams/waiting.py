@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Coroutine, Iterable
 
 from monitor.clock import Clock
@@ -26,6 +27,23 @@ async def first_end(*coroutines: Coroutine[None, None, object]) -> None:
     """Run all until the first ends; the others are cancelled. Raises what that one raised."""
     for task in await _first(*coroutines):
         task.result()
+
+
+class Span:
+    """A span of time that counts by the clock and by the machine both.
+
+    A clock that runs fast makes no network slow, and one that stands still lets nothing happen.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._from = clock.now()
+        self._machine_from = time.monotonic()
+
+    def is_over(self, seconds: float) -> bool:
+        """Whether more than `seconds` have passed by either."""
+        by_clock = (self._clock.now() - self._from).total_seconds()
+        return min(by_clock, time.monotonic() - self._machine_from) > seconds
 
 
 class Wanted:

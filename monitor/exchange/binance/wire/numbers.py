@@ -60,6 +60,8 @@ def moment(value: int | str, field: str) -> datetime:
         if not value.isascii() or not value.isdecimal() or len(value) > 17:
             raise Implausible(f"{field} is not a time: {value[:40]!r}")
         value = int(value)
+    if value < 0:
+        raise Implausible(f"{field} is no time: {value}")
     if value < _SECONDS_BELOW:
         span = timedelta(seconds=value)
     elif value < _MICROSECONDS_FROM:

@@ -1,10 +1,13 @@
 """Frames to events: wrappers, meanings, keys, and whatever cannot be read."""
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.core.account import CROSS, Price, Scope
 from monitor.core.events import AssetMoved, BalancesChanged, MarginNotice, StreamEvent
@@ -203,3 +206,62 @@ def test_absurd_price_is_refused(price: str) -> None:
     frame = json.dumps({"stream": "x", "data": {"e": "24hrMiniTicker", "E": 1564034571105, "s": "X", "c": price}})
     with pytest.raises(Implausible, match="price of X"):
         ticker(frame.encode())
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b'{"depth":' + b"[" * 100_000 + b"]" * 100_000 + b',"e":"x"}',
+        b'{"subscriptionId":0,"event":{"e":"x","depth":' + b"[" * 100_000 + b"]" * 100_000 + b"}}",
+    ],
+)
+def test_frame_nested_without_end_is_unreadable(frame: bytes) -> None:
+    assert read_frame(frame) == Unreadable("nested too deeply")
+
+
+@pytest.mark.parametrize(
+    "field", [b'"status":"FILLED"', b'"code":"A-1"', b'"id":{"a":1}', b'"msg":[]', b'"error":"no"']
+)
+def test_event_may_use_the_words_of_an_envelope(field: bytes) -> None:
+    frame = b'{"e":"somethingNew","E":1564034571105,' + field + b"}"
+    assert read_frame(frame) == Delivery(None, frame)
+
+
+def test_time_before_1970_is_no_time() -> None:
+    raw = b'{"e":"balanceUpdate","E":1609459200000,"a":"BTC","d":"1","T":-99999999999999}'
+    assert event(raw).rejected == "T is no time: -99999999999999"
+
+
+_FIELDS = ["e", "E", "u", "B", "a", "f", "l", "d", "T", "s", "i", "id", "status", "event", "data", "stream", "code"]
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(_FIELDS),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(_JSON)
+def test_no_frame_of_any_shape_raises(frame: object) -> None:
+    for raw in (json.dumps(frame).encode(), json.dumps({"subscriptionId": 0, "event": frame}).encode()):
+        ticker_or_none(raw)
+        told = read_frame(raw)
+        if isinstance(told, Delivery):
+            event(told.event)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(raw: bytes) -> None:
+    ticker_or_none(raw)
+    assert isinstance(read_frame(raw), Reply | Unreadable | Delivery | Shutdown)
+
+
+def ticker_or_none(raw: bytes) -> None:
+    """Decodes a frame as a price; a price that can't be believed is refused in order."""
+    with contextlib.suppress(Implausible):
+        ticker(raw)

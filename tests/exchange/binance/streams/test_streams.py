@@ -15,6 +15,7 @@ import pytest
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.events import BalancesChanged, PricesRead, StreamAlive, StreamEvent
+from monitor.exchange.binance.streams.guards import Guards
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.venue import BinanceAccount
 from monitor.sandbox.faults import Fault
@@ -252,7 +253,10 @@ async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: An
 
 async def test_connection_is_replaced_before_it_is_too_old_without_a_gap() -> None:
     inbox = Inbox()
-    async with world(speed=60, sockets=Sockets(lifetime_s=60)) as w, running(w.account, inbox):
+    async with (
+        world(speed=60, sockets=Sockets(guards=Guards(lifetime_s=60, overlap_s=0.5))) as w,
+        running(w.account, inbox),
+    ):
         both = Listening(w, inbox)
         await both.connected()
         for stream in ("account", "risk", "market"):
@@ -333,7 +337,7 @@ async def test_shutdown_notice_opens_the_next_connection_first(stream: str) -> N
 
 async def test_half_open_connection_is_noticed_by_its_silence() -> None:
     inbox = Inbox()
-    async with world(sockets=Sockets(silence_s=0.5)) as w, running(w.account, inbox):
+    async with world(sockets=Sockets(guards=Guards(silence_s=0.5))) as w, running(w.account, inbox):
         both = Listening(w, inbox)
         await both.connected()
         w.sandbox.add_fault(Fault(what="half_open", stream="market", seconds=1))

@@ -1,0 +1,42 @@
+"""What the streams do against dying unnoticed, and how soon. Each guard can be switched off alone."""
+
+import random
+from dataclasses import dataclass
+from datetime import timedelta
+
+OFF = 1e9
+"""Seconds that never pass: a guard with this limit does nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """The limits of every guard. Wall seconds are the machine's, exchange seconds the clock's."""
+
+    silence_s: float = 60.0
+    """Wall seconds without a frame, ping or pong that make a connection count as dead; the venue pings every 20 s."""
+
+    price_silence_s: float = 10.0
+    """Seconds, wall and exchange both, without a price of the busiest symbol that make the market stream count so."""
+
+    lifetime_s: float = 23 * 3600.0
+    """Exchange seconds after which a connection is replaced at the latest; the venue cuts it at 24 h."""
+
+    overlap_s: float = 10.0
+    """Wall seconds for which a replaced connection is still listened to: what it owes may be under way."""
+
+    probe_every_s: float = 120.0
+    """Exchange seconds between two questions whether all subscriptions are still there."""
+
+    renew_at: float = 0.5
+    """The share of a listen token's life after which it is renewed."""
+
+    extend_every_s: float = 1800.0
+    """Exchange seconds between two extensions of the listen key. Official pages disagree whether it lives 60 minutes
+    or 24 hours; this is right for both."""
+
+    untold_s: float = 10.0
+    """Seconds, wall and exchange both, that the account stream has to tell of a balance that a poll saw change."""
+
+    def lifespan(self) -> timedelta:
+        """How long a new connection may serve: staggered, so that streams and daemons don't all reconnect at once."""
+        return timedelta(seconds=self.lifetime_s * random.uniform(0.96, 1.0))

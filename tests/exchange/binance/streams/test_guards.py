@@ -1,0 +1,225 @@
+"""Every way in which streams die unnoticed: first the harm with its guard switched off, then none with it on."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from monitor.exchange.binance.streams.guards import OFF, Guards
+from monitor.exchange.binance.streams.sockets import Sockets
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario import Readings, Scenario
+from monitor.sandbox.scenarios import calm
+from tests.exchange.binance.streams.test_streams import Listening, key_of, keys, running
+from tests.exchange.binance.world import Inbox, world
+from tests.support.daemon import eventually
+
+D = Decimal
+HOUR_S = 3600
+DAY_S = 24 * HOUR_S
+ALL_OFF = Guards(
+    silence_s=OFF,
+    price_silence_s=OFF,
+    lifetime_s=OFF,
+    probe_every_s=OFF,
+    renew_at=9.0,
+    extend_every_s=OFF,
+    untold_s=OFF,
+    overlap_s=0,
+)
+"""Nothing is guarded: what a naive client does."""
+
+
+@contextlib.asynccontextmanager
+async def guarded(
+    guards: Guards, *, speed: float = 1.0, scenario: Scenario | None = None, faults: Sequence[Fault] = ()
+) -> AsyncIterator[Listening]:
+    """Streams that are up, with these guards alone."""
+    inbox = Inbox()
+    async with (
+        world(scenario, speed=speed, faults=faults, sockets=Sockets(guards=guards)) as w,
+        running(w.account, inbox),
+    ):
+        both = Listening(w, inbox)
+        await both.connected()
+        yield both
+
+
+async def passes(both: Listening, exchange_s: float) -> None:
+    """Returns when so much exchange time is over."""
+    until = both.world.clock.now().timestamp() + exchange_s
+
+    async def is_over() -> bool:
+        return both.world.clock.now().timestamp() >= until
+
+    await eventually(is_over, 60)
+
+
+async def arrives(both: Listening, place: str = "cross", within_s: float = 3.0) -> bool:
+    """Whether something that happens now is heard of in time."""
+    known = set(keys(both.inbox))
+    both.move("1", place)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within_s):
+            while not any(e.key not in known and str(e.scope) == place for e in both.inbox.stream_events()):
+                await both.inbox.until_next()
+            return True
+    return False
+
+
+def losses(both: Listening, stream: str) -> list[str]:
+    """Why a stream was announced as lost, each time."""
+    return [change.reason for change in both.inbox.changes(stream) if not change.connected]
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_socket_that_stays_open_without_any_frame(is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, silence_s=0.5 if is_on else OFF)) as both:
+        both.world.sandbox.add_fault(Fault("half_open", stream="account"))
+        if is_on:
+            await both.announced("account", 3)
+            assert losses(both, "account") == ["silent for 0.5 s"]
+        assert await arrives(both, within_s=2) is is_on
+        assert bool(losses(both, "account")) is is_on
+
+
+async def test_host_that_pings_rarely_is_asked_before_it_is_given_up() -> None:
+    async with guarded(replace(ALL_OFF, silence_s=0.6)) as both:
+        # The sandbox pings every 20 seconds: until then nothing comes but the answers to our own pings.
+        await passes(both, 3)
+        assert not losses(both, "account")
+        assert not losses(both, "risk")
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_market_socket_that_pings_and_tells_no_prices(is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, price_silence_s=1.0 if is_on else OFF)) as both:
+        both.world.sandbox.add_fault(Fault("mute", stream="market", seconds=DAY_S))
+        if is_on:
+            await both.inbox.until(lambda: losses(both, "market") == ["no price of BTCUSDT for 1 s"])
+            await both.inbox.until(lambda: both.inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+        else:
+            await passes(both, 2)
+            assert losses(both, "market") == []
+
+
+async def test_quiet_symbol_is_no_dead_socket() -> None:
+    scenario = replace(calm(), quiet=frozenset({"ETHUSDT"}))
+    async with guarded(replace(ALL_OFF, price_silence_s=1.5), scenario=scenario) as both:
+        await passes(both, 3)
+        assert losses(both, "market") == []
+
+
+@pytest.mark.parametrize("stream", ["account", "market"])
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_subscription_that_is_lost_without_a_word(stream: str, is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, probe_every_s=2 if is_on else OFF), speed=5) as both:
+        both.world.sandbox.add_fault(Fault("forget", stream=stream))
+        if is_on:
+            await both.inbox.until(lambda: losses(both, stream))
+            assert "gone without notice" in losses(both, stream)[0]
+            await both.connected()
+        if stream == "account":
+            assert await arrives(both, within_s=1) is is_on
+        assert bool(losses(both, stream)) is is_on
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+@pytest.mark.parametrize("place", ["cross", "BTCUSDT"])
+async def test_stream_that_claims_to_be_up_and_is_deaf(place: str, is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, untold_s=0.5 if is_on else OFF)) as both:
+        await _poll(both)
+        assert await arrives(both, place)
+        await _poll(both)
+        both.world.sandbox.add_fault(Fault("mute", stream="account", seconds=DAY_S))
+        both.move("5", place)
+        await _poll(both)
+        if is_on:
+            await both.announced("account", 3)
+            assert losses(both, "account") == [f"deaf: USDT of {place} changed and no event told it"]
+            await both.connected()
+        assert await arrives(both, place, within_s=1.5) is is_on
+
+
+async def test_event_that_comes_a_little_late_is_no_deafness() -> None:
+    async with guarded(replace(ALL_OFF, untold_s=1.5)) as both:
+        await _poll(both)
+        both.world.sandbox.add_fault(Fault("delay", stream="account", seconds=0.7))
+        both.move("5")
+        await _poll(both)
+        await both.everything_arrived()
+        await passes(both, 2)
+        assert losses(both, "account") == []
+
+
+async def test_balance_that_changed_while_nobody_listened_is_no_deafness() -> None:
+    async with guarded(replace(ALL_OFF, untold_s=0.3)) as both:
+        await _poll(both)
+        both.world.sandbox.add_fault(Fault("refuse", stream="account", seconds=1))
+        both.drop("account")
+        await both.inbox.until(lambda: losses(both, "account"))
+        both.move("5")
+        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        await _poll(both)
+        await passes(both, 2)
+        assert losses(both, "account") == ["cut"]
+
+
+@pytest.mark.parametrize("reading", ["same", "new"])
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_listen_token_that_nobody_renews(reading: Any, is_on: bool) -> None:
+    scenario = replace(calm(), readings=Readings(renewed_subscription_id=reading))
+    guards = replace(ALL_OFF, renew_at=0.5 if is_on else 9.0)
+    inbox = Inbox()
+    async with world(scenario, speed=3000, sockets=Sockets(guards=guards)) as w:
+        house: Any = w.sandbox._house
+        house.tokens.longest_ms = HOUR_S * 1000
+        async with running(w.account, inbox):
+            both = Listening(w, inbox)
+            await both.connected()
+            await passes(both, 2.2 * HOUR_S)
+            ended = [event for event in inbox.stream_events() if event.type == "eventStreamTerminated"]
+            assert (not ended) is is_on
+            assert (not losses(both, "account")) is is_on
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_listen_key_that_nobody_extends(is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, extend_every_s=1800 if is_on else OFF), speed=3000) as both:
+        await passes(both, 2.2 * HOUR_S)
+        assert (losses(both, "risk") == []) is is_on
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_connection_that_lives_its_whole_day(is_on: bool) -> None:
+    guards = replace(ALL_OFF, renew_at=0.5, extend_every_s=1800, lifetime_s=23 * HOUR_S if is_on else OFF)
+    async with guarded(guards, speed=20_000) as both:
+        await passes(both, 25 * HOUR_S)
+        for stream in ("account", "market", "risk"):
+            assert ("cut" in losses(both, stream)) is not is_on
+
+
+@pytest.mark.parametrize("is_on", [False, True])
+async def test_replaced_connection_that_still_owes_events(is_on: bool) -> None:
+    async with guarded(replace(ALL_OFF, overlap_s=3 if is_on else 0)) as both:
+        both.world.sandbox.add_fault(Fault("delay", stream="account", seconds=1))
+        both.move()
+        old = next(one for one in both.world.sandbox.connections if one.stream == "account")
+        # The notice overtakes what the connection has delayed: the next one stands before that is out.
+        old.delay_s = 0
+        old.send('{"event":{"e":"serverShutdown","E":1770123456789}}')
+        frames: Any = old._frames
+        frames.rotate(1)
+        old._wake.set()
+        await both.announced("account", 2)
+        await passes(both, 2.5)
+        assert (set(keys(both.inbox)) >= {key_of(event) for event in both.world.sandbox.sent_events}) is is_on
+
+
+async def _poll(both: Listening) -> None:
+    await both.world.account.read_cross()
+    await both.world.account.read_isolated()
