@@ -109,7 +109,7 @@ async def is_over(sink: HttpSink, rule: str) -> bool:
     return f"RESOLVED {rule}" in heads(about(sink.received))
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("end", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 async def test_a_restart_neither_repeats_nor_forgets(tmp_path: Path, end: signal.Signals) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:

@@ -37,7 +37,9 @@ async def seeing(here: Here) -> None:
     await here.until(is_seeing)
 
 
-@pytest.mark.parametrize("how", list(UNSEEN))
+@pytest.mark.parametrize(
+    "how", ["down", "hanging", *(pytest.param(how, marks=pytest.mark.slow) for how in ("truncated", "nan", "html"))]
+)
 async def test_blindness_is_told_within_its_bounds_and_nothing_else_changes(tmp_path: Path, how: str) -> None:
     async with sandbox(speed=20) as box:
         config = write_config(tmp_path, box.ready, schedule=SLOW_POLL)
@@ -63,8 +65,8 @@ async def test_blindness_is_told_within_its_bounds_and_nothing_else_changes(tmp_
             for rule, bound in (("blind", BLIND), ("very-blind", VERY_BLIND)):
                 fired_at = told[rule].fired_at
                 assert fired_at is not None
-                # At most two ticks of a second, and the last read that came through.
-                assert bound < (fired_at - seen.as_of).total_seconds() < bound + 4, rule
+                # Half a second of a busy machine is ten of the exchange.
+                assert bound < (fired_at - seen.as_of).total_seconds() < bound + 10, rule
             new = firing(await here.alerts()) - before
             assert new <= {"blind", "very-blind", "prices-dead", "stream-down", "falling-fast"}, new
             assert before <= firing(await here.alerts()), "cleared without sight"
@@ -83,7 +85,7 @@ async def test_payloads_that_cannot_be_are_recorded_and_never_believed(tmp_path:
             await seeing(here)
             good = here.state().cross
             assert good is not None
-            box.sandbox.add_fault(Fault("malformed", path="/sapi/v1/margin/account", form=form, count=3))
+            box.sandbox.add_fault(Fault("malformed", path="/sapi/v1/margin/account", form=form))
 
             async def failed() -> int:
                 rows = await here.store.read(read_failures, limit=None)

