@@ -1,6 +1,7 @@
 """The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -22,6 +23,7 @@ from monitor.errors import ConfigError, StoreError
 if TYPE_CHECKING:
     from monitor.exchange.binance.client.answer import Credentials
     from monitor.exchange.binance.limits import Usage
+    from monitor.exchange.binance.venue import BinanceAccount
     from monitor.exchange.port import Exchange
     from monitor.notify.sinks import Sink
     from monitor.runtime.daemon import Daemon
@@ -35,6 +37,7 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
     """The daemon of this configuration, ready to run."""
     from monitor.exchange.binance.limits import Usage
     from monitor.runtime.account import Timetable
+    from monitor.runtime.bans import BanBook
     from monitor.runtime.daemon import Daemon, WatchedAccount
     from monitor.runtime.notifier import Channel
 
@@ -64,7 +67,7 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
         )
         for channel in config.channels
     )
-    return Daemon(accounts, channels, store, clock, __version__, heartbeat)
+    return Daemon(accounts, channels, store, clock, __version__, heartbeat, BanBook(usage, store))
 
 
 def policy_of(config: Config, name: str) -> Policy:
@@ -102,6 +105,11 @@ def policy_of(config: Config, name: str) -> Policy:
 
 def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "Exchange":
     """The exchange session of one account; nothing is asked of the exchange yet. Raises ConfigError."""
+    return open_account(config, name, clock, usage)
+
+
+def open_account(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "BinanceAccount":
+    """The same with everything that this exchange has. Without `usage` a ban that was remembered holds."""
     from monitor.exchange.binance.venue import Hosts, connect
 
     account, keys, exchange = config.account(name), resolve_account(config, name), config.exchange
@@ -124,7 +132,7 @@ def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None"
         keepalive_s=slowest.total_seconds() * KEEPALIVE_OVER_INTERVAL,
         proxy=exchange.proxy,
         ca_file=Path(exchange.ca_file) if exchange.ca_file else None,
-        usage=usage,
+        usage=usage if usage is not None else _remembered_usage(config),
     )
 
 
@@ -185,6 +193,28 @@ def open_operator(config: Config) -> "OrderStore":
     return OrderStore.open(resolve_url(config).reveal())
 
 
+def open_orders_if_any(config: Config) -> "OrderStore | None":
+    """The same where there is a database, None where there is none. Raises StoreError when it can't be used."""
+    from monitor.store import engine
+    from monitor.store.store import OrderStore
+
+    url = resolve_url(config).reveal()
+    return OrderStore.open(url) if engine.exists(engine.parse_url(url)) else None
+
+
+def remember_ban(config: Config, until: datetime) -> None:
+    """Later commands, and the daemon, keep still until then; nothing is remembered where there is no database."""
+    from monitor.store import bans
+
+    try:
+        store = open_orders_if_any(config)
+    except StoreError:
+        return
+    if store is not None:
+        with store:
+            store.order(bans.remember, until)
+
+
 def upgrade_database(config: Config) -> tuple[str | None, str]:
     """The revisions that the database had before and has now; None: it was made new."""
     from monitor.store import migrate
@@ -232,6 +262,19 @@ def check_database(config: Config) -> str:
             "; ".join(problems), where="database", mend="restore a backup, or ask for help with these words"
         )
     return f"{config.storage_url} is sound"
+
+
+def _remembered_usage(config: Config) -> "Usage":
+    from monitor.exchange.binance.limits import Usage
+    from monitor.store import bans
+
+    usage = Usage()
+    # A command that asks one thing does so without a database too.
+    with suppress(ConfigError, StoreError), open_reader(config) as reader:
+        until = reader.read(bans.banned_until)
+        if until is not None:
+            usage.ban(until)
+    return usage
 
 
 def _measurable(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:

@@ -59,7 +59,6 @@ NOT_YET: frozenset[str] = frozenset(
         "rules backtest",
         "rules lint",
         "report",
-        "call",
     }
 )
 """What is not built: a command, "command part" (its first argument), or "command --option"."""
@@ -89,7 +88,10 @@ class Parser(argparse.ArgumentParser):
 
     def parse_all(self, words: Sequence[str]) -> argparse.Namespace:
         """What the words say. Raises UsageError for what is left over."""
-        args, unknown = self.parse_known_args(words)
+        has_parts = any(isinstance(action, argparse._SubParsersAction) for action in self._actions)
+        # Words may stand before and after options; argparse can do that only where there are no commands below.
+        parse = self.parse_known_args if has_parts else self.parse_known_intermixed_args
+        args, unknown = parse(words)
         if unknown:
             word = next((each for each in unknown if each.startswith("-")), unknown[0]).partition("=")[0]
             known = _options_of(self, words)

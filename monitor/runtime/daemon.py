@@ -22,6 +22,7 @@ from monitor.core.state import AccountState, Settings, apply
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import AccountWatch, Collaborators, Timetable
+from monitor.runtime.bans import BanBook
 from monitor.runtime.composer import Composer
 from monitor.runtime.notifier import Channel, Notifier
 from monitor.store.load import Loaded
@@ -62,6 +63,7 @@ class Daemon:
         clock: Clock,
         version: str,
         heartbeat: Callable[[], None] = lambda: None,
+        bans: BanBook | None = None,
     ) -> None:
         """`heartbeat` is called whenever every running account has completed another tick."""
         self._accounts = accounts
@@ -69,6 +71,7 @@ class Daemon:
         self._clock = clock
         self._version = version
         self._heartbeat = heartbeat
+        self._bans = bans
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._notifier = Notifier(channels, store, clock, Composer(store, clock, self._knowledge), self._open_alert)
         self._watches: dict[str, AccountWatch] = {}
@@ -96,6 +99,8 @@ class Daemon:
         await self._store.announce(os.getpid(), self.started_at, self._version)
         recovered = await self._store.recover(self.started_at)
         log.info("daemon.started accounts=%d in_doubt=%d", len(self._accounts), len(recovered))
+        if self._bans is not None:
+            await self._bans.recall()
         first = await self._store.next_ids()
         ids = Ids(itertools.count(first.alert).__next__, itertools.count(first.intent).__next__)
         self._scheduler.start()
@@ -156,6 +161,8 @@ class Daemon:
                 with suppress(StoreError):
                     # The store says itself that it fails, and every commit does.
                     await self._store.seen(self._clock.now())
+                if self._bans is not None:
+                    await self._bans.keep()
             for watch in self._watches.values():
                 watch.tick(fresh, self._notifier.failing, self._store.failing)
             progress = {name: watch.runner.ticks for name, watch in self._watches.items()}

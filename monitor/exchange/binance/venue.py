@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar, assert_never
+from typing import ParamSpec, TypeVar, assert_never
 
 import httpx
 
@@ -37,11 +37,12 @@ from monitor.exchange.binance.client import (
     transfers,
     wallet,
 )
-from monitor.exchange.binance.client.answer import Answer, Credentials
+from monitor.exchange.binance.client.answer import Answer, Credentials, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.http import http_client, tls_context
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.venue_time import VenueTime
+from monitor.exchange.binance.functions.function import Change, Read
 from monitor.exchange.binance.limits import Usage
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.sockets import Sockets
@@ -60,6 +61,8 @@ _BEFORE_WINDOW = timedelta(seconds=5)
 _ROWS_EXPECTED_FOR = timedelta(minutes=10)
 _CLOCK_JUMP = timedelta(seconds=1)
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Snapshot = TypeVar("Snapshot", CrossSnapshot, IsolatedSnapshot)
 
 
@@ -216,6 +219,26 @@ class BinanceAccount:
         """The venue's answer to any request that changes nothing, as received. Raises ExchangeError."""
         return await self._reading.call(Endpoint(method, path, Opaque, security), parameters)
 
+    @property
+    def reading(self) -> Transport:
+        """What the typed functions are called with: `await get_bnb_burn(account.reading)`. For reads alone."""
+        return self._reading
+
+    async def ask(self, function: Read[P, T], given: Parameters) -> Answer:
+        """The venue's answer to a reading function, as received. Raises ExchangeError."""
+        asked = function.asked(given)
+        return await self._reading.call(function.priced(asked), asked)
+
+    async def send(self, function: Change[P, T], given: Parameters) -> Sent[T]:
+        """What became of a changing function: at most one request, never retried, one after another."""
+        asked = function.asked(given)
+        async with self._one_order:
+            await self._keep_distance()
+            try:
+                return await self._acting.send(function.priced(asked), asked)
+            finally:
+                self._last_order_at = self._time.clock.now()
+
     async def sync_clock(self) -> timedelta:
         """Measure server time minus our clock and sign with it from now on."""
         before = self._time.offset
@@ -232,6 +255,11 @@ class BinanceAccount:
     @property
     def weight_used(self) -> Decimal:
         return self._usage.share(self.name, self._time.clock.now())
+
+    @property
+    def banned_until(self) -> datetime | None:
+        """Until when the venue wants nothing from this address, as far as is known; it may have passed."""
+        return self._usage.banned_until
 
     def streams(self, deliver: Callable[[Event], None]) -> BinanceStreams:
         """The live streams of the account, not yet running."""

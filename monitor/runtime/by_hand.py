@@ -1,0 +1,204 @@
+"""Sends what a person ordered from the command line: recorded first, sent once, then looked into for a moment."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from monitor.clock import Clock
+from monitor.core.account import ZERO
+from monitor.core.actions.recheck import balances
+from monitor.core.actions.spec import Safety
+from monitor.core.intents import Accepted, Intent, IntentState, Order, Outcome, Refused, Repay, Unknown
+from monitor.core.progress import answered, judged
+from monitor.core.state import AccountState
+from monitor.core.verify import Look, judge
+from monitor.errors import ExchangeError
+from monitor.exchange.binance.client.answer import Answer, Sent
+from monitor.exchange.binance.functions.function import Change
+from monitor.exchange.binance.functions.ordering import MEETS, NO_SUCH_WAY, hop_parameters, hops, order_of
+from monitor.exchange.binance.functions.transfers import make_universal_transfer, query_universal_transfer_history
+from monitor.exchange.binance.signing import Parameters
+from monitor.exchange.binance.venue import BinanceAccount
+from monitor.runtime.snapshots import Snapshots
+from monitor.store import by_hand
+from monitor.store import intents as intent_rows
+from monitor.store.by_hand import CallState, ManualCall
+from monitor.store.store import OrderStore
+
+log = logging.getLogger(__name__)
+
+LOOKS_AFTER_S = (0.0, 0.5, 1.0, 2.0, 3.0)
+"""Exchange seconds before each look at what was accepted. What is not proven by then is left to the daemon."""
+
+PRICED_IN = "USDT"
+
+AnyChange = Change[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a change: the outcome of its last request, that request's answer, and what to tell of the rest."""
+
+    outcome: Outcome
+    answer: Answer | None
+    notes: tuple[str, ...] = ()
+
+
+class ByHand:
+    """One account's changes by hand. Without a database nothing can be recorded, and nothing else is in the way."""
+
+    def __init__(
+        self, account: str, exchange: BinanceAccount, store: OrderStore | None, clock: Clock, safety: Safety
+    ) -> None:
+        self._account = account
+        self._exchange = exchange
+        self._store = store
+        self._clock = clock
+        self._safety = safety
+        self._snapshots = Snapshots(exchange, clock, lambda event: None)
+
+    async def carry_out(self, function: AnyChange, given: Parameters) -> Done:
+        """Send the change, and the two hops of a transfer whose direct way the exchange does not have.
+
+        Raises OrderRefused, with nothing sent, while actions are paused or an equal one is under way; ExchangeError
+        when the balances before it can't be read; ValueError for an amount that is none.
+        """
+        done = await self._one(function, function.asked(given))
+        ways = hops(function.asked(given))
+        if ways is None or not isinstance(done.outcome, Refused) or done.outcome.code not in NO_SUCH_WAY:
+            return done
+        notes = ["the exchange has no direct way: by cross margin, in two transfers"]
+        first, second = (hop_parameters(way, function.asked(given)) for way in ways)
+        done = await self._one(make_universal_transfer, first)
+        if not isinstance(done.outcome, Accepted):
+            return Done(done.outcome, done.answer, (*notes, *done.notes))
+        if not await self._has_arrived(first, done.outcome.ref):
+            cause = f"transfer {done.outcome.ref} into cross margin is not confirmed yet: the second was not sent"
+            return Done(Unknown(cause), done.answer, (*notes, *done.notes))
+        last = await self._one(make_universal_transfer, second)
+        return Done(last.outcome, last.answer, (*notes, *done.notes, *last.notes))
+
+    async def _one(self, function: AnyChange, asked: Parameters) -> Done:
+        order = order_of(function, asked)
+        if self._store is None:
+            sent = await self._exchange.send(function, asked)
+            return Done(sent.outcome, sent.answer, ("there is no database: this is recorded nowhere",))
+        if order is None:
+            return await self._as_call(self._store, function, asked)
+        return await self._as_intent(self._store, function, asked, order)
+
+    async def _as_call(self, store: OrderStore, function: AnyChange, asked: Parameters) -> Done:
+        symbol = asked.get("symbol") or asked.get("fromSymbol") or asked.get("toSymbol")
+        call = ManualCall(
+            account=self._account,
+            function=function.name,
+            kind=function.kind,
+            symbol=str(symbol or ""),
+            asset=str(asked.get("asset") or asked.get("assetNames") or ""),
+            parameters=asked,
+            in_way_of=MEETS.get(function.kind, ""),
+        )
+        number = store.order(by_hand.begin_call, call, self._clock.now(), self._safety.unresolved_after)
+        sent = await self._send(function, asked)
+        state, answer, code = _ended(sent.outcome)
+        store.order(by_hand.end_call, number, state, self._clock.now(), answer, code)
+        return Done(sent.outcome, sent.answer)
+
+    async def _as_intent(self, store: OrderStore, function: AnyChange, asked: Parameters, order: Order) -> Done:
+        """Recorded as every other order is, so that nothing else of its kind is sent meanwhile."""
+        now = self._clock.now()
+        state = AccountState(account=self._account, started_at=now)
+        wished = await self._wished(order, state)
+        intent = store.order(by_hand.begin_intent, wished, self._clock.now())
+        sent = await self._send(function, asked)
+        moved = answered(intent, sent.outcome, self._clock.now())
+        store.order(by_hand.move_intent, moved.intent, moved.step)
+        notes: tuple[str, ...] = (f"recorded as intent {intent.id}",)
+        if moved.intent.state is IntentState.ACKNOWLEDGED and not await self._proven(store, moved.intent, state):
+            notes = (*notes, "accepted, and not proven yet: a running daemon goes on looking")
+        return Done(sent.outcome, sent.answer, notes)
+
+    async def _wished(self, order: Order, state: AccountState) -> Intent:
+        """The intent with what the account shows right before."""
+        now = self._clock.now()
+        intent = Intent(
+            id=0,
+            plan=None,
+            action="call",
+            kind="repay" if isinstance(order, Repay) else "transfer_in",
+            mode="manual",
+            account=self._account,
+            order=order,
+            state=IntentState.PLANNED,
+            amount_usdt=await self._worth(order),
+            created_at=now,
+            reason="ordered by hand",
+        )
+        before = balances(await self._snapshots.refresh(state, intent), order)
+        return replace(intent, owed_before=before.owed, free_before=before.free, source_before=before.source)
+
+    async def _worth(self, order: Order) -> Decimal:
+        """The amount in USDT; zero where the exchange has no price for it."""
+        if order.asset == PRICED_IN:
+            return order.amount
+        try:
+            prices = await self._exchange.read_prices([f"{order.asset}{PRICED_IN}"])
+        except ExchangeError:
+            return ZERO
+        price = prices.get(f"{order.asset}{PRICED_IN}")
+        return ZERO if price is None else order.amount * price.value
+
+    async def _send(self, function: AnyChange, asked: Parameters) -> Sent[Any]:
+        """The one request. Whoever interrupts it waits for the answer first."""
+        sending = asyncio.ensure_future(self._exchange.send(function, asked))
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            return await sending
+
+    async def _proven(self, store: OrderStore, intent: Intent, state: AccountState) -> bool:
+        """Whether records and balances showed within a few looks that it was done, and that is recorded."""
+        looks: list[Look] = []
+        for pause_s in LOOKS_AFTER_S:
+            await self._clock.sleep(pause_s)
+            try:
+                look, _ = await self._snapshots.look(state, intent)
+            except ExchangeError as error:
+                log.warning("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
+                continue
+            looks.append(look)
+            now = self._clock.now()
+            recent = store.order(intent_rows.recent, intent.account, now)
+            taken = frozenset(one.ref for one in recent if one.ref is not None and one.id != intent.id)
+            moved = judged(intent, judge(intent, looks, self._safety, now, taken), now)
+            if moved is not None:
+                store.order(by_hand.move_intent, moved.intent, moved.step)
+                return True
+        return False
+
+    async def _has_arrived(self, asked: Parameters, ref: str) -> bool:
+        """Whether the exchange's history shows the transfer as done within a few looks."""
+        leaves, enters = asked.get("fromSymbol"), asked.get("toSymbol")
+        for pause_s in LOOKS_AFTER_S:
+            await self._clock.sleep(pause_s)
+            page = await query_universal_transfer_history(
+                self._exchange.reading,
+                type=str(asked["type"]),
+                from_symbol=None if leaves is None else str(leaves),
+                to_symbol=None if enters is None else str(enters),
+            )
+            if any(str(row.tran_id) == ref and row.status == "CONFIRMED" for row in page.rows):
+                return True
+        return False
+
+
+def _ended(outcome: Outcome) -> tuple[CallState, str, int | None]:
+    match outcome:
+        case Accepted(ref):
+            return "accepted", ref, None
+        case Refused(code, reason):
+            return "refused", reason, code
+        case Unknown(cause):
+            return "unknown", cause, None

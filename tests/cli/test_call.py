@@ -1,0 +1,259 @@
+"""`call`: any function by its name; stdout is the exchange's answer, and changes need a yes and leave a record."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from monitor.core.intents import IntentState
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
+from monitor.sandbox.scenarios import calm
+from monitor.store import operator, tables
+from monitor.store.migrate import upgrade
+from monitor.store.readers.actions import IntentRow, read_intents
+from monitor.store.store import OrderStore, ReadStore
+from tests.support.command import Said, margin_monitor
+from tests.support.sandbox import Running, sandbox
+
+BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
+TRANSFER = "/sapi/v1/asset/transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A sandbox, a config for it, and the command as a person runs it."""
+
+    running: Running
+    config: Path
+
+    async def call(self, *words: str) -> Said:
+        return await asyncio.to_thread(margin_monitor, self.config, "call", *words)
+
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.config.parent}/monitor.db"
+
+    def received(self, method: str, path: str) -> list[dict[str, str]]:
+        """The parameters of every request of that kind."""
+        return [one.params for one in self.running.sandbox.requests if (one.method, one.path) == (method, path)]
+
+    def intents(self) -> tuple[IntentRow, ...]:
+        with ReadStore.open(self.url) as store:
+            return store.read(read_intents, include_final=True)
+
+    def calls(self) -> list[Any]:
+        with ReadStore.open(self.url) as store:
+            return store.read(lambda connection: list(connection.execute(select(tables.manual_calls)).mappings()))
+
+
+@contextlib.asynccontextmanager
+async def desk(
+    folder: Path, scenario: Scenario | None = None, *, faults: Sequence[Fault] = (), database: bool = False
+) -> AsyncIterator[Desk]:
+    present = replace(scenario or calm(), start=datetime.now(UTC))
+    async with sandbox(present, faults=faults) as running:
+        key = running.ready.accounts[0]
+        config = folder / "config.toml"
+        config.write_text(
+            f'[storage]\nurl = "sqlite:///{folder}/monitor.db"\n[exchange]\nrest_url = "{running.ready.rest_url}"\n'
+            f'[[accounts]]\nname = "main"\napi_key = "{key["api_key"]}"\napi_secret = "{key["api_secret"]}"\n'
+        )
+        config.chmod(0o600)
+        made = Desk(running, config)
+        if database:
+            await asyncio.to_thread(upgrade, made.url)
+        yield made
+
+
+async def test_a_read_prints_the_answer_and_nothing_else(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        said = await d.call("get_max_margin_loan", "asset=USDT")
+        assert (said.code, said.err) == (0, "")
+        assert set(said.json()) == {"amount", "borrowLimit"}
+        assert said.out.startswith('{\n  "amount": "')
+        other = await d.call("margin_max_borrowable", "isolated_symbol=BTCUSDT", "--account", "main", "asset=USDT")
+        assert other.code == 0
+        assert d.received("GET", "/sapi/v1/margin/maxBorrowable")[-1]["isolatedSymbol"] == "BTCUSDT"
+
+
+async def test_long_numbers_keep_every_digit(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        said = await d.call("get_margin_symbol", "symbol=BTCUSDT")
+    (pair,) = said.json()
+    assert f'"id": {pair["id"]}' in said.out
+    assert pair["id"] > 2**53
+
+
+async def test_old_parameters_and_any_case_of_yes_and_no_are_understood(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        said = await d.call("get_margin_interest_history", "limit=3", "asset=USDT")
+        assert said.code == 0
+        assert d.received("GET", "/sapi/v1/margin/interestHistory")[-1]["size"] == "3"
+        said = await d.call("get_open_margin_orders", "isIsolated=true", "symbol=BTCUSDT")
+        assert (said.code, said.json()) == (0, [])
+        assert d.received("GET", "/sapi/v1/margin/openOrders")[-1]["isIsolated"] == "TRUE"
+
+
+async def test_listen_keys_of_old_are_tokens_now(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        first = await d.call("margin_stream_get_listen_key", "symbol=BTCUSDT")
+        assert set(first.json()) == {"token", "expirationTime"}
+        assert d.received("POST", "/sapi/v1/userListenToken")[-1]["isIsolated"] == "true"
+        second = await d.call("margin_stream_keepalive", "listenKey=old")
+        assert second.json()["token"] != first.json()["token"]
+        asked = len(d.running.sandbox.requests)
+        closed = await d.call("margin_stream_close", "listenKey=old")
+        assert (closed.code, closed.out, len(d.running.sandbox.requests)) == (0, "{}\n", asked)
+        assert "tokens expire by themselves" in closed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["get_margin_acount"], 'unknown function "get_margin_acount"; did you mean "get_margin_account"?'),
+        (
+            ["get_max_margin_loan", "aset=USDT"],
+            'get_max_margin_loan has no parameter "aset"; did you mean "asset"? it takes asset, isolatedSymbol',
+        ),
+        (["get_margin_account", "asset=USDT"], 'get_margin_account has no parameter "asset"; it takes none'),
+        (["get_max_margin_loan"], "get_max_margin_loan needs asset; give each as key=value"),
+        (["get_max_margin_loan", "USDT"], '"USDT" is no key=value; give it as key=value'),
+        (["get_max_margin_loan", "asset="], '"asset=" is no key=value; give it as key=value'),
+        (["get_open_margin_orders", "isIsolated=yes"], 'isIsolated can\'t be "yes"; TRUE or FALSE'),
+        (
+            ["repay_margin_loan", "asset=USDT", "amount=1"],
+            "repay_margin_loan changes the account: nothing was sent; add --yes to do it",
+        ),
+    ],
+)
+def test_what_can_not_be_is_one_line_and_exit_2(tmp_path: Path, words: list[str], line: str) -> None:
+    said = margin_monitor(tmp_path / "none.toml", "call", *words)
+    assert (said.code, said.out, said.err) == (2, "", f"{line}\n")
+
+
+async def test_a_refusal_of_the_exchange_is_one_line_with_code_and_text(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        said = await d.call("get_margin_price_index", "symbol=NOSUCH", "--json")
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    document = said.json()["error"]
+    assert document["exchange"]["code"] < 0
+    assert str(document["exchange"]["code"]) in said.err
+    assert document["exchange"]["msg"] in said.err
+
+
+async def test_nothing_changes_without_a_yes(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        said = await d.call("transfer_spot_to_margin", "asset=USDT", "amount=10")
+        assert (said.code, said.out) == (2, "")
+        assert d.running.sandbox.requests == []
+
+
+async def test_a_repayment_by_hand_is_an_intent_and_confirmed(tmp_path: Path) -> None:
+    async with desk(tmp_path, database=True) as d:
+        said = await d.call("repay_margin_loan", "asset=USDT", "amount=100.5", "--yes")
+        assert said.code == 0, said.err
+        assert set(said.json()) == {"tranId"}
+        assert "repay_margin_loan of account main: asset=USDT amount=100.5 isIsolated=FALSE type=REPAY" in said.err
+        (row,) = d.intents()
+        assert len(d.received("POST", BORROW_REPAY)) == 1
+    intent = row.intent
+    assert (intent.mode, intent.kind, intent.state) == ("manual", "repay", IntentState.CONFIRMED)
+    assert (intent.amount, intent.amount_usdt) == (Decimal("100.5"), Decimal("100.5"))
+    assert intent.ref == str(said.json()["tranId"])
+    assert intent.owed_before == Decimal(30000)
+
+
+async def test_a_change_of_another_kind_leaves_a_record_too(tmp_path: Path) -> None:
+    async with desk(tmp_path, database=True) as d:
+        done = await d.call("create_margin_loan", "asset=USDT", "amount=5", "--yes")
+        refused = await d.call("create_margin_loan", "asset=USDT", "amount=1000000000", "--yes")
+        assert (done.code, refused.code) == (0, 1)
+        first, second = d.calls()
+    assert (first["function"], first["state"], first["asset"]) == ("create_margin_loan", "accepted", "USDT")
+    assert first["answer"] == str(done.json()["tranId"])
+    assert json.loads(first["parameters"])["type"] == "BORROW"
+    assert (second["state"], second["code"]) == ("refused", -3006)
+
+
+async def test_nothing_is_sent_while_actions_are_paused(tmp_path: Path) -> None:
+    async with desk(tmp_path, database=True) as d:
+        with OrderStore.open(d.url) as store:
+            store.order(operator.pause, True, "test", datetime.now(UTC))
+        for words in (["repay_margin_loan", "asset=USDT", "amount=1"], ["set_bnb_burn", "spotBNBBurn=true"]):
+            said = await d.call(*words, "--yes")
+            assert (said.code, said.out) == (1, "")
+            assert "actions are paused" in said.err
+        assert [one for one in d.running.sandbox.requests if one.method == "POST"] == []
+        assert d.intents() == ()
+
+
+async def test_an_unknown_outcome_blocks_the_next_of_its_kind(tmp_path: Path) -> None:
+    cut = Fault(what="cut_before", method="POST", path=BORROW_REPAY, count=1)
+    async with desk(tmp_path, faults=[cut], database=True) as d:
+        first = await d.call("repay_margin_loan", "asset=USDT", "amount=7", "--yes")
+        assert first.code == 1
+        assert "whether it was done is not known" in first.err
+        second = await d.call("repay_margin_loan", "asset=USDT", "amount=8", "--yes")
+        assert (second.code, len(d.received("POST", BORROW_REPAY))) == (1, 1)
+        assert "under way" in second.err
+        other = await d.call("repay_margin_loan", "asset=USDT", "amount=9", "symbol=BTCUSDT", "--yes")
+        assert other.code == 0, other.err
+
+
+async def test_without_a_database_it_is_sent_and_said_so(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        said = await d.call("transfer_spot_to_margin", "asset=USDT", "amount=10", "--yes")
+        assert said.code == 0, said.err
+        assert "there is no database: this is recorded nowhere" in said.err
+        assert not (tmp_path / "monitor.db").exists()
+
+
+@pytest.mark.parametrize("direct", [True, False])
+@pytest.mark.parametrize(
+    ("function", "hops"),
+    [
+        ("transfer_spot_to_isolated_margin", ["MAIN_MARGIN", "MARGIN_ISOLATEDMARGIN"]),
+        ("transfer_isolated_margin_to_spot", ["ISOLATEDMARGIN_MARGIN", "MARGIN_MAIN"]),
+    ],
+)
+async def test_a_pair_is_reached_by_way_of_cross_where_there_is_no_direct_way(
+    tmp_path: Path, function: str, hops: list[str], direct: bool
+) -> None:
+    free = AccountSpec(
+        spot={"USDT": Decimal(50)}, cross={"USDT": holding("100")}, isolated={"BTCUSDT": PairSpec(quote=holding("100"))}
+    )
+    scenario = replace(calm(), accounts=(free,), readings=Readings(direct_isolated_transfer=direct))
+    async with desk(tmp_path, scenario, database=True) as d:
+        said = await d.call(function, "asset=USDT", "symbol=BTCUSDT", "amount=11", "--yes")
+        assert said.code == 0, said.err
+        kinds = [one["type"] for one in d.received("POST", TRANSFER)]
+        assert kinds[1:] == ([] if direct else hops)
+
+
+async def test_a_ban_holds_for_the_next_command_too(tmp_path: Path) -> None:
+    ban = Fault(what="ban", path="/sapi/v1/margin/maxTransferable", seconds=600, count=1)
+    async with desk(tmp_path, faults=[ban], database=True) as d:
+        assert (await d.call("get_max_margin_transfer", "asset=USDT")).code == 69
+        asked = len(d.running.sandbox.requests)
+        said = await d.call("get_system_status")
+        assert (said.code, len(d.running.sandbox.requests)) == (69, asked)
+        assert "held back until" in said.err
+
+
+async def test_the_key_itself_is_printed_nowhere(tmp_path: Path) -> None:
+    async with desk(tmp_path) as d:
+        secrets = d.running.ready.accounts[0]
+        for words in (["get_margin_account"], ["repay_margin_loan", "asset=XXX", "amount=1", "--yes"]):
+            said = await d.call(*words, "--json", "--log-level=debug")
+            assert secrets["api_key"] not in said.out + said.err
+            assert secrets["api_secret"] not in said.out + said.err
