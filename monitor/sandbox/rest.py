@@ -247,7 +247,8 @@ async def _read(request: web.Request) -> _Asked:
     path, _, query = request.raw_path.partition("?")
     body = await request.text() if request.can_read_body else ""
     try:
-        params = Params.parse(query, body).values
+        endpoint = ENDPOINTS.get((request.method, path))
+        params = Params.parse(query, body, repeats=() if endpoint is None else endpoint.repeats).values
     except Refusal:
         params = {}
     return _Asked(

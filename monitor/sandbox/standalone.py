@@ -18,6 +18,7 @@ from monitor.sandbox.scenarios import SCENARIOS
 from monitor.sandbox.server import Sandbox
 
 DEFAULT_SCENARIO = "calm"
+HIGHEST_PORT = 65535
 
 
 class SandboxUsageError(Exception):
@@ -82,6 +83,8 @@ async def serve(options: argparse.Namespace) -> None:
         scenario = scenario.starting_at(datetime.fromtimestamp(anchor, UTC))
     if options.speed <= 0:
         raise SandboxUsageError(f"--speed {options.speed}: more than 0 is meant")
+    if not 0 <= options.port <= HIGHEST_PORT:
+        raise SandboxUsageError(f"--port {options.port}: 0 to {HIGHEST_PORT} is meant")
     try:
         faults = read_faults(options.faults) if options.faults is not None else []
     except FaultError as error:

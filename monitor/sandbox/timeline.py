@@ -23,7 +23,7 @@ class TimelineSettings:
         """The settings, with the start spelt out as well."""
         return {
             "start": self.start,
-            "start_time": datetime.fromtimestamp(self.start, UTC).isoformat().replace("+00:00", "Z"),
+            "start_time": datetime.fromtimestamp(self.start, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "speed": self.speed,
             "anchor": self.anchor,
             "frozen": self.frozen,

@@ -1,9 +1,7 @@
 """Answers have exactly the fields and types of the official documentation's examples."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.sandbox.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
-from tests.sandbox.asking import Answer, Client
+from monitor.sandbox.scenario import AccountSpec, PairSpec, holding
+from tests.sandbox.asking import Client
+from tests.sandbox.shapes import SCENARIO, answer_to, form
 from tests.support.sandbox import sandbox
 
 D = Decimal
@@ -22,30 +21,6 @@ EXAMPLES = (
     / "binance_connector_python_margin_doc_examples.json"
 )
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_file(), reason=f"the documented examples are not at {EXAMPLES}")
-
-SCENARIO = Scenario(
-    start=datetime(2026, 3, 1, 13, 5, tzinfo=UTC),
-    accounts=(
-        AccountSpec(
-            spot={"USDT": D(5000)},
-            cross={"BTC": holding("1"), "USDT": holding("1000", borrowed="20000")},
-            isolated={"SOLUSDT": PairSpec(base=holding("10"), quote=holding("5", borrowed="500"))},
-        ),
-    ),
-    prices={"BTCUSDT": D(60_000), "SOLUSDT": D(200)},
-    delistings=((datetime(2026, 4, 1, tzinfo=UTC), ("ADA",), ("ADAUSDT",)),),
-    restricted_long=("ADA",),
-    collateral_full=("XRP",),
-    limit_price_pairs=("ADAUSDT",),
-    limits=Limits(loan_delay_s=0),
-    readings=Readings(loan_pending_s=1),
-)
-
-# Documented, and absent here for a reason: gone from the newer model, only sometimes there, or of the other kind.
-OPTIONAL = {
-    "totalOpenOrderLossInUSDT", "delistTime", "note", "isolatedSymbol", "rawAsset", "symbol", "fromSymbol",
-    "toSymbol", "maxUsdValue", "marginBuyBorrowAmount", "marginBuyBorrowAsset",
-}  # fmt: skip
 
 SIGNED: list[tuple[str, str, dict[str, str]]] = [
     ("test_get_bnb_burn_status_success", "/sapi/v1/bnbBurn", {}),
@@ -78,6 +53,15 @@ SIGNED: list[tuple[str, str, dict[str, str]]] = [
     ("test_query_margin_accounts_trade_list_success", "/sapi/v1/margin/myTrades", {"symbol": "BTCUSDT"}),
     ("test_query_margin_accounts_all_orders_success", "/sapi/v1/margin/allOrders", {"symbol": "BTCUSDT"}),
     ("test_query_current_margin_order_count_usage_success", "/sapi/v1/margin/rateLimit/order", {}),
+    ("test_get_small_liability_exchange_coin_list_success", "/sapi/v1/margin/exchange-small-liability", {}),
+    (
+        "test_get_small_liability_exchange_history_success",
+        "/sapi/v1/margin/exchange-small-liability-history",
+        {"current": "1", "size": "10"},
+    ),
+    ("test_query_margin_accounts_all_oco_success", "/sapi/v1/margin/allOrderList", {}),
+    ("test_query_margin_accounts_open_oco_success", "/sapi/v1/margin/openOrderList", {}),
+    ("test_query_margin_accounts_oco_success", "/sapi/v1/margin/orderList", {"origClientOrderId": "pair"}),
 ]
 KEYED: list[tuple[str, str, dict[str, str]]] = [
     ("test_cross_margin_collateral_ratio_success", "/sapi/v1/margin/crossMarginCollateralRatio", {}),
@@ -85,6 +69,7 @@ KEYED: list[tuple[str, str, dict[str, str]]] = [
     ("test_get_all_isolated_margin_symbol_success", "/sapi/v1/margin/isolated/allPairs", {"symbol": "BTCUSDT"}),
     ("test_get_all_margin_assets_success", "/sapi/v1/margin/allAssets", {"asset": "BTC"}),
     ("test_get_delist_schedule_success", "/sapi/v1/margin/delist-schedule", {}),
+    ("test_get_list_schedule_success", "/sapi/v1/margin/list-schedule", {}),
     ("test_get_limit_price_pairs_success", "/sapi/v1/margin/limit-price-pairs", {}),
     (
         "test_get_margin_asset_risk_based_liquidation_ratio_success",
@@ -102,45 +87,83 @@ def _examples() -> dict[str, Any]:
     return {one["test"]: one["response"] for one in msgspec.json.decode(EXAMPLES.read_bytes())["fixtures"]}
 
 
-def _form(value: Any) -> Any:
-    """The shape of a JSON value: keys and types, lists by their first item."""
-    if isinstance(value, dict):
-        return {name: _form(one) for name, one in sorted(value.items()) if name not in OPTIONAL}
-    if isinstance(value, list):
-        return [_form(value[0])] if value else []
-    return type(value).__name__
-
-
-async def _lively(client: Client) -> None:
-    """Leave a row in every history."""
-    await client.post("/sapi/v1/margin/borrow-repay", asset="USDT", isIsolated="FALSE", amount="5", type="REPAY")
-    await client.post("/sapi/v1/asset/transfer", type="MAIN_MARGIN", asset="USDT", amount="5")
-    order = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01"}
-    await client.post("/sapi/v1/margin/order", **order, type="MARKET")
-    await client.post("/sapi/v1/margin/order", **order, type="LIMIT", timeInForce="GTC", price="90000")
-
-
-async def _answer(path: str, params: dict[str, str], ask: Callable[[Client], Any]) -> Answer:
-    async with sandbox(SCENARIO, frozen=True) as running, Client(running.sandbox, running.ready) as client:
-        await _lively(client)
-        running.sandbox.hand.advance(3600)
-        answer: Answer = await ask(client)
-        return answer
-
-
 @pytest.mark.parametrize(("example", "path", "params"), SIGNED, ids=[path for _, path, _ in SIGNED])
 async def test_signed_reads(example: str, path: str, params: dict[str, str]) -> None:
-    answer = await _answer(path, params, lambda client: client.get(path, **params))
-    expected = _form(_examples()[example])
+    answer = await answer_to(lambda client: client.get(path, **params))
+    expected = form(_examples()[example])
+    if path.endswith("capital-flow"):
+        # Only rows of isolated pairs have it.
+        del expected[0]["symbol"]
     if path.endswith("available-inventory"):
-        expected["assets"] = _form(answer.body)["assets"]
-    assert _form(answer.body) == expected
+        expected["assets"] = form(answer.body)["assets"]
+    assert form(answer.body) == expected
 
 
 @pytest.mark.parametrize(("example", "path", "params"), KEYED, ids=[path for _, path, _ in KEYED])
 async def test_keyed_reads(example: str, path: str, params: dict[str, str]) -> None:
-    answer = await _answer(path, params, lambda client: client.keyed("GET", path, **params))
-    assert _form(answer.body) == _form(_examples()[example])
+    answer = await answer_to(lambda client: client.keyed("GET", path, **params))
+    assert form(answer.body) == form(_examples()[example])
+
+
+CHAIN = {
+    "symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "50000",
+    "workingQuantity": "0.001", "workingTimeInForce": "GTC", "pendingSide": "SELL", "pendingQuantity": "0.001",
+}  # fmt: skip
+PENDING = {"pendingType": "LIMIT", "pendingPrice": "90000", "pendingTimeInForce": "GTC"}
+PAIR = {
+    "pendingAboveType": "LIMIT_MAKER", "pendingAbovePrice": "90000", "pendingBelowType": "STOP_LOSS",
+    "pendingBelowStopPrice": "30000",
+}  # fmt: skip
+
+
+async def test_order_lists() -> None:
+    examples = _examples()
+    oco = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "price": "90000", "stopPrice": "30000"}
+    async with sandbox(SCENARIO, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+        pair = await client.post("/sapi/v1/margin/order/oco", **oco)
+        cancelled = await client.signed(
+            "DELETE", "/sapi/v1/margin/orderList", symbol="BTCUSDT", orderListId=pair.body["orderListId"]
+        )
+        chain = await client.post("/sapi/v1/margin/order/oto", **CHAIN, **PENDING)
+        chain_pair = await client.post("/sapi/v1/margin/order/otoco", **CHAIN, **PAIR)
+        alone = {**oco, "type": "LIMIT", "timeInForce": "GTC"}
+        del alone["stopPrice"]
+        await client.post("/sapi/v1/margin/order", **alone)
+        every = await client.signed("DELETE", "/sapi/v1/margin/openOrders", symbol="BTCUSDT")
+    assert form(pair.body) == form(examples["test_margin_account_new_oco_success"])
+    assert form(cancelled.body) == form(examples["test_margin_account_cancel_oco_success"])
+    assert form(chain.body) == form(examples["test_margin_account_new_oto_success"])
+    # The documented example shows a stop price on the first order, which a limit has none of.
+    otoco = form(examples["test_margin_account_new_otoco_success"])
+    del otoco["orderReports"][0]["stopPrice"]
+    assert form(chain_pair.body) == otoco
+    # The documented example shows an order and a list in one object.
+    first, last = every.body[0], every.body[-1]
+    merged = form(examples["test_margin_account_cancel_all_open_orders_on_a_symbol_success"])[0]
+    assert {**form(first), **form(last)}.keys() == merged.keys()
+    assert ("orderReports" in first, "orderReports" in last) == (True, False)
+
+
+async def test_settings() -> None:
+    examples = _examples()
+    scenario = replace(SCENARIO, accounts=(AccountSpec(isolated={"SOLUSDT": PairSpec()}),))
+    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+        leverage = await client.post("/sapi/v1/margin/max-leverage", maxLeverage="5")
+        disabled = await client.signed("DELETE", "/sapi/v1/margin/isolated/account", symbol="SOLUSDT")
+    assert form(leverage.body) == form(examples["test_adjust_cross_margin_max_leverage_success"])
+    assert form(disabled.body) == form(examples["test_disable_isolated_margin_account_success"])
+
+
+async def test_a_prevented_match() -> None:
+    scenario = replace(SCENARIO, depth={"BTCUSDT": D("0.004")})
+    order = {"symbol": "BTCUSDT", "quantity": "0.01", "type": "LIMIT", "timeInForce": "GTC"}
+    path = "/sapi/v1/margin/order"
+    async with sandbox(scenario, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+        await client.post(path, **order, side="SELL", price="60100")
+        taker = await client.post(path, **order, side="BUY", price="60200", sideEffectType="MARGIN_BUY")
+        path = "/sapi/v1/margin/myPreventedMatches"
+        answer = await client.get(path, symbol="BTCUSDT", orderId=taker.body["orderId"])
+    assert form(answer.body) == form(_examples()["test_query_prevented_matches_success"])
 
 
 async def test_writes() -> None:
@@ -166,11 +189,11 @@ async def test_writes() -> None:
             "DELETE", "/sapi/v1/margin/order", symbol="BTCUSDT", orderId=resting.body["orderId"]
         )
         key = await client.keyed("POST", "/sapi/v1/margin/listen-key")
-    assert _form(loan.body) == _form(examples["test_margin_account_borrow_repay_success"])
-    assert _form(order.body) == _form(examples["test_margin_account_new_order_success"])
-    assert _form(one.body) == _form(examples["test_query_margin_accounts_order_success"])
-    assert _form(cancelled.body) == _form(examples["test_margin_account_cancel_order_success"])
-    assert _form(key.body) == _form(examples["test_start_user_data_stream_success"])
+    assert form(loan.body) == form(examples["test_margin_account_borrow_repay_success"])
+    assert form(order.body) == form(examples["test_margin_account_new_order_success"])
+    assert form(one.body) == form(examples["test_query_margin_accounts_order_success"])
+    assert form(cancelled.body) == form(examples["test_margin_account_cancel_order_success"])
+    assert form(key.body) == form(examples["test_start_user_data_stream_success"])
 
 
 async def test_what_liquidation_leaves_behind() -> None:
@@ -182,5 +205,28 @@ async def test_what_liquidation_leaves_behind() -> None:
         running.sandbox.hand.set_price("BTCUSDT", D(19_000))
         records = await client.get("/sapi/v1/margin/forceLiquidationRec")
         loan = await client.get("/sapi/v1/margin/liquidation-loan")
-    assert _form(records.body) == _form(examples["test_get_force_liquidation_record_success"])
-    assert _form(loan.body) == _form(examples["test_query_liquidation_loan_success"])
+        running.sandbox.hand.deposit("main", "USDC", D(100))
+        repaid = await client.post("/sapi/v1/margin/liquidation-loan/repay", asset="USDC", amount="100")
+        history = await client.get("/sapi/v1/margin/liquidation-loan/repay-history")
+    assert form(records.body) == form(examples["test_get_force_liquidation_record_success"])
+    assert form(loan.body) == form(examples["test_query_liquidation_loan_success"])
+    assert form(repaid.body) == form(examples["test_liquidation_loan_repay_success"])
+    assert form(history.body) == form(examples["test_query_liquidation_loan_repay_history_success"])
+
+
+async def test_liquidation_by_hand() -> None:
+    async with sandbox(SCENARIO, frozen=True) as running, Client(running.sandbox, running.ready) as client:
+        answer = await client.post("/sapi/v1/margin/manual-liquidation", type="MARGIN")
+    assert form(answer.body) == form(_examples()["test_margin_manual_liquidation_success"])
+
+
+def test_every_example_is_compared() -> None:
+    """Those left out: special keys, which no monitor makes, and an endpoint that was retired."""
+    source = Path(__file__).read_text()
+    assert {name for name in _examples() if name not in source} == {
+        f"test_{name}_success"
+        for name in (
+            "create_special_key", "query_special_key", "query_special_key_list",
+            "query_liability_coin_leverage_bracket_in_cross_margin_pro_mode",
+        )
+    }  # fmt: skip

@@ -75,6 +75,17 @@ async def test_an_unknown_outcome_may_have_been_applied(running: Running, client
     assert _borrowed(running) == D(29_900)
 
 
+@pytest.mark.parametrize(("status", "code"), [(400, -3007), (400, -3044), (500, -1007), (200, -1000)])
+@pytest.mark.parametrize("applies", [True, False])
+async def test_any_code_with_or_without_the_deed(
+    running: Running, client: Client, status: int, code: int, applies: bool
+) -> None:
+    running.sandbox.add_fault(Fault("status", path=LOAN, status=status, code=code, message="?", applies=applies))
+    answer = await client.post(LOAN, **REPAY)
+    assert (answer.status, answer.body) == (status, {"code": code, "msg": "?"})
+    assert _borrowed(running) == (D(29_900) if applies else D(30_000))
+
+
 async def test_any_status_and_body(running: Running, client: Client) -> None:
     running.sandbox.add_fault(Fault("status", path=LOAN, status=403, body="<html>blocked</html>"))
     answer = await client.post(LOAN, **REPAY)

@@ -67,6 +67,7 @@ async def test_it_stops_cleanly_when_told() -> None:
         (["--prices", "BTCUSDT"], "sandbox: --prices BTCUSDT: SYMBOL=FILE is meant"),
         (["--prices", "BTCUSDT=none.csv"], "sandbox: none.csv: can't be read as bars"),
         (["--speed", "0"], "sandbox: --speed 0.0: more than 0 is meant"),
+        (["--port", "65536"], "sandbox: --port 65536: 0 to 65535 is meant"),
         (["--faults", "none.json"], "sandbox: none.json: can't be read"),
     ],
 )
