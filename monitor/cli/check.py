@@ -16,7 +16,7 @@ from monitor.config.model import Config, sqlite_file
 from monitor.core.account import KeyPermissions
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.durations import format_duration
-from monitor.errors import ConfigError, ExchangeError, Exit, MonitorError, StoreError
+from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
 
 if TYPE_CHECKING:
     from monitor.exchange.port import Exchange
@@ -94,6 +94,10 @@ async def _account(config: Config, account: str, offline: bool) -> list[Row]:
 async def _online(config: Config, account: str, exchange: "Exchange") -> list[Row]:
     try:
         offset = await exchange.sync_clock()
+    except ExchangeUnreachable as error:
+        detail = f"{config.exchange.rest_url} can't be reached ({error.message})"
+        reached = Row("exchange", "error", detail, "check the address, the network and exchange.proxy", account)
+        return [reached, *_skipped("exchange not reached", account, ("clock", "key", "permissions"))]
     except ExchangeError as error:
         reached = _failed("exchange", error, account)
         return [reached, *_skipped("exchange not reached", account, ("clock", "key", "permissions"))]

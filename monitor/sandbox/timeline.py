@@ -21,9 +21,10 @@ class TimelineSettings:
 
     def as_json(self) -> dict[str, object]:
         """The settings, with the start spelt out as well."""
+        start = datetime.fromtimestamp(self.start, UTC)
         return {
             "start": self.start,
-            "start_time": datetime.fromtimestamp(self.start, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "start_time": start.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "speed": self.speed,
             "anchor": self.anchor,
             "frozen": self.frozen,

@@ -88,6 +88,8 @@ async def test_an_exchange_that_does_not_answer_is_an_error_and_the_rest_is_stil
     assert ran.code == 1
     results = _results(ran)
     assert (results["exchange"], results["clock"], results["key"]) == ("error", "skipped", "skipped")
+    assert _rows(ran)["exchange"]["detail"].startswith(f"{CLOSED} can't be reached (GET /api/v3/time")
+    assert _rows(ran)["exchange"]["mend"] == "check the address, the network and exchange.proxy"
     assert results["channels"] == "warning"
     assert _rows(ran)["channels"]["mend"] == "add [[channels]] with a name and an url"
 
