@@ -35,12 +35,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the HTTP sink says next. `hang`: it takes the request and never answers."""
+    """What the HTTP sink says next, `after_s` seconds. `hang`: it takes the request and never answers."""
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     body: str = ""
     hang: bool = False
+    after_s: float = 0.0
 
 
 class HttpSink:
@@ -73,8 +74,8 @@ class HttpSink:
             self.received.append(request)
             answer = self.answers.pop(0) if self.answers else self.default
             self._arrived.notify_all()
-        if answer.hang:
-            self._closing.wait()
+        if answer.hang or answer.after_s:
+            self._closing.wait(None if answer.hang else answer.after_s)
         return answer
 
     def close(self) -> None:
