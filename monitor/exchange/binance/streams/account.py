@@ -145,7 +145,8 @@ class AccountLine(Line):
         """Raises LinkLost once polls prove that the stream does not tell what happens."""
         while True:
             await asyncio.sleep(_LISTEN_EVERY_S)
-            if why := self._witness.verdict():
+            # Of the line that serves alone: one that was replaced may well hear less.
+            if self.changed is not None and (why := self._witness.verdict()):
                 raise LinkLost(why)
 
     def _settle(self, before: tuple[tuple[str, ...], str]) -> None:
@@ -192,7 +193,8 @@ class AccountLine(Line):
 
     async def _unsubscribe(self, link: Link, scope: Scope) -> None:
         care = self._care.pop(scope)
-        self._witness.lost(scope)
+        if not self.is_leaving:
+            self._witness.lost(scope)
         if care.subscription is None:
             return
         try:
@@ -252,7 +254,8 @@ class AccountLine(Line):
         if (care := self._care.get(scope)) is not None:
             if care.subscription is None:
                 care.since = self._clock.now()
-                self._witness.subscribed(scope)
+                if not self.is_leaving:
+                    self._witness.subscribed(scope)
             care.subscription = subscription
 
     def _lose(self, scope: Scope, care: _Care, trouble: str) -> None:
@@ -261,7 +264,8 @@ class AccountLine(Line):
         care.short_lives = 0 if lived_long else care.short_lives + 1
         patience = timedelta(seconds=0 if care.short_lives < 2 else backoff_s(care.short_lives - 1))
         care.subscription, care.trouble, care.due = None, trouble, now + patience
-        self._witness.lost(scope)
+        if not self.is_leaving:
+            self._witness.lost(scope)
         if self.changed is not None:
             self.changed()
         self._attention.set()

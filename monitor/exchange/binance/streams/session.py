@@ -29,7 +29,8 @@ class Line(ABC):
         self.retire = asyncio.Event()
         """Set when it should be replaced while it still works."""
         self.changed: Callable[[], None] | None = None
-        """Called when the subscriptions of a ready line changed."""
+        """Called when the subscriptions of the line that serves changed."""
+        self.is_leaving = False
 
     @property
     @abstractmethod
@@ -57,7 +58,7 @@ class Line(ABC):
 
     def leave(self) -> None:
         """Another line serves from now on: events are still handed on, but nothing is said of this line any more."""
-        self.changed = None
+        self.changed, self.is_leaving = None, True
         self.pulse.stop()
 
 

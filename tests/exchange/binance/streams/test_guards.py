@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from monitor.core.events import StreamAlive
 from monitor.exchange.binance.streams.guards import OFF, Guards
 from monitor.exchange.binance.streams.sockets import Sockets
-from monitor.sandbox.faults import Fault
+from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.scenario import Readings, Scenario
 from monitor.sandbox.scenarios import calm
 from tests.exchange.binance.streams.test_streams import Listening, key_of, keys, running
@@ -223,3 +224,62 @@ async def test_replaced_connection_that_still_owes_events(is_on: bool) -> None:
 async def _poll(both: Listening) -> None:
     await both.world.account.read_cross()
     await both.world.account.read_isolated()
+
+
+async def test_loss_while_the_next_line_is_being_opened_is_told_at_once() -> None:
+    hang = Fault("hang", path="/sapi/v1/userListenToken", nth=3, count=1)
+    async with guarded(ALL_OFF, faults=[hang]) as both:
+        both.world.sandbox.add_fault(Fault("shutdown", stream="account"))
+        await asyncio.wait_for(both.inbox.until(lambda: losses(both, "account")), 3)
+        assert not both.inbox.changes("account")[-1].connected
+
+
+async def test_subscription_that_always_ends_at_once_is_made_again_with_patience() -> None:
+    async with guarded(ALL_OFF) as both:
+        tokens = len(both.world.requests("/sapi/v1/userListenToken"))
+        ends = 0
+
+        async def has_ended_often() -> bool:
+            nonlocal ends
+            if any(getattr(one, "subscriptions", None) for one in both.world.sandbox.connections):
+                both.world.sandbox.add_fault(Fault("terminate", stream="account"))
+                ends += 1
+            return both.world.clock.now().timestamp() > over
+
+        over = both.world.clock.now().timestamp() + 4
+        await eventually(has_ended_often)
+        assert ends > 2
+        # Each of two scopes: at once twice, then after up to 1, 2, 4 … seconds; without patience it is hundreds.
+        assert len(both.world.requests("/sapi/v1/userListenToken")) - tokens < 40
+
+
+async def test_account_without_anything_to_listen_to_misses_nothing() -> None:
+    inbox = Inbox()
+    async with world(speed=50, cross=False) as w, running(w.account, inbox, pairs=()):
+        await inbox.until(lambda: inbox.changes("account"))
+        start = w.clock.now()
+        beats: list[StreamAlive] = []
+
+        async def is_over() -> bool:
+            beats[:] = [e for e in inbox.events if isinstance(e, StreamAlive) and e.stream == "account"]
+            return (w.clock.now() - start).total_seconds() > 60
+
+        await eventually(is_over)
+        assert (w.clock.now() - beats[-1].at).total_seconds() < 20
+        assert inbox.changes("account")[-1].connected
+
+
+@pytest.mark.parametrize("form", MALFORMED_FRAMES)
+@pytest.mark.parametrize("stream", ["account", "risk"])
+async def test_frame_of_no_known_shape_costs_nothing_but_itself(stream: str, form: str) -> None:
+    async with guarded(ALL_OFF) as both:
+        both.world.sandbox.add_fault(Fault("malform", stream=stream, count=1, form=form))
+        both.world.sandbox.hand.borrow("main", "USDT", D(10))
+        if form == "oversized":
+            await both.inbox.until(lambda: losses(both, stream) == ["a frame was too large"])
+            await both.connected()
+        else:
+            await both.inbox.until(lambda: any(e.rejected for e in both.inbox.stream_events(stream)))
+            assert losses(both, stream) == []
+        both.world.sandbox.hand.borrow("main", "USDT", D(20))
+        await both.everything_arrived()
