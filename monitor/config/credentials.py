@@ -1,6 +1,7 @@
 """Secrets of a configuration, resolved: keys of an account, the address of a channel, the database's URL."""
 
 from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
 
 from monitor.config import redaction
 from monitor.config.addresses import check_database_url, check_url
@@ -81,6 +82,8 @@ def resolve_url(config: Config) -> Secret:
     # A database's password also turns up alone, in its driver's messages.
     password = url.partition("://")[2].partition("/")[0].rpartition("@")[0].partition(":")[2]
     redaction.KNOWN.remember(password)
+    for option in parse_qs(urlsplit(url).query).get("password", ()):
+        redaction.KNOWN.remember(option)
     return Secret(place_database(url, config.state_folder))
 
 

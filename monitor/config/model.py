@@ -1,5 +1,6 @@
 """The configuration as the rest of the program reads it: complete, checked, frozen, no secret resolved."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +97,8 @@ def mask_password(url: str) -> str:
     authority, slash, path = rest.partition("/")
     user_info, at, host = authority.rpartition("@")
     user, colon, _ = user_info.partition(":")
-    return f"{scheme}{separator}{user}{colon}{MASK}{at}{host}{slash}{path}" if at and colon else url
+    masked = f"{scheme}{separator}{user}{colon}{MASK}{at}{host}{slash}{path}" if at and colon else url
+    return re.sub(r"([?&]password=)[^&]*", rf"\1{MASK}", masked)
 
 
 def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:

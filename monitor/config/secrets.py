@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from monitor.config import redaction
 from monitor.errors import ConfigError
@@ -108,9 +108,10 @@ def too_open(path: Path) -> bool:
 
 
 def has_password(url: str) -> bool:
-    """Whether the URL carries a password (or what cannot be read well enough to say no)."""
+    """Whether the URL carries a password, before its host or as an option (or can't be read well enough to say no)."""
     try:
-        return urlsplit(url).password is not None
+        parts = urlsplit(url)
+        return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
     except ValueError:
         return True
 
