@@ -39,8 +39,9 @@ Cursor = Literal["page", "after", "from", "none"]
 class History:
     """How the rows of a history are walked.
 
-    `span` is the longest window that one request may ask for, `depth` how far back the venue keeps rows. `key` names
-    the fields that tell rows apart, `time` the one that dates them. `by` is the parameter of an id cursor.
+    `span` is the longest window that one request may ask for, `depth` how far back the venue keeps rows, `size` the
+    most that it gives at once. `key` names the fields (ours) that tell rows apart and `time` the one that dates them.
+    `by` is the parameter of an id cursor, whose field comes first in `key`.
     """
 
     cursor: Cursor

@@ -26,7 +26,7 @@ _LIMIT = {"limit": "size"}
 _ISOLATED = {"symbol": ("isIsolated", "TRUE")}
 _BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
 # Without an asset the venue gives seven days, with one thirty: the shorter holds for both.
-_LOANS = History("page", timedelta(days=7), ("txId",), "timestamp")
+_LOANS = History("page", timedelta(days=7), ("tx_id",), "timestamp")
 
 
 @change("borrow", "POST", _BORROW_REPAY, weight=1500, fixed={"type": "BORROW"}, implied=_ISOLATED)
@@ -83,8 +83,8 @@ def get_margin_repay_details(
     history=History(
         "page",
         timedelta(days=30),
-        ("txId", "interestAccuredTime", "asset", "type"),
-        "interestAccuredTime",
+        ("tx_id", "charged_at", "asset", "type"),
+        "charged_at",
         depth=timedelta(days=90),
     ),
 )
@@ -148,7 +148,7 @@ def get_margin_available_inventory(*, type: str) -> Inventory:
     "/sapi/v1/margin/forceLiquidationRec",
     older=_LIMIT,
     aliases=("get_margin_force_liquidation_rec",),
-    history=History("page", timedelta(days=30), ("symbol", "orderId"), "updatedTime"),
+    history=History("page", timedelta(days=30), ("symbol", "order_id"), "updated_time"),
 )
 def get_margin_force_liquidation_record(
     *,
@@ -203,7 +203,7 @@ def get_margin_liquidation_loan() -> LiquidationLoan:
     "/sapi/v1/margin/liquidation-loan/repay-history",
     weight=100,
     counted="uid",
-    history=History("page", timedelta(days=90), ("repayId",), "createTime"),
+    history=History("page", timedelta(days=90), ("repay_id",), "create_time"),
 )
 def get_margin_liquidation_loan_repayments(
     *,

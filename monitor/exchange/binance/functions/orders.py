@@ -92,7 +92,7 @@ def get_open_margin_orders(*, symbol: str | None = None, is_isolated: bool | Non
     "GET",
     "/sapi/v1/margin/allOrders",
     weight=200,
-    history=History("from", _DAY, ("orderId",), "time", size=500, by="orderId"),
+    history=History("from", _DAY, ("order_id",), "time", size=500, by="orderId"),
 )
 def get_all_margin_orders(
     *,

@@ -76,7 +76,7 @@ def make_universal_transfer(
 @read(
     "GET",
     _TRANSFER,
-    history=History("page", timedelta(days=7), ("tranId",), "timestamp", depth=timedelta(days=180)),
+    history=History("page", timedelta(days=7), ("tran_id",), "timestamp", depth=timedelta(days=180)),
 )
 def query_universal_transfer_history(
     *,
@@ -95,7 +95,7 @@ def query_universal_transfer_history(
 @read(
     "GET",
     "/sapi/v1/margin/transfer",
-    history=History("page", timedelta(days=30), ("txId",), "timestamp"),
+    history=History("page", timedelta(days=30), ("tx_id",), "timestamp"),
 )
 def get_margin_transfer_history(
     *,
