@@ -51,8 +51,8 @@ def upgrade(url: str) -> tuple[str | None, str]:
 def check(url: str) -> list[str]:
     """What is wrong with the database, in words; empty when nothing is.
 
-    The revision and, on SQLite, every page and every reference (PostgreSQL guards those itself).
-    Raises StoreError when it is missing or can't be reached.
+    On SQLite every page and every reference (PostgreSQL guards those itself).
+    Raises StoreError when it is missing, of another version or can't be reached.
     """
     parsed = opening.parse_url(url)
     opening.check_present(parsed)
@@ -60,10 +60,7 @@ def check(url: str) -> list[str]:
     engine = opening.reading_engine(parsed)
     try:
         with closing(engine.connect()) as connection:
-            try:
-                opening.check_revision(connection, parsed)
-            except StoreError as error:
-                problems.append(str(error))
+            opening.check_revision(connection, parsed)
             if parsed.get_backend_name() == "sqlite":
                 found = connection.execute(text("PRAGMA integrity_check")).scalars().all()
                 problems += [f"integrity: {line}" for line in found if line != "ok"]

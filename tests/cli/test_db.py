@@ -32,9 +32,10 @@ def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "monitor.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
-    said = margin_monitor(config, "db", "upgrade")
-    assert (said.code, said.out, len(said.err.splitlines())) == (69, "", 1)
-    assert f"revision 9999, newer than this program's {HEAD}; install the newer margin-monitor again" in said.err
+    for command in ("upgrade", "check"):
+        said = margin_monitor(config, "db", command)
+        assert (said.code, said.out, len(said.err.splitlines())) == (69, "", 1)
+        assert f"revision 9999, newer than this program's {HEAD}; install the newer margin-monitor again" in said.err
 
 
 def test_check_answers_by_its_exit_code(tmp_path: Path) -> None:
