@@ -26,7 +26,7 @@ from monitor.core.events import (
     StreamEvent,
     WalletRead,
 )
-from monitor.core.intents import Intent, Transfer
+from monitor.core.intents import Transfer
 from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
@@ -101,22 +101,13 @@ def step(before: AccountState, event: Event, policy: Policy, now: datetime, ids:
         alerts=judged.changed,
         transitions=judged.transitions,
         notifications=judged.notifications,
-        notices=notices_of(_settled(before, event, decided.intents), policy.audience.channels, now),
+        notices=notices_of(decided.intents, policy.audience.channels, now),
         intents=decided.intents,
         intent_steps=decided.steps,
     )
     paced = intervals(state, settings, map(sight.of, sight.margin)) if MONITOR in figures else {}
     state = replace(state, paced=repaced(state, paced, now)) if paced else state
     return Step(state, entry, _wants(before, state, event, settings, now) | decided.wants, paced)
-
-
-def _settled(before: AccountState, event: Event, decided: tuple[Intent, ...]) -> tuple[Intent, ...]:
-    """The intents that have just come to another state."""
-    if not isinstance(event, ActionSettled):
-        return decided
-    known = before.intents.get(event.intent.id)
-    is_news = known is None or known.state is not event.intent.state
-    return (event.intent, *decided) if is_news else decided
 
 
 def _touched(sight: Sight, event: Event) -> tuple[Subject, ...]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from monitor.core.alerts import Severity
-from monitor.core.amounts import plain
-from monitor.core.intents import Intent, IntentState, Repay
+from monitor.core.amounts import floor_to, plain
+from monitor.core.intents import Intent, IntentState, Transfer
 from monitor.core.journal import Notice
+from monitor.core.verify import was_executed_late
 
 _S = IntentState
+_CENT = Decimal("0.01")
 
 
 def notices_of(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
@@ -20,39 +23,63 @@ def notices_of(intents: Iterable[Intent], channels: tuple[str, ...], now: dateti
 
 
 def _about(intent: Intent) -> str:
-    verb = "repay" if isinstance(intent.order, Repay) else "bring in"
-    where = f"{intent.account} {intent.scope}"
-    return f"{where}: {verb} {plain(intent.amount)} {intent.asset} ({intent.action}, R-{intent.id})"
+    wish = f"repay {plain(intent.amount)} {intent.asset}"
+    if isinstance(intent.order, Transfer):
+        use = {"repay": " to repay with", "collateral": " as collateral", None: ""}[intent.purpose]
+        over = "" if intent.goal is None else f" over {intent.scope}"
+        wish = f"bring in {plain(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
+    return f"{intent.account} {intent.helps}: {wish} ({intent.action}, R-{intent.id})"
 
 
 def _said(intent: Intent) -> tuple[Severity, str] | None:
     """How bad the news is, and the news; None while it is nobody's business but ours."""
-    after = f"; level {intent.level_before:.2f} before" if intent.level_before is not None else ""
     match intent.state:
         case _S.PROPOSED:
+            until = "" if intent.expires_at is None else f" until {intent.expires_at:%H:%M:%S} UTC"
             return (
                 "critical",
-                f"waits for you: `margin-monitor actions approve {intent.id}` or `reject {intent.id}`{after}",
+                f"waits for you{until}: `margin-monitor actions approve {intent.id}` or `reject {intent.id}`"
+                f"{_levels(intent, 'would become')}",
             )
         case _S.SIMULATED:
-            return "info", f"dry run, nothing was sent{after}"
+            return "info", f"dry run, nothing was sent{_levels(intent, 'would have become')}"
         case _S.CONFIRMED:
-            return "info", f"done{after}"
+            return "info", f"done{_levels(intent, 'is now')}"
         case _S.REFUSED:
-            return "warning", f"the exchange refused it ({intent.reason or 'no reason given'})"
+            words = (intent.evidence or "no reason given").removeprefix("refused ")
+            again = "it may be tried again" if intent.refused_transiently else "nothing was moved"
+            return "info" if intent.refused_transiently else "warning", f"the exchange refused it ({words}); {again}"
         case _S.UNCERTAIN:
             return (
                 "warning",
                 "sent, but whether it was carried out is not known; it is being looked into, not sent again",
             )
+        case _S.FAILED if was_executed_late(intent):
+            return "critical", (
+                f"it had counted as not carried out, but was {intent.evidence}; it counts as spent now: "
+                "check whether another was sent in its place"
+            )
         case _S.FAILED:
             return "warning", f"was not carried out ({intent.evidence or 'no trace of it'}); it is not sent again"
         case _S.UNRESOLVED:
             return "critical", (
-                "the exchange's records do not tell whether it was carried out: look there, then "
-                f"`margin-monitor actions resolve {intent.id} --as confirmed|failed --comment …`"
+                f"it is not certain whether it was carried out ({intent.evidence or 'no trace of it'}): look at the "
+                f"exchange, then `margin-monitor actions resolve {intent.id} --as confirmed|failed --comment …`"
             )
         case _S.EXPIRED if intent.mode == "approve":
-            return "warning", "nobody approved it in time, or it was no longer wanted; nothing was sent"
+            return "warning", f"nothing was sent: {intent.evidence or 'it was no longer wanted'}"
         case _:
             return None
+
+
+def _levels(intent: Intent, relation: str) -> str:
+    """The level before, and after as far as it is known: nothing may be owed then."""
+    if intent.level_before is None:
+        return ""
+    after = "" if intent.level_after is None else f", {relation} {_level(intent.level_after)}"
+    return f"; the level was {_level(intent.level_before)}{after}"
+
+
+def _level(level: Decimal) -> str:
+    """Two decimals, never better than it is."""
+    return f"{floor_to(level, _CENT):.2f}"

@@ -84,6 +84,7 @@ class AccountWatch:
             policy=policy,
             deliver=self.inbox.put,
             state=self._state,
+            wake_channels=shared.notifier.wake,
         )
         self.runner: Runner = Runner(
             state=state,

@@ -72,6 +72,7 @@ class Daemon:
         self._version = version
         self._heartbeat = heartbeat
         self._bans = bans
+        self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._notifier = Notifier(channels, store, clock, Composer(store, clock, self._knowledge), self._open_alert)
         self._watches: dict[str, AccountWatch] = {}
@@ -97,7 +98,7 @@ class Daemon:
         """Until `stop`. Starting clean and starting after a crash are the same."""
         self.started_at = self._clock.now()
         await self._store.announce(os.getpid(), self.started_at, self._version)
-        recovered = await self._store.recover(self.started_at)
+        recovered = await self._store.recover(self.started_at, self._channels)
         log.info("daemon.started accounts=%d in_doubt=%d", len(self._accounts), len(recovered))
         if self._bans is not None:
             await self._bans.recall()

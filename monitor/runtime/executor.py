@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -16,6 +16,7 @@ from monitor.core.progress import Moved, abandoned, answered, expired
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
 from monitor.exchange.port import Exchange
+from monitor.runtime.recorder import Recorder
 from monitor.runtime.settling import Settler
 from monitor.runtime.snapshots import Snapshots
 from monitor.store.store import Store
@@ -48,7 +49,9 @@ class Executor:
         policy: Policy,
         deliver: Callable[[Event], None],
         state: Callable[[], AccountState],
+        wake_channels: Callable[[Iterable[str]], None],
     ) -> None:
+        """`wake_channels` is told which channels have something new to send."""
         self._account = account
         self._exchange = exchange
         self._store = store
@@ -61,7 +64,8 @@ class Executor:
         self._unread: dict[int, int] = {}
         self._woken = asyncio.Event()
         self._snapshots = Snapshots(exchange, clock, deliver)
-        self._settler = Settler(self._snapshots, store, clock, policy, self.state, self._settled)
+        self._recorder = Recorder(store, clock, policy.audience.channels, wake_channels)
+        self._settler = Settler(self._snapshots, self._recorder, clock, policy, self.state, self._settled)
 
     def wake(self) -> None:
         """There may be something to send."""
@@ -156,7 +160,7 @@ class Executor:
             return True
         doubtful = abandoned(self._in_doubt[planned.id], self._clock.now(), "its claim went astray")
         try:
-            was_claimed = await self._store.record(doubtful.intent, doubtful.step)
+            was_claimed = await self._recorder.record(doubtful)
         except StoreError:
             return False
         del self._in_doubt[planned.id]
@@ -168,7 +172,7 @@ class Executor:
         moved = expired(planned, self._clock.now(), reason)
         self._unread.pop(planned.id, None)
         try:
-            if await self._store.record(moved.intent, moved.step):
+            if await self._recorder.record(moved):
                 log.info("intent.expired account=%s intent=%d reason=%s", self._account, planned.id, reason)
                 self._settled(moved.intent)
         except StoreError as error:
@@ -189,7 +193,7 @@ class Executor:
         recorded: bool | None = None
         while recorded is None:
             try:
-                recorded = await self._store.record(intent, step)
+                recorded = await self._recorder.record(moved)
             except StoreError as error:
                 log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, intent.id, error)
                 await self._clock.sleep(1)

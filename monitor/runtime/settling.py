@@ -8,14 +8,13 @@ from decimal import Decimal
 from monitor.clock import Clock
 from monitor.core.engine import Policy
 from monitor.core.intents import FINAL, Intent, IntentState
-from monitor.core.journal import Entry
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
 from monitor.core.verify import LOOKS, Look, judge, late_execution, was_executed_late
 from monitor.errors import ExchangeError, StoreError
+from monitor.runtime.recorder import Recorder
 from monitor.runtime.snapshots import Snapshots
-from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +37,14 @@ class Settler:
     def __init__(
         self,
         snapshots: Snapshots,
-        store: Store,
+        recorder: Recorder,
         clock: Clock,
         policy: Policy,
         state: Callable[[], AccountState],
         settled: Callable[[Intent], None],
     ) -> None:
         self._snapshots = snapshots
-        self._store = store
+        self._recorder = recorder
         self._clock = clock
         self._policy = policy
         self._state = state
@@ -90,7 +89,7 @@ class Settler:
         """Whether looking goes on."""
         intent, step = moved.intent, moved.step
         try:
-            recorded = await self._store.record(intent, step)
+            recorded = await self._recorder.record(moved)
         except StoreError as error:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
             return True
@@ -116,7 +115,7 @@ class Settler:
                 continue
             late = executed_late(intent, record.ref, record.at)
             try:
-                await self._store.commit(Entry(intent.account, self._clock.now(), intents=(late,)))
+                await self._recorder.amend(late)
             except StoreError as error:
                 log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
                 continue

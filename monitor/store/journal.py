@@ -1,6 +1,7 @@
 """Everything one step wants remembered, in one transaction: it is all durable, or none of it happened."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -8,7 +9,9 @@ from sqlalchemy import Connection, insert, select
 from monitor.core.account import InterestCharge
 from monitor.core.alerts import Alert, AlertState, Notification, Transition
 from monitor.core.events import ReadFailed, StreamEvent
+from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice, Sample
+from monitor.core.notices import notices_of
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
 from monitor.store import intents, outbox, tables
@@ -69,6 +72,21 @@ def commit(connection: Connection, entry: Entry) -> Committed:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}
         connection.execute(upsert(tables.live, connection.dialect, ("account",)), row)
     return Committed(new_events, new_interest, deliveries)
+
+
+def record(connection: Connection, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
+    """Moves an intent by one step, and queues what people are to hear of it; see intents.record."""
+    taken = intents.record(connection, intent, step)
+    if taken:
+        _notices(connection, notices)
+    return taken
+
+
+def recover(connection: Connection, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
+    """The intents that were being sent when the daemon ended, UNCERTAIN now; `channels` hear of it."""
+    found = intents.recover(connection, now)
+    _notices(connection, notices_of(found, channels, now))
+    return found
 
 
 def _events(connection: Connection, account: str, events: tuple[StreamEvent, ...]) -> int:

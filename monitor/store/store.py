@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.core.intents import Intent, IntentStep
-from monitor.core.journal import Entry
+from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Delivery, DeliveryState, Told
 from monitor.errors import StoreError
 from monitor.store import engine as opening
@@ -93,13 +93,16 @@ class Store:
         """Whether this caller, and no other ever, may send the order; see intents.claim."""
         return await self._writer.do(intents.claim, intent, at, note)
 
-    async def record(self, intent: Intent, step: IntentStep) -> bool:
-        """Whether the intent took the step; False: it stood elsewhere, or another is in flight."""
-        return await self._writer.do(intents.record, intent, step)
+    async def record(self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
+        """Whether the intent took the step; False: it stood elsewhere, or another is in flight.
 
-    async def recover(self, now: datetime) -> tuple[Intent, ...]:
-        """At start: what was being sent when the last daemon ended, now UNCERTAIN."""
-        return await self._writer.do(intents.recover, now)
+        `notices` wait to be sent from then on.
+        """
+        return await self._writer.do(journal.record, intent, step, notices)
+
+    async def recover(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
+        """At start: what was being sent when the last daemon ended, now UNCERTAIN. `channels` are to hear of it."""
+        return await self._writer.do(journal.recover, now, channels)
 
     async def load(self, account: str, now: datetime) -> Loaded:
         """What is remembered of one account."""

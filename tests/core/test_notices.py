@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.account import CROSS
-from monitor.core.intents import Intent, IntentState, Repay
+from monitor.core.account import CROSS, Scope
+from monitor.core.intents import Intent, IntentState, Refused, Repay, Transfer
 from monitor.core.notices import notices_of
+from monitor.core.progress import answered, executed_late
 
 NOW = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
 INTENT = Intent(
@@ -35,10 +36,11 @@ INTENT = Intent(
         (IntentState.UNCERTAIN, "warning", "not sent again"),
         (IntentState.FAILED, "warning", "not carried out"),
         (IntentState.UNRESOLVED, "critical", "actions resolve 17"),
+        (IntentState.EXPIRED, "warning", "nothing was sent"),
     ],
 )
 def test_people_hear_how_an_order_stands(state: IntentState, severity: str, words: str) -> None:
-    (notice,) = notices_of([replace(INTENT, state=state)], ("phone", "mail"), NOW)
+    (notice,) = notices_of([replace(INTENT, state=state, mode="approve")], ("phone", "mail"), NOW)
     assert notice.severity == severity
     assert words in notice.text
     assert notice.text.startswith("main cross: repay 500.5 USDT (repay-idle, R-17)")
@@ -54,6 +56,55 @@ def test_an_expired_order_is_news_only_to_who_was_asked() -> None:
     expired = replace(INTENT, state=IntentState.EXPIRED)
     assert notices_of([expired], ("phone",), NOW) == ()
     assert len(notices_of([replace(expired, mode="approve")], ("phone",), NOW)) == 1
+
+
+def text_of(state: IntentState, **changes: object) -> str:
+    (notice,) = notices_of([replace(INTENT, state=state, **changes)], ("phone",), NOW)  # type: ignore[arg-type]  # fields by name
+    return f"{notice.severity} {notice.text}"
+
+
+def test_a_refusal_says_it_in_the_exchanges_words() -> None:
+    refused = answered(INTENT, Refused(-3041, "Balance is not enough"), NOW).intent
+    text = text_of(refused.state, evidence=refused.evidence, reason="repay part of the USDT owed")
+    assert text.startswith("warning ")
+    assert "the exchange refused it (-3041: Balance is not enough)" in text
+
+
+def test_a_passing_refusal_wakes_nobody() -> None:
+    refused = answered(INTENT, Refused(-3007, "pending", transient=True), NOW).intent
+    text = text_of(refused.state, evidence=refused.evidence, refused_transiently=True)
+    assert text.startswith("info ")
+    assert "may be tried again" in text
+
+
+def test_an_execution_after_it_counted_as_failed_is_critical() -> None:
+    late = executed_late(replace(INTENT, state=IntentState.FAILED, evidence="no record"), "4711", NOW)
+    text = text_of(late.state, evidence=late.evidence)
+    assert text.startswith("critical ")
+    assert "executed late: record 4711 of 21:00:00" in text
+
+
+def test_levels_are_told_before_and_after() -> None:
+    levels = {"level_before": Decimal("1.3951"), "level_after": Decimal("1.4713")}
+    assert "the level was 1.39, is now 1.47" in text_of(IntentState.CONFIRMED, **levels)
+    assert text_of(IntentState.CONFIRMED, level_before=Decimal("1.3951")).endswith("the level was 1.39")
+    assert "would become 1.47" in text_of(IntentState.PROPOSED, **levels)
+
+
+@pytest.mark.parametrize(
+    ("order", "changes", "words"),
+    [
+        (Transfer("spot", CROSS, "USDT", Decimal(5)), {"purpose": "repay"}, "bring in 5 USDT from spot to repay with"),
+        (Transfer("funding", CROSS, "BTC", Decimal(5)), {"purpose": "collateral"}, "from funding as collateral"),
+        (
+            Transfer("spot", CROSS, "USDT", Decimal(5)),
+            {"purpose": "repay", "goal": Scope("BTCUSDT")},
+            "main BTCUSDT: bring in 5 USDT from spot over cross to repay with",
+        ),
+    ],
+)
+def test_a_transfer_says_what_it_is_for(order: Transfer, changes: dict[str, object], words: str) -> None:
+    assert words in text_of(IntentState.PROPOSED, order=order, **changes)
 
 
 def test_without_channels_nothing_is_said() -> None:

@@ -25,6 +25,7 @@ from monitor.core.events import (
 )
 from monitor.core.intents import FINAL, Intent, IntentState
 from monitor.core.journal import Entry
+from monitor.core.lifecycle import Audience
 from monitor.core.rules import parse_rules
 from monitor.core.state import AccountState, Settings, apply, needed_symbols
 from monitor.core.subjects import Subject, figures_of
@@ -61,6 +62,7 @@ class Rig:
         self.policy = Policy(
             settings=Settings(account="main", isolated=(pair,) if pair else ()),
             rules=parse_rules([{**table, "severity": "critical"}], "rig"),
+            audience=Audience(channels=("phone",)),
             actions=tuple(specs),
             safety=SAFETY,
         )
@@ -84,13 +86,14 @@ class Rig:
             policy=self.policy,
             deliver=self._inbox.put_nowait,
             state=lambda: self.state,
+            wake_channels=lambda _: None,
         )
 
     async def prepare(self) -> Self:
         """Everything read once and remembered things loaded: as a daemon that has just started."""
         account, now = self.world.account, self.world.clock.now()
         await account.sync_clock()
-        await self.store.recover(now)
+        await self.store.recover(now, self.policy.audience.channels)
         loaded = await self.store.load("main", now)
         if not loaded.alerts:
             await self.store.commit(Entry("main", now, alerts=(self.alert,)))

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Repay
-from monitor.core.journal import Entry
+from monitor.core.journal import Entry, Notice
 from monitor.sandbox.faults import Fault
 from monitor.store.journal import Committed
 from monitor.store.store import Store
@@ -52,9 +52,9 @@ class MortalStore(Store):
         self._pass()
         return claimed
 
-    async def record(self, intent: Intent, step: IntentStep) -> bool:
+    async def record(self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
         self._pass()
-        recorded = await super().record(intent, step)
+        recorded = await super().record(intent, step, notices)
         self._pass()
         return recorded
 
@@ -79,10 +79,12 @@ async def dies(around: World, folder: Path, spec: ActionSpec, point: int | None)
     return died
 
 
-async def all_intents(around: World, folder: Path) -> tuple[Intent, ...]:
+async def remembered(around: World, folder: Path) -> tuple[tuple[Intent, ...], list[str]]:
+    """Every intent, and what waits to be told of them."""
     store = Store.open(database(folder))
     try:
-        return (await store.load("main", around.clock.now())).intents
+        intents = (await store.load("main", around.clock.now())).intents
+        return intents, [delivery.text for delivery in await store.due("phone", around.clock.now())]
     finally:
         await store.close()
 
@@ -108,13 +110,16 @@ async def test_at_most_one_money_request_an_intent_wherever_it_dies(
             if died:
                 assert not await dies(around, folder, spec, None)
             asked = money_requests(around)
-            sent = [intent for intent in await all_intents(around, folder) if intent.submitted_at is not None]
+            intents, told = await remembered(around, folder)
+            sent = [intent for intent in intents if intent.submitted_at is not None]
             amounts = Counter((one.path, Decimal(one.params["amount"])) for one in asked)
             allowed = Counter((_path(intent), intent.amount) for intent in sent)
             assert amounts <= allowed, f"died at point {point}: {asked} for {sent}"
             assert all(intent.state in FINAL for intent in sent), sent
             done = [intent for intent in sent if intent.state is IntentState.CONFIRMED]
             assert len(done) == sum(one.applied for one in asked), f"died at point {point}"
+            for intent in done:
+                assert sum(f"R-{intent.id}): done" in text for text in told) == 1, f"died at point {point}: {told}"
         if not died:
             break
     else:

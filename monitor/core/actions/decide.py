@@ -218,7 +218,7 @@ def _moved(intent: Intent, to: IntentState, now: datetime, note: str) -> tuple[I
     if to is _S.PLANNED:
         moved = replace(intent, state=to, expires_at=None)
     else:
-        moved = replace(intent, state=to, settled_at=now)
+        moved = replace(intent, state=to, settled_at=now, evidence=note)
     return moved, IntentStep(intent.id, intent.state, to, now, note)
 
 
