@@ -32,6 +32,10 @@ async def _world(readings: Readings) -> AsyncIterator[tuple[Running, Client]]:
         yield running, client
 
 
+def _account(running: Running) -> connect:
+    return connect(running.ready.ws_api_url)
+
+
 async def _next(socket: ClientConnection) -> Any:
     return msgspec.json.decode(await asyncio.wait_for(socket.recv(), 5))
 
@@ -45,9 +49,8 @@ async def _subscribe(client: Client, socket: ClientConnection) -> Any:
 
 @pytest.mark.parametrize(("unit", "in_a_second"), [("us", 1_000_000), ("ms", 1000)])
 async def test_a_subscription_says_when_it_expires(unit: Literal["us", "ms"], in_a_second: int) -> None:
-    async with _world(Readings(token_expiration_unit=unit)) as (running, client):
-        async with connect(running.ready.ws_api_url) as socket:
-            told = await _subscribe(client, socket)
+    async with _world(Readings(token_expiration_unit=unit)) as (running, client), _account(running) as socket:
+        told = await _subscribe(client, socket)
     assert told["expirationTime"] == (int(MOMENT.timestamp()) + 24 * 3600) * in_a_second
 
 
@@ -67,11 +70,11 @@ async def test_a_liability_event_tells_the_change_or_the_debt(
     ("sends", "kinds"), [(False, ["outboundAccountPosition"]), (True, ["balanceUpdate", "outboundAccountPosition"])]
 )
 async def test_a_loan_sends_a_balance_update_or_none(sends: bool, kinds: list[str]) -> None:
-    async with _world(Readings(loan_sends_balance_update=sends)) as (running, client):
-        async with connect(running.ready.ws_api_url) as socket:
-            await _subscribe(client, socket)
-            await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
-            told = [(await _next(socket))["event"]["e"] for _ in kinds]
+    readings = Readings(loan_sends_balance_update=sends)
+    async with _world(readings) as (running, client), _account(running) as socket:
+        await _subscribe(client, socket)
+        await client.post("/sapi/v1/margin/borrow-repay", **REPAY)
+        told = [(await _next(socket))["event"]["e"] for _ in kinds]
     assert told == kinds
 
 
