@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         )
         series = tuple(row for row in series if row.points)
         if args.plot:
-            _plot(store, metric, series, since, Path(args.plot))
+            _plot(store, metric, series, since, now, Path(args.plot))
     if wants_documents(args):
         print_list(args, [history_document(row) for row in series])
     elif not args.plot and series:
@@ -85,7 +85,9 @@ def _resolution(span: timedelta) -> Resolution:
     return "raw" if span <= _RAW_UP_TO else "1m" if span <= _MINUTES_UP_TO else "1h"
 
 
-def _plot(store: ReadStore, metric: Metric, series: Sequence[HistoryRow], since: datetime, path: Path) -> None:
+def _plot(
+    store: ReadStore, metric: Metric, series: Sequence[HistoryRow], since: datetime, until: datetime, path: Path
+) -> None:
     if not series:
         raise MonitorError(f"nothing of {metric.name} is recorded in that time", mend="choose an earlier --since")
     bars: dict[str, HistoryRow] = {}
@@ -99,7 +101,7 @@ def _plot(store: ReadStore, metric: Metric, series: Sequence[HistoryRow], since:
                 bars[name] = found[0]
     alerts = [row.alert for row in store.read(read_alerts, include_closed=True)]
     intents = [row.intent for row in store.read(read_intents, include_final=True)]
-    picture = history_picture(metric, series, bars, alerts, intents, since)
+    picture = history_picture(metric, series, bars, alerts, intents, since, until)
     try:
         asyncio.run(draw(picture, path))
     except (PictureFailed, OSError) as error:

@@ -1,7 +1,9 @@
 """The picture of a metric's recorded samples, with bars, alerts and actions where they belong to it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
 
 from monitor.core.alerts import Alert
 from monitor.core.intents import Intent, IntentState
@@ -12,6 +14,9 @@ from monitor.view.words import amount_text, bar_text
 
 BARS = ("initial_level", "margin_call_level", "liquidation_level")
 """The metrics whose newest value is drawn as a bar."""
+
+HELD_FOR = timedelta(hours=2)
+"""A sample holds until the next one, but no longer than this: a value that stays is written again every hour."""
 
 _ROLES: tuple[BarRole, ...] = ("initial", "margin_call", "liquidation")
 _LEVELS = frozenset({"margin_level", "polled_margin_level"})
@@ -24,11 +29,12 @@ def history_picture(
     alerts: Iterable[Alert],
     intents: Iterable[Intent],
     since: datetime,
+    until: datetime,
 ) -> Picture:
-    """The picture of one or more series. Bars, alerts and actions are drawn only for a single one."""
+    """The picture of one or more series up to `until`. Bars, alerts and actions are drawn only for a single one."""
     name = metric.name.replace("_", " ")
     lines = [
-        Line(_about(one) if len(series) > 1 else name, [(point.at, point.value) for point in one.points])
+        Line(_about(one) if len(series) > 1 else name, list(_held([(p.at, p.value) for p in one.points], until)))
         for one in series
     ]
     single = series[0] if len(series) == 1 else None
@@ -40,6 +46,19 @@ def history_picture(
         marks=[*_alert_marks(alerts, single, since), *_action_marks(intents, single, since)] if single else (),
         form="percent" if metric.unit is Unit.FRACTION else "number",
     )
+
+
+def _held(
+    points: Sequence[tuple[datetime, Decimal | None]], until: datetime
+) -> Iterator[tuple[datetime, Decimal | None]]:
+    """The points with the value that held before each change: only changes are recorded, so a line must not slope."""
+    for (at, value), (following, _) in pairwise([*points, (until, None)]):
+        yield at, value
+        end = min(following, at + HELD_FOR)
+        if value is not None and end > at:
+            yield end, value
+            if end < following:
+                yield end, None
 
 
 def _about(series: Series) -> str:

@@ -1,0 +1,63 @@
+"""The picture of recorded samples: a value holds until the next sample, and not for ever."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.alerts import MetricScope
+from monitor.core.metrics import METRICS
+from monitor.view.history_picture import history_picture
+
+NOON = datetime(2025, 10, 10, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    at: datetime
+    value: Decimal | None
+    missing: Literal["infinite", "unavailable"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    points: Sequence[_Sample]
+    metric: str = "margin_level"
+    account: str = "main"
+    scope: MetricScope = "cross"
+    subject: str = ""
+    resolution: Literal["raw", "1m", "1h"] = field(default="raw")
+
+
+def _drawn(*samples: tuple[int, str | None], until: int) -> list[tuple[int, str | None]]:
+    """The line of samples at minutes after noon, likewise in minutes."""
+    points = [_Sample(NOON + timedelta(minutes=at), None if value is None else Decimal(value)) for at, value in samples]
+    end = NOON + timedelta(minutes=until)
+    picture = history_picture(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
+    return [
+        (int((at - NOON) / timedelta(minutes=1)), None if value is None else str(value))
+        for at, value in picture.lines[0].points
+    ]
+
+
+def test_a_level_that_did_not_change_is_a_flat_line_until_now() -> None:
+    assert _drawn((0, "1.83"), until=50) == [(0, "1.83"), (50, "1.83")]
+
+
+def test_a_fall_after_a_calm_hour_is_steep() -> None:
+    assert _drawn((0, "1.8"), (50, "1.2"), until=51) == [(0, "1.8"), (50, "1.8"), (50, "1.2"), (51, "1.2")]
+
+
+def test_what_nobody_watched_is_a_gap() -> None:
+    assert _drawn((0, "1.8"), (600, "1.2"), until=601) == [
+        (0, "1.8"),
+        (120, "1.8"),
+        (120, None),
+        (600, "1.2"),
+        (601, "1.2"),
+    ]
+
+
+def test_a_missing_value_holds_nothing() -> None:
+    assert _drawn((0, "1.8"), (5, None), until=50) == [(0, "1.8"), (5, "1.8"), (5, None)]
