@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from monitor.core.subjects import MONITOR, figures_of
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
@@ -16,7 +18,7 @@ PING_S = 0.5
 SLACK = Decimal(2)
 """Seconds by which a figure may differ from the truth: a frame a second, a ping each half, and a busy machine."""
 
-WATCHED_S = 4.0
+WATCHED_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ async def test_silence_is_told_from_its_first_second_while_the_socket_still_stan
         await watch(here, lambda one: one.figures["stream_silence"] < SLACK)
 
 
+@pytest.mark.slow
 async def test_age_of_prices_counts_from_the_last_one_though_pings_and_polls_go_on(tmp_path: Path) -> None:
     async with (
         sandbox(ping_every_s=PING_S) as box,

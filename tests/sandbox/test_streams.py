@@ -115,6 +115,15 @@ async def test_an_expired_token_ends_in_one_event_and_silence(client: Client, ru
         assert (await _ask(socket, "session.subscriptions"))["result"] == []
 
 
+async def test_a_token_that_runs_out_after_its_connection_ends_in_nothing(client: Client, running: Running) -> None:
+    async with connect(running.ready.ws_api_url) as socket:
+        token = await _token(client, validity="60000")
+        await _ask(socket, "userDataStream.subscribe.listenToken", listenToken=token)
+    await until(lambda: not running.sandbox.connections)
+    running.sandbox.hand.advance(61)
+    assert running.sandbox.sent_events == []
+
+
 @pytest.mark.parametrize(("reading", "numbers"), [("same", [0]), ("new", [1])])
 async def test_a_renewal_extends_on_the_same_connection(reading: Any, numbers: list[int]) -> None:
     scenario = replace(SCENARIO, readings=Readings(renewed_subscription_id=reading))

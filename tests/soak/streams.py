@@ -72,13 +72,14 @@ class Report:
 
     def text(self) -> str:
         """The report for people."""
+        kinds = Counter(event.kind for event in self.missing)
         return "\n".join(
             [
                 f"{'OK' if self.is_clean else 'FAILED'}: {self.hours:.1f} hours of exchange time, "
                 f"{sum(self.strikes.values())} faults of {len(self.strikes)} kinds",
                 f"sent {self.sent}, of these swallowed or cut by faults {self.swallowed}; recorded {self.recorded}, "
                 f"and {self.rejected} frames that could not be read",
-                f"missing {len(self.missing)}, doubled {self.doubled}, never sent {self.alien}",
+                f"missing {len(self.missing)} {dict(kinds)}, doubled {self.doubled}, never sent {self.alien}",
                 f"reconnects: {dict(self.lost)}",
                 f"not mended in time: {self.unmended or 'none'}",
                 f"faults: {dict(self.strikes)}",

@@ -69,6 +69,10 @@ class AccountConnection(Connection):
     def forget(self) -> None:
         self.subscriptions.clear()
 
+    def on_close(self) -> None:
+        # Tokens that run out later have nobody to tell.
+        self.subscriptions.clear()
+
     def end(self, subscription: Subscription) -> None:
         """End a subscription and say so. The socket stays open."""
         self.subscriptions.pop(subscription.number, None)

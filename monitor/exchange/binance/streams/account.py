@@ -84,6 +84,7 @@ class AccountLine(Line):
         self._scope_of: dict[int, Scope] = {}
         self._early: list[bytes] = []
         self._attention = asyncio.Event()
+        self._tells_soon = False
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
@@ -266,9 +267,16 @@ class AccountLine(Line):
         care.subscription, care.trouble, care.due = None, trouble, now + patience
         if not self.is_leaving:
             self._witness.lost(scope)
+        if not self._tells_soon:
+            # The exchange ends subscriptions one by one, which is one change all the same.
+            self._tells_soon = True
+            asyncio.get_running_loop().call_soon(self._tell)
+        self._attention.set()
+
+    def _tell(self) -> None:
+        self._tells_soon = False
         if self.changed is not None:
             self.changed()
-        self._attention.set()
 
     def _reject(self, raw: bytes, reason: str) -> None:
         log.warning("stream.rejected account=%s stream=account reason=%r bytes=%d", self._account, reason, len(raw))
