@@ -116,10 +116,15 @@ class Usage:
         held = self._held.get(pool)
         if held is not None and held > now:
             return held
-        minute, used = self._used.get(pool, (now, 0))
-        if minute == _minute(now) and used + weight > pool.limit * priority.value:
+        minute = _minute(now)
+        if (used := self.used(pool, now)) and used + weight > pool.limit * priority.value:
             return minute + _MINUTE
         return None
+
+    def used(self, pool: Pool, now: datetime) -> int:
+        """What the venue said last of the use of `pool` in the present minute."""
+        minute, used = self._used.get(pool, (now, 0))
+        return used if minute == _minute(now) else 0
 
     def share(self, account: str, now: datetime) -> Decimal:
         """Share of the fullest pool that `account` draws on, in the present minute."""

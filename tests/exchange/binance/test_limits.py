@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 from httpx import Headers
 
-from monitor.exchange.binance.limits import Pool, Usage, hold_after, pool_of, used_weight
+from monitor.exchange.binance.client import account
+from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
 
 NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 CROSS = pool_of("GET", "/sapi/v1/margin/account", "ip", "main")
@@ -54,6 +55,28 @@ def test_the_count_begins_anew_with_the_clock_minute() -> None:
     later = NOW + timedelta(seconds=30)
     assert usage.held_until(CROSS, 10, later) is None
     assert usage.share("main", later) == 0
+
+
+@pytest.mark.parametrize(
+    ("used", "going"),
+    [
+        (4199, {Priority.FIRST, Priority.USUAL, Priority.LAST}),
+        (4200, {Priority.FIRST, Priority.USUAL}),
+        (5399, {Priority.FIRST, Priority.USUAL}),
+        (5400, {Priority.FIRST}),
+        (5999, {Priority.FIRST}),
+        (6000, set()),
+    ],
+)
+def test_the_less_urgent_gives_way_first(used: int, going: set[Priority]) -> None:
+    usage, pool = Usage(), Pool("/api")
+    usage.observe(pool, used, NOW)
+    assert {one for one in Priority if usage.held_until(pool, 1, NOW, one) is None} == going
+
+
+def test_what_is_urgent_is_the_account_and_what_is_not_is_the_reference() -> None:
+    assert {account.CROSS.priority, account.ISOLATED.priority} == {Priority.FIRST}
+    assert {account.TRADE_COEFF.priority, account.TIERS.priority} == {Priority.LAST}
 
 
 def test_a_hold_stops_one_pool_and_a_ban_all() -> None:

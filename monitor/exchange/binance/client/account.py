@@ -4,14 +4,15 @@ from monitor.core.account import Bars, CrossSnapshot, IsolatedSnapshot, Tier
 from monitor.exchange.binance.client.answer import Answer
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import accounts, references
 from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.account import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 
-CROSS = Endpoint("GET", "/sapi/v1/margin/account", CrossAccount, weight=10)
-ISOLATED = Endpoint("GET", "/sapi/v1/margin/isolated/account", IsolatedAccount, weight=10)
-TRADE_COEFF = Endpoint("GET", "/sapi/v1/margin/tradeCoeff", TradeCoeff, weight=10)
-TIERS = Endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", list[TierRow])
+CROSS = Endpoint("GET", "/sapi/v1/margin/account", CrossAccount, weight=10, priority=Priority.FIRST)
+ISOLATED = Endpoint("GET", "/sapi/v1/margin/isolated/account", IsolatedAccount, weight=10, priority=Priority.FIRST)
+TRADE_COEFF = Endpoint("GET", "/sapi/v1/margin/tradeCoeff", TradeCoeff, weight=10, priority=Priority.LAST)
+TIERS = Endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", list[TierRow], priority=Priority.LAST)
 
 
 async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot, Listing]:

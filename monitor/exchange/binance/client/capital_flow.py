@@ -6,11 +6,12 @@ from monitor.core.intents import Order, Record, Repay, Window
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import windows
+from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import CapitalFlowRow
 from monitor.exchange.binance.wire.numbers import milliseconds
 
-FLOW = Endpoint("GET", "/sapi/v1/margin/capital-flow", list[CapitalFlowRow], weight=100)
+FLOW = Endpoint("GET", "/sapi/v1/margin/capital-flow", list[CapitalFlowRow], weight=100, priority=Priority.FIRST)
 
 _SPAN = timedelta(days=7)
 _PAGE_SIZE = 1000

@@ -6,13 +6,14 @@ from datetime import datetime
 from monitor.core.account import KeyPermissions, Scope
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.transport import Transport
+from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import references
 from monitor.exchange.binance.wire.account import ApiRestrictions
 from monitor.exchange.binance.wire.decoding import Opaque
 from monitor.exchange.binance.wire.market import ListenKey, ListenToken
 from monitor.exchange.binance.wire.numbers import moment
 
-RESTRICTIONS = Endpoint("GET", "/sapi/v1/account/apiRestrictions", ApiRestrictions)
+RESTRICTIONS = Endpoint("GET", "/sapi/v1/account/apiRestrictions", ApiRestrictions, priority=Priority.LAST)
 # Whether it must be signed is undocumented; signed and unsigned both work today. The weight is taken as 1.
 LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", ListenToken, counted="uid", secret=True)
 NEW_LISTEN_KEY = Endpoint("POST", "/sapi/v1/margin/listen-key", ListenKey, Security.KEY, counted="uid", secret=True)

@@ -7,12 +7,13 @@ from monitor.core.intents import Outcome, Record, Repay, Window
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import LoanPage, TranId
 from monitor.exchange.binance.wire.numbers import milliseconds
 
 BORROW_REPAY = Endpoint("POST", "/sapi/v1/margin/borrow-repay", TranId, weight=1500, counted="uid")
-RECORDS = Endpoint("GET", "/sapi/v1/margin/borrow-repay", LoanPage, weight=10)
+RECORDS = Endpoint("GET", "/sapi/v1/margin/borrow-repay", LoanPage, weight=10, priority=Priority.FIRST)
 
 _SPAN = timedelta(days=30)
 

@@ -8,13 +8,14 @@ from monitor.core.intents import Outcome, Record, Refused, Transfer, Window
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import TranId, TransferPage
 from monitor.exchange.binance.wire.numbers import milliseconds
 
 # The official sources give 300 and 900; the dearer one is budgeted.
 TRANSFER = Endpoint("POST", "/sapi/v1/asset/transfer", TranId, weight=900, counted="uid")
-RECORDS = Endpoint("GET", "/sapi/v1/asset/transfer", TransferPage)
+RECORDS = Endpoint("GET", "/sapi/v1/asset/transfer", TransferPage, priority=Priority.FIRST)
 
 NO_SUCH_WAY = -1130
 """The code of a refusal for a way that does not exist; the venue gives it, or -1102, for a type it dropped."""

@@ -15,7 +15,7 @@ from monitor.exchange.binance.client.answer import Answer, Credentials, Reading,
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.rejection import rejected
 from monitor.exchange.binance.client.venue_time import VenueTime
-from monitor.exchange.binance.limits import Pool, Usage, hold_after, pool_of, used_weight
+from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
 from monitor.exchange.binance.signing import Parameters, query_of, signed_query
 from monitor.exchange.binance.verdict import LIMIT_CODE, failure_of, judge, judge_read
 from monitor.exchange.binance.wire.decoding import decode, error_of
@@ -36,7 +36,7 @@ _FORBIDDEN_HOLD = timedelta(seconds=60)
 _FALLBACK_FOR = timedelta(minutes=5)
 _REFERENCES = ("tran_id", "order_id", "repay_id")
 
-SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTime, Security.NONE)
+SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTime, Security.NONE, priority=Priority.FIRST)
 
 
 class Transport:

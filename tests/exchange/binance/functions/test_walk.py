@@ -60,7 +60,7 @@ SCENARIO = replace(
 )
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.slow)])
 async def past(request: pytest.FixtureRequest) -> AsyncIterator[Past]:
     """Twelve days in which things happen at random moments, some of them at the same one."""
     dice = random.Random(request.param)
