@@ -14,6 +14,7 @@ from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.intents import IntentState
 from monitor.errors import Exit, OrderRefused
+from monitor.runtime import pause_file
 from monitor.store import operator
 from monitor.store.readers.actions import IntentRow, read_intent, read_intents
 from monitor.view.actions import actions_table, story_lines
@@ -105,6 +106,8 @@ def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
         return
     state = "paused: decisions go on, nothing is sent" if paused else "resumed"
     output.print_line(f"actions {'are' if changed else 'were already'} {state}", "note" if paused else "good")
+    if not paused and pause_file.is_there(config.safety.pause_file):
+        output.print_line(f"nothing is sent all the same while {config.safety.pause_file} exists", "note")
 
 
 def _resolve(config: Config, args: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.durations import to_seconds
 from monitor.errors import Exit
+from monitor.runtime import pause_file
 from monitor.store.readers.status import read_status
 from monitor.view.documents.fields import Document
 from monitor.view.documents.status import DaemonSeen, oldest_age_s, status_document
@@ -55,9 +56,10 @@ def read_document(config: Config, now: datetime) -> Document:
     """The status of the configured accounts as the daemon last left it. Raises StoreError."""
     with app.open_reader(config) as store:
         rows = store.read(read_status)
-    daemon = DaemonSeen(paused=rows.paused)
+    paused = rows.paused or pause_file.is_there(config.safety.pause_file)
+    daemon = DaemonSeen(paused=paused)
     if rows.daemon is not None:
-        daemon = DaemonSeen(rows.daemon.running, rows.daemon.pid, rows.daemon.since, rows.paused)
+        daemon = DaemonSeen(rows.daemon.running, rows.daemon.pid, rows.daemon.since, paused)
     live = {row.account: json.loads(row.document) for row in rows.documents}
     return status_document([account.name for account in config.accounts], live, daemon, now, __version__)
 

@@ -40,7 +40,6 @@ NOT_YET: Mapping[str, Off | Unbuilt] = {
     # Nothing reads these yet, so only the default is accepted.
     "schedule.interest_rates": Off(("1h",)),
     "schedule.capital_flow": Off(("1h",)),
-    "safety.pause_file": Off(("",)),
     "risk.pegs": Off(({"WBETH": "ETH", "BNSOL": "SOL"}, {})),
 }
 """By `table` or `table.key`."""

@@ -220,12 +220,16 @@ class OperatorRead:
 
 @dataclass(frozen=True, slots=True)
 class HealthRead:
-    """What the daemon knows of itself: failing channels, a failing store, the clock, the weight used."""
+    """What the daemon knows of itself: failing channels, a failing store, the clock, the weight used.
+
+    `pause_file` is whether the file is there that pauses all actions.
+    """
 
     notifications_failing: int = 0
     store_failing: bool = False
     clock_offset_s: Decimal | None = None
     weight_used: Decimal | None = None
+    pause_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         prices=_other_prices(state, scope, outside, rows),
         outside=outside,
         outside_as_of=outside_as_of,
-        paused=state.operator.paused,
+        paused=state.is_paused,
         journal_failing=state.health.store_failing,
         key_accepted=state.key_accepted,
         key=state.key,

@@ -178,6 +178,11 @@ class AccountState:
     blocked: Mapping[str, str] = field(default_factory=dict)
     """Live actions that a firing alert wants and a limit stops: action name → the limit."""
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may be sent: people have ordered it, or the pause file is there."""
+        return self.operator.paused or self.health.pause_file
+
 
 def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
     """The state after `event`. A snapshot older than the one known changes nothing."""

@@ -19,6 +19,7 @@ from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
 from monitor.core.state import AccountState, needed_symbols, scopes
 from monitor.exchange.port import Exchange, Streams
+from monitor.runtime import pause_file
 from monitor.runtime.executor import Executor
 from monitor.runtime.inbox import Inbox
 from monitor.runtime.notifier import Notifier
@@ -127,6 +128,7 @@ class AccountWatch:
                 store_failing=store_failing,
                 clock_offset_s=None if offset is None else Decimal(offset // timedelta(milliseconds=1)) / 1000,
                 weight_used=self._exchange.weight_used,
+                pause_file=pause_file.is_there(self._policy.safety.pause_file),
             )
         )
         if operator is not None:

@@ -16,6 +16,7 @@ from monitor.core.progress import Moved, abandoned, answered, expired
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
 from monitor.exchange.port import Exchange
+from monitor.runtime import pause_file
 from monitor.runtime.recorder import Recorder
 from monitor.runtime.settling import Settler
 from monitor.runtime.snapshots import Snapshots
@@ -142,9 +143,8 @@ class Executor:
             return None
         # The reads took time: a pause, or what this executor settled meanwhile, counts.
         current = self.state()
-        fresh = replace(
-            fresh, intents=current.intents, operator=current.operator, health=current.health, alerts=current.alerts
-        )
+        health = replace(current.health, pause_file=pause_file.is_there(self._policy.safety.pause_file))
+        fresh = replace(fresh, intents=current.intents, operator=current.operator, health=health, alerts=current.alerts)
         checked = recheck(fresh, planned, self._policy.actions, self._policy.settings, self._clock.now())
         if isinstance(checked, NoLonger):
             await self._expire(planned, checked.reason)

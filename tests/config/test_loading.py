@@ -201,10 +201,14 @@ def test_paths_are_relative_to_the_config_file(tmp_path: Path) -> None:
     assert load_config(write_config(tmp_path, text), {}).exchange.ca_file == f"{tmp_path}/ca.pem"
 
 
+def test_the_pause_file_is_relative_to_the_config_file_and_need_not_be_there(tmp_path: Path) -> None:
+    text = MINIMAL + '[safety]\npause_file = "PAUSE"\n'
+    assert load_config(write_config(tmp_path, text), {}).safety.pause_file == f"{tmp_path}/PAUSE"
+
+
 @pytest.mark.parametrize(
     ("table", "key", "value"),
     [
-        ("safety", "pause_file", "PAUSE"),
         ("schedule", "capital_flow", "10m"),
         ("schedule", "interest_rates", "10m"),
     ],

@@ -54,7 +54,9 @@ class Rig:
     only targets and limits end the acting then.
     """
 
-    def __init__(self, world: World, store: Store, specs: Sequence[ActionSpec], pair: str = "") -> None:
+    def __init__(
+        self, world: World, store: Store, specs: Sequence[ActionSpec], pair: str = "", safety: Safety = SAFETY
+    ) -> None:
         self.world = world
         self.store = store
         kind: MetricScope = "isolated" if pair else "cross"
@@ -64,7 +66,7 @@ class Rig:
             rules=parse_rules([{**table, "severity": "critical"}], "rig"),
             audience=Audience(channels=("phone",)),
             actions=tuple(specs),
-            safety=SAFETY,
+            safety=safety,
         )
         self.subject: Subject = (kind, pair)
         now = world.clock.now()

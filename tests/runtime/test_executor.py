@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monitor.core.actions.spec import ActionSpec
+from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.intents import IntentState
 from monitor.core.state import AccountState
 from monitor.sandbox.faults import Fault
@@ -19,7 +19,7 @@ from monitor.store import operator
 from monitor.store.store import Store
 from tests.core.actions.samples import repay_spec, seconds, transfer_spec
 from tests.exchange.binance.world import World, world
-from tests.runtime.rig import SPEED, Rig, database, money_requests
+from tests.runtime.rig import SAFETY, SPEED, Rig, database, money_requests
 
 S = IntentState
 D = Decimal
@@ -40,12 +40,13 @@ async def rig(
     scenario: Scenario | None = None,
     pair: str = "",
     prepared: Any = None,
+    safety: Safety = SAFETY,
 ) -> AsyncIterator[Rig]:
     """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot."""
     async with world(scenario, speed=SPEED, faults=faults) as around:
         store = Store.open(database(tmp_path))
         try:
-            made = await Rig(around, store, specs, pair).prepare()
+            made = await Rig(around, store, specs, pair, safety).prepare()
             if prepared is not None:
                 await prepared(made)
             async with made.running():
@@ -215,6 +216,20 @@ async def test_paused_sends_nothing_and_resumes(tmp_path: Path) -> None:
         await running.until(lambda: running.state.blocked.get("repay") == "actions are paused")
         assert money_requests(running.world) == []
         await running.store.order(operator.pause, False, "test", running.world.clock.now())
+        await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_the_pause_file_is_looked_for_right_before_sending(tmp_path: Path) -> None:
+    file = tmp_path / "PAUSE"
+    file.touch()
+    paused = replace(SAFETY, pause_file=str(file))
+    # This decider is never told of the file.
+    async with rig(tmp_path, repay_spec(asset="USDT"), safety=paused) as running:
+        [stopped, *_] = await running.settles()
+        assert (stopped.state, stopped.evidence) == (S.EXPIRED, "actions are paused")
+        assert money_requests(running.world) == []
+        file.unlink()
         await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
         assert len(money_requests(running.world)) == 1
 

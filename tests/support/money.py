@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from monitor.core.intents import Intent
+from monitor.errors import StoreError
 from monitor.sandbox.requests import ReceivedRequest
 from monitor.store.readers.actions import IntentRow, read_intents
 from monitor.store.store import ReadStore
@@ -70,9 +71,11 @@ def money_requests(requests: Iterable[ReceivedRequest]) -> list[ReceivedRequest]
 
 
 def stories(folder: Path) -> list[IntentRow]:
-    """Every intent in the database of a config in `folder`, oldest first, with its steps."""
-    with ReadStore.open(f"sqlite:///{folder}/monitor.db") as store:
-        return sorted(store.read(read_intents, include_final=True), key=lambda row: row.intent.id)
+    """Every intent in the database of a config in `folder`, oldest first, with its steps; none without a database."""
+    try:
+        return _stories(folder)
+    except StoreError:
+        return []
 
 
 def intents(folder: Path) -> list[Intent]:
@@ -83,3 +86,8 @@ def intents(folder: Path) -> list[Intent]:
 def total(requests: Iterable[ReceivedRequest]) -> Decimal:
     """What these requests have moved."""
     return sum((Decimal(one.params["amount"]) for one in requests if one.applied), Decimal(0))
+
+
+def _stories(folder: Path) -> list[IntentRow]:
+    with ReadStore.open(f"sqlite:///{folder}/monitor.db") as store:
+        return sorted(store.read(read_intents, include_final=True), key=lambda row: row.intent.id)

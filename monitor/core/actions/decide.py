@@ -204,10 +204,10 @@ def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -
             yield _moved(intent, _S.EXPIRED, now, "its action is not configured any more")
         elif intent.alert is not None and intent.alert not in firing:
             yield _moved(intent, _S.EXPIRED, now, "its alert does not fire any more")
-        elif approved and not state.operator.paused:
+        elif approved and not state.is_paused:
             yield _moved(intent, _S.PLANNED, now, "approved by a person")
         elif intent.expires_at is not None and now >= intent.expires_at:
-            if spec.on_no_answer == "act" and not state.operator.paused:
+            if spec.on_no_answer == "act" and not state.is_paused:
                 yield _moved(intent, _S.PLANNED, now, "nobody answered: on_no_answer = act")
             else:
                 yield _moved(intent, _S.EXPIRED, now, "nobody approved it in time")

@@ -11,7 +11,7 @@ from monitor.core.account import CROSS, Balance
 from monitor.core.actions.decide import Decision, decide
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import Alert, AlertState
-from monitor.core.events import OperatorRead
+from monitor.core.events import HealthRead, OperatorRead
 from monitor.core.intents import LEGAL, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.rules import Rule
 from monitor.core.state import AccountState
@@ -264,9 +264,13 @@ def test_what_was_brought_in_stays_when(rows: tuple[Balance, ...], first: Intent
 
 def test_a_pause_holds_the_second_half_up_too() -> None:
     state = account(*WITH_BROUGHT, intents=(brought(),))
-    paused = replace(state, operator=OperatorRead(paused=True))
+    for paused in (
+        replace(state, operator=OperatorRead(paused=True)),
+        replace(state, health=HealthRead(pause_file=True)),
+    ):
+        for mode in ("live", "approve"):
+            assert decided(paused, transfer_spec(mode=mode)).intents == ()
     for mode in ("live", "approve"):
-        assert decided(paused, transfer_spec(mode=mode)).intents == ()
         assert len(decided(state, transfer_spec(mode=mode)).intents) == 1
 
 
