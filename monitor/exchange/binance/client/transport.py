@@ -10,14 +10,14 @@ from typing import NoReturn, TypeVar
 import httpx
 
 from monitor.core.intents import Accepted, Outcome, Refused
-from monitor.errors import ExchangeRefused, ExchangeUnreachable, KeyInvalid
+from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
 from monitor.exchange.binance.client.answer import Answer, Credentials, Reading, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.rejection import rejected
 from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
 from monitor.exchange.binance.signing import Parameters, query_of, signed_query
-from monitor.exchange.binance.verdict import LIMIT_CODE, failure_of, judge, judge_read
+from monitor.exchange.binance.verdict import CLOCK_CODE, LIMIT_CODE, failure_of, judge, judge_read
 from monitor.exchange.binance.wire.decoding import decode, error_of
 from monitor.exchange.binance.wire.market import ServerTime
 from monitor.exchange.binance.wire.numbers import Implausible, milliseconds, moment
@@ -95,7 +95,7 @@ class Transport:
         """
         pool = self._pool(endpoint)
         retries = 0
-        resynced = False
+        resynced = await self._mind_the_clock(endpoint)
         while True:
             self._respect_holds(endpoint, pool)
             answer, cause = await self._try_read(endpoint, parameters or {})
@@ -146,6 +146,10 @@ class Transport:
         until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now())
         if until is not None:
             return Sent(Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True))
+        try:
+            await self._mind_the_clock(endpoint)
+        except ExchangeError as error:
+            return Sent(Refused(CLOCK_CODE, f"not sent: our clock jumped ({error.message})", transient=True))
         answer: Answer | None = None
         content: T | None = None
         try:
@@ -178,6 +182,14 @@ class Transport:
         )
         log.info("exchange.clock_measured account=%s offset_ms=%d", self._account, offset // timedelta(milliseconds=1))
         return offset
+
+    async def _mind_the_clock(self, endpoint: Endpoint[T]) -> bool:
+        """Whether the offset was measured anew because our clock jumped. Raises ExchangeError."""
+        if endpoint.security is not Security.SIGNED or not self._time.has_jumped:
+            return False
+        log.warning("clock.jumped account=%s", self._account)
+        await self.sync_clock()
+        return True
 
     async def _try_read(self, endpoint: Endpoint[T], parameters: Parameters) -> tuple[Answer | None, str]:
         host = self._hosts[self._current_read_host()]
