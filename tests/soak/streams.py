@@ -157,7 +157,7 @@ async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> 
         await _recorded(folder, box)
         report.hours = (box.timeline.now_ms() / 1000 - scenario.start.timestamp()) / 3600
         report.lost = Counter({name: state.reconnects for name, state in daemon.states()["main"].streams.items()})
-        _compare(folder, box.sent_events, report)
+        compare(folder, box.sent_events, report)
     return report
 
 
@@ -219,7 +219,8 @@ async def _recorded(folder: Path, box: Sandbox) -> None:
     await _until(lambda: wanted <= {key for key, _ in _rows(folder)}, RECORDED_WITHIN_S)
 
 
-def _compare(folder: Path, sent: list[SentEvent], report: Report) -> None:
+def compare(folder: Path, sent: list[SentEvent], report: Report) -> None:
+    """Puts into the report how the record in `folder` differs from what was sent and no fault took."""
     rows = _rows(folder)
     keys = [key for key, kind in rows if kind != "rejected"]
     delivered = {key_of(event): event for event in sent if not event.swallowed}

@@ -1,11 +1,14 @@
 """The soak in short: three hours of exchange time in a minute, every fault about once."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from monitor.sandbox.faults import STREAM_FAULTS
-from tests.soak.streams import rotation, soak
+from monitor.sandbox.feed import Delivery, Fate, SentEvent
+from tests.soak.streams import Report, compare, key_of, rotation, soak
 
 
 @pytest.mark.slow
@@ -15,6 +18,22 @@ async def test_record_equals_what_was_sent_whatever_befalls_the_streams(tmp_path
     assert report.is_clean, report.text()
     assert report.recorded > 500
     assert report.swallowed > 0
+
+
+def test_whatever_the_record_lacks_or_has_too_much_is_found(tmp_path: Path) -> None:
+    kept, lost, cut = (sent(number, fate) for number, fate in ((1, "written"), (2, "written"), (3, "cut")))
+    with contextlib.closing(sqlite3.connect(tmp_path / "monitor.db")) as database, database:
+        database.execute("CREATE TABLE events (key, type, stream)")
+        for key in (key_of(kept), key_of(kept), "of nothing that was sent"):
+            database.execute("INSERT INTO events VALUES (?, 'x', 'account')", (key,))
+    report = Report()
+    compare(tmp_path, [kept, lost, cut], report)
+    assert (report.missing, report.doubled, report.alien, report.swallowed) == ([lost], 1, 1, 1)
+    assert not report.is_clean
+
+
+def sent(number: int, fate: Fate) -> SentEvent:
+    return SentEvent(number, "main", None, "account", "x", f'{{"e":"x","E":{number}}}', [Delivery(1, fate)])
 
 
 def test_rotation_holds_every_fault_that_streams_can_suffer() -> None:
