@@ -21,7 +21,7 @@ async def test_record_equals_what_was_sent_whatever_befalls_the_streams(tmp_path
 
 
 def test_whatever_the_record_lacks_or_has_too_much_is_found(tmp_path: Path) -> None:
-    kept, lost, cut = (sent(number, fate) for number, fate in ((1, "written"), (2, "written"), (3, "cut")))
+    kept, lost, cut = sent(1, "written"), sent(2, "written"), sent(3, "cut")
     with contextlib.closing(sqlite3.connect(tmp_path / "monitor.db")) as database, database:
         database.execute("CREATE TABLE events (key, type, stream)")
         for key in (key_of(kept), key_of(kept), "of nothing that was sent"):
