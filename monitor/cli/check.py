@@ -16,6 +16,7 @@ from monitor.config.model import Config, sqlite_file
 from monitor.core.account import KeyPermissions
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.durations import format_duration
+from monitor.core.subjects import MEASURED
 from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def _rules(config: Config) -> Row:
         return Row("rules", "warning", f"no rule names {_words(idle, 'action')}", "add it to a rule's actions")
     acting = [action.name for action in config.actions if action.mode != "dry-run"]
     may_act = f"{_words(acting, 'action')} may move money" if acting else "no action moves money"
-    return Row("rules", "ok", f"{len(config.rules)} rules; {may_act}")
+    waiting = [rule.name for rule in config.rules if not MEASURED.issuperset(rule.names)]
+    not_yet = f" ({_words(waiting, 'rule')} not available yet)" if waiting else ""
+    return Row("rules", "ok", f"{len(config.rules) - len(waiting)} rules{not_yet}; {may_act}")
 
 
 async def _accounts(config: Config, offline: bool) -> list[Row]:

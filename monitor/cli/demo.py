@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.cli.demo_story import verdict
-from monitor.cli.output import print_json, print_line
+from monitor.cli.output import Style, print_json, print_line
 from monitor.cli.parser import add_json
 from monitor.errors import Exit, MonitorError, UsageError
 from monitor.sandbox.scenarios import SCENARIOS
@@ -187,8 +187,9 @@ def _tell(document: Mapping[str, Any], wrong: Sequence[str]) -> None:
     print_line("What happened, by the exchange's clock (UTC):", "strong")
     for moment in document["timeline"]:
         if moment["kind"] in ("told", "action", "liquidation"):
-            style = {"liquidation": "bad", "action": "good"}.get(moment["kind"], "")
-            print_line(f"  {moment['at'][11:19]}  {moment['run']:9}  {moment['text']}", style)  # type: ignore[arg-type]
+            styles: Mapping[str, Style] = {"liquidation": "bad", "action": "good"}
+            line = f"  {moment['at'][11:19]}  {moment['run']:9}  {moment['text']}"
+            print_line(line, styles.get(moment["kind"], ""))
     print_line()
     for result in document["runs"]:
         print_line(f"{result['name']}: {_ending(result)}", "strong")

@@ -57,6 +57,7 @@ def _item(rule: Rule, config: Config, places: frozenset[Place]) -> Document:
         "channels": channels,
         "actions": list(rule.actions),
         "subjects": len(looked_at) if rule.name in in_force else 0,
+        "available": rule.name in in_force,
     }
 
 
@@ -77,7 +78,9 @@ def _row(rule: Rule, item: Document) -> list[str | output.Cell]:
         output.Cell(rule.severity, styles[rule.severity]),
         "all" if rule.channels is None else ", ".join(rule.channels),
         ", ".join(rule.actions),
-        output.Cell(str(item["subjects"]), "" if item["subjects"] else "dim"),
+        output.Cell(
+            str(item["subjects"]) if item["available"] else "not available yet", "" if item["subjects"] else "dim"
+        ),
     ]
 
 

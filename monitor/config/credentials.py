@@ -65,12 +65,6 @@ def resolve_channel(config: Config, name: str) -> ChannelAddress:
     return ChannelAddress(url=_resolve_url_of(config, channel.url, ()))
 
 
-def resolve_heartbeat(config: Config) -> Secret | None:
-    """The heartbeat's URL; None without one. Raises ConfigError naming the place and the mend."""
-    ref = config.heartbeat.url
-    return None if ref is None else _resolve_url_of(config, ref, ("https", "http"))
-
-
 def resolve_url(config: Config) -> Secret:
     """The URL to connect to the database with. Raises ConfigError naming the place and the mend."""
     ref = config.storage.url

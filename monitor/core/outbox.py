@@ -66,10 +66,14 @@ def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool
 
     `superseded`: a later delivery of the same alert waits for the same channel.
     """
+    is_over = alert.state in (AlertState.RESOLVED, AlertState.INACTIVE)
+    if is_over and told is None and alert.severity == "critical" and delivery.attempts > 0:
+        # It came and went while the channel could not be reached: news all the same.
+        return Send(Reason.RESOLVED)
     if superseded:
         return Skip("a newer message about this alert follows")
     knows = told is not None and told.state is AlertState.FIRING
-    if alert.state in (AlertState.RESOLVED, AlertState.INACTIVE):
+    if is_over:
         return Send(Reason.RESOLVED) if knows else Skip("over before this channel heard of it")
     if delivery.reason == Reason.RESOLVED:
         return Skip("it still fires")

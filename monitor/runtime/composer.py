@@ -97,7 +97,8 @@ class Composer:
             yield path if path.exists() else None
 
     async def _drawing(self, alert: Alert) -> Picture | None:
-        since = self._clock.now() - PICTURED
+        until = self._clock.now()
+        since = until - PICTURED
         levels = await self._series("margin_level", alert, since)
         if levels is None or len(levels.points) < 2:
             return None
@@ -111,6 +112,7 @@ class Composer:
             [row.alert for row in rows],
             [row.intent for row in intents],
             since,
+            until,
         )
 
     async def _series(self, metric: str, alert: Alert, since: datetime) -> HistoryRow | None:

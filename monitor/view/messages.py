@@ -1,7 +1,7 @@
 """What people are told: title and text of an alert or a notice, and the object that a webhook gets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -48,9 +48,6 @@ class Message:
     kind: Kind
     document: Document
     picture: Path | None = None
-
-    def without_picture(self) -> "Message":
-        return replace(self, picture=None)
 
 
 def alert_message(

@@ -67,6 +67,7 @@ def test_a_rule_is_shown_as_it_holds(tmp_path: Path) -> None:
         "channels": ["phone"],
         "actions": ["top-up"],
         "subjects": 2,
+        "available": True,
     }
     coins = found["coins"]
     assert (coins["scope"], coins["clear"], coins["channels"], coins["subjects"]) == (

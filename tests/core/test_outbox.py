@@ -45,6 +45,14 @@ def test_what_is_over_is_not_told_to_those_who_never_heard_or_know_it(told: Told
         assert isinstance(choose(delivery(reason), OVER, told, False), Skip)
 
 
+def test_critical_alert_that_came_and_went_while_the_channel_failed_is_still_told() -> None:
+    over = replace(OVER, severity="critical")
+    failed_before = replace(delivery(Reason.FIRED), severity="critical", attempts=2)
+    assert choose(failed_before, over, None, True) == Send(Reason.RESOLVED)
+    assert isinstance(choose(failed_before, over, heard(AlertState.RESOLVED), False), Skip)
+    assert isinstance(choose(replace(failed_before, attempts=0), over, None, False), Skip)
+
+
 def test_message_that_was_sent_but_not_marked_is_not_repeated() -> None:
     assert isinstance(choose(delivery(Reason.FIRED), FIRING, heard(), False), Skip)
 

@@ -23,9 +23,9 @@ def test_document_has_every_route_the_cheapest_first() -> None:
     assert document["target"] == "2.1"
     worth = {option["route"]: Decimal(option["value_usdt"]) for option in document["options"]}
     # 60,000 - 110,000 / 2.1; (2.1 x 60,000 - 110,000) / 1.1; 2.1 x 60,000 - 110,000.
-    assert round(worth["transfer_and_repay"], 4) == Decimal("7619.0476")
-    assert round(worth["repay"], 4) == Decimal("14545.4545")
-    assert round(worth["transfer_in"], 4) == Decimal(16000)
+    assert round(worth["transfer_and_repay"], 2) == Decimal("7619.05")
+    assert round(worth["repay"], 2) == Decimal("14545.45")
+    assert round(worth["transfer_in"], 2) == Decimal(16000)
     assert [option["route"] for option in document["options"]] == ["transfer_and_repay", "repay", "transfer_in"]
 
 
@@ -38,9 +38,9 @@ def test_what_is_not_at_hand_is_not_feasible() -> None:
 
 def test_sentences_name_amount_and_target() -> None:
     lines = restore_lines(BELOW, SETTINGS, CROSS, NOW)
-    assert lines[0].startswith("bring in 7,619.0476")
+    assert lines[0].startswith("bring in 7,619.04")
     assert lines[0].endswith("USDT and repay (back at 2.10)")
-    assert lines[1].startswith("repay 14,545.4545")
+    assert lines[1].startswith("repay 14,545.454")
 
 
 def test_safe_scope_needs_nothing() -> None:
@@ -51,4 +51,4 @@ def test_safe_scope_needs_nothing() -> None:
 
 def test_status_says_the_cheapest_way_that_is_at_hand() -> None:
     (line, *_) = restore_cells([account_document(BELOW, SETTINGS, NOW, "1")])
-    assert line.text.startswith("main cross: to be back at 2.10, bring in 7,619.0476")
+    assert line.text.startswith("main cross: to be back at 2.10, bring in 7,619.04")

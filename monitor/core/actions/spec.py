@@ -15,9 +15,6 @@ ActionMode = Literal["dry-run", "approve", "live"]
 Use = Literal["auto", "repay", "collateral"]
 OnNoAnswer = Literal["skip", "act"]
 
-AVAILABLE_KINDS: frozenset[ActionKind] = frozenset({"repay", "transfer_in"})
-"""The kinds that this version carries out; the others are refused when the configuration is loaded."""
-
 _ALWAYS = frozenset(
     {
         "name",
