@@ -1,0 +1,87 @@
+"""The table of functions in docs/exchange.md: `python -m monitor.exchange.binance.reference docs/exchange.md`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from monitor.exchange.binance.client.endpoint import Security
+from monitor.exchange.binance.functions import ALIASES, FUNCTIONS, TOPICS, AnyFunction
+from monitor.exchange.binance.functions.function import Change, Parameter, Read
+from monitor.exchange.binance.limits import Counted
+
+BEGIN = "<!-- functions: made by python -m monitor.exchange.binance.reference -->"
+END = "<!-- end of functions -->"
+
+TESTS = "tests/exchange/binance/functions/test_over_sandbox.py"
+"""Where every function is tried; the test's own name follows from what the function does."""
+
+_POOLS: dict[Counted, str] = {"ip": "IP", "uid": "UID"}
+_SECURITY = {Security.NONE: "none", Security.KEY: "key", Security.SIGNED: "signed"}
+
+
+def page(written: str) -> str:
+    """The page with its table renewed; what people wrote around it stays. Raises ValueError without the marks."""
+    before, begin, rest = written.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page lacks {BEGIN} or {END}")
+    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+
+
+def tables() -> str:
+    """A table for each topic, and one of the other names."""
+    parts = []
+    for topic in TOPICS:
+        heading = (topic.__doc__ or "").partition("\n")[0].rstrip(".")
+        rows = [_row(one) for one in FUNCTIONS.values() if vars(topic).get(one.name) is one]
+        parts.append("\n".join((f"### {heading}", "", *_HEAD, *rows)))
+    others = [f"| `{alias}` | `{name}` |" for alias, name in sorted(ALIASES.items())]
+    parts.append("\n".join(("### Other names", "", "| name | the same as |", "|---|---|", *others)))
+    return "\n\n".join(parts) + "\n"
+
+
+def main(words: Sequence[str]) -> int:
+    """Renews the pages named."""
+    for word in words:
+        path = Path(word)
+        path.write_text(page(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+_HEAD = (
+    "| function | what it tells or does | endpoint | asks | weight | parameters | test |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
+def _row(one: AnyFunction) -> str:
+    changes = "**changes** " if isinstance(one, Change) else ""
+    walked = " Walked." if isinstance(one, Read) and one.history is not None else ""
+    if one.is_silent:
+        nothing = "nothing is asked | – | –"
+        return f"| `{one.name}` | {one.summary} | {nothing} | {_parameters(one)} | `tests/cli/test_call.py` |"
+    endpoint = one.endpoint
+    weight = f"{endpoint.weight} {_POOLS[endpoint.counted]}"
+    if one.weigh is not None:
+        weight = f"{one.weigh({})} to {weight}" if one.weigh({}) != endpoint.weight else f"up to {weight}"
+    return (
+        f"| `{one.name}` | {changes}{one.summary}{walked} | `{endpoint.name}` | {_SECURITY[endpoint.security]} "
+        f"| {weight} | {_parameters(one)} | `{_test(one)}` |"
+    )
+
+
+def _test(one: AnyFunction) -> str:
+    return "test_change_is_accepted…" if isinstance(one, Change) else "test_read_answers…"
+
+
+def _parameters(one: AnyFunction) -> str:
+    implied = [f"{name}={value}" for name, value in one.fixed.items()]
+    return ", ".join([*(_shown(each) for each in one.parameters), *implied]) or "–"
+
+
+def _shown(parameter: Parameter) -> str:
+    return f"**{parameter.name}**" if parameter.is_required else parameter.name
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
