@@ -1,0 +1,57 @@
+"""What a person sends beside a running daemon: it knows, it looks into it, and it never sends another meanwhile."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor import app
+from monitor.clock import SystemClock
+from monitor.core.intents import Accepted, IntentState, Unknown
+from monitor.errors import OrderRefused
+from monitor.exchange.binance.functions import FUNCTIONS
+from monitor.runtime.by_hand import ByHand
+from monitor.sandbox.faults import Fault
+from monitor.store.by_hand import FIRST_BY_HAND
+from tests.support.daemon import daemon_here, starting_now, write_config
+from tests.support.sandbox import sandbox
+
+BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
+
+
+@pytest.mark.parametrize("what", ["cut_after", "cut_before"])
+async def test_a_running_daemon_settles_what_a_person_can_not(tmp_path: Path, database_url: str, what: str) -> None:
+    lost = Fault(what=what, method="POST", path=BORROW_REPAY, count=1)
+    safety = '[safety]\nsettle = "5s"'
+    async with sandbox(starting_now(), faults=[lost]) as box:
+        config = write_config(tmp_path, box.ready, url=database_url, more=safety)
+        async with daemon_here(config) as here:
+            await here.until(lambda state: state.cross is not None)
+            first = await _by_hand(here.config, amount="100.5")
+            assert isinstance(first.outcome, Unknown)
+            await here.until(lambda state: FIRST_BY_HAND in state.intents)
+            with pytest.raises(OrderRefused, match="under way"):
+                await _by_hand(here.config, amount="7")
+            wanted = IntentState.CONFIRMED if what == "cut_after" else IntentState.FAILED
+            await here.until(lambda state: state.intents[FIRST_BY_HAND].state is wanted, 40)
+            second = await _by_hand(here.config, amount="7")
+            assert isinstance(second.outcome, Accepted)
+        posts = [one for one in box.sandbox.requests if (one.method, one.path) == ("POST", BORROW_REPAY)]
+        assert len(posts) == 2
+        repaid = sum(Decimal(one.params["amount"]) for one in posts if one.applied)
+        assert repaid == (Decimal("107.5") if what == "cut_after" else Decimal(7))
+
+
+async def _by_hand(config: Any, *, amount: str) -> Any:
+    clock = SystemClock()
+    exchange = app.open_account(config, "main", clock)
+    store = app.open_operator(config)
+    try:
+        await exchange.sync_clock()
+        function: Any = FUNCTIONS["repay_margin_loan"]
+        given = {"asset": "USDT", "amount": amount}
+        return await ByHand("main", exchange, store, clock, config.safety).carry_out(function, given)
+    finally:
+        store.close()
+        await exchange.aclose()
