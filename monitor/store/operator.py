@@ -8,12 +8,13 @@ from typing import Any, Literal
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from monitor.core.alerts import AlertState
-from monitor.core.events import Ack, OperatorRead, Silence
+from monitor.core.events import OperatorRead, Silence
 from monitor.core.intents import Intent, IntentState, IntentStep
 from monitor.errors import OrderRefused, StoreError
 from monitor.store import intents as intent_rows
 from monitor.store import tables
 from monitor.store.hot import upsert
+from monitor.store.readers.alerts import newest_acks
 from monitor.store.rows import intent_of, silence_of, silence_row
 
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
@@ -59,7 +60,7 @@ def read_orders(connection: Connection, now: datetime, since: int | None = None)
     if row.changes == since:
         return None
     read = OperatorRead(
-        acks=_acks(connection),
+        acks=tuple(newest_acks(connection).values()),
         silences=read_silences(connection, now),
         paused=row.paused,
         decisions=_decisions(connection),
@@ -199,15 +200,6 @@ def changed(connection: Connection) -> None:
     """A running daemon looks at everything that people ordered once more."""
     table = tables.control
     connection.execute(update(table).where(table.c.id == 1).values(changes=table.c.changes + 1))
-
-
-def _acks(connection: Connection) -> tuple[Ack, ...]:
-    acks, alerts = tables.acks, tables.alerts
-    rows = connection.execute(
-        select(acks).join(alerts, alerts.c.id == acks.c.alert).where(alerts.c.state.in_(_OPEN)).order_by(acks.c.id)
-    )
-    newest = {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in rows}
-    return tuple(newest.values())
 
 
 def _decisions(connection: Connection) -> Mapping[int, bool]:
