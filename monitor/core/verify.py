@@ -82,7 +82,7 @@ def judge(
     taken for failed: the exchange said it has it. `taken` are the records that belong to other intents.
     """
     if not looks:
-        return _undecided(intent, "not looked yet", safety, now)
+        return _undecided(intent, "the exchange could not be looked at yet", safety, now)
     last = looks[-1]
     record = trace_of(intent, last.records, taken)
     has_moved = moved(intent, last)

@@ -11,7 +11,7 @@ from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
 from monitor.core.events import ActionSettled, Event
-from monitor.core.intents import FINAL, Intent, IntentState, Order, Outcome
+from monitor.core.intents import FINAL, Intent, IntentState
 from monitor.core.progress import Moved, abandoned, answered, expired
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
@@ -28,6 +28,9 @@ LOOK_ROUND_S = 1.0
 """Machine seconds after which the executor looks for work even if nobody woke it."""
 
 FRESH_TRIES = 3
+KNOWING_TRIES = 20
+"""Rounds that a planned order waits, after a start, until what has to be known about it is known."""
+
 PARTING_S = 15.0
 """Machine seconds that a clean stop waits for an answer to an order that has left."""
 
@@ -62,7 +65,7 @@ class Executor:
         self._state = state
         self._own: dict[int, Intent] = {}
         self._in_doubt: dict[int, Intent] = {}
-        self._unread: dict[int, int] = {}
+        self._put_off_times: dict[int, int] = {}
         self._woken = asyncio.Event()
         self._snapshots = Snapshots(exchange, clock, deliver)
         self._recorder = Recorder(store, clock, policy.audience.channels, wake_channels)
@@ -129,27 +132,40 @@ class Executor:
             sent.asset,
             plain(sent.amount),
         )
-        outcome = await self._send(sent.order)
-        await self._record_surely(answered(sent, outcome, self._clock.now()))
+        sending = asyncio.ensure_future(self._send(sent))
+        try:
+            await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            # A stop waits for the answer, and for it to be written down: that is worth more than a question.
+            await asyncio.wait({sending}, timeout=PARTING_S)
+            sending.cancel()
+            raise
 
     async def _checked(self, planned: Intent) -> Intent | None:
         """The intent sized on fresh reads; None when it is not to be sent, or not now."""
         try:
             fresh = await self._snapshots.refresh(self.state(), planned, planned.helps)
         except ExchangeError as error:
-            tries = self._unread[planned.id] = self._unread.get(planned.id, 0) + 1
-            if tries >= FRESH_TRIES:
-                await self._expire(planned, f"no fresh snapshot: {error}")
+            await self._put_off(planned, f"no fresh snapshot: {error}", FRESH_TRIES)
             return None
         # The reads took time: a pause, or what this executor settled meanwhile, counts.
         current = self.state()
         health = replace(current.health, pause_file=pause_file.is_there(self._policy.safety.pause_file))
         fresh = replace(fresh, intents=current.intents, operator=current.operator, health=health, alerts=current.alerts)
         checked = recheck(fresh, planned, self._policy.actions, self._policy.settings, self._clock.now())
-        if isinstance(checked, NoLonger):
+        if not isinstance(checked, NoLonger):
+            return checked
+        if checked.not_yet:
+            await self._put_off(planned, checked.reason, KNOWING_TRIES)
+        else:
             await self._expire(planned, checked.reason)
-            return None
-        return checked
+        return None
+
+    async def _put_off(self, planned: Intent, reason: str, tries: int) -> None:
+        """The intent is looked at again in the next round, and expires after so many of them."""
+        self._put_off_times[planned.id] = self._put_off_times.get(planned.id, 0) + 1
+        if self._put_off_times[planned.id] >= tries:
+            await self._expire(planned, reason)
 
     async def _clear_doubt(self, planned: Intent) -> bool:
         """Whether it is certain that an earlier claim of this intent did not happen.
@@ -170,7 +186,7 @@ class Executor:
 
     async def _expire(self, planned: Intent, reason: str) -> None:
         moved = expired(planned, self._clock.now(), reason)
-        self._unread.pop(planned.id, None)
+        self._put_off_times.pop(planned.id, None)
         try:
             if await self._recorder.record(moved):
                 log.info("intent.expired account=%s intent=%d reason=%s", self._account, planned.id, reason)
@@ -178,14 +194,10 @@ class Executor:
         except StoreError as error:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, planned.id, error)
 
-    async def _send(self, order: Order) -> Outcome:
-        """The answer to the one request. A stop in the middle waits for it: an answer is worth more than a question."""
-        sending = asyncio.ensure_future(self._exchange.execute(order))
-        try:
-            return await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            await asyncio.wait({sending}, timeout=PARTING_S)
-            raise
+    async def _send(self, claimed: Intent) -> None:
+        """The one request, and what came of it."""
+        outcome = await self._exchange.execute(claimed.order)
+        await self._record_surely(answered(claimed, outcome, self._clock.now()))
 
     async def _record_surely(self, moved: Moved) -> None:
         """Records a step that has happened, however long the store takes; until then nothing else is sent."""

@@ -73,12 +73,13 @@ class Settler:
             intent = self._state().intents.get(intent.id, intent)
             if intent.state not in _OPEN:
                 break
+            seen = self._state()
             try:
-                look, seen = await self._snapshots.look(self._state(), intent)
+                look, seen = await self._snapshots.look(seen, intent)
             except ExchangeError as error:
                 log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
-                continue
-            looks = [*looks, look][-KEPT_LOOKS:]
+            else:
+                looks = [*looks, look][-KEPT_LOOKS:]
             verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
             moved = judged(intent, verdict, self._clock.now(), self._level(intent, seen))
             if moved is not None and not await self._record(moved):

@@ -9,15 +9,17 @@ from typing import Any
 
 import pytest
 
+from monitor.core.account import CROSS
 from monitor.core.actions.spec import ActionSpec, Safety
-from monitor.core.intents import IntentState
+from monitor.core.intents import IntentState, IntentStep, Repay
+from monitor.core.journal import Entry
 from monitor.core.state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
 from monitor.store import operator
 from monitor.store.store import Store
-from tests.core.actions.samples import repay_spec, seconds, transfer_spec
+from tests.core.actions.samples import intent, repay_spec, seconds, transfer_spec
 from tests.exchange.binance.world import World, world
 from tests.runtime.rig import SAFETY, SPEED, Rig, database, money_requests
 
@@ -231,6 +233,47 @@ async def test_the_pause_file_is_looked_for_right_before_sending(tmp_path: Path)
         assert money_requests(running.world) == []
         file.unlink()
         await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_stop_in_the_middle_waits_for_the_answer_and_writes_it_down(tmp_path: Path) -> None:
+    slow = Fault("delay", method="POST", path=REPAY_PATH, seconds=1)
+    async with world(speed=SPEED, faults=[slow]) as around:
+        async with life(around, tmp_path, repay_spec(asset="USDT")) as made:
+            await made.until(lambda: money_requests(around))
+        store = Store.open(database(tmp_path))
+        [sent] = (await store.load("main", around.clock.now())).intents
+        await store.close()
+    assert sent.state is S.ACKNOWLEDGED
+    assert sent.ref is not None
+
+
+async def test_an_order_planned_before_a_restart_waits_until_enough_is_known(tmp_path: Path) -> None:
+    async def was_planned(made: Rig) -> None:
+        now = made.world.clock.now()
+        planned = intent(1, order=Repay(CROSS, "USDT", D(10_000)), created_at=now)
+        step = IntentStep(1, None, S.PLANNED, now, "before the restart")
+        await made.store.commit(Entry("main", now, intents=(planned,), intent_steps=(step,)))
+        made.state = replace(made.state, intents={1: planned}, key=None)
+
+    async with rig(tmp_path, repay_spec(asset="USDT"), prepared=was_planned) as running:
+        start = len(running.world.sandbox.requests)
+        await running.until(lambda: len(running.world.sandbox.requests) > start + 10)
+        assert running.intents[0].state is S.PLANNED
+        running.state = replace(running.state, key=await running.world.account.read_key())
+        [done] = await running.settles()
+        assert (done.id, done.state) == (1, S.CONFIRMED)
+
+
+async def test_a_person_is_asked_although_the_exchange_lets_nobody_look(tmp_path: Path) -> None:
+    cut = Fault("cut_after", method="POST", path=REPAY_PATH)
+    blind = Fault("status", method="GET", path=REPAY_PATH, status=503, count=0)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[cut, blind]) as running:
+        await running.until(lambda: running.intents and running.intents[0].state is S.UNRESOLVED)
+        assert running.intents[0].evidence == "the exchange could not be looked at yet"
+        running.world.sandbox.clear_faults()
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
         assert len(money_requests(running.world)) == 1
 
 

@@ -27,9 +27,10 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class NoLonger:
-    """The order is not sent; why."""
+    """The order is not sent; why. `not_yet`: what has to be known is not known yet, as after a start."""
 
     reason: str
+    not_yet: bool = False
 
 
 def recheck(
@@ -49,9 +50,13 @@ def recheck(
     half_of = None if counts(spec, intent) else half_open(spec, mine)
     if alert is None and (half_of is None or not is_recent(half_of, now)):
         return NoLonger("its alert does not fire any more")
+    if alert is not None and alert.unknown_since is not None:
+        return NoLonger("whether its alert still fires is not known", not_yet=True)
     ground = ground_of(state, intent.plan, intent.helps, {}, settings, others, now, alert)
     if ground is None:
-        return NoLonger("the figures of its scope are not known")
+        return NoLonger("the figures of its scope are not known", not_yet=True)
+    if ground.standing.key is None and state.key_accepted is not False:
+        return NoLonger("what the key may do is not known", not_yet=True)
     spent = spent_by(spec, state.account, others, now)
     if half_of is not None:
         found = second_half(ground, spec, half_of, now)

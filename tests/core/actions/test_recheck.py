@@ -96,6 +96,25 @@ def test_what_changed_since_it_was_planned_stops_it(state: AccountState, words: 
     assert words in found.reason
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        account(alerts=(alert(unknown_since=NOW),)),
+        replace(account(alerts=(alert(),)), key=None, key_accepted=None),
+        replace(account(alerts=(alert(),)), cross=None),
+    ],
+)
+def test_what_is_not_known_yet_only_puts_it_off(state: AccountState) -> None:
+    found = checked(state)
+    assert isinstance(found, NoLonger)
+    assert found.not_yet
+
+
+def test_a_refused_key_does_not_put_it_off() -> None:
+    found = checked(replace(account(alerts=(alert(),)), key=None, key_accepted=False))
+    assert found == NoLonger("the exchange refuses the key")
+
+
 def test_an_action_that_was_taken_back_sends_nothing() -> None:
     state = account(alerts=(alert(),))
     assert isinstance(checked(state, PLANNED, repay_spec(mode="dry-run")), NoLonger)
