@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from monitor import app
 from monitor.clock import SystemClock
@@ -34,7 +35,7 @@ from monitor.runtime.account import Timetable
 from monitor.runtime.daemon import Daemon, WatchedAccount
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.feed import SentEvent
-from monitor.sandbox.scenario import PairSpec, holding
+from monitor.sandbox.scenario import PairSpec, Readings, holding
 from monitor.sandbox.scenarios import calm
 from monitor.sandbox.server import Ready, Sandbox
 from tests.support.daemon import ENDS_WITHIN_S, write_config
@@ -44,6 +45,16 @@ PAIRS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 PLACES = ("cross", *PAIRS)
 STREAMS: tuple[StreamName, ...] = ("account", "risk", "market")
 SILENCE_S = 4.0
+TOKEN_S = 600
+GUARDS = Guards(
+    silence_s=SILENCE_S,
+    price_silence_s=SILENCE_S,
+    untold_s=SILENCE_S,
+    overlap_s=3,
+    # No connection lives for long between the faults: what falls due in a day falls due in minutes.
+    lifetime_s=900,
+    extend_every_s=300,
+)
 MENDED_WITHIN_S = 45.0
 RECORDED_WITHIN_S = 60.0
 SECOND_EVENT_EVERY_S = 0.15
@@ -130,6 +141,8 @@ async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> 
     scenario = replace(
         scenario, accounts=(replace(scenario.accounts[0], isolated=dict.fromkeys(PAIRS, pair)),), commission=Decimal(0)
     )
+    # Both ways in which a renewal may answer.
+    scenario = replace(scenario, readings=Readings(renewed_subscription_id="new" if seed % 2 else "same"))
     async with (
         sandbox(scenario, speed=speed, ping_every_s=1.0) as running,
         _daemon(
@@ -137,6 +150,8 @@ async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> 
         ) as daemon,
     ):
         box = running.sandbox
+        house: Any = box._house
+        house.tokens.longest_ms = TOKEN_S * 1000
         await _mended(box, daemon)
         life = asyncio.create_task(_live(box, chance))
         try:
@@ -263,7 +278,7 @@ async def _daemon(folder: Path, ready: Ready, clock: SystemClock) -> AsyncIterat
         credentials=Credentials(key["api_key"], HmacSigner(key["api_secret"])),
         clock=clock,
         timeout_s=5.0,
-        sockets=Sockets(guards=Guards(silence_s=SILENCE_S, price_silence_s=SILENCE_S, untold_s=SILENCE_S, overlap_s=3)),
+        sockets=Sockets(guards=GUARDS),
     )
     store = await asyncio.to_thread(app.open_store, config)
     try:
