@@ -47,7 +47,10 @@ async def test_blindness_is_told_within_its_bounds_and_nothing_else_changes(tmp_
             await seeing(here)
             # Below the initial bar: a warning that must neither clear nor get worse while nobody can see.
             box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
-            await here.until_alerts(lambda rows: "below-initial" in firing(rows))
+            # A start on a busy machine may itself have been a moment of blindness: that must be over.
+            await here.until_alerts(
+                lambda rows: "below-initial" in firing(rows) and not {"blind", "very-blind"} & firing(rows)
+            )
             before = firing(await here.alerts())
             last = here.state().cross
             assert last is not None
