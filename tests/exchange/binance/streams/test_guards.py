@@ -199,7 +199,7 @@ async def test_listen_key_that_nobody_extends(is_on: bool) -> None:
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_connection_that_lives_its_whole_day(is_on: bool) -> None:
     guards = replace(ALL_OFF, renew_at=0.5, extend_every_s=1800, lifetime_s=23 * HOUR_S if is_on else OFF)
-    async with guarded(guards, speed=20_000) as both:
+    async with guarded(guards, speed=5_000) as both:
         await passes(both, 25 * HOUR_S)
         for stream in ("account", "market", "risk"):
             assert ("cut" in losses(both, stream)) is not is_on
