@@ -16,7 +16,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="session")
 def postgres_server() -> PostgresServer:
-    """The server that all tests of this session share; each makes its own database in it."""
+    """The server that all tests of one run share; each makes its own database in it."""
     return shared_server()
 
 
