@@ -147,6 +147,7 @@ repeat = "1s"
 """
 
 
+@pytest.mark.slow
 async def test_a_running_daemon_obeys_within_a_second(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as exchange:

@@ -50,6 +50,7 @@ def heard(sink: HttpSink) -> list[tuple[str, str]]:
         ),
     ],
 )
+@pytest.mark.slow
 async def test_people_hear_how_an_order_ended(
     tmp_path: Path, faults: Sequence[Fault], history_lag_s: int, expected: list[tuple[str, str]]
 ) -> None:

@@ -67,6 +67,7 @@ async def grows(here: Here, box: Sandbox, metric: str, *faults: Fault) -> list[S
     return seen
 
 
+@pytest.mark.slow
 async def test_silence_is_told_from_its_first_second_while_the_socket_still_stands(tmp_path: Path) -> None:
     async with (
         sandbox(ping_every_s=PING_S) as box,
@@ -93,6 +94,7 @@ async def test_age_of_prices_counts_from_the_last_one_though_pings_and_polls_go_
         await watch(here, lambda one: one.figures["price_age"] < SLACK, 30)
 
 
+@pytest.mark.slow
 async def test_age_of_figures_counts_from_the_last_snapshot_though_streams_stand(tmp_path: Path) -> None:
     async with (
         sandbox(ping_every_s=PING_S) as box,
@@ -106,6 +108,7 @@ async def test_age_of_figures_counts_from_the_last_snapshot_though_streams_stand
         await watch(here, lambda one: one.figures["data_age"] < SLACK)
 
 
+@pytest.mark.slow
 async def test_streams_are_connected_only_while_all_of_them_stand(tmp_path: Path) -> None:
     async with (
         sandbox(ping_every_s=PING_S) as box,

@@ -110,6 +110,7 @@ async def is_over(sink: HttpSink, rule: str) -> bool:
 
 
 @pytest.mark.parametrize("end", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.slow
 async def test_a_restart_neither_repeats_nor_forgets(tmp_path: Path, end: signal.Signals) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
@@ -175,6 +176,7 @@ def nothing_waits(rows: Sequence[AlertRow]) -> bool:
     return all(delivery.state != "queued" for row in rows for delivery in row.deliveries)
 
 
+@pytest.mark.slow
 async def test_a_hanging_channel_delays_no_other(tmp_path: Path) -> None:
     with http_sink() as hanging, http_sink() as phone:
         hanging.default = Answer(hang=True)

@@ -5,6 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, holding
 from monitor.sandbox.scenarios import calm
@@ -15,6 +17,7 @@ from tests.support.sinks import http_sink
 OTHER = AccountSpec(name="other", cross={"BTC": holding("1"), "USDT": holding(borrowed="30000")})
 
 
+@pytest.mark.slow
 async def test_a_hanging_account_delays_no_other(tmp_path: Path) -> None:
     scenario = replace(calm(), accounts=(*calm().accounts, OTHER))
     with http_sink() as sink:

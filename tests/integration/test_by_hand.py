@@ -21,6 +21,7 @@ BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
 
 
 @pytest.mark.parametrize("what", ["cut_after", "cut_before"])
+@pytest.mark.slow
 async def test_a_running_daemon_settles_what_a_person_can_not(tmp_path: Path, database_url: str, what: str) -> None:
     lost = Fault(what=what, method="POST", path=BORROW_REPAY, count=1)
     safety = '[safety]\nsettle = "5s"'

@@ -33,6 +33,7 @@ class Life:
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(15, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+@pytest.mark.slow
 async def test_events_are_recorded_exactly_once_through_kill_9(tmp_path: Path, database_url: str, kills: int) -> None:
     chance = random.Random(17)
     lives: list[Life] = []

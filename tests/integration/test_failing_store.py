@@ -96,6 +96,7 @@ def failing_database(kind: str, folder: Path) -> Iterator[LockedFile | KilledSer
 
 
 @pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
+@pytest.mark.slow
 async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path, kind: str) -> None:
     with http_sink() as sink, failing_database(kind, tmp_path) as database:
         async with sandbox() as box:

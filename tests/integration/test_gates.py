@@ -64,6 +64,7 @@ async def test_an_approval_from_another_process_is_obeyed_at_once_and_once(tmp_p
     assert at[S.PLANNED] - approved_at < SOON
 
 
+@pytest.mark.slow
 async def test_a_rejected_proposal_is_never_sent(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready, more=repays(mode="approve"))
@@ -78,6 +79,7 @@ async def test_a_rejected_proposal_is_never_sent(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("choice", "ends", "sent"), [("skip", S.EXPIRED, 0), ("act", S.CONFIRMED, 1)])
+@pytest.mark.slow
 async def test_silence_does_as_configured(tmp_path: Path, choice: str, ends: IntentState, sent: int) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
@@ -94,6 +96,7 @@ async def test_silence_does_as_configured(tmp_path: Path, choice: str, ends: Int
 
 
 @pytest.mark.parametrize("way", ["command", "file"])
+@pytest.mark.slow
 async def test_a_pause_holds_within_a_second_and_across_restarts(tmp_path: Path, way: str) -> None:
     file = tmp_path / "PAUSE"
 

@@ -74,13 +74,10 @@ def in_debt() -> Scenario:
     "instants",
     [
         pytest.param(["planned", "in flight", "answered", "never done"], id="a few"),
-        pytest.param(
-            random.Random(8).choices(get_args(Instant), k=40),
-            id="many",
-            marks=[pytest.mark.slow, pytest.mark.timeout(900)],
-        ),
+        pytest.param(random.Random(8).choices(get_args(Instant), k=40), id="many", marks=pytest.mark.timeout(900)),
     ],
 )
+@pytest.mark.slow
 async def test_no_order_is_sent_twice_and_every_execution_is_accounted_for(
     tmp_path: Path, instants: Sequence[Instant]
 ) -> None:

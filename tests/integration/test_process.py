@@ -88,6 +88,7 @@ async def test_a_refused_key_ends_the_start_with_77(tmp_path: Path) -> None:
             assert account["api_key"] not in child.text
 
 
+@pytest.mark.slow
 async def test_a_key_refused_later_is_an_alert_and_no_exit(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
@@ -141,6 +142,7 @@ async def test_an_unreachable_postgresql_is_refused_with_69(tmp_path: Path) -> N
         assert "check that the server runs" in last_line(child)
 
 
+@pytest.mark.slow
 async def test_an_unreachable_exchange_is_not_final(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
@@ -193,6 +195,7 @@ async def test_sighup_takes_a_new_rule_on_and_refuses_a_broken_config(tmp_path: 
                 assert await child.end() == 0
 
 
+@pytest.mark.slow
 async def test_no_secret_reaches_the_log_or_the_database(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:

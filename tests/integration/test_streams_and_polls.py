@@ -5,6 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from monitor.core.events import StreamName
 from monitor.core.state import AccountState
 from monitor.sandbox.faults import Fault
@@ -43,6 +45,7 @@ async def settled(here: Here, box: Sandbox) -> None:
     await eventually(is_quiet)
 
 
+@pytest.mark.slow
 async def test_every_lost_stream_is_known_and_followed_by_a_snapshot(tmp_path: Path) -> None:
     async with sandbox() as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)
@@ -121,6 +124,7 @@ async def test_an_event_during_a_slow_read_leads_to_one_more_read(tmp_path: Path
             await here.until(lambda state: state.cross and state.cross.balances["USDT"].free == 20_011, 5)
 
 
+@pytest.mark.slow
 async def test_a_pair_that_appears_later_is_subscribed_and_measured(tmp_path: Path) -> None:
     schedule = RARELY | {"isolated": "1s"}
     later = replace(calm().accounts[0], isolated={**calm().accounts[0].isolated, "ETHUSDT": PairSpec(created=False)})
@@ -162,6 +166,7 @@ async def settled_connected(here: Here) -> None:
     )
 
 
+@pytest.mark.slow
 async def test_prices_move_the_level_between_polls_until_they_are_stale(tmp_path: Path) -> None:
     async with sandbox(speed=4) as box:
         config = write_config(tmp_path, box.ready, schedule=RARELY)

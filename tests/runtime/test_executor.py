@@ -265,6 +265,7 @@ async def test_an_order_planned_before_a_restart_waits_until_enough_is_known(tmp
         assert (done.id, done.state) == (1, S.CONFIRMED)
 
 
+@pytest.mark.slow
 async def test_a_person_is_asked_although_the_exchange_lets_nobody_look(tmp_path: Path) -> None:
     cut = Fault("cut_after", method="POST", path=REPAY_PATH)
     blind = Fault("status", method="GET", path=REPAY_PATH, status=503, count=0)

@@ -56,6 +56,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     listening.close()
 
 
+@pytest.mark.slow
 async def test_systemd_hears_of_every_turn_in_the_daemons_life(tmp_path: Path, manager: Manager) -> None:
     async with sandbox(starting_now()) as exchange:
         config = write_config(tmp_path, exchange.ready)
@@ -85,6 +86,7 @@ async def test_a_reload_that_fails_is_over_too(tmp_path: Path, manager: Manager)
             assert await daemon.end() == 0
 
 
+@pytest.mark.slow
 async def test_the_watchdog_is_not_fed_while_an_accounts_steps_do_not_complete(
     tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ async def test_socket_that_stays_open_without_any_frame(is_on: bool) -> None:
         assert bool(losses(both, "account")) is is_on
 
 
+@pytest.mark.slow
 async def test_host_that_pings_rarely_is_asked_before_it_is_given_up() -> None:
     async with guarded(replace(ALL_OFF, silence_s=0.6)) as both:
         # The sandbox pings every 20 seconds: until then nothing comes but the answers to our own pings.
@@ -157,6 +158,7 @@ async def test_event_that_comes_a_little_late_is_no_deafness() -> None:
         assert losses(both, "account") == []
 
 
+@pytest.mark.slow
 async def test_balance_that_changed_while_nobody_listened_is_no_deafness() -> None:
     async with guarded(replace(ALL_OFF, untold_s=0.3)) as both:
         await _poll(both)
@@ -172,6 +174,7 @@ async def test_balance_that_changed_while_nobody_listened_is_no_deafness() -> No
 
 @pytest.mark.parametrize("reading", ["same", "new"])
 @pytest.mark.parametrize("is_on", [False, True])
+@pytest.mark.slow
 async def test_listen_token_that_nobody_renews(reading: Any, is_on: bool) -> None:
     scenario = replace(calm(), readings=Readings(renewed_subscription_id=reading))
     guards = replace(ALL_OFF, renew_at=0.5 if is_on else 9.0)
@@ -189,6 +192,7 @@ async def test_listen_token_that_nobody_renews(reading: Any, is_on: bool) -> Non
 
 
 @pytest.mark.parametrize("is_on", [False, True])
+@pytest.mark.slow
 async def test_listen_key_that_nobody_extends(is_on: bool) -> None:
     async with guarded(replace(ALL_OFF, extend_every_s=1800 if is_on else OFF), speed=3000) as both:
         await passes(both, 2.2 * HOUR_S)
@@ -242,6 +246,7 @@ async def test_loss_while_the_next_line_is_being_opened_is_told_at_once() -> Non
         assert not both.inbox.changes("account")[-1].connected
 
 
+@pytest.mark.slow
 async def test_subscription_that_always_ends_at_once_is_made_again_with_patience() -> None:
     async with guarded(ALL_OFF) as both:
         tokens = len(both.world.requests("/sapi/v1/userListenToken"))
