@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from monitor.core.account import ZERO, Balance, Price, Scope
 from monitor.core.amounts import ONE
+from monitor.core.charges import InterestKnown
 from monitor.core.figures import Figures, FigureState
 from monitor.core.interest import annual_from_hourly, hourly_from_daily
 from monitor.core.metrics import Missing, Value
-from monitor.core.state import AccountState, InterestKnown, Settings, scopes
+from monitor.core.state import AccountState, Settings, scopes
 from monitor.core.valuation import is_fresh, market_at, price_of
 
 UNAVAILABLE = Missing.UNAVAILABLE

@@ -1,6 +1,5 @@
 """One account as the daemon knows it, and how each event changes that knowledge."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,7 +8,6 @@ from typing import assert_never
 
 from monitor.core.account import (
     CROSS,
-    ZERO,
     Bars,
     CrossSnapshot,
     InterestCharge,
@@ -22,6 +20,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
+from monitor.core.charges import InterestKnown, unknown_among, with_charges
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
@@ -53,8 +52,6 @@ PRICE_HISTORY_STEP = timedelta(seconds=5)
 
 PRICE_LIFE = timedelta(hours=1)
 """A price that was not renewed for this long is forgotten; what is needed is read far more often."""
-
-INTEREST_KEPT = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,28 +117,6 @@ class PricesThen:
 
 
 @dataclass(frozen=True, slots=True)
-class InterestKnown:
-    """What the charges seen so far tell of the debt in one asset of one scope. Made by `interest_known`."""
-
-    last: InterestCharge
-    recent: tuple[InterestCharge, ...]
-    """Charges of the last 30 days, oldest first."""
-    sums: Mapping[str, tuple[tuple[datetime, ...], tuple[Decimal, ...]]] = field(default_factory=dict)
-    """By the asset in which it was charged (BNB may pay for others): the times, and the running totals."""
-
-    def charged_since(self, since: datetime) -> Mapping[str, Decimal]:
-        """What was charged after `since` (at most 30 days back), by the asset in which it was charged."""
-        return {
-            asset: totals[-1] - (totals[start - 1] if (start := bisect_right(times, since)) else ZERO)
-            for asset, (times, totals) in self.sums.items()
-        }
-
-    def charge_at(self, moment: datetime) -> InterestCharge:
-        """The newest charge at or before `moment`; the oldest known one when all are younger."""
-        return self.recent[max(0, bisect_right(self.recent, moment, key=lambda charge: charge.charged_at) - 1)]
-
-
-@dataclass(frozen=True, slots=True)
 class AccountState:
     """Everything a decision about one account may look at. Immutable; `apply` makes the next one."""
 
@@ -163,8 +138,13 @@ class AccountState:
     wallets: Mapping[str, Wallet] = field(default_factory=dict)
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
+    action_key_accepted: bool | None = None
+    """The same of the second key, where one alone moves money; None: never read, or there is none."""
+    action_key: KeyPermissions | None = None
     streams: Mapping[StreamName, StreamState] = field(default_factory=dict)
     last_failure: ReadFailed | None = None
+    failed_at: Mapping[str, datetime] = field(default_factory=dict)
+    """When each read last gave nothing, by its name."""
     operator: OperatorRead = field(default_factory=OperatorRead)
     health: HealthRead = field(default_factory=HealthRead)
     alerts: Mapping[AlertKey, Alert] = field(default_factory=dict)
@@ -202,15 +182,18 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
         case PricesRead(prices):
             return _with_prices(state, prices, now)
         case InterestRead(scope, charges):
-            return _with_interest(state, scope, charges, now)
+            return replace(state, interest=with_charges(state.interest, scope, charges, now))
         case LiquidationsRead(liquidations):
             return replace(state, liquidations=liquidations)
         case WalletRead(wallet, content):
             return replace(state, wallets={**state.wallets, wallet: content})
+        case KeyRead(accepted, permissions, acting=True):
+            known = permissions if permissions is not None else state.action_key
+            return replace(state, action_key_accepted=accepted, action_key=known)
         case KeyRead(accepted, permissions):
             return replace(state, key_accepted=accepted, key=permissions if permissions is not None else state.key)
         case ReadFailed():
-            return replace(state, last_failure=event)
+            return replace(state, last_failure=event, failed_at={**state.failed_at, event.read: event.at})
         case StreamChanged(stream, connected, subscriptions, at):
             was = state.streams.get(stream, StreamState())
             changed = replace(
@@ -272,30 +255,9 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
     return frozenset(symbols)
 
 
-def interest_known(charges: Iterable[InterestCharge]) -> InterestKnown:
-    """What the charges (one or more, of one asset in one scope, any order) tell."""
-    recent = tuple(sorted(charges, key=lambda charge: (charge.charged_at, charge.tx_id)))
-    times: dict[str, list[datetime]] = {}
-    totals: dict[str, list[Decimal]] = {}
-    for charge in recent:
-        times.setdefault(charge.asset, []).append(charge.charged_at)
-        running = totals.setdefault(charge.asset, [])
-        running.append(charge.interest + (running[-1] if running else ZERO))
-    sums = {asset: (tuple(times[asset]), tuple(totals[asset])) for asset in times}
-    return InterestKnown(last=recent[-1], recent=recent, sums=sums)
-
-
 def unknown_charges(state: AccountState, charges: Iterable[InterestCharge]) -> tuple[InterestCharge, ...]:
     """Those of `charges` that the state does not know yet."""
-    charges = tuple(charges)
-    of_interest = {charge.scope for charge in charges}
-    known = {
-        _identity(charge)
-        for (scope, _), each in state.interest.items()
-        if scope in of_interest
-        for charge in each.recent
-    }
-    return tuple(charge for charge in charges if _identity(charge) not in known)
+    return unknown_among(charges, state.interest)
 
 
 def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
@@ -311,25 +273,6 @@ def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime
         kept = (then for then in history if started is None or then.at >= started)
         history = (*kept, PricesThen(now, merged))
     return replace(state, prices=merged, price_history=history)
-
-
-def _with_interest(
-    state: AccountState, scope: Scope, charges: tuple[InterestCharge, ...], now: datetime
-) -> AccountState:
-    known = dict(state.interest)
-    by_asset: dict[str, list[InterestCharge]] = {}
-    for charge in charges:
-        by_asset.setdefault(charge.raw_asset or charge.asset, []).append(charge)
-    for asset, new in by_asset.items():
-        before = known[scope, asset].recent if (scope, asset) in known else ()
-        merged = {_identity(c): c for c in (*before, *new) if c.charged_at >= now - INTEREST_KEPT}
-        if merged:
-            known[scope, asset] = interest_known(merged.values())
-    return replace(state, interest=known)
-
-
-def _identity(charge: InterestCharge) -> tuple[Scope, int, datetime, str, str]:
-    return charge.scope, charge.tx_id, charge.charged_at, charge.asset, charge.kind
 
 
 def _heard(stream: StreamState, at: datetime) -> StreamState:
