@@ -75,11 +75,16 @@ class Step:
     intervals: Mapping[str, timedelta]
 
 
-def step(before: AccountState, event: Event, policy: Policy, now: datetime, ids: Ids) -> Step:
-    """apply → metrics → rules → alerts → actions → guards, in that order and nothing else."""
+def step(
+    before: AccountState, event: Event, policy: Policy, now: datetime, ids: Ids, look: Callable[..., Sight] = Sight
+) -> Step:
+    """apply → metrics → rules → alerts → actions → guards, in that order and nothing else.
+
+    `look` makes the sight of the state: a rehearsal puts figures of its own into it.
+    """
     settings = policy.settings
     applied = apply(before, event, now)
-    sight = Sight(applied, settings, now)
+    sight = look(applied, settings, now)
     figures = sight.all_of(_touched(sight, event))
     judged = judge(sight, figures, policy.rules, policy.audience, ids.alert) if figures else Judged(applied.alerts)
     state = replace(applied, alerts=judged.open)
