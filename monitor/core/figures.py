@@ -1,14 +1,16 @@
 """The figures of one subject: what rules read, documents show and samples keep."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from monitor.core.account import Balance
 from monitor.core.alerts import MetricScope
 from monitor.core.metrics import Missing, Value
+
+T = TypeVar("T")
 
 Danger = Literal["below", "above"]
 FigureState = Literal["ok", "no_debt", "stale", "unavailable", "not_created"]
@@ -23,6 +25,30 @@ class Holding:
     hourly_rate: Decimal | None = None
     liquidation_price: Decimal | None = None
     danger: Danger | None = None
+
+
+class Measured(Mapping[str, Value], Generic[T]):
+    """Values by metric, each worked out when it is first asked for: a price calls for few of them.
+
+    `how` tells for every metric how it comes from `view`, which never changes.
+    """
+
+    def __init__(self, how: Mapping[str, Callable[[T], Value]], view: T) -> None:
+        self._known = _Known(how, view)
+        self._how = how
+        self.read: Callable[[str], Value] = self._known.__getitem__
+        """The value of a metric; one that is not measured does not apply."""
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._how:
+            raise KeyError(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._how)
+
+    def __len__(self) -> int:
+        return len(self._how)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +75,25 @@ class Figures:
         """The scope's assets, valued as the figures are."""
         return self.list_holdings()
 
-    def read(self, metric: str) -> Value:
+    @property
+    def read(self) -> Callable[[str], Value]:
         """The value that a rule sees; a metric not measured for this subject does not apply to it."""
-        return self.values.get(metric, Missing.NOT_APPLICABLE)
+        values = self.values
+        return values.read if isinstance(values, Measured) else lambda metric: values.get(metric, _NONE)
+
+
+class _Known(dict[str, Value]):
+    """What was asked for already; the rest is worked out at the first look."""
+
+    def __init__(self, how: Mapping[str, Callable[[T], Value]], view: T) -> None:
+        super().__init__()
+        self._how: Mapping[str, Callable[[T], Value]] = how
+        self._view = view
+
+    def __missing__(self, name: str) -> Value:
+        compute = self._how.get(name)
+        value = self[name] = _NONE if compute is None else compute(self._view)
+        return value
+
+
+_NONE = Missing.NOT_APPLICABLE

@@ -8,14 +8,12 @@ from typing import Literal
 
 from monitor.core.account import INFINITE, ZERO, Bars, IsolatedPair, Tier
 from monitor.core.figures import Figures, FigureState, Holding
-from monitor.core.margin import Exposure, drop_to_level, rise_to_level
+from monitor.core.margin import Exposure, Totals
 from monitor.core.metrics import Missing, Value, metrics_of
 from monitor.core.state import Settings
 
 UNAVAILABLE = Missing.UNAVAILABLE
 
-DISTANCES = ("drop_to_liquidation", "rise_to_liquidation", "drop_to_margin_call", "distance_to_liquidation")
-VALUES = ("assets_usdt", "liabilities_usdt", "equity_usdt")
 BARS = ("initial_level", "margin_call_level", "liquidation_level")
 
 
@@ -23,12 +21,11 @@ BARS = ("initial_level", "margin_call_level", "liquidation_level")
 class Level:
     """The best current level of a scope, and how it came about.
 
-    `change_5m`: what prices alone did to it. `drift`: of our own level from the exchange's at the last poll.
+    `drift`: of our own level from the exchange's at the last poll.
     """
 
     value: Decimal
     is_live: bool
-    change_5m: Value
     drift: Decimal | None
 
 
@@ -57,33 +54,25 @@ def pair_bars(pair: IsolatedPair, tiers: tuple[Tier, ...], settings: Settings) -
     return dict(zip(BARS, (tier.initial, call, tier.liquidation), strict=True))
 
 
-def distances(level: Decimal, parts: Exposure | None, bars: Mapping[str, Value]) -> dict[str, Value]:
-    """How far the market may move before the exchange acts. `parts` is what is held and owed, None when not known.
+def move_to(reach: Callable[[Exposure, Decimal], Decimal], level: Decimal, parts: Exposure | None, bar: Value) -> Value:
+    """How far the market may move before the exchange acts at `bar`, by `reach`, such as margin.drop_to_level.
 
-    The exchange acts on its own level, so our valuation is scaled until it shows that one.
+    `parts` is what is held and owed, None when not known. The exchange acts on its own level, so our valuation is
+    scaled until it shows that one.
     """
     if not level.is_finite():
-        return dict.fromkeys(DISTANCES, INFINITE)
-    drop: Value = UNAVAILABLE
-    rise: Value = UNAVAILABLE
-    call: Value = UNAVAILABLE
-    if parts is not None and level > ZERO and parts.totals.assets > ZERO and parts.totals.liabilities > ZERO:
-        scale = level / parts.totals.level
-        liquidation, margin_call = bars["liquidation_level"], bars["margin_call_level"]
-        if isinstance(liquidation, Decimal):
-            drop, rise = drop_to_level(parts, liquidation / scale), rise_to_level(parts, liquidation / scale)
-        if isinstance(margin_call, Decimal):
-            call = drop_to_level(parts, margin_call / scale)
-    nearest = min(drop, rise) if isinstance(drop, Decimal) and isinstance(rise, Decimal) else UNAVAILABLE
-    return dict(zip(DISTANCES, (drop, rise, call, nearest), strict=True))
-
-
-def values_usdt(parts: Exposure | None, price: Decimal | None) -> dict[str, Value]:
-    """What is held, owed and left, when `parts` are in a currency of which one costs `price` USDT."""
-    if parts is None or price is None:
-        return dict.fromkeys(VALUES, UNAVAILABLE)
+        return INFINITE
+    if parts is None or level <= ZERO or not isinstance(bar, Decimal):
+        return UNAVAILABLE
     sums = parts.totals
-    return dict(zip(VALUES, (sums.assets * price, sums.liabilities * price, sums.equity * price), strict=True))
+    if sums.assets <= ZERO or sums.liabilities <= ZERO:
+        return UNAVAILABLE
+    return reach(parts, bar / (level / sums.level))
+
+
+def value_usdt(value: Callable[[Totals], Decimal], parts: Exposure | None, price: Decimal | None) -> Value:
+    """What is held, owed or left, by `value`, when `parts` are in a currency of which one costs `price` USDT."""
+    return UNAVAILABLE if parts is None or price is None else value(parts.totals) * price
 
 
 def measured(
@@ -93,13 +82,13 @@ def measured(
     now: datetime,
     settings: Settings,
     level: Level,
-    shown: dict[str, Value],
+    shown: Mapping[str, Value],
     list_holdings: Callable[[], tuple[Holding, ...]],
 ) -> Figures:
     """The figures of a scope that was read: without values for rules once the reading is stale."""
     stale = is_stale(as_of, settings, now)
     state: FigureState = "stale" if stale else "ok" if level.value.is_finite() else "no_debt"
-    values = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
+    values: Mapping[str, Value] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
     source: Literal["live", "poll"] = "live" if level.is_live else "poll"
     return Figures(kind, subject, state, as_of, source, values, shown, level.drift, list_holdings)
 

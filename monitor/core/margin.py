@@ -190,6 +190,15 @@ def rise_to_level(parts: Exposure, level: Decimal) -> Decimal:
     return factor - ONE if factor is not None and factor >= ONE else INFINITE
 
 
+def move_to_level(parts: Exposure, level: Decimal) -> Decimal:
+    """The smaller of the fall and the rise that lead to `level`: both in one go.
+
+    INFINITE when neither does it or nothing is owed, ZERO when the level is already at or below.
+    """
+    factor = _factor_to_level(parts, level)
+    return abs(ONE - factor) if factor is not None and factor > ZERO else INFINITE
+
+
 def isolated_distance(index: Decimal, liquidation: LiquidationPrice | None) -> Decimal:
     """|index − liquidation price| ÷ index: INFINITE without a liquidation price, ZERO when it is reached.
 

@@ -4,20 +4,38 @@ The level is the exchange's own at the last poll, times what prices have done to
 polled one, to the last digit, for as long as no price has moved.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from monitor.core.account import INFINITE, ZERO, Balance, CrossSnapshot, Price
 from monitor.core.amounts import ONE
-from monitor.core.figures import Figures, Holding
-from monitor.core.levels import UNAVAILABLE, Level, cross_bars, distances, is_stale, measured, never_read, values_usdt
-from monitor.core.margin import Exposure, Totals, liquidation_price
+from monitor.core.books import book_of
+from monitor.core.figures import Figures, Holding, Measured
+from monitor.core.levels import (
+    UNAVAILABLE,
+    Level,
+    cross_bars,
+    is_stale,
+    measured,
+    move_to,
+    never_read,
+    value_usdt,
+)
+from monitor.core.margin import (
+    Exposure,
+    Totals,
+    drop_to_level,
+    liquidation_price,
+    move_to_level,
+    rise_to_level,
+)
 from monitor.core.metrics import Value
 from monitor.core.pairs import isolated_figures
 from monitor.core.rates import hourly_rate, seconds_to_liquidation
 from monitor.core.state import AccountState, Settings
-from monitor.core.valuation import Market, Worth, drift, market_at, positions, price_of, worth
+from monitor.core.valuation import Market, book_now, book_then, drift, market_at, positions, price_of
 
 LEVEL_ROUNDING = Decimal("0.00000002")
 """The exchange tells its level to eight decimals; moved on with prices, that much of it may be rounding."""
@@ -27,107 +45,140 @@ __all__ = ["cross_figures", "isolated_figures"]
 
 def cross_figures(state: AccountState, settings: Settings, now: datetime, market: Market | None = None) -> Figures:
     """The cross account's metrics and its non-zero balances. `market` saves working it out again."""
-    snapshot, bars = state.cross, cross_bars(state.bars)
+    snapshot = state.cross
     if snapshot is None:
-        return never_read("cross", "", bars)
-    market = market or market_at(state, settings, now)
-    then = worth(snapshot.balances.values(), state.cross_prices, settings.stable_assets)
-    present = worth(snapshot.balances.values(), market.prices, settings.stable_assets, then.unpriced)
-    level = _level(snapshot, settings, now, market, then, present)
-    parts = _parts(state, settings, snapshot, then, present)
-    shown: dict[str, Value] = {
-        "margin_level": level.value,
-        "polled_margin_level": snapshot.margin_level,
-        "collateral_margin_level": snapshot.collateral_margin_level,
-        "margin_level_change_5m": level.change_5m,
-        **bars,
-        **values_usdt(parts, ONE),
-        "interest_usdt": _interest_usdt(snapshot, market.prices),
-        **distances(level.value, parts, bars),
-        "time_to_liquidation_by_interest": _time_by_interest(state, snapshot, market, level.value, bars, now),
-    }
+        return never_read("cross", "", cross_bars(state.bars))
+    view = _Cross(state, settings, snapshot, market or market_at(state, settings, now))
 
     def holdings() -> tuple[Holding, ...]:
-        return _holdings(state, snapshot, level.value, bars["liquidation_level"])
+        return _holdings(state, snapshot, view.level.value, view.bars["liquidation_level"])
 
-    return measured("cross", "", snapshot.as_of, now, settings, level, shown, holdings)
-
-
-def _level(
-    snapshot: CrossSnapshot, settings: Settings, now: datetime, market: Market, then: Worth, present: Worth
-) -> Level:
-    """The polled level, moved as our own valuation moved since, if that may be believed.
-
-    It may not while prices are stale, were stale or unknown when the snapshot came, or when our own valuation was
-    off by more than the bound: assets without a price show there.
-    """
-    polled = snapshot.margin_level
-    off = drift(polled, then.parts.totals) if market.cross_then else None
-    if not polled.is_finite():
-        return Level(polled, False, ZERO, ZERO)
-    if (
-        off is None
-        or off > settings.drift_bound
-        or not market.is_fresh
-        or present.unpriced
-        or is_stale(snapshot.as_of, settings, now)
-    ):
-        return Level(polled, False, UNAVAILABLE, off)
-    value = polled * (present.level / then.level)
-    change: Value = UNAVAILABLE
-    if market.before is not None:
-        before = worth(snapshot.balances.values(), market.before, settings.stable_assets, then.unpriced)
-        change = UNAVAILABLE if before.unpriced else value - polled * (before.level / then.level)
-    return Level(value, True, change, off)
+    return measured("cross", "", snapshot.as_of, now, settings, view.level, Measured(_METRICS, view), holdings)
 
 
-def _parts(
-    state: AccountState, settings: Settings, snapshot: CrossSnapshot, then: Worth, present: Worth
-) -> Exposure | None:
-    """What is held and owed at the newest prices.
+class _Cross:
+    """The account as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
-    Assets without a price are worth what the exchange's totals had beyond all others, and count as volatile. None
-    when that can't be told either.
-    """
-    if not (then.unpriced or present.unpriced):
-        return present.parts
-    btc = price_of("BTC", state.cross_prices)
-    if btc is None or present.unpriced:
-        everything = worth(snapshot.balances.values(), state.prices, settings.stable_assets)
-        return None if everything.unpriced else everything.parts
-    seen, parts = then.parts.totals, present.parts
-    return Exposure(
-        parts.stable_assets,
-        parts.stable_liabilities,
-        parts.volatile_assets + max(ZERO, snapshot.assets_btc * btc - seen.assets),
-        parts.volatile_liabilities + max(ZERO, snapshot.liabilities_btc * btc - seen.liabilities),
-    )
+    __slots__ = ("_parts", "bars", "level", "market", "present", "settings", "snapshot", "state", "then")
+
+    def __init__(self, state: AccountState, settings: Settings, snapshot: CrossSnapshot, market: Market) -> None:
+        self.state = state
+        self.settings = settings
+        self.snapshot = snapshot
+        self.market = market
+        self.bars = cross_bars(state.bars)
+        self.then = book_then(state, snapshot)
+        self.present = book_now(state, snapshot, self.then.unpriced)
+        self.level = self._level()
+        self._parts: Exposure | None = None
+
+    def _level(self) -> Level:
+        """The polled level, moved as our own valuation moved since, if that may be believed.
+
+        It may not while prices are stale, were stale or unknown when the snapshot came, or when our own valuation was
+        off by more than the bound: assets without a price show there.
+        """
+        polled, then = self.snapshot.margin_level, self.then
+        off = drift(polled, then.totals) if self.market.cross_then else None
+        if not polled.is_finite():
+            return Level(polled, False, off)
+        if (
+            off is None
+            or off > self.settings.drift_bound
+            or not self.market.is_fresh
+            or self.present.unpriced
+            or is_stale(self.snapshot.as_of, self.settings, self.market.now)
+        ):
+            return Level(polled, False, off)
+        return Level(polled * (self.present.level / then.level), True, off)
+
+    def change_5m(self) -> Value:
+        """What prices alone did to the level in five minutes."""
+        level = self.level
+        if not level.value.is_finite():
+            return ZERO
+        past = self.market.before() if level.is_live else None
+        before = past.totals(self.present.balances, self.then.unpriced) if past is not None else None
+        if before is None:
+            return UNAVAILABLE
+        return level.value - self.snapshot.margin_level * (before.level / self.then.level)
+
+    def parts(self) -> Exposure | None:
+        """What is held and owed at the newest prices.
+
+        Assets without a price are worth what the exchange's totals had beyond all others, and count as volatile. None
+        when that can't be told either.
+        """
+        if self._parts is None:
+            if self.then.unpriced or self.present.unpriced:
+                return self._parts_with_unpriced()
+            self._parts = self.present.exposure(self.settings.stable_assets)
+        return self._parts
+
+    def _parts_with_unpriced(self) -> Exposure | None:
+        snapshot, stables = self.snapshot, self.settings.stable_assets
+        btc = price_of("BTC", self.state.cross_prices)
+        if btc is None or self.present.unpriced:
+            everything = book_of(self.present.balances, self.state.prices)
+            return None if everything.unpriced else everything.exposure(stables)
+        seen, parts = self.then.totals, self.present.exposure(stables)
+        return Exposure(
+            parts.stable_assets,
+            parts.stable_liabilities,
+            parts.volatile_assets + max(ZERO, snapshot.assets_btc * btc - seen.assets),
+            parts.volatile_liabilities + max(ZERO, snapshot.liabilities_btc * btc - seen.liabilities),
+        )
+
+    def move(self, reach: Callable[[Exposure, Decimal], Decimal], bar: str) -> Value:
+        return move_to(reach, self.level.value, self.parts() if self.level.value.is_finite() else None, self.bars[bar])
+
+    def value(self, of: Callable[[Totals], Decimal]) -> Value:
+        return value_usdt(of, self.parts(), ONE)
+
+    def interest_usdt(self) -> Value:
+        return _interest_usdt(self.present.balances, self.market.prices)
+
+    def time_by_interest(self) -> Value:
+        level = self.level.value
+        if not level.is_finite():
+            return INFINITE
+        owing = [balance for balance in self.present.balances.values() if balance.owed]
+        prices = {asset: p.price for asset, p in positions(owing, self.market.prices).items()}
+        bar = self.bars["liquidation_level"]
+        return seconds_to_liquidation(self.state, "", owing, prices, level, bar, self.market.now)
 
 
-def _interest_usdt(snapshot: CrossSnapshot, prices: Mapping[str, Price]) -> Value:
+_METRICS: Mapping[str, Callable[[_Cross], Value]] = MappingProxyType(
+    {
+        "margin_level": lambda cross: cross.level.value,
+        "polled_margin_level": lambda cross: cross.snapshot.margin_level,
+        "collateral_margin_level": lambda cross: cross.snapshot.collateral_margin_level,
+        "margin_level_change_5m": _Cross.change_5m,
+        "initial_level": lambda cross: cross.bars["initial_level"],
+        "margin_call_level": lambda cross: cross.bars["margin_call_level"],
+        "liquidation_level": lambda cross: cross.bars["liquidation_level"],
+        "assets_usdt": lambda cross: cross.value(lambda sums: sums.assets),
+        "liabilities_usdt": lambda cross: cross.value(lambda sums: sums.liabilities),
+        "equity_usdt": lambda cross: cross.value(lambda sums: sums.equity),
+        "interest_usdt": _Cross.interest_usdt,
+        "drop_to_liquidation": lambda cross: cross.move(drop_to_level, "liquidation_level"),
+        "rise_to_liquidation": lambda cross: cross.move(rise_to_level, "liquidation_level"),
+        "drop_to_margin_call": lambda cross: cross.move(drop_to_level, "margin_call_level"),
+        "distance_to_liquidation": lambda cross: cross.move(move_to_level, "liquidation_level"),
+        "time_to_liquidation_by_interest": _Cross.time_by_interest,
+    }
+)
+
+
+def _interest_usdt(balances: Mapping[str, Balance], prices: Mapping[str, Price]) -> Value:
     total = ZERO
-    for balance in snapshot.balances.values():
+    for balance in balances.values():
         if balance.interest:
             price = price_of(balance.asset, prices)
             if price is None:
                 return UNAVAILABLE
             total += balance.interest * price
     return total
-
-
-def _time_by_interest(
-    state: AccountState,
-    snapshot: CrossSnapshot,
-    market: Market,
-    level: Decimal,
-    bars: Mapping[str, Value],
-    now: datetime,
-) -> Value:
-    if not level.is_finite():
-        return INFINITE
-    owing = [balance for balance in snapshot.balances.values() if balance.owed]
-    prices = {asset: p.price for asset, p in positions(owing, market.prices).items()}
-    return seconds_to_liquidation(state, "", owing, prices, level, bars["liquidation_level"], now)
 
 
 def _holdings(state: AccountState, snapshot: CrossSnapshot, level: Decimal, liquidation: Value) -> tuple[Holding, ...]:

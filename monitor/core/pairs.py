@@ -1,14 +1,16 @@
 """Every metric of an isolated pair, computed in its quote asset and told in USDT where that has a price."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from monitor.core.account import INFINITE, ZERO, IsolatedPair
 from monitor.core.amounts import ONE
-from monitor.core.figures import Danger, Figures, Holding
-from monitor.core.levels import UNAVAILABLE, Level, distances, is_stale, measured, never_read, pair_bars, values_usdt
-from monitor.core.margin import Exposure, danger_direction, isolated_level
+from monitor.core.figures import Danger, Figures, Holding, Measured
+from monitor.core.levels import UNAVAILABLE, Level, is_stale, measured, move_to, never_read, pair_bars, value_usdt
+from monitor.core.margin import Exposure, Totals, danger_direction, drop_to_level, isolated_level, rise_to_level
 from monitor.core.metrics import Value
 from monitor.core.rates import hourly_rate, seconds_to_liquidation
 from monitor.core.state import AccountState, Settings
@@ -25,72 +27,123 @@ def isolated_figures(
         return never_read("isolated", symbol, {})
     if not pair.created:
         return Figures("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
-    market = market or market_at(state, settings, now)
-    if is_stale(snapshot.as_of, settings, now):
-        market = replace(market, is_fresh=False)
-    bars = pair_bars(pair, state.tiers.get(symbol, ()), settings)
-    index = _index(state, pair, market)
-    level = _level(state, settings, pair, market, index)
-    shown_index = pair.index_price if index is None else index
-    parts = _parts(pair, shown_index, settings)
-    quote_price = price_of(pair.quote.asset, market.prices)
-    shown: dict[str, Value] = {
-        "margin_level": level.value,
-        "polled_margin_level": pair.margin_level,
-        "margin_level_change_5m": level.change_5m,
-        "status": Decimal(int(pair.status)) if pair.status is not None else UNAVAILABLE,
-        "index_price": shown_index,
-        "liquidation_price": pair.liquidation_price if pair.liquidation_price is not None else INFINITE,
-        "base_borrowed": pair.base.borrowed,
-        "quote_borrowed": pair.quote.borrowed,
-        "interest_usdt": UNAVAILABLE
-        if quote_price is None
-        else (pair.base.interest * shown_index + pair.quote.interest) * quote_price,
-        **bars,
-        **values_usdt(parts, quote_price),
-        **distances(level.value, parts, bars),
-        "distance_to_liquidation": _distance(pair, shown_index, level.value, bars["liquidation_level"]),
-        "time_to_liquidation_by_interest": seconds_to_liquidation(
-            state,
-            symbol,
-            (pair.base, pair.quote),
-            {pair.base.asset: shown_index, pair.quote.asset: ONE},
-            level.value,
-            bars["liquidation_level"],
-            now,
-        ),
-    }
+    view = _Pair(state, settings, pair, market or market_at(state, settings, now), snapshot.as_of)
 
     def holdings() -> tuple[Holding, ...]:
         return _holdings(state, pair)
 
-    return measured("isolated", symbol, snapshot.as_of, now, settings, level, shown, holdings)
+    return measured("isolated", symbol, snapshot.as_of, now, settings, view.level, Measured(_METRICS, view), holdings)
 
 
-def _index(state: AccountState, pair: IsolatedPair, market: Market) -> Decimal | None:
-    """The margin index as it should be now: as it was read, moved as the spot price did; None when not known."""
-    spot, then = market.prices.get(pair.symbol), state.isolated_prices.get(pair.symbol)
-    if spot is None or then is None or not (market.is_fresh and market.isolated_then):
-        return None
-    return pair.index_price * (spot.value / then.value)
+class _Pair:
+    """The pair as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
+
+    __slots__ = ("_parts", "bars", "index", "is_fresh", "level", "market", "pair", "settings", "state")
+
+    def __init__(
+        self, state: AccountState, settings: Settings, pair: IsolatedPair, market: Market, as_of: datetime
+    ) -> None:
+        self.state = state
+        self.settings = settings
+        self.pair = pair
+        self.market = market
+        self.is_fresh = market.is_fresh and market.isolated_then and not is_stale(as_of, settings, market.now)
+        self.bars = pair_bars(pair, state.tiers.get(pair.symbol, ()), settings)
+        index = self._moved(market.prices[pair.symbol].value if pair.symbol in market.prices else None)
+        self.index = pair.index_price if index is None else index
+        self.level = self._level(index)
+        self._parts: Exposure | None = None
+
+    def _moved(self, spot: Decimal | None) -> Decimal | None:
+        """The margin index as it should be when the spot price is `spot`; None when that can't be told.
+
+        As it was read, moved as the spot price did since.
+        """
+        then = self.state.isolated_prices.get(self.pair.symbol)
+        if spot is None or then is None or not self.is_fresh:
+            return None
+        return self.pair.index_price * (spot / then.value)
+
+    def _level(self, index: Decimal | None) -> Level:
+        """The polled level, moved as our own moved with the index, if that may be believed."""
+        pair, polled = self.pair, self.pair.margin_level
+        if not polled.is_finite():
+            return Level(polled, False, None)
+        then = _own_level(pair, pair.index_price)
+        off = drift(polled, _own_totals(pair, pair.index_price))
+        if index is None or off is None or off > self.settings.drift_bound:
+            return Level(polled, False, off)
+        return Level(polled * (_own_level(pair, index) / then), True, off)
+
+    def change_5m(self) -> Value:
+        """What prices alone did to the level in five minutes."""
+        level, pair = self.level, self.pair
+        if not level.value.is_finite():
+            return ZERO
+        past = self.market.before() if level.is_live else None
+        before = self._moved(past.price(pair.symbol)) if past is not None else None
+        if before is None:
+            return UNAVAILABLE
+        return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(pair, pair.index_price))
+
+    def parts(self) -> Exposure:
+        """What is held and owed, in the quote asset."""
+        if self._parts is None:
+            self._parts = _parts(self.pair, self.index, self.settings)
+        return self._parts
+
+    def move(self, reach: Callable[[Exposure, Decimal], Decimal], bar: str) -> Value:
+        return move_to(reach, self.level.value, self.parts(), self.bars[bar])
+
+    def value(self, of: Callable[[Totals], Decimal]) -> Value:
+        return value_usdt(of, self.parts(), price_of(self.pair.quote.asset, self.market.prices))
+
+    def interest_usdt(self) -> Value:
+        pair, quote_price = self.pair, price_of(self.pair.quote.asset, self.market.prices)
+        if quote_price is None:
+            return UNAVAILABLE
+        return (pair.base.interest * self.index + pair.quote.interest) * quote_price
+
+    def time_by_interest(self) -> Value:
+        base, quote = self.pair.base, self.pair.quote
+        prices = {base.asset: self.index, quote.asset: ONE}
+        bar = self.bars["liquidation_level"]
+        return seconds_to_liquidation(
+            self.state, self.pair.symbol, (base, quote), prices, self.level.value, bar, self.market.now
+        )
 
 
-def _level(state: AccountState, settings: Settings, pair: IsolatedPair, market: Market, index: Decimal | None) -> Level:
-    """The polled level, moved as our own moved with the index, if that may be believed."""
-    polled = pair.margin_level
-    if not polled.is_finite():
-        return Level(polled, False, ZERO, None)
-    own = _parts(pair, pair.index_price, settings).totals
-    off = drift(polled, own)
-    if index is None or off is None or off > settings.drift_bound:
-        return Level(polled, False, UNAVAILABLE, off)
-    value = polled * (_own_level(pair, index) / own.level)
-    before = market.before.get(pair.symbol) if market.before is not None else None
-    change: Value = UNAVAILABLE
-    if before is not None:
-        index_before = pair.index_price * (before.value / state.isolated_prices[pair.symbol].value)
-        change = value - polled * (_own_level(pair, index_before) / own.level)
-    return Level(value, True, change, off)
+_METRICS: Mapping[str, Callable[[_Pair], Value]] = MappingProxyType(
+    {
+        "margin_level": lambda view: view.level.value,
+        "polled_margin_level": lambda view: view.pair.margin_level,
+        "margin_level_change_5m": _Pair.change_5m,
+        "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
+        "index_price": lambda view: view.index,
+        "liquidation_price": lambda view: INFINITE if (end := view.pair.liquidation_price) is None else end,
+        "base_borrowed": lambda view: view.pair.base.borrowed,
+        "quote_borrowed": lambda view: view.pair.quote.borrowed,
+        "interest_usdt": _Pair.interest_usdt,
+        "initial_level": lambda view: view.bars["initial_level"],
+        "margin_call_level": lambda view: view.bars["margin_call_level"],
+        "liquidation_level": lambda view: view.bars["liquidation_level"],
+        "assets_usdt": lambda view: view.value(lambda sums: sums.assets),
+        "liabilities_usdt": lambda view: view.value(lambda sums: sums.liabilities),
+        "equity_usdt": lambda view: view.value(lambda sums: sums.equity),
+        "drop_to_liquidation": lambda view: view.move(drop_to_level, "liquidation_level"),
+        "rise_to_liquidation": lambda view: view.move(rise_to_level, "liquidation_level"),
+        "drop_to_margin_call": lambda view: view.move(drop_to_level, "margin_call_level"),
+        "distance_to_liquidation": lambda view: _distance(
+            view.pair, view.index, view.level.value, view.bars["liquidation_level"]
+        ),
+        "time_to_liquidation_by_interest": _Pair.time_by_interest,
+    }
+)
+
+
+def _own_totals(pair: IsolatedPair, index: Decimal) -> Totals:
+    base, quote = pair.base, pair.quote
+    return Totals(base.held * index + quote.held, base.owed * index + quote.owed)
 
 
 def _own_level(pair: IsolatedPair, index: Decimal) -> Decimal:

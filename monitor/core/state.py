@@ -8,6 +8,7 @@ from typing import assert_never
 
 from monitor.core.account import (
     CROSS,
+    Balance,
     Bars,
     CrossSnapshot,
     InterestCharge,
@@ -20,6 +21,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
+from monitor.core.books import Book, book_of, repriced
 from monitor.core.charges import InterestKnown, unknown_among, with_charges
 from monitor.core.events import (
     ActionSettled,
@@ -114,11 +116,22 @@ class PricesThen:
 
     at: datetime
     prices: Mapping[str, Price]
+    _books: list[Book] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The last book that was asked for: a pure function of what never changes, asked for at every price."""
+
+    def book(self, balances: Mapping[str, Balance], leaving_out: frozenset[str]) -> Book:
+        """What the balances were worth at that moment's prices."""
+        if not self._books or not self._books[0].is_of(balances, self.prices, leaving_out):
+            self._books[:] = [book_of(balances, self.prices, leaving_out)]
+        return self._books[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AccountState:
-    """Everything a decision about one account may look at. Immutable; `apply` makes the next one."""
+    """Everything a decision about one account may look at. Immutable; `apply` makes the next one.
+
+    Without slots: a price comes up to a thousand times a second, and copying one mapping is what costs least.
+    """
 
     account: str
     started_at: datetime
@@ -127,11 +140,20 @@ class AccountState:
     bars: Bars | None = None
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
+    priced_at: datetime | None = None
+    """When the newest of `prices` was true; None: not worked out."""
     price_history: tuple[PricesThen, ...] = ()
     cross_prices: Mapping[str, Price] = field(default_factory=dict)
     """The prices known when `cross` arrived: own and polled level are compared at these."""
     isolated_prices: Mapping[str, Price] = field(default_factory=dict)
     """The same for `isolated`."""
+    cross_priced_at: datetime | None = None
+    isolated_priced_at: datetime | None = None
+    """When the newest of those was true; None: not worked out."""
+    book_then: Book | None = field(default=None, repr=False, compare=False)
+    """What `cross` was worth at `cross_prices`, where that is worked out."""
+    book: Book | None = field(default=None, repr=False, compare=False)
+    """What cross is worth at `prices`, moved on by each of them; of use only while `Book.is_of` says so."""
     interest: Mapping[tuple[Scope, str], InterestKnown] = field(default_factory=dict)
     liquidations: tuple[Liquidation, ...] | None = None
     """Forced liquidation orders of the last day; None: never read."""
@@ -170,11 +192,19 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
         case CrossRead(snapshot):
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
-            return replace(state, cross=snapshot, cross_prices=state.prices)
+            book = book_of(snapshot.balances, state.prices)
+            return replace(
+                state,
+                cross=snapshot,
+                cross_prices=state.prices,
+                cross_priced_at=state.priced_at,
+                book_then=book,
+                book=book._replace(leaving_out=book.unpriced, unpriced=frozenset()),
+            )
         case IsolatedRead(snapshot):
             if state.isolated is not None and snapshot.as_of < state.isolated.as_of:
                 return state
-            return replace(state, isolated=snapshot, isolated_prices=state.prices)
+            return replace(state, isolated=snapshot, isolated_prices=state.prices, isolated_priced_at=state.priced_at)
         case BarsRead(bars):
             return replace(state, bars=bars)
         case TiersRead(symbol, tiers):
@@ -261,10 +291,11 @@ def unknown_charges(state: AccountState, charges: Iterable[InterestCharge]) -> t
 
 
 def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
-    newer = {s: p for s, p in prices.items() if s not in state.prices or p.at >= state.prices[s].at}
+    known = state.prices
+    newer = {s: p for s, p in prices.items() if s not in known or p.at >= known[s].at}
     if not newer:
         return state
-    merged = {**state.prices, **newer}
+    merged = {**known, **newer}
     history = state.price_history
     if not history or now - history[-1].at >= PRICE_HISTORY_STEP:
         merged = {s: p for s, p in merged.items() if now - p.at <= PRICE_LIFE}
@@ -272,7 +303,27 @@ def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime
         started = max((then.at for then in history if then.at <= now - PRICE_HISTORY), default=None)
         kept = (then for then in history if started is None or then.at >= started)
         history = (*kept, PricesThen(now, merged))
-    return replace(state, prices=merged, price_history=history)
+    last = max(price.at for price in (merged if state.priced_at is None else newer).values())
+    changed = AccountState.__new__(AccountState)
+    changed.__dict__.update(state.__dict__)
+    changed.__dict__.update(
+        prices=merged,
+        priced_at=last if state.priced_at is None or last > state.priced_at else state.priced_at,
+        price_history=history,
+        book=_moved_on(state, merged, newer),
+    )
+    return changed
+
+
+def _moved_on(state: AccountState, prices: Mapping[str, Price], changed: Mapping[str, Price]) -> Book | None:
+    """What cross is worth at `prices`: moved on where that can be, else worked out anew."""
+    book, snapshot = state.book, state.cross
+    if snapshot is None:
+        return None
+    if book is not None and book.balances is snapshot.balances and book.prices is state.prices:
+        return repriced(book, prices, changed)
+    then = state.book_then or book_of(snapshot.balances, state.cross_prices)
+    return book_of(snapshot.balances, prices, then.unpriced)
 
 
 def _heard(stream: StreamState, at: datetime) -> StreamState:

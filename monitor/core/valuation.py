@@ -1,99 +1,129 @@
-"""Balances priced in USDT, and how our own valuation compares with the exchange's."""
+"""When prices may be believed, and how our own valuation compares with the exchange's."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from monitor.core.account import ZERO, Balance, Price
+from monitor.core.account import ZERO, Balance, CrossSnapshot, Price
 from monitor.core.amounts import ONE
-from monitor.core.margin import Exposure, Position, Totals
+from monitor.core.books import NOTHING, Book, book_of, price_of
+from monitor.core.margin import Position, Totals
 from monitor.core.state import PRICE_HISTORY, AccountState, PricesThen, Settings
 
-NOTHING: frozenset[str] = frozenset()
+__all__ = [
+    "Market",
+    "Past",
+    "book_now",
+    "book_then",
+    "drift",
+    "is_fresh",
+    "market_at",
+    "newest",
+    "newest_at",
+    "positions",
+    "price_of",
+]
+
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """The value of all balances that have a price, and the assets that have none."""
+class Past(NamedTuple):
+    """The prices at a moment between two notes of them, on the straight line.
 
-    parts: Exposure
-    unpriced: frozenset[str] = NOTHING
+    Without it the five minutes would be up to a note longer, and what is measured over them a saw of that size.
+    """
 
-    @property
-    def level(self) -> Decimal:
-        return self.parts.totals.level
+    last: PricesThen
+    following: PricesThen | None
+    part: Decimal
+
+    def price(self, symbol: str) -> Decimal | None:
+        """The price of one symbol; None when it was not known."""
+        before = self.last.prices.get(symbol)
+        after = self.following.prices.get(symbol) if self.following is not None else None
+        if before is None or after is None:
+            return before.value if before is not None else None
+        return before.value + (after.value - before.value) * self.part
+
+    def totals(self, balances: Mapping[str, Balance], leaving_out: frozenset[str]) -> Totals | None:
+        """What the balances were worth; None when one of them had no price."""
+        before = self.last.book(balances, leaving_out)
+        if before.unpriced:
+            return None
+        after = self.following.book(balances, leaving_out) if self.following is not None else before
+        if after.unpriced:
+            return before.totals
+        return Totals(
+            before.assets + (after.assets - before.assets) * self.part,
+            before.liabilities + (after.liabilities - before.liabilities) * self.part,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
     """The prices as they may be believed at one moment.
 
-    `is_fresh`: the figures may be revalued at them. `before`: as they were five minutes ago, None when that is not
-    known. `cross_then`, `isolated_then`: whether prices were fresh when that snapshot came, so that the two compare.
+    `is_fresh`: the figures may be revalued at them. `cross_then`, `isolated_then`: whether prices were fresh when that
+    snapshot came, so that the two compare.
     """
 
-    prices: Mapping[str, Price]
+    state: AccountState
+    settings: Settings
+    now: datetime
     is_fresh: bool
-    before: Mapping[str, Price] | None
-    cross_then: bool
-    isolated_then: bool
+
+    @property
+    def prices(self) -> Mapping[str, Price]:
+        return self.state.prices
+
+    @property
+    def cross_then(self) -> bool:
+        state, snapshot = self.state, self.state.cross
+        at = newest(state.cross_prices) if state.cross_priced_at is None else state.cross_priced_at
+        return snapshot is not None and is_fresh(at, snapshot.received_at, self.settings.prices_stale_after)
+
+    @property
+    def isolated_then(self) -> bool:
+        state, snapshot = self.state, self.state.isolated
+        at = newest(state.isolated_prices) if state.isolated_priced_at is None else state.isolated_priced_at
+        return snapshot is not None and is_fresh(at, snapshot.received_at, self.settings.prices_stale_after)
+
+    def before(self) -> Past | None:
+        """The prices five minutes ago, unless none came for too long then: what they were is not known."""
+        history, start = self.state.price_history, self.now - PRICE_HISTORY
+        # Little is kept from before the five minutes: their beginning is found at once from there.
+        following = 0
+        while following < len(history) and history[following].at <= start:
+            following += 1
+        return _between(history, following, start, self.settings.prices_stale_after)
 
 
 def market_at(state: AccountState, settings: Settings, now: datetime) -> Market:
     """The prices as they may be believed `now`."""
-    bound = settings.prices_stale_after
-    cross, isolated = state.cross, state.isolated
-    return Market(
-        prices=state.prices,
-        is_fresh=is_fresh(newest(state.prices), now, bound),
-        before=_before(state, bound, now),
-        cross_then=cross is not None and is_fresh(newest(state.cross_prices), cross.received_at, bound),
-        isolated_then=isolated is not None and is_fresh(newest(state.isolated_prices), isolated.received_at, bound),
-    )
+    return Market(state, settings, now, is_fresh(newest_at(state), now, settings.prices_stale_after))
 
 
-def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
-    """The USDT price of an asset: its own pair, or through BTC; None when neither is known."""
-    if asset == "USDT":
-        return ONE
-    direct = prices.get(f"{asset}USDT")
-    if direct is not None:
-        return direct.value
-    through, btc = prices.get(f"{asset}BTC"), prices.get("BTCUSDT")
-    return through.value * btc.value if through is not None and btc is not None else None
+def newest_at(state: AccountState) -> datetime | None:
+    """When the newest price that is known was true."""
+    return newest(state.prices) if state.priced_at is None else state.priced_at
 
 
-def worth(
-    balances: Iterable[Balance],
-    prices: Mapping[str, Price],
-    stables: frozenset[str],
-    leaving_out: frozenset[str] = NOTHING,
-) -> Worth:
-    """What the balances are worth, apart from the assets to be left out."""
-    stable_assets = stable_liabilities = volatile_assets = volatile_liabilities = ZERO
-    unpriced: list[str] = []
-    for balance in balances:
-        asset = balance.asset
-        if asset in leaving_out:
-            continue
-        direct = prices.get(f"{asset}USDT")
-        price = direct.value if direct is not None else price_of(asset, prices)
-        if price is None:
-            unpriced.append(asset)
-            continue
-        # Most rows have nothing locked and owe nothing; this runs for every row at every price.
-        held = (balance.free + balance.locked if balance.locked else balance.free) * price
-        owed = (balance.borrowed + balance.interest) * price if balance.borrowed or balance.interest else ZERO
-        if asset in stables:
-            stable_assets += held
-            stable_liabilities += owed
-        else:
-            volatile_assets += held
-            volatile_liabilities += owed
-    parts = Exposure(stable_assets, stable_liabilities, volatile_assets, volatile_liabilities)
-    return Worth(parts, frozenset(unpriced))
+def book_then(state: AccountState, snapshot: CrossSnapshot) -> Book:
+    """What the cross account was worth when it was read, at the prices known then."""
+    kept = state.book_then
+    if kept is not None and kept.is_of(snapshot.balances, state.cross_prices, NOTHING):
+        return kept
+    return book_of(snapshot.balances, state.cross_prices)
+
+
+def book_now(state: AccountState, snapshot: CrossSnapshot, leaving_out: frozenset[str]) -> Book:
+    """What the cross account is worth at the newest prices, without the assets that are to be left out."""
+    kept = state.book
+    if kept is not None and kept.is_of(snapshot.balances, state.prices, leaving_out):
+        return kept
+    return book_of(snapshot.balances, state.prices, leaving_out)
 
 
 def positions(balances: Iterable[Balance], prices: Mapping[str, Price]) -> dict[str, Position]:
@@ -123,27 +153,13 @@ def is_fresh(at: datetime | None, now: datetime, bound: timedelta) -> bool:
     return at is not None and now - at <= bound
 
 
-def _before(state: AccountState, bound: timedelta, now: datetime) -> Mapping[str, Price] | None:
-    """The prices five minutes ago, unless none came for too long then: what they were is not known."""
-    start = now - PRICE_HISTORY
-    last = max((then for then in state.price_history if then.at <= start), key=lambda then: then.at, default=None)
-    if last is None or last.at < start - bound:
+def _between(history: tuple[PricesThen, ...], following: int, moment: datetime, bound: timedelta) -> Past | None:
+    """The prices at `moment`, which lies right before the note `following`."""
+    last = history[following - 1] if following else None
+    if last is None or last.at < moment - bound:
         return None
-    following = min((then for then in state.price_history if then.at > start), key=lambda then: then.at, default=None)
-    if last.at == start or following is None or following.at - last.at > bound:
-        return last.prices
-    return _between(last, following, start)
-
-
-def _between(last: PricesThen, following: PricesThen, moment: datetime) -> Mapping[str, Price]:
-    """The prices at a moment between two notes of them, on the straight line.
-
-    Without it the five minutes would be up to a note longer, and what is measured over them a saw of that size.
-    """
-    part = Decimal((moment - last.at) // _MICROSECOND) / ((following.at - last.at) // _MICROSECOND)
-    return {
-        symbol: Price(price.value + (later.value - price.value) * part, moment)
-        if (later := following.prices.get(symbol)) is not None
-        else price
-        for symbol, price in last.prices.items()
-    }
+    after = history[following] if following < len(history) else None
+    if last.at == moment or after is None or after.at - last.at > bound:
+        return Past(last, None, ZERO)
+    part = Decimal((moment - last.at) // _MICROSECOND) / ((after.at - last.at) // _MICROSECOND)
+    return Past(last, after, part)

@@ -1,21 +1,19 @@
-"""Balances in USDT, and when prices may be believed."""
+"""How our own valuation compares, and when prices may be believed."""
 
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from monitor.core.account import Balance
 from monitor.core.events import CrossRead, PricesRead
 from monitor.core.margin import Totals
-from monitor.core.valuation import drift, is_fresh, market_at, price_of, worth
+from monitor.core.valuation import drift, is_fresh, market_at
 from tests.core.worked import (
     NOW,
     SETTINGS,
     after,
     cross,
     prices,
-    sample_balances,
     sample_prices,
     started,
     told,
@@ -23,40 +21,6 @@ from tests.core.worked import (
 )
 
 STABLES = SETTINGS.stable_assets
-
-
-@pytest.mark.parametrize(
-    ("asset", "known", "expected"),
-    [
-        ("USDT", {}, 1),
-        ("BTC", {"BTCUSDT": 60_000}, 60_000),
-        ("ABC", {"ABCBTC": "0.001", "BTCUSDT": 60_000}, 60),
-        ("ABC", {"ABCUSDT": 61, "ABCBTC": "0.001", "BTCUSDT": 60_000}, 61),
-        ("ABC", {"ABCBTC": "0.001"}, None),
-        ("ABC", {}, None),
-    ],
-)
-def test_price_is_the_usdt_pair_or_through_btc(asset: str, known: dict[str, str | int], expected: int | None) -> None:
-    assert price_of(asset, prices(NOW, **known)) == expected
-
-
-def test_sample_portfolio_is_worth_110_000_against_60_000() -> None:
-    found = worth(sample_balances().values(), sample_prices(), STABLES)
-    assert found.parts.totals == Totals(Decimal(110_000), Decimal(60_000))
-    assert found.parts.volatile_assets == 90_000
-    assert found.parts.volatile_liabilities == 30_000
-    assert not found.unpriced
-
-
-def test_interest_owed_is_a_liability() -> None:
-    balance = Balance("USDT", borrowed=Decimal(100), interest=Decimal("0.5"))
-    assert worth([balance], {}, STABLES).parts.totals.liabilities == Decimal("100.5")
-
-
-def test_assets_without_a_price_are_named_and_those_left_out_are_not() -> None:
-    rows = [*sample_balances().values(), Balance("ABC", free=Decimal(1)), Balance("XYZ", borrowed=Decimal(1))]
-    assert worth(rows, sample_prices(), STABLES).unpriced == {"ABC", "XYZ"}
-    assert worth(rows, sample_prices(), STABLES, frozenset({"ABC"})).unpriced == {"XYZ"}
 
 
 def test_drift_is_relative_to_the_exchanges_level() -> None:
@@ -92,7 +56,7 @@ def test_snapshot_that_came_while_prices_were_stale_does_not_compare() -> None:
 
 def test_prices_five_minutes_ago_are_unknown_after_a_gap() -> None:
     state = watched()
-    assert market_at(state, SETTINGS, after(299)).before is None
-    before = market_at(state, SETTINGS, after(301)).before
-    assert before is not None and before["BTCUSDT"].value == 60_000
-    assert market_at(state, SETTINGS, after(316)).before is None
+    assert market_at(state, SETTINGS, after(299)).before() is None
+    before = market_at(state, SETTINGS, after(301)).before()
+    assert before is not None and before.price("BTCUSDT") == 60_000
+    assert market_at(state, SETTINGS, after(316)).before() is None

@@ -1,0 +1,143 @@
+"""What the balances of a scope are worth, moved on by what each price changed: exact, a few operations a price."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from monitor.core.account import ZERO, Balance, Price
+from monitor.core.amounts import ONE
+from monitor.core.margin import Exposure, Totals
+
+NOTHING: frozenset[str] = frozenset()
+
+
+class Book(NamedTuple):
+    """The value of everything held and owed at `prices`, without `leaving_out` and without what has no price.
+
+    Equal to a full recompute to the last digit, however many prices it was moved on by: nothing is ever rounded.
+    """
+
+    balances: Mapping[str, Balance]
+    prices: Mapping[str, Price]
+    leaving_out: frozenset[str]
+    unpriced: frozenset[str]
+    rows: Mapping[str, tuple[Decimal, Decimal]]
+    """What is held and owed of the assets that have a pair of their own, by its symbol."""
+    through: tuple[Balance, ...]
+    """What has a price through BTC alone."""
+    touched_by: frozenset[str]
+    """The symbols on which the value depends."""
+    assets: Decimal
+    liabilities: Decimal
+
+    @property
+    def totals(self) -> Totals:
+        return Totals(self.assets, self.liabilities)
+
+    @property
+    def level(self) -> Decimal:
+        return self.totals.level
+
+    def exposure(self, stables: Iterable[str]) -> Exposure:
+        """The value, split by whether the asset is one of `stables`."""
+        assets = liabilities = ZERO
+        for asset in stables:
+            balance = self.balances.get(asset)
+            price = price_of(asset, self.prices) if balance is not None and asset not in self.leaving_out else None
+            if balance is not None and price is not None:
+                assets += balance.held * price
+                liabilities += balance.owed * price
+        return Exposure(assets, liabilities, self.assets - assets, self.liabilities - liabilities)
+
+    def is_of(self, balances: Mapping[str, Balance], prices: Mapping[str, Price], leaving_out: frozenset[str]) -> bool:
+        """Whether it was made of exactly these."""
+        return self.balances is balances and self.prices is prices and self.leaving_out == leaving_out
+
+
+def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
+    """The USDT price of an asset: its own pair, or through BTC; None when neither is known."""
+    if asset == "USDT":
+        return ONE
+    direct = prices.get(f"{asset}USDT")
+    if direct is not None:
+        return direct.value
+    through, btc = prices.get(f"{asset}BTC"), prices.get("BTCUSDT")
+    return through.value * btc.value if through is not None and btc is not None else None
+
+
+def book_of(
+    balances: Mapping[str, Balance], prices: Mapping[str, Price], leaving_out: frozenset[str] = NOTHING
+) -> Book:
+    """The book of these balances, computed in full."""
+    assets = liabilities = ZERO
+    rows: dict[str, tuple[Decimal, Decimal]] = {}
+    through: list[Balance] = []
+    unpriced: list[str] = []
+    touched = set()
+    for asset, balance in balances.items():
+        if asset in leaving_out:
+            continue
+        price = price_of(asset, prices)
+        if price is None:
+            unpriced.append(asset)
+            continue
+        held, owed = balance.held, balance.owed
+        assets += held * price
+        liabilities += owed * price
+        symbol = f"{asset}USDT"
+        if symbol in prices:
+            rows[symbol] = (held, owed)
+            touched.add(symbol)
+        elif asset != "USDT":
+            through.append(balance)
+            touched |= {f"{asset}BTC", "BTCUSDT"}
+    return Book(
+        balances,
+        prices,
+        leaving_out,
+        frozenset(unpriced),
+        rows,
+        tuple(through),
+        frozenset(touched),
+        assets,
+        liabilities,
+    )
+
+
+def repriced(book: Book, prices: Mapping[str, Price], changed: Iterable[str]) -> Book:
+    """The book at `prices`, which differ from its own in no more than the symbols `changed`."""
+    before, rows = book.prices, book.rows
+    if len(prices) != len(before):
+        return book_of(book.balances, prices, book.leaving_out)
+    assets, liabilities = book.assets, book.liabilities
+    for symbol in changed:
+        was = before.get(symbol)
+        if was is None:
+            # A price that was not known: what it prices may have had another one, or none.
+            return book_of(book.balances, prices, book.leaving_out)
+        row = rows.get(symbol)
+        if row is not None:
+            held, owed = row
+            delta = prices[symbol].value - was.value
+            if held:
+                assets += held * delta
+            if owed:
+                liabilities += owed * delta
+    for balance in book.through:
+        old, new = price_of(balance.asset, before), price_of(balance.asset, prices)
+        if old is None or new is None:
+            return book_of(book.balances, prices, book.leaving_out)
+        if new != old:
+            assets += balance.held * (new - old)
+            liabilities += balance.owed * (new - old)
+    return Book(
+        book.balances,
+        prices,
+        book.leaving_out,
+        book.unpriced,
+        rows,
+        book.through,
+        book.touched_by,
+        assets,
+        liabilities,
+    )

@@ -1,0 +1,120 @@
+"""Balances in USDT: what they are worth, and that moving on by single prices loses nothing."""
+
+import random
+from collections.abc import Mapping
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.account import Balance, Price
+from monitor.core.books import book_of, price_of, repriced
+from monitor.core.margin import Exposure, Totals
+from tests.core.worked import NOW, SETTINGS, prices, sample_balances, sample_prices
+
+STABLES = SETTINGS.stable_assets
+
+
+@pytest.mark.parametrize(
+    ("asset", "known", "expected"),
+    [
+        ("USDT", {}, 1),
+        ("BTC", {"BTCUSDT": 60_000}, 60_000),
+        ("ABC", {"ABCBTC": "0.001", "BTCUSDT": 60_000}, 60),
+        ("ABC", {"ABCUSDT": 61, "ABCBTC": "0.001", "BTCUSDT": 60_000}, 61),
+        ("ABC", {"ABCBTC": "0.001"}, None),
+        ("ABC", {}, None),
+    ],
+)
+def test_price_is_the_usdt_pair_or_through_btc(asset: str, known: dict[str, str | int], expected: int | None) -> None:
+    assert price_of(asset, prices(NOW, **known)) == expected
+
+
+def test_sample_portfolio_is_worth_110_000_against_60_000() -> None:
+    found = book_of(sample_balances(), sample_prices())
+    assert found.totals == Totals(Decimal(110_000), Decimal(60_000))
+    assert found.exposure(STABLES) == Exposure(Decimal(20_000), Decimal(30_000), Decimal(90_000), Decimal(30_000))
+    assert not found.unpriced
+
+
+def test_interest_owed_is_a_liability() -> None:
+    balance = Balance("USDT", borrowed=Decimal(100), interest=Decimal("0.5"))
+    assert book_of({"USDT": balance}, {}).liabilities == Decimal("100.5")
+
+
+def test_assets_without_a_price_are_named_and_those_left_out_are_not() -> None:
+    rows = {**sample_balances(), "ABC": Balance("ABC", free=Decimal(1)), "XYZ": Balance("XYZ", borrowed=Decimal(1))}
+    assert book_of(rows, sample_prices()).unpriced == {"ABC", "XYZ"}
+    assert book_of(rows, sample_prices(), frozenset({"ABC"})).unpriced == {"XYZ"}
+
+
+def test_moved_on_book_knows_a_price_that_is_new_and_one_that_is_gone() -> None:
+    rows = {**sample_balances(), "ABC": Balance("ABC", free=Decimal(10))}
+    lacking = book_of(rows, sample_prices())
+    known = {**sample_prices(), **prices(ABCUSDT=7)}
+    assert repriced(lacking, known, ("ABCUSDT",)).assets == 110_070
+    assert repriced(book_of(rows, known), sample_prices(), ()).unpriced == {"ABC"}
+
+
+def test_price_through_btc_moves_with_both_of_its_pairs() -> None:
+    known = prices(BTCUSDT=60_000, ABCBTC="0.001")
+    book = book_of({"ABC": Balance("ABC", free=Decimal(10), borrowed=Decimal(1))}, known)
+    assert book.totals == Totals(Decimal(600), Decimal(60))
+    book = repriced(book, prices(BTCUSDT=50_000, ABCBTC="0.001"), ("BTCUSDT",))
+    assert book.totals == Totals(Decimal(500), Decimal(50))
+    book = repriced(book, prices(BTCUSDT=40_000, ABCBTC="0.002"), ("BTCUSDT", "ABCBTC"))
+    assert book.totals == Totals(Decimal(800), Decimal(80))
+
+
+def test_moved_on_book_equals_a_full_recompute_to_the_last_digit() -> None:
+    agree(20_000)
+
+
+@pytest.mark.slow
+def test_moved_on_book_equals_a_full_recompute_after_a_million_prices() -> None:
+    agree(1_000_000)
+
+
+def agree(ticks: int) -> None:
+    """47 assets of all sizes, two of them priced through BTC, one price after the other at random."""
+    dice = random.Random(20251010)
+    names = ["BTC", *(f"A{number:02}" for number in range(44))]
+    balances = {
+        name: Balance(name, _amount(dice), _amount(dice), _amount(dice), _amount(dice))
+        for name in (*names, "USDT", "VIA1", "VIA2")
+    }
+    symbols = [*(f"{name}USDT" for name in names), "VIA1BTC", "VIA2BTC"]
+    known = {symbol: Price(_price(dice), NOW) for symbol in symbols}
+    book = book_of(balances, known)
+    for tick in range(1, ticks + 1):
+        symbol = dice.choice(symbols)
+        known = dict(known)
+        known[symbol] = Price(_price(dice), NOW)
+        book = repriced(book, known, (symbol,))
+        if tick % (ticks // 10) == 0:
+            full = totals(balances, known)
+            assert (book.assets, book.liabilities) == full
+            assert str(book.level) == str(book_of(balances, known).level)
+
+
+def totals(balances: Mapping[str, Balance], known: Mapping[str, Price]) -> tuple[Decimal, Decimal]:
+    """What is held and owed, by hand."""
+    btc = known["BTCUSDT"].value
+    value = {
+        asset: Decimal(1)
+        if asset == "USDT"
+        else known[f"{asset}BTC"].value * btc
+        if asset.startswith("VIA")
+        else known[f"{asset}USDT"].value
+        for asset in balances
+    }
+    held = sum(((b.free + b.locked) * value[asset] for asset, b in balances.items()), Decimal(0))
+    owed = sum(((b.borrowed + b.interest) * value[asset] for asset, b in balances.items()), Decimal(0))
+    return held, owed
+
+
+def _amount(dice: random.Random) -> Decimal:
+    return Decimal(dice.randrange(10 ** dice.randrange(1, 19))).scaleb(-8)
+
+
+def _price(dice: random.Random) -> Decimal:
+    return Decimal(1 + dice.randrange(10 ** dice.randrange(1, 14))).scaleb(-8)
