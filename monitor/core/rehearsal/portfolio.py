@@ -154,9 +154,7 @@ def _with_rows(portfolio: Portfolio, scope: Scope, rows: Mapping[str, Balance]) 
     if scope == CROSS:
         return replace(portfolio, cross={**portfolio.cross, **rows})
     pair = portfolio.pairs[scope.symbol]
-    changed = replace(
-        pair, base=rows.get(pair.base.asset, pair.base), quote=rows.get(pair.quote.asset, pair.quote)
-    )
+    changed = replace(pair, base=rows.get(pair.base.asset, pair.base), quote=rows.get(pair.quote.asset, pair.quote))
     return replace(portfolio, pairs={**portfolio.pairs, scope.symbol: changed})
 
 
