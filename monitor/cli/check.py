@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +14,7 @@ from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_url
 from monitor.config.model import Config, sqlite_file
 from monitor.core.account import KeyPermissions
+from monitor.core.actions.rights import given, needed
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.durations import format_duration
 from monitor.core.subjects import MEASURED
@@ -105,13 +106,18 @@ async def _online(config: Config, account: str, exchange: "Exchange") -> list[Ro
         reached = _failed("exchange", error, account)
         return [reached, *_skipped("exchange not reached", account, ("clock", "key", "permissions"))]
     rows = [Row("exchange", "ok", f"{config.exchange.rest_url} answers", account=account), _clock(offset, account)]
-    try:
-        permissions = await exchange.read_key()
-    except ExchangeError as error:
-        return [*rows, _failed("key", error, account), *_skipped("no answer to the key", account, ("permissions",))]
-    rows.append(_key(permissions, account))
-    has_action_key = config.account(account).action_api_key is not None
-    rows.append(_permissions(permissions, () if has_action_key else config.actions, account))
+    reads = [("the key", exchange.read_key, config.actions)]
+    if config.account(account).action_api_key is not None:
+        reads = [("the key", exchange.read_key, ()), ("action_api_key", exchange.read_acting_key, config.actions)]
+    for which, read, actions in reads:
+        try:
+            permissions = await read()
+        except ExchangeError as error:
+            refused = _failed("key", error, account)
+            rows.append(replace(refused, detail=f"{which}: {refused.detail}"))
+            rows += _skipped(f"no answer to {which}", account, ("permissions",))
+        else:
+            rows += [_key(which, permissions, account), _permissions(which, permissions, actions, account)]
     return rows
 
 
@@ -124,35 +130,35 @@ def _clock(offset: timedelta, account: str) -> Row:
     return Row("clock", "warning", detail, "synchronise it with NTP", account)
 
 
-def _key(permissions: KeyPermissions, account: str) -> Row:
+def _key(which: str, permissions: KeyPermissions, account: str) -> Row:
     if permissions.expires_at is not None:
         left = permissions.expires_at - SystemClock().now()
         if left < KEY_EXPIRES_SOON:
-            detail = f"accepted; its rights end at {permissions.expires_at:%Y-%m-%d %H:%M} UTC"
+            detail = f"{which} is accepted; its rights end at {permissions.expires_at:%Y-%m-%d %H:%M} UTC"
             return Row("key", "warning", detail, "renew the key at the exchange", account)
-    return Row("key", "ok", "accepted", account=account)
+    return Row("key", "ok", f"{which} is accepted", account=account)
 
 
-def _permissions(permissions: KeyPermissions, actions: Iterable[ActionSpec], account: str) -> Row:
-    """What the key may do against what it needs. `actions` are those that this key would carry out."""
+def _permissions(which: str, permissions: KeyPermissions, actions: Iterable[ActionSpec], account: str) -> Row:
+    """What a key may do against what it needs. `actions` are those that this key would carry out."""
     if not permissions.reading:
-        return Row("permissions", "error", "the key may not read", "allow reading at the exchange", account)
+        return Row("permissions", "error", f"{which} may not read", "allow reading at the exchange", account)
     if permissions.withdrawals:
-        detail = "the key may withdraw; with such a key no action is taken"
+        detail = f"{which} may withdraw; with such a key no action is taken"
         return Row("permissions", "error", detail, "switch withdrawals off at the exchange", account)
-    kinds = {action.kind for action in actions if action.mode != "dry-run"}
-    lacking = []
-    if "repay" in kinds and not permissions.margin:
-        lacking.append("margin loan, repay and transfer")
-    if "transfer_in" in kinds and not permissions.universal_transfer:
-        lacking.append("universal transfer")
-    if lacking:
-        detail = f"actions need what the key may not do: {', '.join(lacking)}"
+    wanted, has = needed(actions), given(permissions)
+    if wanted - has:
+        detail = f"actions need what {which} may not do: {', '.join(sorted(wanted - has))}"
         return Row("permissions", "error", detail, 'allow it at the exchange, or set mode = "dry-run"', account)
     if not permissions.ip_restricted:
-        detail = "the key works from any address"
+        detail = f"{which} works from any address"
         return Row("permissions", "warning", detail, "restrict it to this machine's address at the exchange", account)
-    return Row("permissions", "ok", "reading; no withdrawals; restricted to known addresses", account=account)
+    if has - wanted:
+        detail = f"{which} may do what no action of this configuration needs: {', '.join(sorted(has - wanted))}"
+        return Row("permissions", "warning", detail, "take it away at the exchange", account)
+    acting = f", and what the actions need: {', '.join(sorted(wanted))}" if wanted else ""
+    detail = f"{which} may read{acting}; no withdrawals; restricted to known addresses"
+    return Row("permissions", "ok", detail, account=account)
 
 
 def _database(config: Config, offline: bool) -> Row:

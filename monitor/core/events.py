@@ -84,7 +84,7 @@ class WalletRead:
 
 @dataclass(frozen=True, slots=True)
 class KeyRead:
-    """What the key may do; `accepted` False: the venue refuses the key."""
+    """What a key may do; `accepted` False: the venue refuses it. `acting`: it is the second key, which moves money."""
 
     accepted: bool
     permissions: KeyPermissions | None
@@ -114,6 +114,7 @@ class BalancesChanged:
     as_of: datetime
     amounts: Mapping[str, tuple[Decimal, Decimal]]
 
+    acting: bool = False
 
 @dataclass(frozen=True, slots=True)
 class AssetMoved:

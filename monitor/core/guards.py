@@ -142,17 +142,17 @@ def review(
 
 def _may_send(proposal: Proposal, standing: Standing) -> Refused | None:
     if standing.journal_failing:
-        return Refused("the journal can't be written")
-    if standing.key_accepted is False:
-        return Refused("the exchange refuses the key")
-    if standing.key is None:
+        return Refused("the journal can't be written; see to the database")
+    if standing.refuses_key:
+        return Refused("the exchange refuses the key; renew it")
+    if standing.key is None or standing.acting_key is None:
         return Refused("what the key may do is not known yet")
-    if standing.key.withdrawals:
+    keys = (standing.key, standing.acting_key)
+    if any(key.withdrawals for key in keys):
         return Refused("the key may withdraw; take that right away")
-    if standing.key.portfolio_margin:
-        return Refused("the account is in portfolio margin mode")
-    by_key = None if standing.acts_with_own_key else _allowed_by_key(standing.key, proposal)
-    return by_key or _allowed_by_account(proposal, standing)
+    if any(key.portfolio_margin for key in keys):
+        return Refused("the account is in portfolio margin mode, where no action may be taken")
+    return _allowed_by_key(standing.acting_key, proposal) or _allowed_by_account(proposal, standing)
 
 
 def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:

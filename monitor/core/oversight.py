@@ -20,20 +20,22 @@ def account_figures(state: AccountState, now: datetime) -> Figures:
 
     What a refused key may do is not known.
     """
-    key = state.key if state.key_accepted else None
+    accepted = None if state.key_accepted is None else state.key_accepted and state.action_key_accepted is not False
+    keys = [key for key in (state.key, state.action_key) if key is not None] if accepted and state.key else []
     values: dict[str, Value] = {
-        "key_accepted": UNAVAILABLE if state.key_accepted is None else Decimal(state.key_accepted),
+        "key_accepted": UNAVAILABLE if accepted is None else Decimal(accepted),
         "actions_blocked": Decimal(len(state.blocked)),
         "liquidations_24h": UNAVAILABLE
         if state.liquidations is None
         else Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24))),
     }
-    if key is None:
+    if not keys:
         values |= dict.fromkeys(("key_can_withdraw", "key_ip_restricted", "time_to_key_expiry"), UNAVAILABLE)
     else:
-        values["key_can_withdraw"] = Decimal(key.withdrawals)
-        values["key_ip_restricted"] = Decimal(key.ip_restricted)
-        values["time_to_key_expiry"] = INFINITE if key.expires_at is None else seconds_between(now, key.expires_at)
+        values["key_can_withdraw"] = Decimal(any(key.withdrawals for key in keys))
+        values["key_ip_restricted"] = Decimal(all(key.ip_restricted for key in keys))
+        ends = [key.expires_at for key in keys if key.expires_at is not None]
+        values["time_to_key_expiry"] = seconds_between(now, min(ends)) if ends else INFINITE
     return Figures("account", "", "ok", now, "poll", values, values)
 
 

@@ -56,10 +56,23 @@ class Standing:
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
     acts_with_own_key: bool = False
+    """Whether a second key moves money; `action_key` is what that one may do."""
+    action_key_accepted: bool | None = None
+    action_key: KeyPermissions | None = None
     transfer_in_enabled: bool = True
     cross_lets_out: bool = True
     """Whether what is brought to cross may leave it again."""
     repay_enabled: bool = True
+
+    @property
+    def refuses_key(self) -> bool:
+        """Whether the exchange refuses a key that is needed to act."""
+        return self.key_accepted is False or (self.acts_with_own_key and self.action_key_accepted is False)
+
+    @property
+    def acting_key(self) -> KeyPermissions | None:
+        """What the key that moves money may do; None while it is not known."""
+        return self.action_key if self.acts_with_own_key else self.key
 
     @property
     def level(self) -> Decimal:
@@ -155,6 +168,8 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         journal_failing=state.health.store_failing,
         key_accepted=state.key_accepted,
         key=state.key,
+        action_key_accepted=state.action_key_accepted,
+        action_key=state.action_key,
         transfer_in_enabled=_takes_transfers(state, scope),
         cross_lets_out=_cross_lets_out(state),
         repay_enabled=scope == CROSS or _pair_enabled(state, scope),

@@ -61,11 +61,14 @@ class Composer:
         restore: list[str] = []
         if known is not None:
             state, settings = known
+        limits: Mapping[str, str] = {}
             figures = figures_of(state, settings, (alert.key.scope, alert.key.subject), now)
             if alert.key.scope in ("cross", "isolated") and reason is not Reason.RESOLVED:
                 restore = restore_lines(state, settings, Scope(alert.key.subject), now)
         return alert_message(
             alert,
+            if alert.key.scope in ("cross", "isolated", "account") and reason is not Reason.RESOLVED:
+                limits = state.blocked
             reason,
             figures,
             now,
@@ -74,6 +77,7 @@ class Composer:
             restore=restore,
             recorded=recorded,
             picture=picture,
+            limits=limits,
         )
 
     @contextlib.asynccontextmanager

@@ -144,14 +144,29 @@ class Executor:
     async def _checked(self, planned: Intent) -> Intent | None:
         """The intent sized on fresh reads; None when it is not to be sent, or not now."""
         try:
-            fresh = await self._snapshots.refresh(self.state(), planned, planned.helps)
+            before = self.state()
+            own_key = self._policy.settings.acts_with_own_key
+            fresh, rights = await asyncio.gather(
+                self._snapshots.refresh(before, planned, planned.helps),
+                self._snapshots.rights(before, own_acting_key=own_key),
+            )
         except ExchangeError as error:
             await self._put_off(planned, f"no fresh snapshot: {error}", FRESH_TRIES)
             return None
         # The reads took time: a pause, or what this executor settled meanwhile, counts.
         current = self.state()
         health = replace(current.health, pause_file=pause_file.is_there(self._policy.safety.pause_file))
-        fresh = replace(fresh, intents=current.intents, operator=current.operator, health=health, alerts=current.alerts)
+        fresh = replace(
+            fresh,
+            intents=current.intents,
+            operator=current.operator,
+            health=health,
+            alerts=current.alerts,
+            key_accepted=rights.key_accepted,
+            key=rights.key,
+            action_key_accepted=rights.action_key_accepted,
+            action_key=rights.action_key,
+        )
         checked = recheck(fresh, planned, self._policy.actions, self._policy.settings, self._clock.now())
         if not isinstance(checked, NoLonger):
             return checked

@@ -27,7 +27,7 @@ from monitor.runtime.poller import ReadOnce
 log = logging.getLogger(__name__)
 
 INTEREST_BACKFILL = timedelta(days=30)
-ESSENTIAL = frozenset({"cross", "isolated", "key"})
+ESSENTIAL = frozenset({"cross", "isolated", "key", "action_key"})
 """Reads whose refusal means that the key itself is refused."""
 
 INTEREST_OVERLAP = timedelta(hours=3)
@@ -141,7 +141,12 @@ class Reads:
         async def read() -> None:
             self._deliver(KeyRead(True, await self._exchange.read_key(), self._clock.now()))
 
+        async def read_acting() -> None:
+            self._deliver(KeyRead(True, await self._exchange.read_acting_key(), self._clock.now(), acting=True))
+
         await self._guarded("key", None, read)
+        if self._settings.acts_with_own_key:
+            await self._guarded("action_key", None, read_acting)
 
     async def clock(self) -> None:
         async def read() -> None:
@@ -155,7 +160,7 @@ class Reads:
         except KeyInvalid as error:
             if name in ESSENTIAL:
                 # Elsewhere the same answer only says that a permission is missing there.
-                self._deliver(KeyRead(False, None, self._clock.now()))
+                self._deliver(KeyRead(False, None, self._clock.now(), acting=name == "action_key"))
             self._failed(name, scope, str(error))
         except PayloadRejected as error:
             self._failed(name, scope, str(error), rejected=error.message, payload=error.payload)

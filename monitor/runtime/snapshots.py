@@ -11,7 +11,11 @@ from monitor.core.events import CrossRead, Event, IsolatedRead, WalletRead
 from monitor.core.intents import Intent, Transfer, Window
 from monitor.core.state import AccountState, apply
 from monitor.core.verify import EARLY, Look
+from monitor.errors import ExchangeError, KeyInvalid
 from monitor.exchange.port import Exchange
+
+KEY_PATIENCE_S = 0.5
+"""How long an order waits to learn what its key may do now (machine seconds): a crash doesn't wait."""
 
 _AHEAD = timedelta(minutes=1)
 
@@ -31,6 +35,25 @@ class Snapshots:
             self._deliver(event)
             state = apply(state, event, now)
         return state
+
+    async def rights(self, state: AccountState, *, own_acting_key: bool) -> AccountState:
+        """`state` with what the keys may do now; as it was last known where that does not come in time."""
+        reads = [self._rights_of(acting=False), *([self._rights_of(acting=True)] if own_acting_key else [])]
+        for event in await asyncio.gather(*reads):
+            if event is not None:
+                self._deliver(event)
+                state = apply(state, event, event.at)
+        return state
+
+    async def _rights_of(self, *, acting: bool) -> KeyRead | None:
+        read = self._exchange.read_acting_key if acting else self._exchange.read_key
+        try:
+            async with asyncio.timeout(KEY_PATIENCE_S):
+                return KeyRead(True, await read(), self._clock.now(), acting)
+        except KeyInvalid:
+            return KeyRead(False, None, self._clock.now(), acting)
+        except (ExchangeError, TimeoutError):
+            return None
 
     async def look(self, state: AccountState, intent: Intent) -> tuple[Look, AccountState]:
         """One look for the traces of an order, and the state as it then was. Raises ExchangeError.

@@ -59,6 +59,7 @@ def alert_message(
     severity: Severity | None = None,
     at: datetime | None = None,
     restore: Sequence[str] = (),
+    limits: Mapping[str, str] | None = None,
     drill: bool = False,
     recorded: bool = True,
     picture: Path | None = None,
@@ -66,7 +67,8 @@ def alert_message(
     """The message about one alert.
 
     `figures` are those of the alert's subject now, None when unknown. `at` is when there was first reason to tell:
-    if that is long ago the text says so. `restore` are the ways back to safety, a line each. `severity` differs from
+    if that is long ago the text says so. `restore` are the ways back to safety, a line each; `limits` the live actions
+    that are stopped, with what stops each and what a hand could do about it. `severity` differs from
     the alert's after an escalation. `recorded` False: the database could not be written when this left.
     """
     severity = severity or alert.severity
@@ -75,6 +77,7 @@ def alert_message(
         [
             *(["This is a drill: the condition below was not met and nothing was done."] if drill else []),
             _first_line(alert, reason, figures),
+            *(f"Not done: {action}: {limit}" for action, limit in (limits or {}).items()),
             *(f"To be safe again: {line}" for line in restore),
             "",
             *_figure_lines(figures, now),

@@ -66,7 +66,8 @@ async def test_all_is_well_at_a_healthy_exchange(tmp_path: Path) -> None:
         "exchange": "ok",
         "clock": _results(ran)["clock"],
         "key": "ok",
-        "permissions": "ok",
+        # The sandbox's key may do everything, and nothing of it is needed without an action.
+        "permissions": "warning",
         "database": "warning",
         "channel:phone": "ok",
     }
@@ -94,6 +95,8 @@ async def test_an_exchange_that_does_not_answer_is_an_error_and_the_rest_is_stil
     assert _rows(ran)["channels"]["mend"] == "add [[channels]] with a name and an url"
 
 
+ONLY_READING = Permissions(margin=False, trading=False, transfer=False)
+
 LIVE = """
 [[actions]]
 name = "top-up"
@@ -115,9 +118,11 @@ actions = ["top-up"]
         (Permissions(withdraw=True), "", "error", "switch withdrawals off at the exchange"),
         (Permissions(ip_restrict=False), "", "warning", "restrict it to this machine's address at the exchange"),
         (Permissions(transfer=False), LIVE, "error", 'allow it at the exchange, or set mode = "dry-run"'),
-        (Permissions(transfer=False), LIVE.replace("live", "dry-run"), "ok", None),
+        (ONLY_READING, LIVE.replace("live", "dry-run"), "ok", None),
+        (Permissions(), LIVE, "warning", "take it away at the exchange"),
+        (Permissions(trading=False), LIVE, "ok", None),
     ],
-    ids=["withdrawals", "any_address", "transfer_wanted", "transfer_only_recorded"],
+    ids=["withdrawals", "any_address", "transfer_wanted", "transfer_only_recorded", "more_than_needed", "as_needed"],
 )
 async def test_what_the_key_may_do_is_held_against_what_it_needs(
     tmp_path: Path, permissions: Permissions, more: str, result: str, mend: str | None
@@ -129,6 +134,23 @@ async def test_what_the_key_may_do_is_held_against_what_it_needs(
         _write(tmp_path, running.ready.rest_url, {"api_key": key.api_key, "api_secret": key.api_secret}, more)
         row = _rows(await _check(tmp_path))["permissions"]
     assert (row["result"], row.get("mend")) == (result, mend)
+
+
+async def test_each_of_two_keys_is_held_against_what_it_needs(tmp_path: Path) -> None:
+    reading = KeySpec("C" * 64, "D" * 64, permissions=ONLY_READING)
+    acting = KeySpec("E" * 64, "F" * 64, permissions=Permissions(withdraw=True))
+    scenario = calm()
+    first = replace(scenario.accounts[0], keys=(reading, acting))
+    async with sandbox(replace(scenario, accounts=(first,))) as running:
+        keys = {"api_key": reading.api_key, "api_secret": reading.api_secret}
+        keys |= {"action_api_key": acting.api_key, "action_api_secret": acting.api_secret}
+        _write(tmp_path, running.ready.rest_url, keys, LIVE)
+        ran = await _check(tmp_path)
+    told = [(item["result"], item["detail"]) for item in ran.document["items"] if item["name"] == "permissions"]
+    assert told == [
+        ("ok", "the key may read; no withdrawals; restricted to known addresses"),
+        ("error", "action_api_key may withdraw; with such a key no action is taken"),
+    ]
 
 
 async def test_a_machine_with_a_wrong_clock_is_told(tmp_path: Path) -> None:

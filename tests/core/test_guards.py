@@ -86,10 +86,14 @@ def test_a_live_transfer_is_stopped_by(change: dict[str, object], words: str) ->
 
 def test_a_second_key_that_acts_leaves_the_first_one_to_read() -> None:
     reading = replace(KEY, margin=False, universal_transfer=False)
-    held = replace(standing(spot={"USDT": "5000"}), key=reading, acts_with_own_key=True)
+    held = replace(standing(spot={"USDT": "5000"}), key=reading, acts_with_own_key=True, action_key=KEY)
     assert reviewed(held=held) == Approved(D(500))
     assert reviewed(BRING, held=held) == Approved(D(500))
     assert "withdraw" in reason(reviewed(held=replace(held, key=replace(reading, withdrawals=True))))
+    assert "withdraw" in reason(reviewed(held=replace(held, action_key=replace(KEY, withdrawals=True))))
+    assert "enableMargin" in reason(reviewed(held=replace(held, action_key=replace(KEY, margin=False))))
+    assert "not known" in reason(reviewed(held=replace(held, action_key=None)))
+    assert "refuses" in reason(reviewed(held=replace(held, action_key_accepted=False)))
 
 
 def test_a_dry_run_needs_no_permission_and_minds_no_pause() -> None:

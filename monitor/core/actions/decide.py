@@ -20,6 +20,9 @@ from monitor.core.standing import LEVEL_STEP, standing_of
 from monitor.core.state import AccountState, Settings
 from monitor.core.subjects import Subject, figures_of
 
+READ_PAUSE = timedelta(seconds=5)
+"""How long a read that failed is not asked for again."""
+
 _S = IntentState
 
 
@@ -92,7 +95,7 @@ def decide(
         born = list(_birth(intent, choice.proposal.reason, now))
         made += born
         intents[intent.id] = born[-1][0]
-    return Decision(*_split(made), blocked=blocked, wants=wants)
+    return Decision(*_split(made), blocked=blocked, wants=_worth_asking(state, wants, now))
 
 
 def scope_of(alert: Alert) -> Scope:
@@ -186,6 +189,11 @@ def _birth(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[Intent,
     if intent.mode == "dry-run":
         done = replace(intent, state=_S.SIMULATED, settled_at=now)
         yield done, IntentStep(intent.id, _S.PLANNED, _S.SIMULATED, now, "dry run: nothing was sent")
+
+
+def _worth_asking(state: AccountState, wants: frozenset[str], now: datetime) -> frozenset[str]:
+    """Without the reads that failed just now: asked again at every price, they would use up what others need."""
+    return frozenset(name for name in wants if name not in state.failed_at or now - state.failed_at[name] >= READ_PAUSE)
 
 
 def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -> Iterator[tuple[Intent, IntentStep]]:

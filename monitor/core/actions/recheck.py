@@ -55,7 +55,8 @@ def recheck(
     ground = ground_of(state, intent.plan, intent.helps, {}, settings, others, now, alert)
     if ground is None:
         return NoLonger("the figures of its scope are not known", not_yet=True)
-    if ground.standing.key is None and state.key_accepted is not False:
+    standing = ground.standing
+    if (standing.key is None or standing.acting_key is None) and not standing.refuses_key:
         return NoLonger("what the key may do is not known", not_yet=True)
     spent = spent_by(spec, state.account, others, now)
     if half_of is not None:

@@ -148,7 +148,7 @@ def _why_empty(standing: Standing, spec: ActionSpec) -> str:
     what = spec.asset or ("what is owed" if spec.use == "repay" else "anything that would help")
     places = " or ".join(spec.source)
     kept = f" above the {spec.keep_in_source} kept there" if spec.keep_in_source else ""
-    return f"{places} has no {what}{kept}, or the limits leave nothing of it"
+    return f"{places} has no {what}{kept}, or the limits leave nothing of it; put some there"
 
 
 def _dollars_first(entry: tuple[str, Decimal]) -> tuple[bool, str]:

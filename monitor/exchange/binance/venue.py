@@ -44,6 +44,7 @@ from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.functions.function import Change, Read
 from monitor.exchange.binance.limits import Usage
+from monitor.exchange.binance.sendable import unsendable
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.streams.streams import BinanceStreams
@@ -212,6 +213,9 @@ class BinanceAccount:
 
     async def read_key(self) -> KeyPermissions:
         return await keys.read_permissions(self._reading)
+    async def read_acting_key(self) -> KeyPermissions:
+        return await keys.read_permissions(self._acting)
+
 
     async def call(
         self, method: str, path: str, parameters: Parameters | None = None, security: Security = Security.SIGNED

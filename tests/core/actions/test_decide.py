@@ -320,7 +320,7 @@ def test_a_limit_that_stops_a_live_action_is_named() -> None:
     state = replace(account(alerts=(alert(),)), operator=OperatorRead(paused=True))
     found = decided(state, repay_spec(), transfer_spec())
     assert found.intents == ()
-    assert found.blocked["repay"] == "actions are paused"
+    assert found.blocked["repay"].startswith("actions are paused")
     assert "spot" in found.blocked["top-up"]
 
 
@@ -339,6 +339,20 @@ def test_a_dry_run_is_never_blocked() -> None:
 def test_an_unread_wallet_is_asked_for() -> None:
     state = replace(account(alerts=(alert(),)), wallets={})
     assert decided(state, transfer_spec()).wants == {"spot", "funding"}
+
+
+def test_a_wallet_seen_empty_long_ago_is_asked_for_again() -> None:
+    state = account(alerts=(alert(),), spot={})
+    long_ago = {name: replace(wallet, as_of=NOW - seconds(60)) for name, wallet in state.wallets.items()}
+    assert decided(state, transfer_spec()).wants == frozenset()
+    assert decided(replace(state, wallets=long_ago), transfer_spec()).wants == {"spot", "funding"}
+
+
+def test_a_read_that_failed_just_now_is_not_asked_for_again() -> None:
+    state = replace(
+        account(alerts=(alert(),)), wallets={}, failed_at={"spot": NOW - seconds(4), "funding": NOW - seconds(5)}
+    )
+    assert decided(state, transfer_spec()).wants == {"funding"}
 
 
 def test_one_intent_a_scope_the_worst_alert_first() -> None:
