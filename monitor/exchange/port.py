@@ -19,6 +19,10 @@ from monitor.core.account import (
 )
 from monitor.core.events import Event
 from monitor.core.intents import Order, Outcome, Record, Window
+from monitor.core.margin import CollateralTier
+from monitor.core.movements import LedgerRow, MarginTransfer
+from monitor.core.surroundings import LiquidationLoanRead, OrdersRead
+from monitor.core.terms import Delisting, Restricted
 
 
 class Streams(Protocol):
@@ -38,6 +42,34 @@ class Streams(Protocol):
     def watch_prices(self, symbols: Iterable[str]) -> None:
         """The symbols whose prices are wanted; may be called again at any time."""
         ...
+
+
+class Surroundings(Protocol):
+    """What an account reads besides balances and prices. Raises ExchangeError."""
+
+    async def open_orders(self, scope: Scope) -> OrdersRead: ...
+
+    async def ledger(self, scope: Scope, since: datetime, until: datetime) -> tuple[LedgerRow, ...]:
+        """Every row of the margin ledger of the scope, oldest first. The venue keeps 90 days."""
+        ...
+
+    async def repayments(self, scope: Scope, since: datetime, until: datetime) -> tuple[Record, ...]:
+        """Every repayment of the scope, automatic ones among them and marked; at most seven days."""
+        ...
+
+    async def transfers(self, scope: Scope, since: datetime, until: datetime) -> tuple[MarginTransfer, ...]:
+        """Every transfer into and out of the scope, oldest first."""
+        ...
+
+    async def liquidation_loan(self, now: datetime) -> LiquidationLoanRead: ...
+
+    async def delistings(self) -> tuple[Delisting, ...]: ...
+
+    async def restricted(self) -> Restricted: ...
+
+    async def collateral(self) -> Mapping[str, tuple[CollateralTier, ...]]: ...
+
+    async def index(self, symbol: str) -> Price: ...
 
 
 class Exchange(Protocol):
@@ -75,6 +107,10 @@ class Exchange(Protocol):
 
     async def read_key(self) -> KeyPermissions: ...
 
+    async def read_acting_key(self) -> KeyPermissions:
+        """What the key that moves money may do: the second one where there is one."""
+        ...
+
     async def sync_clock(self) -> timedelta:
         """Measure server time minus our clock (midpoint of the round trip) and use it for signing from now on."""
         ...
@@ -99,8 +135,11 @@ class Exchange(Protocol):
         """Rows of the venue's history that fit the order's kind, scope and asset in the window. Reads only."""
         ...
 
-    async def aclose(self) -> None: ...
-    async def read_acting_key(self) -> KeyPermissions:
-        """What the key that moves money may do: the second one where there is one."""
+    async def find_flow(self, order: Order, window: Window) -> tuple[LedgerRow, ...]:
+        """Every ledger row of the order's asset in its scope in the window, oldest first. Reads only, and dear ones."""
         ...
 
+    @property
+    def surroundings(self) -> Surroundings: ...
+
+    async def aclose(self) -> None: ...

@@ -4,7 +4,7 @@ GET /ledger /requests /sent-events /timeline · POST /faults (a list or one obje
 POST /freeze /thaw /advance?seconds= /freeze-prices /release-prices
 POST with a JSON object: /price {symbol, price} /basis {symbol, basis} /rate {asset, daily}
 /deposit {account, asset, amount, place?} /borrow /repay {account, asset, amount, symbol?}
-/transfer {account, type, asset, amount, fromSymbol?, toSymbol?} /interest {}
+/transfer {account, type, asset, amount, fromSymbol?, toSymbol?} /top-up {account, asset, amount} /interest {}
 /streams/{drop|refuse|half_open|…} {stream, …}: a stream fault at once.
 """
 
@@ -103,6 +103,7 @@ class Admin:
             "borrow": lambda: hand.borrow(*_whose(asked), _text(asked, "symbol")),
             "repay": lambda: hand.repay(*_whose(asked), _text(asked, "symbol")),
             "transfer": lambda: self._transfer(asked),
+            "top-up": lambda: hand.top_up(*_whose(asked)),
         }
         if act not in acts:
             raise ValueError(f"unknown act {act}; known are {', '.join(acts)}")

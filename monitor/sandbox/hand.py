@@ -56,6 +56,13 @@ class Hand:
         self._done()
         return tran_id
 
+    def top_up(self, account: str, asset: str, amount: Decimal) -> int:
+        """What the exchange does by itself near a margin call: from spot into cross. Returns the tranId."""
+        self._clockwork.catch_up()
+        tran_id = transfers.top_up(self._venue, self._account(account), asset, amount)
+        self._done()
+        return tran_id
+
     def charge_interest(self) -> None:
         """Charge an hour of interest now, whatever the clock says."""
         self._clockwork.catch_up()

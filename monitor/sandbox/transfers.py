@@ -8,7 +8,8 @@ from monitor.sandbox.accounts import Account, Actor, Margin, TransferRecord
 from monitor.sandbox.ledger import Wallet
 from monitor.sandbox.levels import EXCESSIVE_ABOVE
 from monitor.sandbox.loans import check_asset
-from monitor.sandbox.money import ZERO, down, places
+from monitor.sandbox.money import ZERO, down
+from monitor.sandbox.money import places as decimals
 from monitor.sandbox.refusal import Refusal, invalid, missing, no_cross_account, no_isolated_account, not_a_pair
 from monitor.sandbox.venue import Venue
 
@@ -74,7 +75,7 @@ def transfer(venue: Venue, account: Account, way: Route, asset: str, amount: Dec
     """Carry out a transfer. Returns the tranId; raises Refusal and then nothing has moved."""
     if amount <= 0:
         raise Refusal(-5007, "Quantity must be greater than zero.")
-    if places(amount) > 8:
+    if decimals(amount) > 8:
         raise Refusal(-1111, "Precision is over the maximum defined for this asset.")
     if "elsewhere" in (way.source, way.target):
         raise Refusal(-5013, "Asset transfer failed: insufficient balance")
@@ -87,17 +88,15 @@ def transfer(venue: Venue, account: Account, way: Route, asset: str, amount: Dec
     if way.target == "isolated" and way.to_symbol is not None:
         venue.open_isolated(account, way.to_symbol)
     into, into_margin = _end(venue, account, way.target, way.to_symbol)
-    venue.books.pay(asset, amount, wallet, into, way.kind)
-    tran_id = venue.next_tran_id()
-    source, target = wallet.place, into.place
-    account.transfers.append(TransferRecord(tran_id, venue.now_ms(), way.kind, asset, amount, source, target, by))
-    venue.record_movement(account, "transfer", asset, amount, source, target, tran_id, by)
-    for side, delta in ((margin, -amount), (into_margin, amount)):
-        if side is not None:
-            venue.record_flow(account, side.symbol, asset, "TRANSFER", delta, tran_id)
-            venue.tell_balance(side, asset, delta)
-            venue.tell_position(side, [asset])
-    return tran_id
+    return _move(venue, account, way.kind, (wallet, margin), (into, into_margin), asset, amount, by)
+
+
+def top_up(venue: Venue, account: Account, asset: str, amount: Decimal) -> int:
+    """The exchange's own transfer from spot into cross. No history of asked-for transfers lists it. Raises Refusal."""
+    if account.spot.free(asset) < amount:
+        raise Refusal(-5013, "Asset transfer failed: insufficient balance")
+    ends = (account.spot, None), (account.cross.wallet, account.cross)
+    return _move(venue, account, "AUTO_TOP_UP", *ends, asset, amount, "venue")
 
 
 def max_transferable(venue: Venue, account: Account, margin: Margin, asset: str) -> Decimal:
@@ -115,6 +114,29 @@ def max_transferable(venue: Venue, account: Account, margin: Margin, asset: str)
         return free
     room = (standing.collateral - EXCESSIVE_ABOVE * standing.liabilities) / share / price
     return max(ZERO, down(min(free, room)))
+
+
+def _move(
+    venue: Venue,
+    account: Account,
+    kind: str,
+    source: tuple[Wallet, Margin | None],
+    target: tuple[Wallet, Margin | None],
+    asset: str,
+    amount: Decimal,
+    by: Actor,
+) -> int:
+    places = source[0].place, target[0].place
+    venue.books.pay(asset, amount, source[0], target[0], kind)
+    tran_id = venue.next_tran_id()
+    account.transfers.append(TransferRecord(tran_id, venue.now_ms(), kind, asset, amount, *places, by))
+    venue.record_movement(account, "transfer", asset, amount, *places, tran_id, by)
+    for side, delta in ((source[1], -amount), (target[1], amount)):
+        if side is not None:
+            venue.record_flow(account, side.symbol, asset, "TRANSFER", delta, tran_id)
+            venue.tell_balance(side, asset, delta)
+            venue.tell_position(side, [asset])
+    return tran_id
 
 
 def _check_target(venue: Venue, account: Account, way: Route, asset: str) -> None:

@@ -24,11 +24,11 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.events import Event
-from monitor.core.intents import Order, Outcome, Record, Refused, Repay, Transfer, Window
+from monitor.core.intents import Order, Outcome, Record, Repay, Transfer, Window
+from monitor.core.movements import LedgerRow
 from monitor.errors import ConfigError, PayloadRejected
 from monitor.exchange.binance.client import (
     account,
-    capital_flow,
     interest,
     keys,
     liquidations,
@@ -49,14 +49,12 @@ from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.streams.streams import BinanceStreams
 from monitor.exchange.binance.streams.witness import Witness
+from monitor.exchange.binance.surroundings import BinanceSurroundings
 from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.decoding import Opaque
 
 BETWEEN_ORDERS_S = 0.3
 """The venue works off one money request of an account after another; a second too soon is refused with -3007."""
-
-DECIMALS = 8
-"""More decimals than these in an amount are refused with -1111."""
 
 _BEFORE_WINDOW = timedelta(seconds=5)
 _ROWS_EXPECTED_FOR = timedelta(minutes=10)
@@ -168,6 +166,7 @@ class BinanceAccount:
         self._listed_at: datetime | None = None
         self._one_order = asyncio.Lock()
         self._last_order_at: datetime | None = None
+        self._surroundings = BinanceSurroundings(reading)
 
     async def read_cross(self) -> CrossSnapshot:
         """The cross account; never one older than the last, nor one that lost rows since."""
@@ -213,15 +212,20 @@ class BinanceAccount:
 
     async def read_key(self) -> KeyPermissions:
         return await keys.read_permissions(self._reading)
+
     async def read_acting_key(self) -> KeyPermissions:
         return await keys.read_permissions(self._acting)
-
 
     async def call(
         self, method: str, path: str, parameters: Parameters | None = None, security: Security = Security.SIGNED
     ) -> Answer:
         """The venue's answer to any request that changes nothing, as received. Raises ExchangeError."""
         return await self._reading.call(Endpoint(method, path, Opaque, security), parameters)
+
+    @property
+    def surroundings(self) -> BinanceSurroundings:
+        """What moved, which orders are open, on which terms the venue lends."""
+        return self._surroundings
 
     @property
     def reading(self) -> Transport:
@@ -282,7 +286,7 @@ class BinanceAccount:
 
     async def execute(self, order: Order) -> Outcome:
         """Send one money order: at most one request, never retried, one after another."""
-        if (refusal := _unsendable(order)) is not None:
+        if (refusal := unsendable(order)) is not None:
             return refusal
         async with self._one_order:
             await self._keep_distance()
@@ -313,10 +317,12 @@ class BinanceAccount:
             case _:
                 assert_never(order)
 
-    async def find_flow(self, order: Order, window: Window) -> tuple[Record, ...]:
-        """The same from the margin ledger, oldest first: a second witness, ten times as dear."""
+    async def find_flow(self, order: Order, window: Window) -> tuple[LedgerRow, ...]:
+        """Every ledger row of the order's asset in its scope, oldest first: a third witness, and a dear one."""
         wider = self._wider(window)
-        return () if wider is None else await capital_flow.find_flow(self._reading, order, wider)
+        if wider is None:
+            return ()
+        return await self._surroundings.ledger(order.scope, wider.since, wider.until, order.asset)
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -341,12 +347,3 @@ class BinanceAccount:
         since = (self._time.clock.now() - self._last_order_at).total_seconds()
         if 0 <= since < BETWEEN_ORDERS_S:
             await self._time.clock.sleep(BETWEEN_ORDERS_S - since)
-
-
-def _unsendable(order: Order) -> Refused | None:
-    exponent = order.amount.normalize().as_tuple().exponent
-    if not order.amount.is_finite() or order.amount <= 0:
-        return Refused(-1130, "not sent: the amount is not a positive number")
-    if isinstance(exponent, int) and exponent < -DECIMALS:
-        return Refused(-1111, f"not sent: the amount has more than {DECIMALS} decimals")
-    return None

@@ -60,7 +60,7 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         assert money_requests(w) == 1
         assert before - owed(w, scope) == D("250.12345678")
         flow = await w.account.find_flow(order, around_now(w))
-        assert [(one.ref, one.amount) for one in flow] == [(outcome.ref, D("250.12345678"))]
+        assert [(str(one.tran_id), one.kind, one.amount) for one in flow] == [(outcome.ref, "REPAY", D("250.12345678"))]
     assert [(one.ref, one.amount, one.status, one.automatic) for one in records] == [
         (outcome.ref, D("250.12345678"), "CONFIRMED", False)
     ]

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.exchange.binance.wire.account import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 from monitor.exchange.binance.wire.decoding import decode, error_of
-from monitor.exchange.binance.wire.history import CapitalFlowRow, InterestPage, LiquidationPage, LoanPage, TranId
+from monitor.exchange.binance.wire.history import InterestPage, LiquidationPage, LoanPage, TranId
 from monitor.exchange.binance.wire.market import ListenKey, ServerTime
 from monitor.exchange.binance.wire.numbers import Implausible
 from tests.exchange.binance.payloads import cross_account, documented
@@ -23,7 +23,6 @@ from tests.exchange.binance.payloads import cross_account, documented
         ("test_get_interest_history_success", InterestPage),
         ("test_query_borrow_repay_records_in_margin_account_success", LoanPage),
         ("test_margin_account_borrow_repay_success", TranId),
-        ("test_query_cross_isolated_margin_capital_flow_success", list[CapitalFlowRow]),
         ("test_get_force_liquidation_record_success", LiquidationPage),
         ("test_start_user_data_stream_success", ListenKey),
     ],

@@ -4,8 +4,8 @@ from typing import Literal
 
 from monitor.core.account import InterestCharge, Liquidation, Scope
 from monitor.core.intents import Record
-from monitor.exchange.binance.wire.history import CapitalFlowRow, InterestRow, LiquidationRow, LoanRow, TransferRow
-from monitor.exchange.binance.wire.numbers import amount, moment, signed
+from monitor.exchange.binance.wire.history import InterestRow, LiquidationRow, LoanRow, TransferRow
+from monitor.exchange.binance.wire.numbers import amount, moment
 
 
 def interest_charge(row: InterestRow, scope: Scope) -> InterestCharge:
@@ -42,7 +42,7 @@ def loan_record(row: LoanRow) -> Record:
         ref=str(row.tx_id),
         asset=row.asset,
         amount=amount(row.amount, "amount"),
-        status=_status(row.status),
+        status=status_of(row.status),
         at=moment(row.timestamp, "timestamp"),
         automatic=row.type != "MANUAL",
     )
@@ -54,12 +54,13 @@ def transfer_record(row: TransferRow) -> Record:
         ref=str(row.tran_id),
         asset=row.asset,
         amount=amount(row.amount, "amount"),
-        status=_status(row.status),
+        status=status_of(row.status),
         at=moment(row.timestamp, "timestamp"),
     )
 
 
-def _status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
+def status_of(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
+    """What the venue's word says of an outcome."""
     match text:
         case "CONFIRMED":
             return "CONFIRMED"
@@ -68,15 +69,3 @@ def _status(text: str) -> Literal["PENDING", "CONFIRMED", "FAILED"]:
         case _:
             # A status never documented is no outcome: it stays open until the venue says one of the two.
             return "PENDING"
-
-
-def flow_record(row: CapitalFlowRow) -> Record:
-    """One row of the margin ledger as the trace of an order: what is in the ledger has happened."""
-    return Record(
-        ref=str(row.tran_id),
-        asset=row.asset,
-        # The sign is undocumented, and the direction is in the type.
-        amount=abs(signed(row.amount, "amount")),
-        status="CONFIRMED",
-        at=moment(row.timestamp, "timestamp"),
-    )

@@ -67,19 +67,6 @@ class TranId(msgspec.Struct, rename="camel"):
     tran_id: int
 
 
-class CapitalFlowRow(msgspec.Struct, rename="camel", kw_only=True):
-    """One row of the margin ledger. The sign of `amount` is undocumented: the direction is in `type`."""
-
-    id: int
-    tran_id: int
-    timestamp: int
-    asset: str
-    type: str
-    amount: str
-    symbol: str | None = None
-    note: str | None = None
-
-
 class LiquidationRow(msgspec.Struct, rename="camel", kw_only=True):
     """One order of a forced liquidation."""
 

@@ -1,0 +1,227 @@
+"""What the exchange's histories tell of money that came, went or changed its form, and whose doing it was."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.account import ZERO, Liquidation, Scope
+from monitor.core.amounts import plain
+from monitor.core.intents import SPENT, Intent, Record, Repay, Transfer
+from monitor.core.verify import was_executed_late
+
+MovementKind = Literal["capital-flow", "transfer", "liquidation"]
+
+Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
+"""Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in auto-repay and top-up."""
+
+SAME_MOMENT = timedelta(seconds=5)
+"""How far two rows of one thing may be dated apart."""
+
+AFTER_SENDING = timedelta(minutes=10)
+"""How long after an order was sent a row of its very amount may still be its trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One row of the margin ledger (capital flow). `amount` has no sign: the direction is in `kind`."""
+
+    scope: Scope
+    id: int
+    tran_id: int
+    at: datetime
+    asset: str
+    kind: str
+    amount: Decimal
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MarginTransfer:
+    """One transfer as a margin scope saw it.
+
+    `other` is the wallet at the other end in the venue's words. `was_asked_for`: whether somebody asked for it, which
+    the history of asked-for transfers tells; None where that can't be told.
+    """
+
+    scope: Scope
+    tx_id: int
+    at: datetime
+    asset: str
+    amount: Decimal
+    is_incoming: bool
+    other: str
+    status: str
+    was_asked_for: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One thing that moved, as it is kept. `key` tells it apart from others of its kind and scope.
+
+    `type` is the venue's own word, `intent` the one of ours that it belongs to, `detail` what else is known.
+    """
+
+    scope: Scope
+    kind: MovementKind
+    key: str
+    at: datetime
+    seen_at: datetime
+    asset: str
+    amount: Decimal
+    type: str
+    origin: Origin
+    intent: int | None = None
+    detail: Mapping[str, str | int | None] | None = None
+
+
+def of_ledger(
+    rows: Iterable[LedgerRow], repayments: Sequence[Record], intents: Iterable[Intent], seen_at: datetime
+) -> tuple[Movement, ...]:
+    """The rows of the ledger and whose doing each was. `repayments` is the history of repayments in their time."""
+    known = tuple(intents)
+    found = []
+    for row in rows:
+        own = _own(row, known)
+        origin: Origin = "ours" if own is not None else _ledger_origin(row, repayments)
+        detail = {"id": row.id, "tranId": row.tran_id, "note": row.note or None}
+        found.append(
+            Movement(
+                scope=row.scope,
+                kind="capital-flow",
+                key=str(row.id),
+                at=row.at,
+                seen_at=seen_at,
+                asset=row.asset,
+                amount=row.amount,
+                type=row.kind,
+                origin=origin,
+                intent=None if own is None else own.id,
+                detail=detail,
+            )
+        )
+    return tuple(found)
+
+
+def of_transfers(
+    transfers: Iterable[MarginTransfer], intents: Iterable[Intent], seen_at: datetime
+) -> tuple[Movement, ...]:
+    """The transfers that are settled, and whose doing each was."""
+    known = tuple(intents)
+    found = []
+    for transfer in transfers:
+        if transfer.status not in ("CONFIRMED", "FAILED"):
+            continue
+        own = _own_transfer(transfer, known)
+        origin: Origin = "ours" if own is not None else _ASKED_FOR[transfer.was_asked_for]
+        found.append(
+            Movement(
+                scope=transfer.scope,
+                kind="transfer",
+                key=f"{transfer.tx_id} {'in' if transfer.is_incoming else 'out'}",
+                at=transfer.at,
+                seen_at=seen_at,
+                asset=transfer.asset,
+                amount=transfer.amount,
+                type="ROLL_IN" if transfer.is_incoming else "ROLL_OUT",
+                origin=origin,
+                intent=None if own is None else own.id,
+                detail={"txId": transfer.tx_id, "other": transfer.other, "status": transfer.status},
+            )
+        )
+    return tuple(found)
+
+
+def of_liquidations(orders: Iterable[Liquidation], seen_at: datetime) -> tuple[Movement, ...]:
+    """The forced orders; `amount` is in the base asset, which the symbol names."""
+    return tuple(
+        Movement(
+            scope=Scope(order.symbol) if order.isolated else Scope(),
+            kind="liquidation",
+            key=f"{order.symbol} {order.order_id}",
+            at=order.at,
+            seen_at=seen_at,
+            asset=order.symbol,
+            amount=order.quantity,
+            type=order.side,
+            origin="liquidation",
+            detail={"symbol": order.symbol, "orderId": order.order_id, "avgPrice": plain(order.price + ZERO)},
+        )
+        for order in orders
+    )
+
+
+def needs_repayments(rows: Iterable[LedgerRow]) -> bool:
+    """Whether only the history of repayments can tell whose doing some of the rows were."""
+    return any(row.kind == "REPAY" for row in rows)
+
+
+_ASKED_FOR: Mapping[bool | None, Origin] = {
+    True: "another hand",
+    False: "exchange",
+    None: "another hand or exchange",
+}
+
+_TRADES = ("BUY_INCOME", "BUY_EXPENSE", "SELL_INCOME", "SELL_EXPENSE", "TRADING_COMMISSION")
+
+
+def _ledger_origin(row: LedgerRow, repayments: Sequence[Record]) -> Origin:
+    if row.kind in _TRADES:
+        return "trade"
+    if "LIQUIDATION" in row.kind:
+        return "liquidation"
+    if row.kind == "COMMISSION_RETURN":
+        return "exchange"
+    if row.kind == "REPAY":
+        record = record_of(row, repayments)
+        if record is not None:
+            return "exchange" if record.automatic else "another hand"
+    return "another hand or exchange" if row.kind in ("REPAY", "TRANSFER", "BORROW") else "another hand"
+
+
+def record_of(row: LedgerRow, records: Iterable[Record]) -> Record | None:
+    """The record of the same thing: by number, or by asset, exact amount and moment where the numbers differ."""
+    fitting = [r for r in records if r.asset == row.asset]
+    same = next((r for r in fitting if r.ref == str(row.tran_id)), None)
+    if same is not None:
+        return same
+    return next((r for r in fitting if r.amount == row.amount and abs(r.at - row.at) <= SAME_MOMENT), None)
+
+
+def _own(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
+    kind = {"REPAY": Repay, "TRANSFER": Transfer}.get(row.kind)
+    if kind is None:
+        return None
+    ours = [i for i in intents if isinstance(i.order, kind) and _touches(i, row.scope)]
+    return _matching(ours, str(row.tran_id), row.asset, row.amount, row.at)
+
+
+def _own_transfer(transfer: MarginTransfer, intents: Iterable[Intent]) -> Intent | None:
+    ours = [i for i in intents if isinstance(i.order, Transfer) and _touches(i, transfer.scope)]
+    return _matching(ours, str(transfer.tx_id), transfer.asset, transfer.amount, transfer.at)
+
+
+def _touches(intent: Intent, scope: Scope) -> bool:
+    """Whether the order changes the scope: where it goes, or cross where it comes from."""
+    from_cross = isinstance(intent.order, Transfer) and intent.order.source == "cross"
+    return scope == intent.scope or (from_cross and not scope.symbol)
+
+
+def _matching(intents: Sequence[Intent], number: str, asset: str, amount: Decimal, at: datetime) -> Intent | None:
+    """By the transaction's number; else, since numbers may differ between histories, by what it moved and when."""
+    numbered = next((i for i in intents if i.ref == number), None)
+    if numbered is not None:
+        return numbered
+    return next(
+        (
+            i
+            for i in intents
+            if (i.state in SPENT or was_executed_late(i))
+            and i.asset == asset
+            and i.amount == amount
+            and i.submitted_at is not None
+            and -SAME_MOMENT <= at - i.submitted_at <= AFTER_SENDING
+        ),
+        None,
+    )
