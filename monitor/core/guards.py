@@ -9,13 +9,13 @@ from monitor.core.account import INFINITE, ZERO, KeyPermissions, Scope
 from monitor.core.actions.proposal import Allowance, Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.amounts import EIGHT, floor_to, plain
-from monitor.core.intents import IN_FLIGHT, SPENT, ActionKind, Intent, IntentState, Repay, Transfer
+from monitor.core.intents import IN_FLIGHT, SPENT, ActionKind, CallKind, Intent, IntentState, Repay, Transfer
 from monitor.core.standing import Place, Standing
 from monitor.core.verify import was_executed_late
 
 DAY = timedelta(hours=24)
 
-Target = tuple[ActionKind, Scope, str]
+Target = tuple[ActionKind | CallKind, Scope, str]
 """What may be under way only once: kind, scope, asset."""
 
 _UNKNOWN = frozenset({IntentState.UNCERTAIN, IntentState.UNRESOLVED})
@@ -79,7 +79,7 @@ def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: dat
                 reserved[place] = reserved.get(place, ZERO) + intent.amount
         if intent.state in _UNKNOWN:
             unknown.add(target)
-        if intent.action != spec.name:
+        if not intent.made_by(spec.name):
             continue
         at = intent.submitted_at or intent.settled_at or intent.created_at
         if intent.state in moving and (target not in moved_at or at > moved_at[target]):

@@ -10,6 +10,10 @@ from monitor.core.account import Scope
 
 Mode = Literal["dry-run", "approve", "live", "manual"]
 ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
+CallKind = Literal[
+    "borrow", "transfer_out", "transfer", "order", "cancel_orders", "setting", "dust", "small_debts", "liquidation_loan"
+]
+"""What a person can order by name and no action does, `cancel_orders` apart."""
 Wallet = Literal["spot", "funding"]
 Purpose = Literal["repay", "collateral"]
 """What money is brought in for."""
@@ -88,7 +92,23 @@ class Transfer:
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """Any other change that a person ordered by the name of the exchange's `function`.
+
+    `asset` is what it is about: a symbol for orders, nothing for settings; `amount` is zero where it has none. Only
+    who ordered it sends it, and nothing here can look for its traces: what became of it is what the exchange answered,
+    or what a person says.
+    """
+
+    function: str
+    scope: Scope
+    asset: str
+    amount: Decimal
+
+
 Order = Repay | Transfer
+"""What the program sends by itself, and whose traces it can find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +171,10 @@ class Intent:
     id: int
     plan: int | None
     action: str
-    kind: ActionKind
+    kind: ActionKind | CallKind
     mode: Mode
     account: str
-    order: Order
+    order: Order | ByName
     state: IntentState
     amount_usdt: Decimal
     created_at: datetime
@@ -178,6 +198,10 @@ class Intent:
     @property
     def scope(self) -> Scope:
         return self.order.scope
+
+    def made_by(self, action: str) -> bool:
+        """Whether the configured `action` made it. What people order by hand is nobody's, whatever it is called."""
+        return self.mode != "manual" and self.action == action
 
     @property
     def helps(self) -> Scope:

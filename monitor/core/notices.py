@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.core.alerts import Severity
 from monitor.core.amounts import floor_to, plain
-from monitor.core.intents import Intent, IntentState, Transfer
+from monitor.core.intents import ByName, Intent, IntentState, Transfer
 from monitor.core.journal import Notice
 from monitor.core.verify import was_executed_late
 
@@ -28,6 +28,9 @@ def _about(intent: Intent) -> str:
         use = {"repay": " to repay with", "collateral": " as collateral", None: ""}[intent.purpose]
         over = "" if intent.goal is None else f" over {intent.scope}"
         wish = f"bring in {plain(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
+    if isinstance(intent.order, ByName):
+        amount = f" {plain(intent.amount)}" if intent.amount else ""
+        return f"{intent.account} {intent.scope}: {intent.action}{amount} {intent.asset}".rstrip() + f" (R-{intent.id})"
     return f"{intent.account} {intent.helps}: {wish} ({intent.action}, R-{intent.id})"
 
 
@@ -49,6 +52,9 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
             words = (intent.evidence or "no reason given").removeprefix("refused ")
             again = "it may be tried again" if intent.refused_transiently else "nothing was moved"
             return "info" if intent.refused_transiently else "warning", f"the exchange refused it ({words}); {again}"
+        case _S.UNCERTAIN if isinstance(intent.order, ByName):
+            # Nothing can be looked into: a person is asked in the same breath.
+            return None
         case _S.UNCERTAIN:
             return (
                 "warning",

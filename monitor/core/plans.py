@@ -16,7 +16,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
 from monitor.core.expressions import Read
 from monitor.core.guards import Approved, Refused, allowance, exhausted, review, spent_by
-from monitor.core.intents import IN_FLIGHT, SPENT, Intent, IntentState, Transfer
+from monitor.core.intents import IN_FLIGHT, SPENT, ByName, Intent, IntentState, Transfer
 from monitor.core.metrics import Missing
 from monitor.core.standing import Standing
 
@@ -95,7 +95,7 @@ def unfinished(
     known = {spec.name: spec for spec in specs if spec.kind == "transfer_in" and spec.mode != "dry-run"}
     plans: dict[tuple[int | None, str], list[Intent]] = {}
     for intent in intents:
-        if intent.action in known:
+        if intent.mode != "manual" and intent.action in known:
             plans.setdefault((intent.plan, intent.action), []).append(intent)
     firsts = ((known[action], half_open(known[action], mine)) for (_, action), mine in plans.items())
     return [(spec, first) for spec, first in firsts if first is not None and is_recent(first, now)]
@@ -176,7 +176,7 @@ def is_recent(first: Intent, now: datetime) -> bool:
 
 def of_action(ground: Ground, spec: ActionSpec) -> list[Intent]:
     """The intents of this plan that the action has made."""
-    return [i for i in ground.intents if i.plan == ground.plan and i.action == spec.name]
+    return [i for i in ground.intents if i.plan == ground.plan and i.made_by(spec.name)]
 
 
 def _repaid_since(ground: Ground, first: Intent) -> Decimal:
@@ -291,7 +291,7 @@ def _as_if_done(ground: Ground) -> Standing:
     standing = ground.standing
     for intent in ground.intents:
         is_ours = intent.state is _S.SIMULATED and intent.plan == ground.plan
-        if is_ours and _still_possible(standing, intent):
+        if is_ours and not isinstance(intent.order, ByName) and _still_possible(standing, intent):
             standing = standing.after(intent.order)
     return standing
 

@@ -1,14 +1,17 @@
 """How an intent moves on once it was sent: by the answer to its one request, then by what looks at it prove."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
-from monitor.core.intents import Accepted, Intent, IntentState, IntentStep, Outcome, Refused, Unknown
+from monitor.core.intents import Accepted, ByName, Intent, IntentState, IntentStep, Outcome, Refused, Unknown
 from monitor.core.verify import LATE, Confirmed, Failed, Judgement, LookAgain, Unresolved
 
 _S = IntentState
+
+ABANDONED_AFTER = timedelta(minutes=2)
+"""A person's command that has not said by then what became of its order is gone: no request takes that long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,14 @@ def expired(planned: Intent, now: datetime, reason: str) -> Moved:
     return moved(planned, replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason), now, reason)
 
 
+def is_abandoned(sent: Intent, now: datetime) -> bool:
+    """Whether nobody is sending an intent that is SUBMITTING, seen from a daemon that starts.
+
+    Its own sender ended with the daemon before; a person's command may still be at it.
+    """
+    return sent.mode != "manual" or now - (sent.submitted_at or sent.created_at) > ABANDONED_AFTER
+
+
 def abandoned(sent: Intent, now: datetime, note: str) -> Moved:
     """An intent whose sender ended in the middle: nobody knows whether it left."""
     return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=note), now, note)
@@ -47,6 +58,27 @@ def answered(sent: Intent, outcome: Outcome, now: datetime) -> Moved:
             return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=cause), now, f"outcome unknown: {cause}")
         case _:
             assert_never(outcome)
+
+
+def answered_by_name(sent: Intent, outcome: Outcome, now: datetime) -> tuple[Moved, ...]:
+    """What the answer makes of a change that was ordered by name: the answer is all that there is to tell by.
+
+    Also of one that was given up before the answer came.
+    """
+    if sent.state is _S.SUBMITTING:
+        first = answered(sent, outcome, now)
+        if isinstance(outcome, Refused):
+            return (first,)
+        return first, _told(first.intent, outcome, now)
+    return () if isinstance(outcome, Unknown) else (_told(sent, outcome, now),)
+
+
+def given_up(sent: Intent, now: datetime) -> tuple[Moved, ...]:
+    """What becomes of an intent whose sender is gone; what was ordered by name is a person's at once."""
+    first = abandoned(sent, now, "its sender ended while sending")
+    if not isinstance(sent.order, ByName):
+        return (first,)
+    return first, _told(first.intent, Unknown("its sender ended while sending"), now)
 
 
 def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decimal | None = None) -> Moved | None:
@@ -71,6 +103,25 @@ def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decim
             return moved(intent, after, now, f"a person has to look: {reason}")
         case _:
             assert_never(verdict)
+
+
+def _told(intent: Intent, outcome: Outcome, now: datetime) -> Moved:
+    """The end of a change by name as far as the exchange told it, or the question to a person."""
+    match outcome:
+        case Accepted(ref):
+            note = f"the exchange's own answer: done{f' as {ref}' if ref else ''}"
+            return moved(
+                intent, replace(intent, state=_S.CONFIRMED, ref=ref or None, settled_at=now, evidence=note), now, note
+            )
+        case Refused(code, reason):
+            note = f"refused {code}: {reason}"
+            after = replace(intent, state=_S.FAILED, settled_at=now, evidence=note, refused_code=code)
+            return moved(intent, after, now, note)
+        case Unknown(cause):
+            note = f"a person has to look: {cause}"
+            return moved(intent, replace(intent, state=_S.UNRESOLVED, evidence=cause), now, note)
+        case _:
+            assert_never(outcome)
 
 
 def executed_late(failed: Intent, ref: str, at: datetime) -> Intent:

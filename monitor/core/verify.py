@@ -8,7 +8,7 @@ from decimal import Decimal
 from monitor.core.account import ZERO
 from monitor.core.actions.spec import Safety
 from monitor.core.amounts import plain
-from monitor.core.intents import Intent, IntentState, Record, Repay
+from monitor.core.intents import ByName, Intent, IntentState, Record, Repay, Transfer
 
 LOOKS = 5
 """Looks that must all find nothing before an order may count as not done."""
@@ -79,8 +79,11 @@ def judge(
 
     Confirmed: a record of it, settled, and a balance that moved by it. Failed: a record that says so, or no record in
     five looks over the settle time, and balances that did not move. An acknowledged order that left no trace is never
-    taken for failed: the exchange said it has it. `taken` are the records that belong to other intents.
+    taken for failed: the exchange said it has it. `taken` are the records that belong to other intents. What a
+    person ordered by name leaves no trace: a person is asked at once.
     """
+    if isinstance(intent.order, ByName):
+        return Unresolved(f"{intent.order.function} leaves no trace that could be looked for")
     if not looks:
         return _undecided(intent, "the exchange could not be looked at yet", safety, now)
     last = looks[-1]
@@ -195,9 +198,9 @@ def _fell(before: Decimal | None, after: Decimal | None) -> Decimal | None:
 def _change(intent: Intent, look: Look) -> str:
     if isinstance(intent.order, Repay):
         return f"{intent.asset} owed {_text(intent.owed_before)} → {_text(look.owed)}"
-    if look.free is not None and intent.free_before is not None:
-        return f"{intent.asset} free in {intent.scope} {_text(intent.free_before)} → {_text(look.free)}"
-    return f"{intent.asset} in {intent.order.source} {_text(intent.source_before)} → {_text(look.source)}"
+    if isinstance(intent.order, Transfer) and (look.free is None or intent.free_before is None):
+        return f"{intent.asset} in {intent.order.source} {_text(intent.source_before)} → {_text(look.source)}"
+    return f"{intent.asset} free in {intent.scope} {_text(intent.free_before)} → {_text(look.free)}"
 
 
 def _text(amount: Decimal | None) -> str:

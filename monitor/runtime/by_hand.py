@@ -10,7 +10,17 @@ from monitor.clock import Clock
 from monitor.core.account import ZERO
 from monitor.core.actions.recheck import balances
 from monitor.core.actions.spec import Safety
-from monitor.core.intents import Accepted, Intent, IntentState, Order, Outcome, Refused, Repay, Unknown
+from monitor.core.intents import (
+    Accepted,
+    ByName,
+    Intent,
+    IntentState,
+    Order,
+    Outcome,
+    Refused,
+    Transfer,
+    Unknown,
+)
 from monitor.core.progress import answered, judged
 from monitor.core.state import AccountState
 from monitor.core.verify import Look, judge
@@ -24,7 +34,6 @@ from monitor.exchange.binance.venue import BinanceAccount
 from monitor.runtime.snapshots import Snapshots
 from monitor.store import by_hand
 from monitor.store import intents as intent_rows
-from monitor.store.by_hand import CallState, ManualCall
 from monitor.store.store import OrderStore
 
 log = logging.getLogger(__name__)
@@ -85,32 +94,37 @@ class ByHand:
         if self._store is None:
             sent = await self._exchange.send(function, asked)
             return Done(sent.outcome, sent.answer, ("there is no database: this is recorded nowhere",))
-        if order is None:
-            return await self._as_call(self._store, function, asked)
-        return await self._as_intent(self._store, function, asked, order)
+        self._store.order(by_hand.give_up_lost, self._clock.now(), self._safety.unresolved_after)
+        wished = self._wished(function, asked, order)
+        if isinstance(order, ByName):
+            return await self._by_name(self._store, function, asked, wished)
+        return await self._as_order(self._store, function, asked, wished, order)
 
-    async def _as_call(self, store: OrderStore, function: AnyChange, asked: Parameters) -> Done:
-        symbol = asked.get("symbol") or asked.get("fromSymbol") or asked.get("toSymbol")
-        call = ManualCall(
-            account=self._account,
-            function=function.name,
-            kind=function.kind,
-            symbol=str(symbol or ""),
-            asset=str(asked.get("asset") or asked.get("assetNames") or ""),
-            parameters=asked,
-            in_way_of=MEETS.get(function.kind, ""),
-        )
-        number = store.order(by_hand.begin_call, call, self._clock.now(), self._safety.unresolved_after)
+    async def _by_name(self, store: OrderStore, function: AnyChange, asked: Parameters, wished: Intent) -> Done:
+        """Recorded, sent, and settled by what the exchange answers: nothing else tells what became of it."""
+        wished = replace(wished, amount_usdt=await self._worth(wished.asset, wished.amount, function.kind == "order"))
+        intent = store.order(by_hand.begin_intent, wished, self._clock.now(), MEETS.get(function.kind, ""))
         sent = await self._send(function, asked)
-        state, answer, code = _ended(sent.outcome)
-        store.order(by_hand.end_call, number, state, self._clock.now(), answer, code)
-        return Done(sent.outcome, sent.answer)
+        ended = store.order(by_hand.end_by_name, intent.id, sent.outcome, self._clock.now())
+        notes: tuple[str, ...] = (f"recorded as intent {ended.id}",)
+        if ended.state is IntentState.UNRESOLVED:
+            notes = (*notes, f"once you know: margin-monitor actions resolve {ended.id} --as confirmed|failed")
+        return Done(sent.outcome, sent.answer, notes)
 
-    async def _as_intent(self, store: OrderStore, function: AnyChange, asked: Parameters, order: Order) -> Done:
-        """Recorded as every other order is, so that nothing else of its kind is sent meanwhile."""
-        now = self._clock.now()
-        state = AccountState(account=self._account, started_at=now)
-        wished = await self._wished(order, state)
+    async def _as_order(
+        self, store: OrderStore, function: AnyChange, asked: Parameters, wished: Intent, order: Order
+    ) -> Done:
+        """Recorded, sent, and looked into as every other order is."""
+        state = AccountState(account=self._account, started_at=self._clock.now())
+        worth = await self._worth(order.asset, order.amount)
+        before = balances(await self._snapshots.refresh(state, wished), order)
+        wished = replace(
+            wished,
+            amount_usdt=worth,
+            owed_before=before.owed,
+            free_before=before.free,
+            source_before=before.source,
+        )
         intent = store.order(by_hand.begin_intent, wished, self._clock.now())
         sent = await self._send(function, asked)
         moved = answered(intent, sent.outcome, self._clock.now())
@@ -120,35 +134,35 @@ class ByHand:
             notes = (*notes, "accepted, and not proven yet: a running daemon goes on looking")
         return Done(sent.outcome, sent.answer, notes)
 
-    async def _wished(self, order: Order, state: AccountState) -> Intent:
-        """The intent with what the account shows right before."""
-        now = self._clock.now()
-        intent = Intent(
+    def _wished(self, function: AnyChange, asked: Parameters, order: Order | ByName) -> Intent:
+        words = " ".join(f"{name}={value}" for name, value in asked.items())
+        return Intent(
             id=0,
             plan=None,
-            action="call",
-            kind="repay" if isinstance(order, Repay) else "transfer_in",
+            action=function.name,
+            kind="transfer_in" if isinstance(order, Transfer) else function.kind,
             mode="manual",
             account=self._account,
             order=order,
             state=IntentState.PLANNED,
-            amount_usdt=await self._worth(order),
-            created_at=now,
-            reason="ordered by hand",
+            amount_usdt=ZERO,
+            created_at=self._clock.now(),
+            reason=f"ordered by hand: {words}",
         )
-        before = balances(await self._snapshots.refresh(state, intent), order)
-        return replace(intent, owed_before=before.owed, free_before=before.free, source_before=before.source)
 
-    async def _worth(self, order: Order) -> Decimal:
-        """The amount in USDT; zero where the exchange has no price for it."""
-        if order.asset == PRICED_IN:
-            return order.amount
+    async def _worth(self, asset: str, amount: Decimal, of_pair: bool = False) -> Decimal:
+        """The amount in USDT, of the base asset where `asset` is a pair; zero where there is no price for it."""
+        if asset == PRICED_IN or not amount:
+            return amount
+        symbol = asset if of_pair else f"{asset}{PRICED_IN}"
+        if not symbol.endswith(PRICED_IN):
+            return ZERO
         try:
-            prices = await self._exchange.read_prices([f"{order.asset}{PRICED_IN}"])
+            prices = await self._exchange.read_prices([symbol])
         except ExchangeError:
             return ZERO
-        price = prices.get(f"{order.asset}{PRICED_IN}")
-        return ZERO if price is None else order.amount * price.value
+        price = prices.get(symbol)
+        return ZERO if price is None else amount * price.value
 
     async def _send(self, function: AnyChange, asked: Parameters) -> Sent[Any]:
         """The one request. Whoever interrupts it waits for the answer first."""
@@ -192,13 +206,3 @@ class ByHand:
             if any(str(row.tran_id) == ref and row.status == "CONFIRMED" for row in page.rows):
                 return True
         return False
-
-
-def _ended(outcome: Outcome) -> tuple[CallState, str, int | None]:
-    match outcome:
-        case Accepted(ref):
-            return "accepted", ref, None
-        case Refused(code, reason):
-            return "refused", reason, code
-        case Unknown(cause):
-            return "unknown", cause, None

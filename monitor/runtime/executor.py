@@ -11,8 +11,8 @@ from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
 from monitor.core.events import ActionSettled, Event
-from monitor.core.intents import FINAL, Intent, IntentState
-from monitor.core.progress import Moved, abandoned, answered, expired
+from monitor.core.intents import FINAL, ByName, Intent, IntentState
+from monitor.core.progress import Moved, abandoned, answered, expired, given_up, is_abandoned
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
 from monitor.exchange.port import Exchange
@@ -82,8 +82,9 @@ class Executor:
             while True:
                 self._woken.clear()
                 for intent in self._in_state(_S.PLANNED):
-                    if intent.mode != "dry-run":
+                    if intent.mode in ("approve", "live"):
                         await self._carry_out(intent)
+                await self._give_up_lost()
                 self._settler.look_into(tasks)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_ROUND_S):
@@ -101,7 +102,20 @@ class Executor:
     async def _adopt(self) -> None:
         """What was being sent when this account last fell is unknown now: it is looked into, never sent."""
         for intent in self._in_state(_S.SUBMITTING):
-            await self._record_surely(abandoned(intent, self._clock.now(), "the sender ended while sending"))
+            if intent.mode != "manual":
+                await self._record_surely(abandoned(intent, self._clock.now(), "the sender ended while sending"))
+
+    async def _give_up_lost(self) -> None:
+        """A person's command may end in the middle, too. While it lives, its own word stands."""
+        now = self._clock.now()
+        lost = (i for i in self._in_state(_S.SUBMITTING) if i.mode == "manual" and is_abandoned(i, now))
+        for moved in (step for intent in lost for step in given_up(intent, now)):
+            try:
+                if await self._recorder.record(moved):
+                    self._settled(moved.intent)
+            except StoreError as error:
+                log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, moved.intent.id, error)
+                return
 
     async def _carry_out(self, planned: Intent) -> None:
         """From the last look to the recorded answer. Nothing is sent without a claim that is durable."""
@@ -211,6 +225,8 @@ class Executor:
 
     async def _send(self, claimed: Intent) -> None:
         """The one request, and what came of it."""
+        if isinstance(claimed.order, ByName):
+            raise TypeError(f"{claimed.order.function} is sent by who ordered it")
         outcome = await self._exchange.execute(claimed.order)
         await self._record_surely(answered(claimed, outcome, self._clock.now()))
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from monitor.clock import Clock
 from monitor.core.engine import Policy
-from monitor.core.intents import FINAL, Intent, IntentState
+from monitor.core.intents import FINAL, ByName, Intent, IntentState
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
@@ -29,6 +29,7 @@ KEPT_LOOKS = 200
 
 _S = IntentState
 _OPEN = frozenset({_S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
+_UNASKED = _OPEN - {_S.UNRESOLVED}
 
 
 class Settler:
@@ -56,7 +57,11 @@ class Settler:
         for intent in self._state().intents.values():
             if intent.id in self._looking:
                 continue
-            if intent.state in _OPEN:
+            if isinstance(intent.order, ByName):
+                if intent.state in _UNASKED:
+                    self._looking.add(intent.id)
+                    tasks.create_task(self._ask(intent), name=f"ask about {intent.id}")
+            elif intent.state in _OPEN:
                 self._looking.add(intent.id)
                 tasks.create_task(self._settle(intent), name=f"settle {intent.id}")
             elif self._may_come_late(intent):
@@ -85,6 +90,16 @@ class Settler:
             if moved is not None and not await self._record(moved):
                 break
         self._looking.discard(intent.id)
+
+    async def _ask(self, intent: Intent) -> None:
+        """What was ordered by name can't be looked into: only a person can say what became of it."""
+        moved = judged(intent, judge(intent, (), self._policy.safety, self._clock.now()), self._clock.now())
+        while moved is not None and await self._record(moved) and self._is_unasked(intent):
+            await self._clock.sleep(LATER_S)
+        self._looking.discard(intent.id)
+
+    def _is_unasked(self, intent: Intent) -> bool:
+        return self._state().intents.get(intent.id, intent).state in _UNASKED
 
     async def _record(self, moved: Moved) -> bool:
         """Whether looking goes on."""

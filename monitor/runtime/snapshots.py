@@ -7,8 +7,8 @@ from datetime import timedelta
 from monitor.clock import Clock
 from monitor.core.account import CROSS, Scope
 from monitor.core.actions.recheck import balances
-from monitor.core.events import CrossRead, Event, IsolatedRead, WalletRead
-from monitor.core.intents import Intent, Transfer, Window
+from monitor.core.events import CrossRead, Event, IsolatedRead, KeyRead, WalletRead
+from monitor.core.intents import ByName, Intent, Transfer, Window
 from monitor.core.state import AccountState, apply
 from monitor.core.verify import EARLY, Look
 from monitor.errors import ExchangeError, KeyInvalid
@@ -60,6 +60,8 @@ class Snapshots:
 
         Records first: balances read after them can only tell more.
         """
+        if isinstance(intent.order, ByName):
+            raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
         since = (intent.submitted_at or intent.created_at) - EARLY
         window = Window(since, self._clock.now() + _AHEAD)
         records = await self._exchange.find_records(intent.order, window)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep
+from monitor.core.progress import is_abandoned
 from monitor.errors import StoreError
 from monitor.store import tables
 from monitor.store.rows import intent_of, intent_row
@@ -85,12 +86,18 @@ def record(connection: Connection, intent: Intent, step: IntentStep) -> bool:
 
 
 def recover(connection: Connection, now: datetime) -> tuple[Intent, ...]:
-    """The intents that were being sent when the daemon ended: whether they happened is now unknown, and recorded so."""
+    """The intents that were being sent when the daemon ended: whether they happened is now unknown, and recorded so.
+
+    What a person's command is sending at this moment is left to it.
+    """
     table = tables.intents
     rows = connection.execute(select(table).where(table.c.state == IntentState.SUBMITTING).order_by(table.c.id))
     found = []
     for row in rows.mappings().all():
-        intent = replace(intent_of(row), state=IntentState.UNCERTAIN)
+        sent = intent_of(row)
+        if not is_abandoned(sent, now):
+            continue
+        intent = replace(sent, state=IntentState.UNCERTAIN)
         step = IntentStep(
             intent.id, IntentState.SUBMITTING, IntentState.UNCERTAIN, now, "the daemon ended while sending"
         )
@@ -124,7 +131,7 @@ def spent(connection: Connection, action: str, account: str, now: datetime) -> t
     return tuple(
         intent
         for intent in recent(connection, account, now)
-        if intent.action == action
+        if intent.made_by(action)
         and intent.state in SPENT
         and (intent.submitted_at is None or intent.submitted_at >= now - DAY)
     )

@@ -18,13 +18,6 @@ from monitor.store.readers.alerts import newest_acks
 from monitor.store.rows import intent_of, silence_of, silence_row
 
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
-_PERHAPS_DONE = (
-    IntentState.ACKNOWLEDGED,
-    IntentState.UNCERTAIN,
-    IntentState.UNRESOLVED,
-    IntentState.CONFIRMED,
-    IntentState.FAILED,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +37,7 @@ class Orders:
     """All that people have ordered, as of change number `changes`.
 
     `settled` are the intents that left UNRESOLVED in the last 24 hours, by a person or by late evidence, and those
-    of that time that people sent by hand and the venue may have carried out.
+    of that time that people sent by hand.
     """
 
     changes: int
@@ -223,9 +216,7 @@ def _settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     settled = select(steps.c.intent).where(
         steps.c.from_state == IntentState.UNRESOLVED, steps.c.at >= now - timedelta(hours=24)
     )
-    by_hand = and_(
-        table.c.mode == "manual", table.c.state.in_(_PERHAPS_DONE), table.c.created_at >= now - timedelta(hours=24)
-    )
+    by_hand = and_(table.c.mode == "manual", table.c.created_at >= now - timedelta(hours=24))
     wanted = select(table).where(or_(table.c.id.in_(settled), by_hand)).order_by(table.c.id)
     rows = connection.execute(wanted).mappings()
     return tuple(intent_of(row) for row in rows)

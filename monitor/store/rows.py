@@ -8,10 +8,12 @@ from sqlalchemy import RowMapping
 from monitor.core.account import InterestCharge, Scope
 from monitor.core.alerts import Alert, AlertKey, AlertState, Reason
 from monitor.core.events import Matcher, Silence
-from monitor.core.intents import Intent, IntentState, Order, Repay, Transfer
+from monitor.core.intents import ByName, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.outbox import Delivery, DeliveryState, Told
 
 Row = RowMapping
+
+_ORDER_TYPES = {Repay: "repay", Transfer: "transfer", ByName: "call"}
 
 
 def alert_row(alert: Alert) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "kind": intent.kind,
         "mode": intent.mode,
         "account": intent.account,
-        "order_type": "transfer" if isinstance(order, Transfer) else "repay",
+        "order_type": _ORDER_TYPES[type(order)],
         "scope": order.scope.kind,
         "symbol": order.scope.symbol,
         "asset": order.asset,
@@ -99,7 +101,14 @@ def intent_of(row: Row) -> Intent:
     values.pop("scope")
     scope, asset, amount = Scope(values.pop("symbol")), values.pop("asset"), values.pop("amount")
     source, order_type, goal = values.pop("source"), values.pop("order_type"), values.pop("goal")
-    order: Order = Transfer(source, scope, asset, amount) if order_type == "transfer" else Repay(scope, asset, amount)
+    order: Order | ByName
+    match order_type:
+        case "transfer":
+            order = Transfer(source, scope, asset, amount)
+        case "call":
+            order = ByName(values["action"], scope, asset, amount)
+        case _:
+            order = Repay(scope, asset, amount)
     return Intent(
         order=order, state=IntentState(values.pop("state")), goal=None if goal is None else Scope(goal), **values
     )

@@ -341,22 +341,3 @@ bans = Table(
     Column("until", Moment, nullable=False),
     CheckConstraint("id = 1", name="ck_bans_one_row"),
 )
-
-manual_calls = Table(
-    "manual_calls",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("function", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("symbol", Text, nullable=False),
-    Column("asset", Text, nullable=False),
-    Column("parameters", Text, nullable=False),
-    Column("started_at", Moment, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("ended_at", Moment),
-    Column("code", Integer),
-    Column("answer", Text),
-    CheckConstraint("state IN ('sending', 'accepted', 'refused', 'unknown')", name="ck_manual_calls_state"),
-    Index("ix_manual_calls_started_at", "started_at"),
-)

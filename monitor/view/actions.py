@@ -34,7 +34,7 @@ def actions_table(actions: Iterable[Document], now: datetime) -> Table:
                 Cell(action["action"]),
                 Cell(action["mode"], "strong" if action["mode"] == "live" else "dim"),
                 Cell(_about(action)),
-                Cell(f"{_amount(action)} {action['asset']}", "strong"),
+                Cell(_what(action), "strong"),
                 Cell("" if action["alert"] is None else f"#{action['alert']}"),
                 Cell(time_text(created), "dim"),
                 Cell(age_text(now - created)),
@@ -50,8 +50,7 @@ def story_lines(action: Document, now: datetime) -> list[Cell]:
     alert = "" if action["alert"] is None else f", for alert #{action['alert']}"
     lines = [
         Cell(
-            f"intent {action['id']}: {action['kind']} {_amount(action)} {action['asset']} "
-            f"({money_text(Decimal(action['amount_usdt']))}) in {_about(action)}",
+            f"intent {action['id']}: {action['kind'].replace('_', ' ')}{_worth(action)} in {_about(action)}",
             "strong",
         ),
         Cell(f"action {action['action']}, {action['mode']}{alert}: {action['reason'] or 'no reason given'}"),
@@ -74,8 +73,16 @@ def _about(action: Document) -> str:
     return f"{action['account']} {action['symbol'] or action['scope']}"
 
 
-def _amount(action: Document) -> str:
-    return amount_text(Decimal(action["amount"]))
+def _what(action: Document) -> str:
+    """The amount and the asset; what was ordered by name may have neither."""
+    amount = Decimal(action["amount"])
+    return f"{amount_text(amount)} {action['asset']}" if amount else str(action["asset"])
+
+
+def _worth(action: Document) -> str:
+    usdt = Decimal(action["amount_usdt"])
+    what = f" {_what(action)}".rstrip()
+    return f"{what} ({money_text(usdt)})" if usdt else what
 
 
 def _level(text: str | None) -> str:

@@ -2,22 +2,20 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import select
 
-from monitor.core.intents import IntentState
+from monitor.core.account import CROSS
+from monitor.core.intents import ByName, IntentState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
-from monitor.store import operator, tables
+from monitor.store import operator
 from monitor.store.migrate import upgrade
 from monitor.store.readers.actions import IntentRow, read_intents
 from monitor.store.store import OrderStore, ReadStore
@@ -49,10 +47,6 @@ class Desk:
     def intents(self) -> tuple[IntentRow, ...]:
         with ReadStore.open(self.url) as store:
             return store.read(read_intents, include_final=True)
-
-    def calls(self) -> list[Any]:
-        with ReadStore.open(self.url) as store:
-            return store.read(lambda connection: list(connection.execute(select(tables.manual_calls)).mappings()))
 
 
 @contextlib.asynccontextmanager
@@ -173,16 +167,47 @@ async def test_a_repayment_by_hand_is_an_intent_and_confirmed(tmp_path: Path) ->
     assert intent.owed_before == Decimal(30000)
 
 
-async def test_a_change_of_another_kind_leaves_a_record_too(tmp_path: Path) -> None:
+async def test_every_other_change_is_an_intent_too(tmp_path: Path) -> None:
     async with desk(tmp_path, database=True) as d:
         done = await d.call("create_margin_loan", "asset=USDT", "amount=5", "--yes")
         refused = await d.call("create_margin_loan", "asset=USDT", "amount=1000000000", "--yes")
-        assert (done.code, refused.code) == (0, 1)
-        first, second = d.calls()
-    assert (first["function"], first["state"], first["asset"]) == ("create_margin_loan", "accepted", "USDT")
-    assert first["answer"] == str(done.json()["tranId"])
-    assert json.loads(first["parameters"])["type"] == "BORROW"
-    assert (second["state"], second["code"]) == ("refused", -3006)
+        burn = await d.call("set_bnb_burn", "interestBNBBurn=false", "--yes")
+        order = await d.call(
+            "create_margin_order", "symbol=BTCUSDT", "side=SELL", "type=MARKET", "quantity=0.001", "--yes"
+        )
+        assert (done.code, refused.code, burn.code, order.code) == (0, 1, 0, 0), order.err
+        rows = [row.intent for row in d.intents()]
+        shown = await asyncio.to_thread(margin_monitor, d.config, "actions", "show", str(rows[0].id), "--json")
+    by_action = {(row.action, row.state): row for row in rows}
+    assert {(row.mode, row.account) for row in rows} == {("manual", "main")}
+    loan = by_action["create_margin_loan", IntentState.CONFIRMED]
+    assert loan.order == ByName("create_margin_loan", CROSS, "USDT", Decimal(5))
+    assert (loan.kind, loan.amount_usdt, loan.ref) == ("borrow", Decimal(5), str(done.json()["tranId"]))
+    assert by_action["create_margin_loan", IntentState.REFUSED].refused_code == -3006
+    setting = by_action["set_bnb_burn", IntentState.CONFIRMED]
+    assert (setting.kind, setting.asset, setting.amount) == ("setting", "", Decimal(0))
+    sold = by_action["create_margin_order", IntentState.CONFIRMED]
+    assert (sold.kind, sold.asset, sold.amount) == ("order", "BTCUSDT", Decimal("0.001"))
+    assert sold.reason == "ordered by hand: symbol=BTCUSDT side=SELL type=MARKET quantity=0.001"
+    assert sold.amount_usdt > 0
+    assert [step["state"] for step in shown.json()["steps"]][:2] == ["PLANNED", "SUBMITTING"]
+
+
+async def test_an_order_whose_answer_was_lost_is_a_persons(tmp_path: Path) -> None:
+    order = ["create_margin_order", "symbol=BTCUSDT", "side=SELL", "type=MARKET", "quantity=0.001", "--yes"]
+    cut = Fault(what="cut_after", method="POST", path="/sapi/v1/margin/order", count=1)
+    async with desk(tmp_path, faults=[cut], database=True) as d:
+        lost = await d.call(*order)
+        assert (lost.code, "is not known" in lost.err) == (1, True)
+        (row,) = d.intents()
+        assert row.intent.state is IntentState.UNRESOLVED
+        assert f"actions resolve {row.intent.id} --as confirmed|failed" in lost.err
+        again = await d.call(*order)
+        assert (again.code, "under way" in again.err) == (1, True)
+        assert len(d.received("POST", "/sapi/v1/margin/order")) == 1
+        said = ("resolve", str(row.intent.id), "--as", "confirmed", "--comment", "seen in the history")
+        assert (await asyncio.to_thread(margin_monitor, d.config, "actions", *said)).code == 0
+        assert (await d.call(*order)).code == 0
 
 
 async def test_nothing_is_sent_while_actions_are_paused(tmp_path: Path) -> None:

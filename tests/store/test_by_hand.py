@@ -2,21 +2,34 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
-from monitor.core.intents import Accepted, Intent, IntentState, Unknown
-from monitor.core.progress import answered
+from monitor.core.account import CROSS
+from monitor.core.intents import Accepted, ByName, Intent, IntentState, Outcome, Refused, Unknown
+from monitor.core.progress import ABANDONED_AFTER, answered
 from monitor.errors import OrderRefused
 from monitor.store import bans, by_hand, operator
 from monitor.store import intents as intent_rows
-from monitor.store.by_hand import ABANDONED_AFTER, FIRST_BY_HAND, ManualCall
+from monitor.store.by_hand import FIRST_BY_HAND
 from monitor.store.readers.actions import read_intents
 from monitor.store.store import OrderStore, ReadStore, Store
 from tests.store.samples import NOW, at, intent, planned
 
 PATIENCE = timedelta(minutes=10)
-BURN = ManualCall("main", "set_bnb_burn", "setting", "", "", {"interestBNBBurn": "true"})
+BURN = Intent(
+    id=0,
+    plan=None,
+    action="set_bnb_burn",
+    kind="setting",
+    mode="manual",
+    account="main",
+    order=ByName("set_bnb_burn", CROSS, "", Decimal(0)),
+    state=IntentState.PLANNED,
+    amount_usdt=Decimal(0),
+    created_at=NOW,
+)
 
 
 @pytest.fixture
@@ -53,14 +66,11 @@ def test_a_refused_one_leaves_nothing_behind(orders: OrderStore, database_url: s
         assert len(reader.read(read_intents, include_final=True)) == 1
 
 
-@pytest.mark.parametrize("what", ["intent", "call"])
+@pytest.mark.parametrize("what", ["repay", "setting"])
 def test_nothing_is_sent_by_hand_while_paused(orders: OrderStore, what: str) -> None:
     orders.order(operator.pause, True, "test", NOW)
     with pytest.raises(OrderRefused, match="actions are paused"):
-        if what == "intent":
-            orders.order(by_hand.begin_intent, by_hand_intent(), NOW)
-        else:
-            orders.order(by_hand.begin_call, BURN, NOW, PATIENCE)
+        orders.order(by_hand.begin_intent, BURN if what == "setting" else by_hand_intent(), NOW)
 
 
 async def test_numbers_never_meet_those_of_a_daemon(database_url: str) -> None:
@@ -74,13 +84,14 @@ async def test_numbers_never_meet_those_of_a_daemon(database_url: str) -> None:
         await store.close()
 
 
-def test_a_sender_that_is_gone_blocks_nobody_for_long(orders: OrderStore, database_url: str) -> None:
+def test_a_sender_that_is_gone_blocks_nobody_for_ever(orders: OrderStore) -> None:
     lost = orders.order(by_hand.begin_intent, by_hand_intent(), NOW)
-    other = replace(by_hand_intent(), order=replace(by_hand_intent().order, asset="BTC"))
-    orders.order(by_hand.begin_intent, other, NOW + ABANDONED_AFTER + timedelta(seconds=1))
-    with ReadStore.open(database_url) as reader:
-        found = reader.read(intent_rows.read, lost.id)
-    assert found is not None and found.state is IntentState.UNCERTAIN
+    orders.order(by_hand.give_up_lost, NOW + ABANDONED_AFTER, PATIENCE)
+    assert state_of(orders, lost) is IntentState.SUBMITTING
+    orders.order(by_hand.give_up_lost, NOW + ABANDONED_AFTER + timedelta(seconds=1), PATIENCE)
+    assert state_of(orders, lost) is IntentState.UNCERTAIN
+    orders.order(by_hand.give_up_lost, NOW + PATIENCE + timedelta(seconds=1), PATIENCE)
+    assert state_of(orders, lost) is IntentState.UNRESOLVED
 
 
 async def test_a_running_daemon_hears_of_it(database_url: str) -> None:
@@ -98,25 +109,61 @@ async def test_a_running_daemon_hears_of_it(database_url: str) -> None:
         await store.close()
 
 
-def test_a_call_of_unknown_outcome_blocks_its_like_for_a_while(orders: OrderStore) -> None:
-    number = orders.order(by_hand.begin_call, BURN, NOW, PATIENCE)
-    orders.order(by_hand.end_call, number, "unknown", at(1), "cut")
-    with pytest.raises(OrderRefused, match="what became of set_bnb_burn at 21:00:00 UTC is not known"):
-        orders.order(by_hand.begin_call, BURN, at(599), PATIENCE)
-    assert orders.order(by_hand.begin_call, BURN, at(601), PATIENCE) > number
+@pytest.mark.parametrize(
+    ("outcome", "states"),
+    [
+        (Accepted("77"), ["ACKNOWLEDGED", "CONFIRMED"]),
+        (Refused(-3006, "too much"), ["REFUSED"]),
+        (Unknown("cut"), ["UNCERTAIN", "UNRESOLVED"]),
+    ],
+)
+def test_a_change_by_name_is_settled_by_the_answer(
+    orders: OrderStore, database_url: str, outcome: Outcome, states: list[str]
+) -> None:
+    sent = orders.order(by_hand.begin_intent, BURN, NOW)
+    ended = orders.order(by_hand.end_by_name, sent.id, outcome, at(1))
+    with ReadStore.open(database_url) as reader:
+        (row,) = reader.read(read_intents, include_final=True)
+    assert [step.to_state for step in row.steps] == ["PLANNED", "SUBMITTING", *states]
+    assert row.intent == ended
+    assert row.intent.order == BURN.order
 
 
-def test_a_call_that_ended_blocks_nobody(orders: OrderStore) -> None:
-    for state in ("accepted", "refused"):
-        number = orders.order(by_hand.begin_call, BURN, NOW, PATIENCE)
-        orders.order(by_hand.end_call, number, state, at(1), "", -1)
+def test_a_change_by_name_whose_sender_is_gone_is_a_persons(orders: OrderStore) -> None:
+    lost = orders.order(by_hand.begin_intent, BURN, NOW)
+    late = NOW + ABANDONED_AFTER + timedelta(seconds=1)
+    orders.order(by_hand.give_up_lost, late, PATIENCE)
+    assert state_of(orders, lost) is IntentState.UNRESOLVED
+    with pytest.raises(OrderRefused, match="under way"):
+        orders.order(by_hand.begin_intent, BURN, late)
+    # Its answer came all the same.
+    assert orders.order(by_hand.end_by_name, lost.id, Accepted("77"), late).state is IntentState.CONFIRMED
+    assert orders.order(by_hand.begin_intent, BURN, late).id > lost.id
 
 
-def test_a_call_waits_for_the_intent_that_it_would_meet(orders: OrderStore) -> None:
+def test_what_a_person_says_of_it_lets_the_next_one_go(orders: OrderStore) -> None:
+    sent = orders.order(by_hand.begin_intent, BURN, NOW)
+    orders.order(by_hand.end_by_name, sent.id, Unknown("cut"), at(1))
+    orders.order(operator.resolve, sent.id, IntentState.FAILED, "me", "looked", at(2))
+    assert orders.order(by_hand.begin_intent, BURN, at(3)).state is IntentState.SUBMITTING
+
+
+def test_a_change_by_name_waits_for_the_intent_that_it_would_meet(orders: OrderStore) -> None:
     orders.order(by_hand.begin_intent, by_hand_intent(), NOW)
     with pytest.raises(OrderRefused, match="under way"):
-        orders.order(by_hand.begin_call, replace(BURN, in_way_of="repay"), at(1), PATIENCE)
-    orders.order(by_hand.begin_call, BURN, at(1), PATIENCE)
+        orders.order(by_hand.begin_intent, BURN, at(1), "repay")
+    orders.order(by_hand.begin_intent, BURN, at(1))
+
+
+async def test_a_daemon_that_starts_leaves_a_command_its_order(database_url: str) -> None:
+    store = Store.open(database_url)
+    try:
+        sent = await store.order(by_hand.begin_intent, BURN, NOW)
+        assert await store.recover(at(1)) == ()
+        late = NOW + ABANDONED_AFTER + timedelta(seconds=1)
+        assert [(one.id, one.state) for one in await store.recover(late)] == [(sent.id, IntentState.UNCERTAIN)]
+    finally:
+        await store.close()
 
 
 def test_a_ban_is_remembered(orders: OrderStore, database_url: str) -> None:
@@ -130,3 +177,8 @@ def test_a_ban_is_remembered(orders: OrderStore, database_url: str) -> None:
 
 def by_hand_intent() -> Intent:
     return replace(intent(1, IntentState.PLANNED), mode="manual", action="call", plan=None, alert=None)
+
+
+def state_of(orders: OrderStore, sent: Intent) -> IntentState | None:
+    found = orders.order(intent_rows.read, sent.id)
+    return None if found is None else found.state

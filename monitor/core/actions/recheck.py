@@ -11,7 +11,7 @@ from monitor.core.actions.proposal import Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import AlertState
 from monitor.core.guards import Refused, allowance, counts, review, spent_by
-from monitor.core.intents import Intent, Order, Transfer
+from monitor.core.intents import ByName, Intent, Order, Transfer
 from monitor.core.plans import cut, half_open, is_recent, propose, second_half
 from monitor.core.state import AccountState, Settings
 
@@ -41,12 +41,12 @@ def recheck(
     The wish must be the same: kind, scope, asset, source and purpose. An amount that a person approved never grows.
     Its alert must still fire; only the second half of a recent transfer is made without.
     """
-    spec = next((spec for spec in specs if spec.name == intent.action), None)
-    if spec is None or spec.mode == "dry-run":
+    spec = next((spec for spec in specs if intent.made_by(spec.name)), None)
+    if spec is None or spec.mode == "dry-run" or isinstance(intent.order, ByName):
         return NoLonger("its action is not configured to send any more")
     alert = next((a for a in state.alerts.values() if a.id == intent.alert and a.state is AlertState.FIRING), None)
     others = tuple(i for i in state.intents.values() if i.id != intent.id)
-    mine = [i for i in others if i.plan == intent.plan and i.action == spec.name]
+    mine = [i for i in others if i.plan == intent.plan and i.made_by(spec.name)]
     half_of = None if counts(spec, intent) else half_open(spec, mine)
     if alert is None and (half_of is None or not is_recent(half_of, now)):
         return NoLonger("its alert does not fire any more")

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar
 
 from monitor.core.amounts import plain
+from monitor.core.intents import ActionKind, CallKind
 from monitor.exchange.binance.client.answer import Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.transport import Transport
@@ -24,9 +25,7 @@ from monitor.exchange.binance.wire.numbers import milliseconds
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ChangeKind = Literal[
-    "borrow", "repay", "transfer_in", "transfer_out", "transfer", "order", "cancel_orders", "setting", "dust"
-]
+ChangeKind = ActionKind | CallKind
 """What a function changes; two of one kind and asset are never under way together."""
 
 Spelling = Literal["", "TRUE", "true"]

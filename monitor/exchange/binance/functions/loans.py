@@ -186,7 +186,7 @@ def get_margin_small_liability_history(
     the_venue_answers()
 
 
-@change("repay", "POST", "/sapi/v1/margin/exchange-small-liability", weight=3000)
+@change("small_debts", "POST", "/sapi/v1/margin/exchange-small-liability", weight=3000)
 def exchange_margin_small_liabilities(*, asset_names: Sequence[str]) -> NoAnswer:
     """Exchanges small debts of at most ten assets; once in six hours. The answer is empty."""
     the_venue_answers()
@@ -216,7 +216,7 @@ def get_margin_liquidation_loan_repayments(
     the_venue_answers()
 
 
-@change("repay", "POST", "/sapi/v1/margin/liquidation-loan/repay", weight=100)
+@change("liquidation_loan", "POST", "/sapi/v1/margin/liquidation-loan/repay", weight=100)
 def repay_margin_liquidation_loan(*, asset: str, amount: Decimal) -> LiquidationLoanRepayment:
     """Repays the liquidation loan from the spot wallet."""
     the_venue_answers()
