@@ -107,6 +107,8 @@ class CrossSnapshot:
     trade_enabled: bool = True
     transfer_in_enabled: bool = True
     transfer_out_enabled: bool = True
+    answered_at: datetime | None = None
+    """When at the latest it was true, by the exchange's time as `as_of` is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,8 @@ class IsolatedSnapshot:
     received_at: datetime
     pairs: Mapping[str, IsolatedPair]
     complete: bool = True
+    answered_at: datetime | None = None
+    """As of `CrossSnapshot`."""
 
 
 @dataclass(frozen=True, slots=True)

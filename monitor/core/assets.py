@@ -1,16 +1,19 @@
 """The figures of single assets, over cross and all watched pairs together."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import ZERO, Balance, Price, Scope
+from monitor.core.account import CROSS, ZERO, Balance, Price, Scope
 from monitor.core.amounts import ONE
-from monitor.core.charges import InterestKnown
+from monitor.core.charges import DAY, MONTH, InterestPaid
 from monitor.core.figures import Figures, FigureState
 from monitor.core.interest import annual_from_hourly, hourly_from_daily
 from monitor.core.metrics import Missing, Value
+from monitor.core.pegs import fair_ratio, price_ratio, reference_of
+from monitor.core.picture import cross_balances, pair_now
+from monitor.core.rates import Rate, rate_of
 from monitor.core.state import AccountState, Settings, scopes
 from monitor.core.valuation import is_fresh, market_at, price_of
 
@@ -25,7 +28,7 @@ class Ledger:
     """
 
     rows: Mapping[str, tuple[tuple[Scope, Balance], ...]]
-    interest: Mapping[str, tuple[tuple[Scope, InterestKnown], ...]]
+    interest: Mapping[str, tuple[InterestPaid, ...]]
     as_of: datetime | None
     prices_are_fresh: bool
 
@@ -42,9 +45,9 @@ def ledger_of(state: AccountState, settings: Settings, now: datetime) -> Ledger:
         for balance in _balances(state, scope):
             if not balance.is_zero:
                 rows.setdefault(balance.asset, []).append((scope, balance))
-    interest: dict[str, list[tuple[Scope, InterestKnown]]] = {}
-    for (scope, asset), known in state.interest.items():
-        interest.setdefault(asset, []).append((scope, known))
+    interest: dict[str, list[InterestPaid]] = {}
+    for (_, asset), paid in state.interest.paid.items() if state.interest is not None else ():
+        interest.setdefault(asset, []).append(paid)
     reads = [state.cross] if settings.cross else []
     times = [snapshot.as_of if snapshot is not None else None for snapshot in reads]
     if settings.isolated != ():
@@ -64,22 +67,33 @@ def asset_figures(
     ledger = ledger or ledger_of(state, settings, now)
     rows = ledger.rows.get(asset, ())
     charges = ledger.interest.get(asset, ())
-    rate, change = _rates(rows, charges, now)
+    rate, change = _rates(state, settings, asset, rows, now)
     values: dict[str, Value] = {
         "held": sum((balance.held for _, balance in rows), ZERO),
         "owed": sum((balance.owed for _, balance in rows), ZERO),
-        "hourly_rate": rate if rate is not None else UNAVAILABLE,
-        "annual_rate": annual_from_hourly(rate) if rate is not None else UNAVAILABLE,
+        "hourly_rate": rate.hourly if rate is not None else UNAVAILABLE,
+        "next_hourly_rate": rate.next_hourly if rate is not None and rate.next_hourly is not None else UNAVAILABLE,
+        "annual_rate": annual_from_hourly(rate.hourly) if rate is not None else UNAVAILABLE,
         "rate_change_24h": change,
-        "interest_24h_usdt": _charged_usdt(charges, state.prices, now - timedelta(hours=24)),
-        "interest_30d_usdt": _charged_usdt(charges, state.prices, now - timedelta(days=30)),
+        "interest_24h_usdt": UNAVAILABLE,
+        "interest_30d_usdt": UNAVAILABLE,
     }
+    read = state.interest
+    if read is not None and is_fresh(read.at, now, settings.interest_stale_after):
+        # Until every charge of the time is recorded, a sum would be too small.
+        if read.since is not None and read.since <= read.at - DAY:
+            values["interest_24h_usdt"] = _in_usdt((paid.last_24h for paid in charges), state.prices)
+        if read.since is not None and read.since <= read.at - MONTH:
+            values["interest_30d_usdt"] = _in_usdt((paid.last_30d for paid in charges), state.prices)
     for wallet in ("spot", "funding"):
         known = state.wallets.get(wallet)
         values[f"{wallet}_free"] = known.free.get(asset, ZERO) if known is not None else UNAVAILABLE
-    if asset in settings.stable_assets and asset != "USDT":
-        price = price_of(asset, state.prices)
-        values["peg_deviation"] = price - ONE if price is not None and ledger.prices_are_fresh else UNAVAILABLE
+    reference = reference_of(asset, settings)
+    if reference is not None:
+        ratio = price_ratio(asset, reference, state.prices) if ledger.prices_are_fresh else None
+        fair = fair_ratio(state, settings, asset)
+        values["peg_ratio"] = UNAVAILABLE if ratio is None else ratio
+        values["peg_deviation"] = UNAVAILABLE if ratio is None or fair is None else ratio / fair - ONE
     as_of = ledger.as_of
     stale = not is_fresh(as_of, now, settings.stale_after)
     figure_state: FigureState = "unavailable" if as_of is None else "stale" if stale else "ok"
@@ -89,34 +103,45 @@ def asset_figures(
 
 def _balances(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
     if not scope.symbol:
-        return tuple(state.cross.balances.values()) if state.cross is not None else ()
-    pair = state.isolated.pairs[scope.symbol] if state.isolated is not None else None
+        return tuple(cross_balances(state).values())
+    pair = pair_now(state, scope.symbol)
     return (pair.base, pair.quote) if pair is not None else ()
 
 
 def _rates(
-    rows: tuple[tuple[Scope, Balance], ...], charges: tuple[tuple[Scope, InterestKnown], ...], now: datetime
-) -> tuple[Decimal | None, Value]:
-    """The highest hourly rate now paid (cross where nothing is owed), and its change relative to a day ago.
+    state: AccountState, settings: Settings, asset: str, rows: tuple[tuple[Scope, Balance], ...], now: datetime
+) -> tuple[Rate | None, Value]:
+    """The highest rate now paid (cross where nothing is owed), and its change relative to a day ago.
 
-    A younger debt is compared with its first charge.
+    A younger debt is compared with the rate published then, else with its first charge.
     """
-    owing = {scope for scope, balance in rows if balance.owed}
-    paid = [known for scope, known in charges if (scope in owing if owing else not scope.symbol)]
-    if not paid:
+    owing = [scope for scope, balance in rows if balance.owed] or [CROSS]
+    bound = max(settings.interest_stale_after, settings.rates_stale_after)
+    found = [
+        (scope, rate)
+        for scope in owing
+        if (rate := rate_of(state, asset, scope.symbol)) is not None and is_fresh(rate.as_of, now, bound)
+    ]
+    if not found:
         return None, UNAVAILABLE
-    highest = max(paid, key=lambda known: known.last.daily_rate)
-    now_paid, then = highest.last.daily_rate, highest.charge_at(now - timedelta(hours=24)).daily_rate
-    return hourly_from_daily(now_paid), (now_paid - then) / then if then else UNAVAILABLE
+    scope, rate = max(found, key=lambda each: each[1].hourly)
+    then = _day_ago(state, asset, scope)
+    return rate, (rate.hourly - then) / then if then else UNAVAILABLE
 
 
-def _charged_usdt(
-    charges: tuple[tuple[Scope, InterestKnown], ...], prices: Mapping[str, Price], since: datetime
-) -> Value:
-    """What was charged since, at present prices; interest on one asset may be charged in another."""
+def _day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
+    published = state.rates.day_ago.get(asset) if state.rates is not None and not scope.symbol else None
+    if published is not None:
+        return published
+    paid = state.interest.paid.get((scope, asset)) if state.interest is not None else None
+    return hourly_from_daily(paid.day_ago_rate) if paid is not None else None
+
+
+def _in_usdt(sums: Iterable[Mapping[str, Decimal]], prices: Mapping[str, Price]) -> Value:
+    """At present prices; interest on one asset may have been charged in another."""
     total = ZERO
-    for _, known in charges:
-        for asset, amount in known.charged_since(since).items():
+    for charged in sums:
+        for asset, amount in charged.items():
             if amount:
                 price = price_of(asset, prices)
                 if price is None:

@@ -13,17 +13,21 @@ from monitor.core.events import (
     BalancesChanged,
     CrossRead,
     Event,
+    Filled,
     HealthRead,
     InterestRead,
     IsolatedRead,
     KeyRead,
     LiquidationsRead,
     MarginNotice,
+    NextRatesRead,
     PricesRead,
+    RatesRead,
     ReadFailed,
     StreamAlive,
     StreamChanged,
     StreamEvent,
+    Tick,
     WalletRead,
 )
 from monitor.core.intents import Transfer
@@ -32,9 +36,11 @@ from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
 from monitor.core.notices import notices_of
 from monitor.core.pace import intervals, repaced
+from monitor.core.pegs import noted
+from monitor.core.picture import cross_balances, pair_now
 from monitor.core.rules import Rule
 from monitor.core.sampling import due_samples
-from monitor.core.state import AccountState, Settings, apply, needed_symbols, scopes, unknown_charges
+from monitor.core.state import AccountState, Settings, apply, needed_symbols, scopes
 from monitor.core.subjects import ACCOUNT, MONITOR, Sight, Subject
 from monitor.core.valuation import is_fresh, newest, price_of
 
@@ -84,8 +90,10 @@ def step(
     """
     settings = policy.settings
     applied = apply(before, event, now)
+    if isinstance(event, Tick):
+        applied = noted(applied, settings, now)
     sight = look(applied, settings, now)
-    figures = sight.all_of(_touched(sight, event))
+    figures = sight.all_of(_touched(sight, event, before))
     judged = judge(sight, figures, policy.rules, policy.audience, ids.alert) if figures else Judged(applied.alerts)
     state = replace(applied, alerts=judged.open)
     decided = decide(state, figures, policy.rules, policy.actions, policy.safety, settings, now, ids.intent)
@@ -101,7 +109,6 @@ def step(
         at=now,
         events=(event,) if isinstance(event, StreamEvent) else (),
         failures=(event,) if isinstance(event, ReadFailed) else (),
-        interest=unknown_charges(before, event.charges) if isinstance(event, InterestRead) else (),
         samples=samples,
         alerts=judged.changed,
         transitions=judged.transitions,
@@ -115,10 +122,14 @@ def step(
     return Step(state, entry, _wants(before, state, event, settings, now) | decided.wants, paced)
 
 
-def _touched(sight: Sight, event: Event) -> tuple[Subject, ...]:
+def _touched(sight: Sight, event: Event, before: AccountState) -> tuple[Subject, ...]:
     """The subjects that the event may have changed and that can't wait for the next tick, at most a second away."""
     match event:
-        case StreamAlive() | StreamEvent() | StreamChanged() | InterestRead() | HealthRead() | ReadFailed():
+        case StreamEvent(scope=scope):
+            return _retold(sight, scope, before)
+        case StreamAlive() | StreamChanged() | HealthRead() | ReadFailed():
+            return ()
+        case InterestRead() | RatesRead() | NextRatesRead():
             return ()
         case PricesRead(prices):
             return tuple((kind, name) for kind, name in sight.margin if kind == "cross" or name in prices)
@@ -128,17 +139,27 @@ def _touched(sight: Sight, event: Event) -> tuple[Subject, ...]:
             return sight.subjects
 
 
+def _retold(sight: Sight, scope: Scope, before: AccountState) -> tuple[Subject, ...]:
+    """The scope, if what it holds or owes is another since `before`."""
+    if scope.symbol:
+        changed = pair_now(sight.state, scope.symbol) is not pair_now(before, scope.symbol)
+    else:
+        changed = cross_balances(sight.state) is not cross_balances(before)
+    subject: Subject = (scope.kind, scope.symbol)
+    return (subject,) if changed and subject in sight.margin else ()
+
+
 def _wants(
     before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
 ) -> frozenset[str]:
-    """Reads that the event calls for: streams are hints, only a read is believed."""
+    """Reads that the event calls for: what a stream tells is reconciled by a read at once."""
     match event:
         case StreamChanged(stream=stream, connected=connected):
             # A gap: what happened in it was never delivered.
             return ACCOUNTS | {"prices"} if stream == "market" and not connected else ACCOUNTS
         case ActionSettled(intent):
             return ACCOUNTS | {"spot", "funding"} if isinstance(intent.order, Transfer) else ACCOUNTS
-        case StreamEvent(scope=scope, meaning=BalancesChanged() | AssetMoved() | MarginNotice()):
+        case StreamEvent(scope=scope, meaning=BalancesChanged() | AssetMoved() | Filled() | MarginNotice()):
             return _read_of(scope)
         case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
             # What could not be read may have been anything; the risk stream speaks of debts.

@@ -9,7 +9,6 @@ from typing import Literal
 from monitor.core.account import (
     Bars,
     CrossSnapshot,
-    InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
     Liquidation,
@@ -18,6 +17,7 @@ from monitor.core.account import (
     Tier,
     Wallet,
 )
+from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
 
 StreamName = Literal["account", "risk", "market"]
@@ -61,10 +61,35 @@ class PricesRead:
 
 @dataclass(frozen=True, slots=True)
 class InterestRead:
-    """Interest charges of one scope, known ones among them."""
+    """What the recorded charges of all scopes tell at `at`; replaces what was known.
 
-    scope: Scope
-    charges: tuple[InterestCharge, ...]
+    `since`: from then on every charge of every watched scope is recorded; None while that is not known.
+    """
+
+    paid: Mapping[Debt, InterestPaid]
+    since: datetime | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RatesRead:
+    """The rates in force in cross, as fractions an hour, of what is held or owed there; replaces what was known.
+
+    `day_ago` are those of 24 hours before, as far as they are known.
+    """
+
+    hourly: Mapping[str, Decimal]
+    day_ago: Mapping[str, Decimal]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NextRatesRead:
+    """The rates of the coming hour, as fractions an hour, of what is owed; replaces what was known."""
+
+    cross: Mapping[str, Decimal]
+    isolated: Mapping[str, Decimal]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +114,7 @@ class KeyRead:
     accepted: bool
     permissions: KeyPermissions | None
     at: datetime
+    acting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +140,6 @@ class BalancesChanged:
     as_of: datetime
     amounts: Mapping[str, tuple[Decimal, Decimal]]
 
-    acting: bool = False
 
 @dataclass(frozen=True, slots=True)
 class AssetMoved:
@@ -126,6 +151,29 @@ class AssetMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class Filled:
+    """A trade, whole: base and quote changed hands, and `commission` was taken of `commission_asset`."""
+
+    symbol: str
+    trade: int
+    is_buyer: bool
+    quantity: Decimal
+    quote_quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LiabilityTold:
+    """A cross debt in `asset` changed. `kind` is the venue's word; amounts are in no known sense, so not here."""
+
+    asset: str
+    kind: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class MarginNotice:
     """The venue itself says that the cross margin level is in another band."""
 
@@ -133,7 +181,7 @@ class MarginNotice:
     status: str
 
 
-Meaning = BalancesChanged | AssetMoved | MarginNotice | None
+Meaning = BalancesChanged | AssetMoved | Filled | LiabilityTold | MarginNotice | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +300,8 @@ Event = (
     | TiersRead
     | PricesRead
     | InterestRead
+    | RatesRead
+    | NextRatesRead
     | LiquidationsRead
     | WalletRead
     | KeyRead

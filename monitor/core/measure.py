@@ -1,7 +1,7 @@
 """Every metric of a cross account, computed from its state. Formulas live in margin.py and interest.py.
 
-The level is the exchange's own at the last poll, times what prices have done to our own valuation since: equal to the
-polled one, to the last digit, for as long as no price has moved.
+The level is the exchange's own at the last poll, times what prices and events have done to our own valuation since:
+equal to the polled one, to the last digit, for as long as no price has moved and nothing was told.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +33,7 @@ from monitor.core.margin import (
 )
 from monitor.core.metrics import Value
 from monitor.core.pairs import isolated_figures
+from monitor.core.picture import cross_balances
 from monitor.core.rates import hourly_rate, seconds_to_liquidation
 from monitor.core.state import AccountState, Settings
 from monitor.core.valuation import Market, book_now, book_then, drift, market_at, positions, price_of
@@ -51,7 +52,7 @@ def cross_figures(state: AccountState, settings: Settings, now: datetime, market
     view = _Cross(state, settings, snapshot, market or market_at(state, settings, now))
 
     def holdings() -> tuple[Holding, ...]:
-        return _holdings(state, snapshot, view.level.value, view.bars["liquidation_level"])
+        return _holdings(state, view.level.value, view.bars["liquidation_level"])
 
     return measured("cross", "", snapshot.as_of, now, settings, view.level, Measured(_METRICS, view), holdings)
 
@@ -68,7 +69,7 @@ class _Cross:
         self.market = market
         self.bars = cross_bars(state.bars)
         self.then = book_then(state, snapshot)
-        self.present = book_now(state, snapshot, self.then.unpriced)
+        self.present = book_now(state, self.then.unpriced)
         self.level = self._level()
         self._parts: Exposure | None = None
 
@@ -81,6 +82,9 @@ class _Cross:
         polled, then = self.snapshot.margin_level, self.then
         off = drift(polled, then.totals) if self.market.cross_then else None
         if not polled.is_finite():
+            if self.present.liabilities and not self.present.unpriced and self.market.is_fresh:
+                # The first debt, told since: there is no level of the exchange's to move on from.
+                return Level(self.present.level, True, off)
             return Level(polled, False, off)
         if (
             off is None
@@ -101,6 +105,8 @@ class _Cross:
         before = past.totals(self.present.balances, self.then.unpriced) if past is not None else None
         if before is None:
             return UNAVAILABLE
+        if not self.snapshot.margin_level.is_finite():
+            return level.value - before.level
         return level.value - self.snapshot.margin_level * (before.level / self.then.level)
 
     def parts(self) -> Exposure | None:
@@ -181,14 +187,15 @@ def _interest_usdt(balances: Mapping[str, Balance], prices: Mapping[str, Price])
     return total
 
 
-def _holdings(state: AccountState, snapshot: CrossSnapshot, level: Decimal, liquidation: Value) -> tuple[Holding, ...]:
+def _holdings(state: AccountState, level: Decimal, liquidation: Value) -> tuple[Holding, ...]:
     """Every row with its price, and the price at which it alone would liquidate when all rows have one."""
-    known = positions(snapshot.balances.values(), state.prices)
+    balances = cross_balances(state)
+    known = positions(balances.values(), state.prices)
     own = Totals(
         sum((p.held * p.price for p in known.values()), ZERO), sum((p.owed * p.price for p in known.values()), ZERO)
     )
     bar: Decimal | None = None
-    if len(known) == len(snapshot.balances) and level.is_finite() and level > ZERO and own.liabilities > ZERO:
+    if len(known) == len(balances) and level.is_finite() and level > ZERO and own.liabilities > ZERO:
         # The exchange acts on its own level: where that meets the bar, ours reads this much.
         # What it rounds away of its level is no difference.
         scale = ONE if abs(own.level - level) <= LEVEL_ROUNDING else own.level / level
@@ -206,4 +213,4 @@ def _holdings(state: AccountState, snapshot: CrossSnapshot, level: Decimal, liqu
             return Holding(balance, position.price, rate)
         return Holding(balance, position.price, rate, end.price, end.danger)
 
-    return tuple(row(balance) for _, balance in sorted(snapshot.balances.items()))
+    return tuple(row(balance) for _, balance in sorted(balances.items()))

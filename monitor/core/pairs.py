@@ -12,6 +12,7 @@ from monitor.core.figures import Danger, Figures, Holding, Measured
 from monitor.core.levels import UNAVAILABLE, Level, is_stale, measured, move_to, never_read, pair_bars, value_usdt
 from monitor.core.margin import Exposure, Totals, danger_direction, drop_to_level, isolated_level, rise_to_level
 from monitor.core.metrics import Value
+from monitor.core.picture import pair_now
 from monitor.core.rates import hourly_rate, seconds_to_liquidation
 from monitor.core.state import AccountState, Settings
 from monitor.core.valuation import Market, drift, market_at, price_of
@@ -22,12 +23,13 @@ def isolated_figures(
 ) -> Figures:
     """One isolated pair's metrics. `market` saves working it out again."""
     snapshot = state.isolated
-    pair = snapshot.pairs.get(symbol) if snapshot is not None else None
+    pair = pair_now(state, symbol)
     if snapshot is None or pair is None:
         return never_read("isolated", symbol, {})
     if not pair.created:
         return Figures("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
-    view = _Pair(state, settings, pair, market or market_at(state, settings, now), snapshot.as_of)
+    market = market or market_at(state, settings, now)
+    view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, snapshot.as_of)
 
     def holdings() -> tuple[Holding, ...]:
         return _holdings(state, pair)
@@ -38,14 +40,21 @@ def isolated_figures(
 class _Pair:
     """The pair as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
-    __slots__ = ("_parts", "bars", "index", "is_fresh", "level", "market", "pair", "settings", "state")
+    __slots__ = ("_parts", "bars", "index", "is_fresh", "level", "market", "pair", "read", "settings", "state")
 
     def __init__(
-        self, state: AccountState, settings: Settings, pair: IsolatedPair, market: Market, as_of: datetime
+        self,
+        state: AccountState,
+        settings: Settings,
+        pair: IsolatedPair,
+        read: IsolatedPair,
+        market: Market,
+        as_of: datetime,
     ) -> None:
         self.state = state
         self.settings = settings
         self.pair = pair
+        self.read = read
         self.market = market
         self.is_fresh = market.is_fresh and market.isolated_then and not is_stale(as_of, settings, market.now)
         self.bars = pair_bars(pair, state.tiers.get(pair.symbol, ()), settings)
@@ -65,12 +74,15 @@ class _Pair:
         return self.pair.index_price * (spot / then.value)
 
     def _level(self, index: Decimal | None) -> Level:
-        """The polled level, moved as our own moved with the index, if that may be believed."""
-        pair, polled = self.pair, self.pair.margin_level
+        """The polled level, moved as our own moved with the index and the events, if that may be believed."""
+        pair, read, polled = self.pair, self.read, self.read.margin_level
         if not polled.is_finite():
+            if index is not None and (pair.base.owed or pair.quote.owed):
+                # The first debt, told since: there is no level of the exchange's to move on from.
+                return Level(_own_level(pair, index), True, None)
             return Level(polled, False, None)
-        then = _own_level(pair, pair.index_price)
-        off = drift(polled, _own_totals(pair, pair.index_price))
+        then = _own_level(read, read.index_price)
+        off = drift(polled, _own_totals(read, read.index_price))
         if index is None or off is None or off > self.settings.drift_bound:
             return Level(polled, False, off)
         return Level(polled * (_own_level(pair, index) / then), True, off)
@@ -84,7 +96,9 @@ class _Pair:
         before = self._moved(past.price(pair.symbol)) if past is not None else None
         if before is None:
             return UNAVAILABLE
-        return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(pair, pair.index_price))
+        if not pair.margin_level.is_finite():
+            return level.value - _own_level(pair, before)
+        return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(self.read, pair.index_price))
 
     def parts(self) -> Exposure:
         """What is held and owed, in the quote asset."""

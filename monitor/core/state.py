@@ -1,6 +1,6 @@
 """One account as the daemon knows it, and how each event changes that knowledge."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,7 +11,6 @@ from monitor.core.account import (
     Balance,
     Bars,
     CrossSnapshot,
-    InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
     Liquidation,
@@ -22,7 +21,6 @@ from monitor.core.account import (
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
 from monitor.core.books import Book, book_of, repriced
-from monitor.core.charges import InterestKnown, unknown_among, with_charges
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
@@ -33,8 +31,10 @@ from monitor.core.events import (
     IsolatedRead,
     KeyRead,
     LiquidationsRead,
+    NextRatesRead,
     OperatorRead,
     PricesRead,
+    RatesRead,
     ReadFailed,
     StreamAlive,
     StreamChanged,
@@ -46,6 +46,8 @@ from monitor.core.events import (
 )
 from monitor.core.intents import FINAL, Intent
 from monitor.core.metrics import Value
+from monitor.core.picture import Picture, cross_balances, reconciled, told
+from monitor.core.ratios import Ratios
 
 PRICE_HISTORY = timedelta(minutes=5)
 """How far back prices are kept for `margin_level_change_5m`."""
@@ -77,6 +79,8 @@ class Settings:
     pace: Pace = field(default_factory=Pace)
     stale_after: timedelta = timedelta(minutes=3)
     prices_stale_after: timedelta = timedelta(seconds=15)
+    interest_stale_after: timedelta = timedelta(hours=3)
+    rates_stale_after: timedelta = timedelta(hours=3)
     stable_assets: frozenset[str] = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"})
     pegs: Mapping[str, str] = field(default_factory=dict)
     drift_bound: Decimal = Decimal("0.01")
@@ -137,6 +141,8 @@ class AccountState:
     started_at: datetime
     cross: CrossSnapshot | None = None
     isolated: IsolatedSnapshot | None = None
+    picture: Picture = field(default_factory=Picture)
+    """What events have told since those two were read."""
     bars: Bars | None = None
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
     prices: Mapping[str, Price] = field(default_factory=dict)
@@ -154,7 +160,11 @@ class AccountState:
     """What `cross` was worth at `cross_prices`, where that is worked out."""
     book: Book | None = field(default=None, repr=False, compare=False)
     """What cross is worth at `prices`, moved on by each of them; of use only while `Book.is_of` says so."""
-    interest: Mapping[tuple[Scope, str], InterestKnown] = field(default_factory=dict)
+    interest: InterestRead | None = None
+    rates: RatesRead | None = None
+    next_rates: NextRatesRead | None = None
+    pegs: Mapping[str, Ratios] = field(default_factory=dict)
+    """The price ratios of the last week, of pegged assets that are held or owed."""
     liquidations: tuple[Liquidation, ...] | None = None
     """Forced liquidation orders of the last day; None: never read."""
     wallets: Mapping[str, Wallet] = field(default_factory=dict)
@@ -193,7 +203,7 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
             book = book_of(snapshot.balances, state.prices)
-            return replace(
+            state = replace(
                 state,
                 cross=snapshot,
                 cross_prices=state.prices,
@@ -201,18 +211,25 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
                 book_then=book,
                 book=book._replace(leaving_out=book.unpriced, unpriced=frozenset()),
             )
+            return replace(state, picture=reconciled(state, snapshot))
         case IsolatedRead(snapshot):
             if state.isolated is not None and snapshot.as_of < state.isolated.as_of:
                 return state
-            return replace(state, isolated=snapshot, isolated_prices=state.prices, isolated_priced_at=state.priced_at)
+            priced_at = state.priced_at
+            state = replace(state, isolated=snapshot, isolated_prices=state.prices, isolated_priced_at=priced_at)
+            return replace(state, picture=reconciled(state, snapshot))
         case BarsRead(bars):
             return replace(state, bars=bars)
         case TiersRead(symbol, tiers):
             return replace(state, tiers={**state.tiers, symbol: tiers})
         case PricesRead(prices):
             return _with_prices(state, prices, now)
-        case InterestRead(scope, charges):
-            return replace(state, interest=with_charges(state.interest, scope, charges, now))
+        case InterestRead():
+            return replace(state, interest=event)
+        case RatesRead():
+            return replace(state, rates=event)
+        case NextRatesRead():
+            return replace(state, next_rates=event)
         case LiquidationsRead(liquidations):
             return replace(state, liquidations=liquidations)
         case WalletRead(wallet, content):
@@ -234,8 +251,12 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
                 connects=was.connects + (connected and not was.connected),
             )
             return _with_stream(state, stream, _heard(changed, at) if connected else changed)
-        case StreamAlive(stream, at) | StreamEvent(stream=stream, received_at=at):
+        case StreamAlive(stream, at):
             return _with_stream(state, stream, _heard(state.streams.get(stream, StreamState()), at))
+        case StreamEvent(stream=stream, received_at=at):
+            state = _with_stream(state, stream, _heard(state.streams.get(stream, StreamState()), at))
+            picture = told(state, event)
+            return state if picture is state.picture else replace(state, picture=picture)
         case OperatorRead():
             return replace(state, operator=event)
         case HealthRead():
@@ -265,7 +286,7 @@ def scopes(state: AccountState, settings: Settings) -> tuple[Scope, ...]:
 def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
     """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT.
 
-    An asset that turned out to have no price in USDT is wanted in BTC too.
+    An asset that turned out to have no price in USDT is wanted in BTC too, and in what it is pegged to.
     """
     symbols = {"BTCUSDT"}
     assets: set[str] = set()
@@ -278,16 +299,15 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
             assets.update(b.asset for b in (pair.base, pair.quote) if not b.is_zero)
             # The pair's figures are in its quote asset; in USDT they need its price even when none is there.
             assets.add(pair.quote.asset)
+    for asset in assets & settings.pegs.keys():
+        assets.add(settings.pegs[asset])
+        if state.prices and f"{asset}USDT" not in state.prices:
+            symbols.add(f"{asset}{settings.pegs[asset]}")
     for asset in assets - {"USDT"}:
         symbols.add(f"{asset}USDT")
         if state.prices and f"{asset}USDT" not in state.prices:
             symbols.add(f"{asset}BTC")
     return frozenset(symbols)
-
-
-def unknown_charges(state: AccountState, charges: Iterable[InterestCharge]) -> tuple[InterestCharge, ...]:
-    """Those of `charges` that the state does not know yet."""
-    return unknown_among(charges, state.interest)
 
 
 def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
@@ -320,10 +340,11 @@ def _moved_on(state: AccountState, prices: Mapping[str, Price], changed: Mapping
     book, snapshot = state.book, state.cross
     if snapshot is None:
         return None
-    if book is not None and book.balances is snapshot.balances and book.prices is state.prices:
+    balances = cross_balances(state)
+    if book is not None and book.balances is balances and book.prices is state.prices:
         return repriced(book, prices, changed)
     then = state.book_then or book_of(snapshot.balances, state.cross_prices)
-    return book_of(snapshot.balances, prices, then.unpriced)
+    return book_of(balances, prices, then.unpriced)
 
 
 def _heard(stream: StreamState, at: datetime) -> StreamState:

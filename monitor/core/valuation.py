@@ -10,6 +10,7 @@ from monitor.core.account import ZERO, Balance, CrossSnapshot, Price
 from monitor.core.amounts import ONE
 from monitor.core.books import NOTHING, Book, book_of, price_of
 from monitor.core.margin import Position, Totals
+from monitor.core.picture import cross_balances
 from monitor.core.state import PRICE_HISTORY, AccountState, PricesThen, Settings
 
 __all__ = [
@@ -118,12 +119,12 @@ def book_then(state: AccountState, snapshot: CrossSnapshot) -> Book:
     return book_of(snapshot.balances, state.cross_prices)
 
 
-def book_now(state: AccountState, snapshot: CrossSnapshot, leaving_out: frozenset[str]) -> Book:
-    """What the cross account is worth at the newest prices, without the assets that are to be left out."""
-    kept = state.book
-    if kept is not None and kept.is_of(snapshot.balances, state.prices, leaving_out):
+def book_now(state: AccountState, leaving_out: frozenset[str]) -> Book:
+    """What the cross account is worth now, at the newest prices, without the assets that are to be left out."""
+    kept, balances = state.book, cross_balances(state)
+    if kept is not None and kept.is_of(balances, state.prices, leaving_out):
         return kept
-    return book_of(snapshot.balances, state.prices, leaving_out)
+    return book_of(balances, state.prices, leaving_out)
 
 
 def positions(balances: Iterable[Balance], prices: Mapping[str, Price]) -> dict[str, Position]:

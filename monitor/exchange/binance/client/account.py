@@ -1,5 +1,7 @@
 """The margin accounts themselves: cross, isolated, their bars and tiers."""
 
+from dataclasses import replace
+
 from monitor.core.account import Bars, CrossSnapshot, IsolatedSnapshot, Tier
 from monitor.exchange.binance.client.answer import Answer
 from monitor.exchange.binance.client.endpoint import Endpoint
@@ -20,6 +22,7 @@ async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot
 
     def translated(account: CrossAccount, answer: Answer) -> tuple[CrossSnapshot, Listing]:
         snapshot = accounts.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at, last=last)
+        snapshot = replace(snapshot, answered_at=answer.answered_at)
         return snapshot, Listing(len(account.user_assets), frozenset(snapshot.balances))
 
     return await transport.fetch(CROSS, None, translated)
@@ -27,11 +30,12 @@ async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot
 
 async def read_isolated(transport: Transport) -> IsolatedSnapshot:
     """Every isolated pair that was ever created."""
-    return await transport.fetch(
-        ISOLATED,
-        None,
-        lambda account, answer: accounts.isolated_snapshot(account, as_of=answer.as_of, received_at=answer.received_at),
-    )
+
+    def translated(account: IsolatedAccount, answer: Answer) -> IsolatedSnapshot:
+        snapshot = accounts.isolated_snapshot(account, as_of=answer.as_of, received_at=answer.received_at)
+        return replace(snapshot, answered_at=answer.answered_at)
+
+    return await transport.fetch(ISOLATED, None, translated)
 
 
 async def read_bars(transport: Transport) -> Bars:

@@ -35,6 +35,11 @@ class Answer:
     is_html: bool
     error: ErrorBody | None
 
+    @property
+    def answered_at(self) -> datetime:
+        """The moment of the receipt in the venue's time."""
+        return self.as_of + (self.received_at - self.sent_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[T]):

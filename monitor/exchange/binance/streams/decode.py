@@ -9,11 +9,22 @@ from typing import TypeVar
 import msgspec
 
 from monitor.core.account import Price, Scope
-from monitor.core.events import AssetMoved, BalancesChanged, MarginNotice, Meaning, StreamEvent, StreamName
+from monitor.core.events import (
+    AssetMoved,
+    BalancesChanged,
+    Filled,
+    LiabilityTold,
+    MarginNotice,
+    Meaning,
+    StreamEvent,
+    StreamName,
+)
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.frames import (
     Envelope,
     EventHead,
+    Execution,
+    Liability,
     Movement,
     Notice,
     Position,
@@ -206,11 +217,36 @@ def _meaning(kind: str, raw: bytes, event_time: datetime) -> Meaning:
         case "balanceUpdate":
             moved = decode(raw, Movement)
             return AssetMoved(moved.asset, signed(moved.delta, "d"), moment(moved.cleared, "T"))
+        case "executionReport":
+            return _fill(decode(raw, Execution))
+        case "USER_LIABILITY_CHANGE":
+            liability = decode(raw, Liability)
+            return LiabilityTold(liability.asset, liability.kind, event_time)
         case "MARGIN_LEVEL_STATUS_CHANGE":
             notice = decode(raw, Notice)
             return MarginNotice(amount(notice.level, "l"), notice.status)
         case _:
             return None
+
+
+def _fill(report: Execution) -> Filled | None:
+    quantity, quote = amount(report.quantity, "l"), amount(report.quote_quantity, "Y")
+    commission = signed(report.commission, "n")
+    whole = report.symbol and report.trade >= 0 and report.at is not None and quantity and quote
+    if report.kind != "TRADE" or not whole or report.at is None or report.side not in ("BUY", "SELL"):
+        return None
+    if commission and not report.commission_asset:
+        return None
+    return Filled(
+        symbol=report.symbol,
+        trade=report.trade,
+        is_buyer=report.side == "BUY",
+        quantity=quantity,
+        quote_quantity=quote,
+        commission=commission,
+        commission_asset=report.commission_asset or "",
+        as_of=moment(report.at, "T"),
+    )
 
 
 def _key(account: str, scope: Scope, content: bytes) -> str:

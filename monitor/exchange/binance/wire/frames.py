@@ -73,6 +73,27 @@ class Movement(msgspec.Struct, kw_only=True):
     cleared: int = msgspec.field(name="T")
 
 
+class Execution(msgspec.Struct, kw_only=True):
+    """executionReport as far as it tells a fill; fields that lack make it tell none."""
+
+    kind: str = msgspec.field(name="x", default="")
+    symbol: str = msgspec.field(name="s", default="")
+    side: str = msgspec.field(name="S", default="")
+    trade: int = msgspec.field(name="t", default=-1)
+    quantity: str = msgspec.field(name="l", default="0")
+    quote_quantity: str = msgspec.field(name="Y", default="0")
+    commission: str = msgspec.field(name="n", default="0")
+    commission_asset: str | None = msgspec.field(name="N", default=None)
+    at: int | None = msgspec.field(name="T", default=None)
+
+
+class Liability(msgspec.Struct, kw_only=True):
+    """USER_LIABILITY_CHANGE. Whether its amounts are changes or totals is not documented: they are not read."""
+
+    asset: str = msgspec.field(name="a")
+    kind: str = msgspec.field(name="t", default="")
+
+
 class Notice(msgspec.Struct, kw_only=True):
     """MARGIN_LEVEL_STATUS_CHANGE of the risk stream."""
 
