@@ -1,0 +1,1 @@
+"""The files that rehearsals read: portfolios, price bars, and tests of rules."""

@@ -1,0 +1,58 @@
+"""Files of price bars: CSV, plain or packed with gzip."""
+
+import csv
+import gzip
+import io
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from monitor.core.amounts import parse_amount
+from monitor.core.rehearsal.prices import Bar
+from monitor.errors import ConfigError
+
+COLUMNS = ("open_time_ms", "open", "high", "low", "close")
+_MEND = "columns are open_time_ms,open,high,low,close,volume"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS = 4_102_444_800_000
+
+
+def read_bars(path: Path) -> tuple[Bar, ...]:
+    """The bars of a file, oldest first; one at least. A first line of headings is passed over.
+
+    Raises ConfigError that names the line.
+    """
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no CSV, or broken"
+        raise ConfigError(f"can't read {path} ({reason})", where="--prices", mend="give a .csv or .csv.gz") from error
+    bars: list[Bar] = []
+    for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
+        if not row or (number == 1 and row[0].strip() == COLUMNS[0]):
+            continue
+        where = f"{path.name}: line {number}"
+        bar = _bar(row, where)
+        if bars and bar.opens_at <= bars[-1].opens_at:
+            raise ConfigError("is not later than the line before it", where=where, mend="sort the file by time")
+        bars.append(bar)
+    if not bars:
+        raise ConfigError("has no bars", where=path.name, mend=_MEND)
+    return tuple(bars)
+
+
+def _bar(row: list[str], where: str) -> Bar:
+    if len(row) < len(COLUMNS):
+        raise ConfigError(f"has {len(row)} columns", where=where, mend=_MEND)
+    stamp = row[0].strip()
+    if not (stamp.isascii() and stamp.isdigit() and int(stamp) < _LATEST_MS):
+        raise ConfigError(f"{stamp[:40]!r} is no time in milliseconds", where=where, mend=_MEND)
+    try:
+        values: list[Decimal] = [parse_amount(word) for word in row[1:5]]
+    except ValueError as error:
+        raise ConfigError(str(error), where=where, mend=_MEND) from error
+    opened, high, low, close = values
+    if not 0 < low <= min(opened, close) <= max(opened, close) <= high:
+        raise ConfigError("its low and high don't enclose its open and close", where=where, mend=_MEND)
+    return Bar(_EPOCH + timedelta(milliseconds=int(stamp)), opened, high, low, close)
