@@ -1,12 +1,13 @@
 """One step: an event comes in, a new state and everything to remember come out. No IO, no clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.core.account import Scope
 from monitor.core.actions.decide import decide
 from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.docket import Docket
 from monitor.core.events import (
     ActionSettled,
     AssetMoved,
@@ -42,7 +43,7 @@ from monitor.core.rules import Rule
 from monitor.core.sampling import due_samples
 from monitor.core.state import AccountState, Settings, apply, needed_symbols, scopes
 from monitor.core.subjects import ACCOUNT, MONITOR, Sight, Subject
-from monitor.core.valuation import is_fresh, newest, price_of
+from monitor.core.valuation import is_fresh, newest_at, price_of
 
 ACCOUNTS = frozenset({"cross", "isolated"})
 """The reads that tell balances and debts."""
@@ -57,6 +58,11 @@ class Policy:
     audience: Audience = field(default_factory=Audience)
     actions: tuple[ActionSpec, ...] = ()
     safety: Safety = field(default_factory=Safety)
+    docket: Docket = field(init=False, repr=False, compare=False)
+    """The rules by what they look at."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "docket", Docket(self.rules, self.settings.account))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +99,24 @@ def step(
     if isinstance(event, Tick):
         applied = noted(applied, settings, now)
     sight = look(applied, settings, now)
-    figures = sight.all_of(_touched(sight, event, before))
-    judged = judge(sight, figures, policy.rules, policy.audience, ids.alert) if figures else Judged(applied.alerts)
-    state = replace(applied, alerts=judged.open)
+    # What comes after a silence changes more than its own figures.
+    after_price = isinstance(event, PricesRead) and is_fresh(newest_at(before), now, settings.prices_stale_after)
+    figures = sight.all_of(_touched(sight, event, before, alone=after_price))
+    judged = (
+        judge(sight, figures, policy.docket, policy.audience, ids.alert, after_price=after_price)
+        if figures
+        else Judged(applied.alerts)
+    )
+    state = applied if judged.open is applied.alerts else replace(applied, alerts=judged.open)
     decided = decide(state, figures, policy.rules, policy.actions, policy.safety, settings, now, ids.intent)
     samples, sampled = due_samples(before.sampled, figures, event, now)
-    state = replace(
-        state,
-        blocked=decided.blocked,
-        intents={**state.intents, **{intent.id: intent for intent in decided.intents}},
-        sampled=sampled,
-    )
+    if decided.blocked != state.blocked or decided.intents or sampled is not before.sampled:
+        state = replace(
+            state,
+            blocked=decided.blocked,
+            intents={**state.intents, **{intent.id: intent for intent in decided.intents}},
+            sampled=sampled,
+        )
     entry = Entry(
         account=state.account,
         at=now,
@@ -122,8 +135,11 @@ def step(
     return Step(state, entry, _wants(before, state, event, settings, now) | decided.wants, paced)
 
 
-def _touched(sight: Sight, event: Event, before: AccountState) -> tuple[Subject, ...]:
-    """The subjects that the event may have changed and that can't wait for the next tick, at most a second away."""
+def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -> tuple[Subject, ...]:
+    """The subjects that the event may have changed and that can't wait for the next tick, at most a second away.
+
+    `alone`: prices change no figures but those of what they are the prices of.
+    """
     match event:
         case StreamEvent(scope=scope):
             return _retold(sight, scope, before)
@@ -132,7 +148,7 @@ def _touched(sight: Sight, event: Event, before: AccountState) -> tuple[Subject,
         case InterestRead() | RatesRead() | NextRatesRead():
             return ()
         case PricesRead(prices):
-            return tuple((kind, name) for kind, name in sight.margin if kind == "cross" or name in prices)
+            return sight.priced_by(prices) if alone else sight.margin
         case KeyRead() | LiquidationsRead() | WalletRead():
             return (ACCOUNT,)
         case _:
@@ -164,8 +180,8 @@ def _wants(
         case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
             # What could not be read may have been anything; the risk stream speaks of debts.
             return _read_of(scope) if rejected is not None or stream == "risk" else frozenset()
-        case PricesRead():
-            return _comparable_now(before, after, settings, now)
+        case PricesRead(prices):
+            return _comparable_now(before, after, prices, settings, now)
         case CrossRead() | IsolatedRead():
             return _unpriced(before, after, settings) | _unknown(before, after, settings)
         case _:
@@ -176,14 +192,16 @@ def _read_of(scope: Scope) -> frozenset[str]:
     return frozenset({"isolated" if scope.symbol else "cross"})
 
 
-def _comparable_now(before: AccountState, after: AccountState, settings: Settings, now: datetime) -> frozenset[str]:
+def _comparable_now(
+    before: AccountState, after: AccountState, prices: Iterable[str], settings: Settings, now: datetime
+) -> frozenset[str]:
     """The reads after which own and polled levels can be compared, which needs prices known when a snapshot comes.
 
     When prices come back, and when one is first known.
     """
-    if not is_fresh(newest(before.prices), now, settings.prices_stale_after):
+    if not is_fresh(newest_at(before), now, settings.prices_stale_after):
         return ACCOUNTS
-    new = after.prices.keys() - before.prices.keys()
+    new = {symbol for symbol in prices if symbol not in before.prices}
     if not new:
         return frozenset()
     wanted: set[str] = set()

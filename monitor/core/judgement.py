@@ -1,9 +1,10 @@
 """Rules over figures → alerts over time → who is to be told."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from monitor.core.alerts import Alert, AlertKey, AlertState, MetricScope, Notification, Reason, Transition
+from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Reason, Transition
+from monitor.core.docket import Docket
 from monitor.core.figures import Figures
 from monitor.core.lifecycle import (
     Audience,
@@ -15,7 +16,7 @@ from monitor.core.lifecycle import (
     telling,
     worst_rungs,
 )
-from monitor.core.rules import Rule, applies, evaluate
+from monitor.core.rules import Rule, evaluate
 from monitor.core.subjects import MONITOR, Sight, Subject
 from monitor.core.wording import summary_of
 
@@ -38,32 +39,29 @@ class Judged:
 def judge(
     sight: Sight,
     figures: Mapping[Subject, Figures],
-    rules: Sequence[Rule],
+    docket: Docket,
     audience: Audience,
     new_id: Callable[[], int],
+    *,
+    after_price: bool = False,
 ) -> Judged:
     """Look at every rule of the measured subjects, then at who has to be told of these.
 
-    When all subjects were measured, an alert whose rule is gone or does not look at its subject any more resolves
-    as gone; so does one whose subject is gone, once every watched scope has been read.
+    With `after_price` only at the rules that a price can change. When all subjects were measured, an alert whose rule
+    is gone or does not look at its subject any more resolves as gone; so does one whose subject is gone, once every
+    watched scope has been read.
     """
     state, now = sight.state, sight.now
-    by_name = {rule.name: rule for rule in rules}
     before = {key: alert for key, alert in state.alerts.items() if (key.scope, key.subject) in figures}
     alerts = dict(before)
     transitions: list[Transition] = []
-    by_scope: dict[MetricScope, list[Rule]] = {}
     for (kind, name), measured in figures.items():
-        if kind not in by_scope:
-            by_scope[kind] = [rule for rule in rules if kind in rule.scopes]
-        for rule in by_scope[kind]:
-            if not applies(rule, state.account, kind, name):
+        read = measured.read
+        for rule, key in docket.cases(kind, name, after_price=after_price):
+            known = alerts.get(key) if alerts else None
+            if known is None and rule.when.evaluate(read) is not True:
                 continue
-            key = AlertKey(rule.name, state.account, kind, name)
-            known = alerts.get(key)
-            finding = evaluate(rule, measured.read)
-            if known is None and finding.holds is not True:
-                continue
+            finding = evaluate(rule, read)
             change = advance(rule, key, known, finding, summary_of(rule.when.names, measured), now, new_id)
             if change.alert is not None:
                 alerts[key] = change.alert
@@ -71,25 +69,25 @@ def judge(
                 transitions.append(change.transition)
     if MONITOR in figures:
         before = dict(state.alerts)
-        for key in _gone(sight, by_name):
+        for key in _gone(sight, docket):
             change = gone(before[key], now)
             if change.alert is not None and change.transition is not None:
                 alerts[key] = change.alert
                 transitions.append(change.transition)
-    notifications = _tell(sight, alerts, by_name, audience)
+    if not alerts:
+        return Judged(state.alerts)
+    notifications = _tell(sight, alerts, docket.by_name, audience)
     changed = tuple(a for key, a in alerts.items() if _story(a) != _story(before.get(key)))
     still_open = {key: a for key, a in (dict(state.alerts) | alerts).items() if a.state in OPEN}
     return Judged(still_open, changed, tuple(transitions), notifications)
 
 
-def _gone(sight: Sight, rules: Mapping[str, Rule]) -> list[AlertKey]:
+def _gone(sight: Sight, docket: Docket) -> list[AlertKey]:
     present = set(sight.subjects)
     return [
         key
         for key in sight.state.alerts
-        if key.rule not in rules
-        or not applies(rules[key.rule], key.account, key.scope, key.subject)
-        or (sight.is_complete and (key.scope, key.subject) not in present)
+        if not docket.looks_at(key) or (sight.is_complete and (key.scope, key.subject) not in present)
     ]
 
 

@@ -10,7 +10,7 @@ from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
 from monitor.core.pace import interval_in_force, intervals, repaced, wanted_streams
 from monitor.core.state import AccountState, Settings, StreamState
-from monitor.core.valuation import newest
+from monitor.core.valuation import newest_at
 
 UNAVAILABLE = Missing.UNAVAILABLE
 
@@ -72,7 +72,7 @@ def _last_live_price(state: AccountState) -> datetime:
     Prices that are polled because the stream is dead are no sign of its life.
     """
     heard = state.streams.get("market", StreamState()).last_frame_at
-    return min(newest(state.prices) or state.started_at, heard or state.started_at)
+    return min(newest_at(state) or state.started_at, heard or state.started_at)
 
 
 def _most_overdue(

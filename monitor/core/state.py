@@ -275,12 +275,16 @@ def scopes(state: AccountState, settings: Settings) -> tuple[Scope, ...]:
     if settings.cross:
         found.append(CROSS)
     if state.isolated is not None:
-        found += [
-            Scope(symbol)
-            for symbol, pair in state.isolated.pairs.items()
-            if pair.created and pair.enabled and (settings.isolated is None or symbol in settings.isolated)
-        ]
+        found += [Scope(symbol) for symbol in state.isolated.pairs if is_watched(state, settings, symbol)]
     return tuple(found)
+
+
+def is_watched(state: AccountState, settings: Settings, symbol: str) -> bool:
+    """Whether `scopes` has the pair of this symbol."""
+    pair = state.isolated.pairs.get(symbol) if state.isolated is not None else None
+    if pair is None or not (pair.created and pair.enabled):
+        return False
+    return settings.isolated is None or symbol in settings.isolated
 
 
 def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
@@ -323,14 +327,13 @@ def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime
         started = max((then.at for then in history if then.at <= now - PRICE_HISTORY), default=None)
         kept = (then for then in history if started is None or then.at >= started)
         history = (*kept, PricesThen(now, merged))
-    last = max(price.at for price in (merged if state.priced_at is None else newer).values())
+    last = state.priced_at
+    for price in (newer if last is not None else merged).values():
+        if last is None or price.at > last:
+            last = price.at
     changed = AccountState.__new__(AccountState)
-    changed.__dict__.update(state.__dict__)
     changed.__dict__.update(
-        prices=merged,
-        priced_at=last if state.priced_at is None or last > state.priced_at else state.priced_at,
-        price_history=history,
-        book=_moved_on(state, merged, newer),
+        state.__dict__, prices=merged, priced_at=last, price_history=history, book=_moved_on(state, merged, newer)
     )
     return changed
 

@@ -12,7 +12,7 @@ from monitor.core.measure import cross_figures
 from monitor.core.metrics import METRICS
 from monitor.core.oversight import account_figures, monitor_figures
 from monitor.core.pairs import isolated_figures
-from monitor.core.state import AccountState, Settings, scopes
+from monitor.core.state import AccountState, Settings, is_watched, scopes
 from monitor.core.valuation import Market, market_at
 
 Subject = tuple[MetricScope, str]
@@ -50,6 +50,14 @@ class Sight:
         return tuple(
             ("cross" if not scope.symbol else "isolated", scope.symbol) for scope in scopes(self.state, self.settings)
         )
+
+    def priced_by(self, symbols: Iterable[str]) -> tuple[Subject, ...]:
+        """The scopes whose figures the prices of these symbols enter: their own pairs, and cross for what it holds."""
+        pairs: list[Subject] = [("isolated", s) for s in symbols if is_watched(self.state, self.settings, s)]
+        book = self.state.book
+        if self.settings.cross and (book is None or not book.touched_by.isdisjoint(symbols)):
+            return (("cross", ""), *pairs)
+        return tuple(pairs)
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:

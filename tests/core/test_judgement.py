@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from monitor.core.account import Balance, IsolatedSnapshot
 from monitor.core.alerts import AlertState, Reason
+from monitor.core.docket import Docket
 from monitor.core.events import Ack, CrossRead, IsolatedRead, Matcher, OperatorRead, PricesRead, Silence
 from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
@@ -52,7 +53,7 @@ class Court:
     def look(self, seconds: float, *only: Subject) -> Judged:
         sight = Sight(self.state, SETTINGS, after(seconds))
         figures = sight.all_of(only or sight.subjects)
-        found = judge(sight, figures, self.rules, self.audience, self.numbers.__next__)
+        found = judge(sight, figures, Docket(self.rules, "main"), self.audience, self.numbers.__next__)
         self.state = replace(self.state, alerts=found.open)
         return found
 
