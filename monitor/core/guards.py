@@ -133,7 +133,7 @@ def review(
     stop = None if spec.mode == "dry-run" else _may_send(proposal, standing)
     at_once = spec.mode == "live" or (spec.mode == "approve" and half_of is not None)
     if stop is None and standing.paused and (sending or at_once):
-        stop = Refused("actions are paused")
+        stop = Refused("actions are paused; `margin-monitor actions resume` lets them go")
     stop = stop or _is_in_time(proposal, standing, spec, spent, now)
     if stop is None and half_of is None:
         stop = _within_count(proposal, spec, spent, now, worse_since)
@@ -157,9 +157,9 @@ def _may_send(proposal: Proposal, standing: Standing) -> Refused | None:
 
 def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:
     if isinstance(proposal.order, Repay) and not key.margin:
-        return Refused("the key may not repay (enableMargin)")
+        return Refused("the key may not repay; allow margin loan, repay and transfer (enableMargin) at the exchange")
     if isinstance(proposal.order, Transfer) and not key.universal_transfer:
-        return Refused("the key may not transfer (permitsUniversalTransfer)")
+        return Refused("the key may not transfer; allow universal transfer (permitsUniversalTransfer) at the exchange")
     return None
 
 
@@ -183,7 +183,10 @@ def _is_in_time(
         return Refused(f"the figures are {int(age.total_seconds())} s old, max_data_age is exceeded", blocked=False)
     target = (proposal.kind, proposal.order.scope, proposal.order.asset)
     if target in spent.unknown:
-        return Refused(f"the outcome of a {proposal.kind} of {proposal.order.asset} is not known")
+        return Refused(
+            f"the outcome of a {proposal.kind} of {proposal.order.asset} is not known; "
+            "`margin-monitor actions` shows it, `actions resolve` settles it"
+        )
     if target in spent.under_way:
         return Refused(f"a {proposal.kind} of {proposal.order.asset} is under way", blocked=False)
     return None
@@ -193,7 +196,7 @@ def _within_count(
     proposal: Proposal, spec: ActionSpec, spent: Spent, now: datetime, worse_since: datetime | None
 ) -> Refused | None:
     if spent.count >= spec.max_actions_per_day:
-        return Refused(f"max_actions_per_day is reached ({spent.count})")
+        return Refused(f"max_actions_per_day is reached ({spent.count}); raise it, or act by hand")
     last = spent.moved_at.get((proposal.kind, proposal.order.scope, proposal.order.asset))
     waived = last is not None and worse_since is not None and worse_since > last
     if last is not None and now - last < spec.cooldown and not waived:
@@ -225,5 +228,6 @@ def _amount(
 
 def _which_cap(spec: ActionSpec, spent: Spent) -> str:
     if spec.max_per_day is not None and spent.amount >= spec.max_per_day:
-        return f"max_per_day is used up ({plain(spec.max_per_day)} {spec.asset or 'USDT'} in 24 h)"
+        limit = f"{plain(spec.max_per_day)} {spec.asset or 'USDT'} in 24 h"
+        return f"max_per_day is used up ({limit}); raise it, or act by hand"
     return "max_amount leaves nothing"

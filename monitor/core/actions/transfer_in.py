@@ -67,18 +67,21 @@ def propose(
     if target is not None and standing.level >= target:
         return Nothing("the target is reached")
     unread = frozenset(place for place in spec.source if place not in standing.outside)
+    old = unread | {
+        p for p in spec.source if p in standing.outside and now - standing.outside_as_of[p] > spec.max_data_age
+    }
     choices = [choice for choice in _choices(standing, spec, target, now, allowance, busy) if choice.usable > ZERO]
     if not choices:
         if unread:
             return Nothing(f"the balance of {' and '.join(sorted(unread))} is not known yet", wants=unread)
-        return Nothing(_why_empty(standing, spec), blocked=True)
+        return Nothing(_why_empty(standing, spec), blocked=True, wants=old)
     best = max(choices, key=lambda choice: choice.rank)
     amount = min(best.needed, best.usable)
     if best.use == "repay":
         owed = standing.rows[best.asset].balance.owed
         amount = without_crumbs(amount, owed, best.usable, rest / best.price)
     if amount * best.price < LEAST_WORTH:
-        return Nothing(f"bringing in {best.asset} would be worth less than {LEAST_WORTH} USDT")
+        return Nothing(f"bringing in {best.asset} would be worth less than {LEAST_WORTH} USDT", wants=old)
     return _order(standing, spec, best, amount, direct)
 
 
