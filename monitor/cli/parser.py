@@ -54,7 +54,6 @@ NOT_YET: frozenset[str] = frozenset(
         "actions verify",
         "status --watch",
         "status --fetch",
-        "stress",
         "rules test",
         "rules backtest",
         "rules lint",

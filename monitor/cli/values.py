@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TypeVar
 
-from monitor.core.durations import parse_duration, parse_since
+from monitor.core.durations import parse_duration, parse_fraction, parse_since
 from monitor.errors import UsageError
+
+MOST = Decimal(1)
+"""Beyond it a part has to be written in per cent."""
 
 _T = TypeVar("_T")
 
@@ -17,6 +21,14 @@ def moment(option: str, text: str, now: datetime) -> datetime:
 
 def duration(option: str, text: str) -> timedelta:
     return _read(option, lambda: parse_duration(text))
+
+
+def fraction(option: str, text: str) -> Decimal:
+    """A part of something, as `20%` or `0.2`, with a sign if it has one. A bare 20 is refused: which is meant?"""
+    part = _read(option, lambda: parse_fraction(text))
+    if abs(part) > MOST and "%" not in text:
+        raise UsageError(f"{option}: {text} would be {part * 100:f}%", mend=f"write {text}% if that is meant")
+    return part
 
 
 def count(option: str, text: str) -> int:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from monitor.core.amounts import plain
 from monitor.core.durations import to_seconds
@@ -47,6 +47,15 @@ def amount_text(value: Value | None) -> str:
     """An amount of an asset with at most eight decimals, thousands separated."""
     text = _rounded(value, 8, ROUND_FLOOR)
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def needed_text(amount: Decimal, asset: str) -> str:
+    """An amount that is needed, rounded up to four digits that say something: nobody types eight decimals at night."""
+    if not amount.is_finite() or amount <= 0:
+        return f"{amount_text(amount)} {asset}"
+    step = Decimal(1).scaleb(max(amount.adjusted() - 3, -8))
+    text = f"{(amount / step).to_integral_value(ROUND_CEILING) * step:,f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {asset}"
 
 
 def price_text(value: Value | None) -> str:
