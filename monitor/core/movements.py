@@ -9,6 +9,7 @@ from typing import Literal
 from monitor.core.account import ZERO, Liquidation, Scope
 from monitor.core.amounts import plain
 from monitor.core.intents import SPENT, Intent, Record, Repay, Transfer
+from monitor.core.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, record_of
 from monitor.core.verify import was_executed_late
 
 MovementKind = Literal["capital-flow", "transfer", "liquidation"]
@@ -16,44 +17,8 @@ MovementKind = Literal["capital-flow", "transfer", "liquidation"]
 Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
 """Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in auto-repay and top-up."""
 
-SAME_MOMENT = timedelta(seconds=5)
-"""How far two rows of one thing may be dated apart."""
-
 AFTER_SENDING = timedelta(minutes=10)
 """How long after an order was sent a row of its very amount may still be its trace."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """One row of the margin ledger (capital flow). `amount` has no sign: the direction is in `kind`."""
-
-    scope: Scope
-    id: int
-    tran_id: int
-    at: datetime
-    asset: str
-    kind: str
-    amount: Decimal
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class MarginTransfer:
-    """One transfer as a margin scope saw it.
-
-    `other` is the wallet at the other end in the venue's words. `was_asked_for`: whether somebody asked for it, which
-    the history of asked-for transfers tells; None where that can't be told.
-    """
-
-    scope: Scope
-    tx_id: int
-    at: datetime
-    asset: str
-    amount: Decimal
-    is_incoming: bool
-    other: str
-    status: str
-    was_asked_for: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +143,6 @@ def _ledger_origin(row: LedgerRow, repayments: Sequence[Record]) -> Origin:
         if record is not None:
             return "exchange" if record.automatic else "another hand"
     return "another hand or exchange" if row.kind in ("REPAY", "TRANSFER", "BORROW") else "another hand"
-
-
-def record_of(row: LedgerRow, records: Iterable[Record]) -> Record | None:
-    """The record of the same thing: by number, or by asset, exact amount and moment where the numbers differ."""
-    fitting = [r for r in records if r.asset == row.asset]
-    same = next((r for r in fitting if r.ref == str(row.tran_id)), None)
-    if same is not None:
-        return same
-    return next((r for r in fitting if r.amount == row.amount and abs(r.at - row.at) <= SAME_MOMENT), None)
 
 
 def _own(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from monitor.core.account import Price, Scope
 from monitor.core.intents import Record
+from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
-from monitor.core.movements import LedgerRow, MarginTransfer
 from monitor.core.terms import Delisting, Restricted
 
 

@@ -1,4 +1,4 @@
-"""Did it happen? Judged from the exchange's own records and from the balances, never from one of them alone."""
+"""Did it happen? Judged from the exchange's records, its ledger and the balances, never from one of them alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,9 @@ from decimal import Decimal
 from monitor.core.account import ZERO
 from monitor.core.actions.spec import Safety
 from monitor.core.amounts import plain
+from monitor.core.evidence import debt_fell_beside, explains_transfer, in_words, ledger_trace, others
 from monitor.core.intents import ByName, Intent, IntentState, Record, Repay, Transfer
+from monitor.core.ledger import LedgerRow
 
 LOOKS = 5
 """Looks that must all find nothing before an order may count as not done."""
@@ -29,7 +31,8 @@ class Look:
     """What one look found: the records that may be traces of the order, and the balances after it.
 
     `at` is when the balances were true. `owed` and `free` are those of the order's asset in its scope, `source` what
-    is free where a transfer came from; None where it could not be read.
+    is free where a transfer came from; None where it could not be read. `ledger` is what the margin ledger shows of the
+    asset in the scope, read after the balances; None: it was not read.
     """
 
     at: datetime
@@ -37,6 +40,7 @@ class Look:
     owed: Decimal | None = None
     free: Decimal | None = None
     source: Decimal | None = None
+    ledger: tuple[LedgerRow, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +81,12 @@ def judge(
 ) -> Judgement:
     """What the looks so far, oldest first, prove about an intent that was sent.
 
-    Confirmed: a record of it, settled, and a balance that moved by it. Failed: a record that says so, or no record in
-    five looks over the settle time, and balances that did not move. An acknowledged order that left no trace is never
-    taken for failed: the exchange said it has it. `taken` are the records that belong to other intents. What a
-    person ordered by name leaves no trace: a person is asked at once.
+    Confirmed: a record of it, settled, and a balance that moved by it; or the ledger's row and the moved balance, when
+    the history has stayed silent for the settle time. Failed: a record that says so, or no trace in history and ledger
+    in five looks over the settle time, and balances that did not move, or moved by what the ledger tells of others. An
+    acknowledged order that left no trace is never taken for failed: the exchange said it has it. `taken` are the
+    records that belong to other intents. A person is asked at once about what was ordered by name: it leaves no trace
+    that could be looked for.
     """
     if isinstance(intent.order, ByName):
         return Unresolved(f"{intent.order.function} leaves no trace that could be looked for")
@@ -89,20 +95,48 @@ def judge(
     last = looks[-1]
     record = trace_of(intent, last.records, taken)
     has_moved = moved(intent, last)
+    row = _row_of(intent, last, taken)
     if record is not None:
-        return _by_record(intent, record, last, has_moved, safety, now)
+        return _by_record(intent, record, last, _moved_beside(intent, last, taken), safety, now, row)
     if has_moved is None:
         return _undecided(intent, "no record, and the balances could not be read", safety, now)
-    if has_moved:
-        return _undecided(intent, "the balances moved as if it had happened, but there is no record", safety, now)
+    if row is not None:
+        return _by_ledger(intent, row, looks, taken, safety, now)
+    beside = _told_of_others(intent, last, taken)
+    if _moved_beside(intent, last, taken):
+        missing = "no record" if last.ledger is None else "neither history nor capital flow shows it"
+        return _undecided(intent, f"the balances moved as if it had happened, but {missing}{beside}", safety, now)
     if intent.ref is not None:
-        return _undecided(intent, f"acknowledged as {intent.ref}, but there is no record yet", safety, now)
+        return _undecided(intent, f"acknowledged as {intent.ref}, but there is no record yet{beside}", safety, now)
     empty = _empty_looks(intent, looks, taken)
     absent_for = empty[-1].at - empty[0].at
-    if len(empty) >= LOOKS and absent_for >= safety.settle:
-        seconds = int(absent_for.total_seconds())
-        return Failed(f"no record in {len(empty)} looks over {seconds} s, and the balances did not move")
-    return _undecided(intent, f"no record in {len(empty)} looks, and the balances did not move", safety, now)
+    stood = f"the balances moved by others{beside}" if has_moved else "the balances did not move"
+    if len(empty) < LOOKS or absent_for < safety.settle:
+        return _undecided(intent, f"no record in {len(empty)} looks, and {stood}", safety, now)
+    ledger = "the capital flow does not show it"
+    if last.ledger is None:
+        if now - _sent(intent) < safety.unresolved_after / 2:
+            return LookAgain("the capital flow could not be read yet")
+        ledger = "the capital flow could not be read"
+    seconds = int(absent_for.total_seconds())
+    return Failed(f"no record in {len(empty)} looks over {seconds} s, {ledger}, and {stood}")
+
+
+def wants_ledger(intent: Intent, looks: Sequence[Look], safety: Safety, taken: frozenset[str] = frozenset()) -> bool:
+    """Whether the margin ledger, dear as it is, has to say something before the last look can be judged.
+
+    When the two other witnesses disagree, before absence may count, and once a person was asked.
+    """
+    if not looks or looks[-1].ledger is not None or isinstance(intent.order, ByName):
+        return False
+    last = looks[-1]
+    record, has_moved = trace_of(intent, last.records, taken), moved(intent, last)
+    if record is not None:
+        wanted = {"PENDING": None, "CONFIRMED": True, "FAILED": False}[record.status]
+        return wanted is not None and has_moved is not None and has_moved is not wanted
+    empty = _empty_looks(intent, looks, taken)
+    is_ripe = len(empty) >= LOOKS and empty[-1].at - empty[0].at >= safety.settle
+    return bool(has_moved) or is_ripe or intent.state is IntentState.UNRESOLVED
 
 
 def trace_of(intent: Intent, records: Sequence[Record], taken: frozenset[str] = frozenset()) -> Record | None:
@@ -112,7 +146,7 @@ def trace_of(intent: Intent, records: Sequence[Record], taken: frozenset[str] = 
     """
     if intent.ref is not None:
         return next((r for r in records if r.ref == intent.ref), None)
-    since = (intent.submitted_at or intent.created_at) - EARLY
+    since = _sent(intent) - EARLY
     fitting = [
         r
         for r in records
@@ -135,7 +169,7 @@ def moved(intent: Intent, look: Look) -> bool | None:
         fell = _fell(intent.owed_before, look.owed)
         if fell is None or intent.owed_before is None:
             return None
-        return fell >= intent.amount - min(intent.owed_before * INTEREST_SLACK, intent.amount / 2)
+        return fell >= intent.amount - _slack(intent.owed_before, intent.amount)
     arrived = _fell(look.free, intent.free_before)
     left = _fell(intent.source_before, look.source)
     if arrived is None and left is None:
@@ -157,35 +191,97 @@ def was_executed_late(intent: Intent) -> bool:
 
 
 def _by_record(
-    intent: Intent, record: Record, look: Look, has_moved: bool | None, safety: Safety, now: datetime
+    intent: Intent,
+    record: Record,
+    look: Look,
+    has_moved: bool | None,
+    safety: Safety,
+    now: datetime,
+    row: LedgerRow | None,
 ) -> Judgement:
     match record.status:
         case "PENDING":
             return _undecided(intent, f"record {record.ref} is pending", safety, now)
+        case "FAILED" if row is not None:
+            return _undecided(intent, f"record {record.ref} says FAILED, but the capital flow shows it", safety, now)
         case "FAILED" if has_moved is False:
             return Failed(f"record {record.ref} says FAILED, and the balances did not move")
         case "FAILED":
             return _undecided(intent, f"record {record.ref} says FAILED, but the balances moved", safety, now)
         case "CONFIRMED" if has_moved:
+            ledger = "" if row is None else f"; capital flow {row.id} agrees"
             return Confirmed(
-                f"record {record.ref} of {record.at:%H:%M:%S}; {_change(intent, look)}", record.ref, look.at
+                f"record {record.ref} of {record.at:%H:%M:%S}; {_change(intent, look)}{ledger}", record.ref, look.at
             )
         case _:
             return _undecided(intent, f"record {record.ref} says done, but the balances do not show it", safety, now)
 
 
+def _by_ledger(
+    intent: Intent, row: LedgerRow, looks: Sequence[Look], taken: frozenset[str], safety: Safety, now: datetime
+) -> Judgement:
+    """The ledger shows it and the history does not: it is late, or has lost it."""
+    last = looks[-1]
+    if not (moved(intent, last) or _moved_beside(intent, last, taken)):
+        return _undecided(intent, f"capital flow {row.id} shows it, but the balances do not", safety, now)
+    silent = [look for look in looks if trace_of(intent, look.records, taken) is None]
+    if len(silent) < len(looks) or last.at - _sent(intent) < safety.settle:
+        return _undecided(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
+    told = f"capital flow {row.id} of {row.at:%H:%M:%S}; {_change(intent, last)}; the history does not show it"
+    return Confirmed(told, intent.ref or str(row.tran_id), last.at)
+
+
+def _row_of(intent: Intent, look: Look, taken: frozenset[str]) -> LedgerRow | None:
+    since = _sent(intent) - EARLY
+    rows = [row for row in look.ledger or () if row.at >= since]
+    return ledger_trace(intent, rows, look.records, trace_of(intent, look.records, taken), taken)
+
+
+def _beside(intent: Intent, look: Look, taken: frozenset[str]) -> tuple[LedgerRow, ...]:
+    return others(intent, look.ledger or (), _row_of(intent, look, taken), _sent(intent))
+
+
+def _moved_beside(intent: Intent, look: Look, taken: frozenset[str]) -> bool | None:
+    """As `moved`, without what the ledger, where it was read, tells of others' doing."""
+    seen, beside = moved(intent, look), _beside(intent, look, taken)
+    if seen is None or not beside:
+        return seen
+    if isinstance(intent.order, Repay):
+        fell = _fell(intent.owed_before, look.owed)
+        if fell is None or intent.owed_before is None:
+            return seen
+        return debt_fell_beside(fell, beside) >= intent.amount - _slack(intent.owed_before, intent.amount)
+    arrived, left = _fell(look.free, intent.free_before), _fell(intent.source_before, look.source)
+    return seen and not explains_transfer(arrived or ZERO, left or ZERO, beside)
+
+
+def _told_of_others(intent: Intent, look: Look, taken: frozenset[str]) -> str:
+    beside = _beside(intent, look, taken)
+    return f" ({in_words(beside, look.records)})" if beside else ""
+
+
+def _sent(intent: Intent) -> datetime:
+    return intent.submitted_at or intent.created_at
+
+
+def _slack(owed: Decimal, amount: Decimal) -> Decimal:
+    """How much interest may hide of a repayment."""
+    return min(owed * INTEREST_SLACK, amount / 2)
+
+
 def _undecided(intent: Intent, reason: str, safety: Safety, now: datetime) -> LookAgain | Unresolved:
-    sent = intent.submitted_at or intent.created_at
-    if intent.state is not IntentState.UNRESOLVED and now - sent >= safety.unresolved_after:
+    if intent.state is not IntentState.UNRESOLVED and now - _sent(intent) >= safety.unresolved_after:
         return Unresolved(reason)
     return LookAgain(reason)
 
 
 def _empty_looks(intent: Intent, looks: Sequence[Look], taken: frozenset[str]) -> list[Look]:
-    """The newest looks in a row that found neither a record nor a movement."""
+    """The newest looks in a row that found neither a trace nor a movement that only this order explains."""
     empty: list[Look] = []
     for look in reversed(looks):
-        if moved(intent, look) is not False or trace_of(intent, look.records, taken) is not None:
+        if _moved_beside(intent, look, taken) is not False or trace_of(intent, look.records, taken) is not None:
+            break
+        if _row_of(intent, look, taken) is not None:
             break
         empty.append(look)
     return empty[::-1]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from monitor.clock import Clock
@@ -11,7 +11,7 @@ from monitor.core.intents import FINAL, ByName, Intent, IntentState
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
-from monitor.core.verify import LOOKS, Look, judge, late_execution, was_executed_late
+from monitor.core.verify import LOOKS, Look, judge, late_execution, wants_ledger, was_executed_late
 from monitor.errors import ExchangeError, StoreError
 from monitor.runtime.recorder import Recorder
 from monitor.runtime.snapshots import Snapshots
@@ -85,11 +85,22 @@ class Settler:
                 log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
             else:
                 looks = [*looks, look][-KEPT_LOOKS:]
+                looks[-1] = await self._asking_the_ledger(intent, looks)
             verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
             moved = judged(intent, verdict, self._clock.now(), self._level(intent, seen))
             if moved is not None and not await self._record(moved):
                 break
         self._looking.discard(intent.id)
+
+    async def _asking_the_ledger(self, intent: Intent, looks: Sequence[Look]) -> Look:
+        """The last look, with the margin ledger where that has to say something."""
+        if not wants_ledger(intent, looks, self._policy.safety, self._taken(intent)):
+            return looks[-1]
+        try:
+            return await self._snapshots.with_ledger(looks[-1], intent)
+        except ExchangeError as error:
+            log.info("intent.no_ledger account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return looks[-1]
 
     async def _ask(self, intent: Intent) -> None:
         """What was ordered by name can't be looked into: only a person can say what became of it."""

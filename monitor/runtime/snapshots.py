@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from monitor.clock import Clock
@@ -70,6 +71,14 @@ class Snapshots:
         snapshot = seen.cross if intent.scope == CROSS else seen.isolated
         at = snapshot.as_of if snapshot is not None else self._clock.now()
         return Look(at, records, shown.owed, shown.free, shown.source), seen
+
+    async def with_ledger(self, look: Look, intent: Intent) -> Look:
+        """The look with what the margin ledger shows by now. Raises ExchangeError."""
+        if isinstance(intent.order, ByName):
+            raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
+        since = (intent.submitted_at or intent.created_at) - EARLY
+        rows = await self._exchange.find_flow(intent.order, Window(since, self._clock.now() + _AHEAD))
+        return replace(look, ledger=rows)
 
     async def _read(self, place: str) -> Event:
         match place:

@@ -4,9 +4,12 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.core.account import CROSS
 from monitor.core.intents import Intent, IntentState, Record, Repay, Transfer
+from monitor.core.ledger import LedgerRow
 from monitor.core.verify import (
     Confirmed,
     Failed,
@@ -17,6 +20,7 @@ from monitor.core.verify import (
     judge,
     late_execution,
     trace_of,
+    wants_ledger,
 )
 from tests.core.actions.samples import NOW, SAFETY, D, intent, seconds
 
@@ -41,10 +45,11 @@ BROUGHT = intent(
 OURS = Record("77", "USDT", D(500), "CONFIRMED", NOW)
 PENDING, FAILED = replace(OURS, status="PENDING"), replace(OURS, status="FAILED")
 AUTO = replace(OURS, automatic=True)
+ROW = LedgerRow(CROSS, 9, 77, NOW + seconds(1), "USDT", "REPAY", D(500))
 
 
 def look(after: float, *records: Record, owed: str = "30000", free: str = "20000", source: str = "5000") -> Look:
-    return Look(NOW + seconds(after), records, D(owed), D(free), D(source))
+    return Look(NOW + seconds(after), records, D(owed), D(free), D(source), ledger=())
 
 
 def verdict(*looks: Look, of: Intent = SENT, at: datetime | None = None) -> Judgement:
@@ -107,7 +112,118 @@ def test_a_record_that_says_failed_and_balances_that_stood_still_fail() -> None:
 
 
 def test_absence_over_five_looks_and_the_settle_time_fails() -> None:
-    assert isinstance(verdict(*empty(1, 15, 30, 45, 61)), Failed)
+    found = verdict(*empty(1, 15, 30, 45, 61))
+    assert isinstance(found, Failed)
+    told = "no record in 5 looks over 60 s, the capital flow does not show it, and the balances did not move"
+    assert found.evidence == told
+
+
+def test_absence_waits_for_a_ledger_that_can_be_read() -> None:
+    unread = [replace(one, ledger=None) for one in empty(1, 15, 30, 45, 61)]
+    assert isinstance(verdict(*unread), LookAgain)
+    assert wants_ledger(SENT, unread, SAFETY)
+    found = verdict(*unread, at=NOW + SAFETY.unresolved_after / 2)
+    assert isinstance(found, Failed)
+    assert "could not be read" in found.evidence
+
+
+def test_the_ledger_is_asked_only_when_it_has_something_to_say() -> None:
+    def unread(one: Look) -> bool:
+        return wants_ledger(SENT, [replace(one, ledger=None)], SAFETY)
+
+    assert not unread(look(1))
+    assert not unread(look(1, OURS, owed="29500"))
+    assert not unread(look(1, PENDING, owed="29500"))
+    assert unread(look(1, owed="29500"))
+    assert unread(look(1, OURS))
+    assert unread(look(1, FAILED, owed="29500"))
+    assert not wants_ledger(SENT, [look(1, owed="29500")], SAFETY)
+    assert wants_ledger(replace(SENT, state=S.UNRESOLVED), [replace(look(1), ledger=None)], SAFETY)
+
+
+def test_a_row_of_the_ledger_alone_never_lets_an_order_fail() -> None:
+    looks = [replace(one, ledger=(ROW,)) for one in empty(1, 15, 30, 45, 61)]
+    assert isinstance(verdict(*looks), LookAgain)
+    assert isinstance(verdict(replace(look(1, FAILED), ledger=(ROW,))), LookAgain)
+
+
+def test_ledger_and_balance_confirm_once_the_history_was_silent_for_the_settle_time() -> None:
+    looks = [replace(look(after, owed="29500"), ledger=(ROW,)) for after in (1, 30, 61)]
+    assert isinstance(verdict(*looks[:2]), LookAgain)
+    found = verdict(*looks)
+    assert isinstance(found, Confirmed)
+    assert found.ref == "77"
+    assert found.evidence == "capital flow 9 of 21:15:31; USDT owed 30000 → 29500; the history does not show it"
+
+
+def test_an_acknowledged_order_is_found_in_the_ledger_whichever_number_it_carries() -> None:
+    accepted = replace(SENT, state=S.ACKNOWLEDGED, ref="4711")
+    for row in (ROW, replace(ROW, tran_id=4711)):
+        looks = [replace(look(after, owed="29500"), ledger=(row,)) for after in (1, 30, 61)]
+        found = verdict(*looks, of=accepted)
+        assert isinstance(found, Confirmed)
+        assert found.ref == "4711"
+
+
+def test_the_exchanges_own_repayment_is_told_apart_and_does_not_hide_a_failure() -> None:
+    auto = replace(AUTO, amount=D(700), at=NOW + seconds(5))
+    row = replace(ROW, amount=D(700), at=NOW + seconds(5))
+    looks = [replace(look(after, auto, owed="29300"), ledger=(row,)) for after in (6, 20, 35, 50, 67)]
+    assert isinstance(verdict(*[replace(one, ledger=None) for one in looks]), LookAgain)
+    found = verdict(*looks)
+    assert isinstance(found, Failed)
+    assert found.evidence.endswith("the balances moved by others (700 USDT repaid by the exchange itself (77))")
+
+
+def test_an_automatic_repayment_of_the_very_amount_is_not_taken_for_the_order() -> None:
+    looks = [replace(look(after, AUTO, owed="29500"), ledger=(ROW,)) for after in (1, 30, 61)]
+    assert isinstance(verdict(*looks), LookAgain)
+
+
+def test_a_debt_that_others_raised_meanwhile_does_not_hide_a_repayment() -> None:
+    borrowed = replace(ROW, id=10, tran_id=78, kind="BORROW", amount=D(800), at=NOW + seconds(3))
+    seen = replace(look(5, OURS, owed="30300"), ledger=(ROW, borrowed))
+    assert isinstance(verdict(replace(seen, ledger=None)), LookAgain)
+    found = verdict(seen)
+    assert isinstance(found, Confirmed)
+    assert found.evidence.endswith("capital flow 9 agrees")
+
+
+def test_a_transfer_by_another_hand_is_told_apart_and_does_not_hide_a_failure() -> None:
+    row = replace(ROW, kind="TRANSFER", amount=D(900), at=NOW + seconds(3))
+    looks = [replace(look(after, free="20900", source="4100"), ledger=(row,)) for after in (5, 20, 35, 50, 66)]
+    found = verdict(*looks, of=BROUGHT)
+    assert isinstance(found, Failed)
+    assert "900 USDT transferred (77)" in found.evidence
+    unexplained = [replace(one, source=D(4000)) for one in looks]
+    assert isinstance(verdict(*unexplained, of=BROUGHT), LookAgain)
+
+
+@given(
+    repaid_by_others=st.integers(0, 2000),
+    borrowed_by_others=st.integers(0, 2000),
+    happened=st.booleans(),
+    shown=st.booleans(),
+)
+def test_whatever_others_do_a_repayment_that_happened_never_fails_and_one_that_did_not_is_never_confirmed(
+    repaid_by_others: int, borrowed_by_others: int, happened: bool, shown: bool
+) -> None:
+    at = NOW + seconds(3)
+    rows = [
+        replace(ROW, id=20, tran_id=90, amount=D(repaid_by_others), at=at),
+        replace(ROW, id=21, tran_id=91, kind="BORROW", amount=D(borrowed_by_others), at=at),
+    ]
+    records = [Record("90", "USDT", D(repaid_by_others), "CONFIRMED", at, automatic=True)]
+    owed = 30_000 - repaid_by_others + borrowed_by_others - (500 if happened else 0)
+    if happened and shown:
+        rows.append(ROW)
+        records.append(OURS)
+    looks = [replace(look(after, *records, owed=str(owed)), ledger=tuple(rows)) for after in (5, 20, 35, 50, 66)]
+    found = verdict(*looks)
+    if happened:
+        assert isinstance(found, Confirmed) if shown else not isinstance(found, Failed)
+    else:
+        assert isinstance(found, Failed)
 
 
 def test_four_looks_are_not_enough_however_long() -> None:

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from monitor.core.account import Price, Scope
 from monitor.core.intents import Record
+from monitor.core.ledger import SAME_MOMENT, LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
-from monitor.core.movements import SAME_MOMENT, LedgerRow, MarginTransfer
 from monitor.core.surroundings import LiquidationLoanRead, OrdersRead
 from monitor.core.terms import Delisting, Restricted
 from monitor.errors import ExchangeRefused

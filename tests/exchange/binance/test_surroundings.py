@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import CROSS, Scope
+from monitor.core.ledger import MarginTransfer
 from monitor.core.margin import CollateralTier
-from monitor.core.movements import MarginTransfer
 from monitor.exchange.binance.surroundings import ALL_SYMBOLS_WEIGHT
 from monitor.sandbox.scenario import CollateralTier as Tier
 from monitor.sandbox.scenario import Readings, Scenario, holding

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from monitor.core.account import Scope
 from monitor.core.intents import Record
+from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
-from monitor.core.movements import LedgerRow, MarginTransfer
 from monitor.core.terms import Delisting, Restricted
 from monitor.exchange.binance.translate.histories import status_of
 from monitor.exchange.binance.wire.ledgers import CapitalFlow, LiquidationLoan, Loan
