@@ -1,0 +1,95 @@
+"""What a benchmark found: ratios with their spread, and how they stand to the bars."""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Verdict = Literal["stretch", "target", "missed", "reported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar: a figure is to be at most (or with `at_least` at least) `target`, and better `stretch`. None: no bar."""
+
+    name: str
+    target: float | None = None
+    stretch: float | None = None
+    at_least: bool = False
+
+    def verdict(self, value: float) -> Verdict:
+        """Where the value lies."""
+        if self.target is None:
+            return "reported"
+        sign = -1 if self.at_least else 1
+        if sign * value > sign * self.target:
+            return "missed"
+        return "stretch" if self.stretch is not None and sign * value <= sign * self.stretch else "target"
+
+    def __str__(self) -> str:
+        sign = "≥" if self.at_least else "≤"
+        return (
+            ""
+            if self.target is None
+            else f"{sign} {self.target:g}" + ("" if self.stretch is None else f" / {self.stretch:g}")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One figure: the median of its rounds, and the least and the greatest of them."""
+
+    bar: Bar
+    what: str
+    unit: str
+    value: float
+    low: float
+    high: float
+    rounds: int
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.bar.verdict(self.value)
+
+
+def finding(bar: Bar, what: str, unit: str, rounds: Sequence[float]) -> Finding:
+    """The figure of these rounds."""
+    return Finding(bar, what, unit, statistics.median(rounds), min(rounds), max(rounds), len(rounds))
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """What ours is of theirs, round by round."""
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
+
+
+def percentile(values: Iterable[float], part: float) -> float:
+    """The value below which `part` of all lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
+
+
+def show(findings: Iterable[Finding], *, as_json: bool = False) -> None:
+    """Print the figures, one a line."""
+    if as_json:
+        for each in findings:
+            print(json.dumps({**asdict(each), "verdict": each.verdict}, ensure_ascii=False))
+        return
+    for each in findings:
+        spread = f"{each.low:.3g}–{each.high:.3g}"
+        print(
+            f"{each.bar.name:<4} {each.value:>9.3g} {each.unit:<3} ({spread}, {each.rounds} rounds)"
+            f"  {each.bar!s:<14} {each.verdict:<9} {each.what}"
+        )
+    sys.stdout.flush()
+
+
+def main(measure: Callable[[bool], Iterable[Finding]], about: str) -> None:
+    """The command line of one benchmark: `--quick` for a short run that shows that it works, `--json`."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--quick", action="store_true", help="a short run: it works, its figures are rough")
+    parser.add_argument("--json", action="store_true", help="one JSON object a figure")
+    given = parser.parse_args()
+    show(measure(given.quick), as_json=given.json)
