@@ -115,6 +115,14 @@ class TestStep:
         assert [n.reason for n in done.entry.notifications] == [Reason.FIRED]
         assert done.state.alerts[alert.key] == alert
 
+    def test_what_an_event_takes_away_is_judged_at_once(self) -> None:
+        story = Story().begin()
+        left = BalancesChanged(after(1), {"BTC": (Decimal("0.9"), Decimal(0))})
+        done = story.tell(replace(event_of(left), event_time=after(1)), 1)
+        # 0.9 · 60,000 + 20,000 = 74,000 against 60,000.
+        (alert,) = done.entry.alerts
+        assert (alert.summary, alert.fired_at, done.wants) == ("margin level 1.23", after(1), {"cross"})
+
     def test_price_that_changes_no_decision_leaves_nothing_to_remember(self) -> None:
         story = Story(shipped_ladder()).begin()
         done = story.tell(PricesRead(prices(after(1), BTCUSDT=60_001)), 1)

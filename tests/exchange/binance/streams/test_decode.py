@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.account import CROSS, Price, Scope
-from monitor.core.events import AssetMoved, BalancesChanged, MarginNotice, StreamEvent
+from monitor.core.events import AssetMoved, BalancesChanged, Filled, LiabilityTold, MarginNotice, StreamEvent
 from monitor.exchange.binance.streams.decode import (
     Delivery,
     Reply,
@@ -115,10 +115,45 @@ def test_margin_call_tells_level_and_status() -> None:
     assert told.meaning == MarginNotice(Decimal("1.1"), "MARGIN_CALL")
 
 
+def test_liability_change_tells_asset_and_kind_and_no_amount() -> None:
+    told = event(
+        b'{"e":"USER_LIABILITY_CHANGE","E":1701949801133,"a":"BTC","t":"BORROW","p":"0.00000100","i":"0.00000000"}'
+    )
+    assert told.meaning == LiabilityTold("BTC", "BORROW", datetime(2023, 12, 7, 11, 50, 1, 133000, tzinfo=UTC))
+
+
+def report(**fields: object) -> bytes:
+    """A trade of 0.4 ETH for 0.04 BTC, of which the buyer pays 0.0004 ETH; `fields` are told otherwise."""
+    told = {"e": "executionReport", "E": 1499405658658, "s": "ETHBTC", "S": "BUY", "x": "TRADE", "X": "FILLED", "t": 77}
+    amounts = {"l": "0.40000000", "Y": "0.04000000", "n": "0.00040000", "N": "ETH", "T": 1499405658657}
+    return json.dumps({**told, **amounts, **fields}).encode()
+
+
+def test_fill_tells_both_sides_and_what_it_cost() -> None:
+    assert event(report()).meaning == Filled(
+        "ETHBTC",
+        77,
+        True,
+        Decimal("0.4"),
+        Decimal("0.04"),
+        Decimal("0.0004"),
+        "ETH",
+        datetime(2017, 7, 7, 6, 14, 18, 657000, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"x": "NEW", "t": -1, "l": "0", "Y": "0", "n": "0", "N": None}, {"x": "CANCELED"}, {"t": -1}, {"N": None}],
+)
+def test_report_that_tells_no_whole_fill_is_only_recorded(otherwise: dict[str, object]) -> None:
+    told = event(report(**otherwise))
+    assert (told.type, told.meaning, told.rejected) == ("executionReport", None, None)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"e":"USER_LIABILITY_CHANGE","E":1701949801133,"a":"BTC","t":"BORROW","p":"0.00000100","i":"0.00000000"}',
         b'{"e":"eventStreamTerminated","E":1759089357377}',
         b'{"e":"somethingNew","E":1759089357377,"x":{"y":[1,2]}}',
         b'{"e":"listStatus","E":1564035303637,"s":"ETHBTC","g":2,"c":"OCO"}',

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from monitor.core.account import CROSS, Scope
-from monitor.core.events import BalancesChanged, PricesRead, StreamAlive, StreamEvent
+from monitor.core.events import BalancesChanged, LiabilityTold, PricesRead, StreamAlive, StreamEvent
 from monitor.exchange.binance.streams.guards import Guards
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.venue import BinanceAccount
@@ -138,7 +138,10 @@ async def test_liability_change_comes_on_the_risk_stream() -> None:
         both.world.sandbox.hand.borrow("main", "USDT", D(10))
         await both.everything_arrived()
         told = both.inbox.stream_events("risk")
-    assert [(event.type, event.scope, event.meaning) for event in told] == [("USER_LIABILITY_CHANGE", CROSS, None)]
+    (event,) = told
+    assert (event.type, event.scope) == ("USER_LIABILITY_CHANGE", CROSS)
+    assert isinstance(event.meaning, LiabilityTold)
+    assert (event.meaning.asset, event.meaning.kind) == ("USDT", "BORROW")
 
 
 async def test_prices_follow_the_market() -> None:
