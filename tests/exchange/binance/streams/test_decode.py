@@ -138,7 +138,7 @@ def test_fill_tells_both_sides_and_what_it_cost() -> None:
         Decimal("0.04"),
         Decimal("0.0004"),
         "ETH",
-        datetime(2017, 7, 7, 6, 14, 18, 657000, tzinfo=UTC),
+        datetime(2017, 7, 7, 5, 34, 18, 657000, tzinfo=UTC),
     )
 
 
