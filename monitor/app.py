@@ -13,9 +13,13 @@ from monitor.clock import Clock
 from monitor.config.credentials import Credentials as KeySecrets
 from monitor.config.credentials import resolve_account, resolve_channel, resolve_url
 from monitor.config.model import Config
+from monitor.config.schema import Channel as ChannelTable
 from monitor.config.secrets import SecretRef
+from monitor.config.zones import zone_of
 from monitor.core.engine import Policy
 from monitor.core.lifecycle import Audience
+from monitor.core.quiet_hours import QuietHours, parse_span
+from monitor.core.restraint import Restraint, Rungs
 from monitor.core.rules import Rule
 from monitor.core.state import Pace, Settings
 from monitor.errors import ConfigError, StoreError
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
     from monitor.runtime.daemon import Daemon
     from monitor.store.store import OrderStore, ReadStore, Store
 
+SLOW_READS_STALE = 3
+"""What a slow read brought is believed for this many of its intervals."""
+
 KEEPALIVE_OVER_INTERVAL = 3
 """Connections are kept for this many of the slowest account read's intervals, so that a poll never reconnects."""
 
@@ -38,12 +45,13 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
     from monitor.exchange.binance.limits import Usage
     from monitor.runtime.account import Timetable
     from monitor.runtime.bans import BanBook
+    from monitor.runtime.channels import Channel
     from monitor.runtime.daemon import Daemon, WatchedAccount
-    from monitor.runtime.notifier import Channel
 
     usage = Usage()
     timetable = Timetable(
         interest=config.schedule.interest,
+        interest_rates=config.schedule.interest_rates,
         liquidations=config.schedule.liquidations,
         reference_data=config.schedule.reference_data,
         key=config.schedule.key_permissions,
@@ -64,10 +72,13 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
             severities=frozenset(channel.severities),
             send_resolved=channel.send_resolved,
             fallback=channel.fallback,
+            restraint=_restraint(channel),
         )
         for channel in config.channels
     )
-    return Daemon(accounts, channels, store, clock, __version__, heartbeat, BanBook(usage, store))
+    return Daemon(
+        accounts, channels, store, clock, __version__, heartbeat, BanBook(usage, store), rungs=Rungs.of(config.rules)
+    )
 
 
 def policy_of(config: Config, name: str) -> Policy:
@@ -85,6 +96,8 @@ def policy_of(config: Config, name: str) -> Policy:
                 near_liquidation=config.schedule.near_liquidation,
             ),
             stale_after=config.schedule.stale_after,
+            interest_stale_after=config.schedule.interest * SLOW_READS_STALE,
+            rates_stale_after=config.schedule.interest_rates * SLOW_READS_STALE,
             stable_assets=frozenset(config.risk.stable_assets),
             pegs=config.risk.pegs,
             drift_bound=config.risk.drift_bound,
@@ -262,6 +275,12 @@ def check_database(config: Config) -> str:
             "; ".join(problems), where="database", mend="restore a backup, or ask for help with these words"
         )
     return f"{config.storage_url} is sound"
+
+
+def _restraint(channel: ChannelTable) -> Restraint:
+    spans = tuple(parse_span(text) for text in channel.quiet_hours)
+    quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
+    return Restraint(quiet, channel.max_per_hour)
 
 
 def _remembered_usage(config: Config) -> "Usage":

@@ -1,7 +1,6 @@
 """Kinds of values a key can take: what is accepted, and what is said when it isn't."""
 
 import re
-import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,8 +8,10 @@ from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from monitor.config.mistakes import Wrong, nearest
+from monitor.config.zones import zone_of
 from monitor.core.amounts import parse_amount
 from monitor.core.durations import format_duration, parse_duration, parse_fraction
+from monitor.core.quiet_hours import parse_span
 
 T = TypeVar("T")
 Isolated = Literal["all"] | tuple[str, ...]
@@ -183,18 +184,24 @@ def time_of_day() -> Kind[str]:
 
 
 def hours() -> Kind[str]:
-    return _pattern(
-        "hours", r"([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-4]):[0-5][0-9]", 'write it like "23:00-07:00"'
-    )
+    def read(value: object) -> str:
+        word = text().read(value)
+        try:
+            parse_span(word)
+        except ValueError as error:
+            message, _, mend = str(error).partition("; ")
+            raise Wrong(f"{shown(word)} {message}", mend) from error
+        return word
+
+    return Kind("hours", read)
 
 
 def time_zone() -> Kind[str]:
     def read(value: object) -> str:
         zone = text(may_be_empty=True).read(value)
         try:
-            if zone:
-                zoneinfo.ZoneInfo(zone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            zone_of(zone)
+        except ValueError as error:
             raise Wrong(f"{shown(zone)} is not a time zone", 'write it like "Europe/Berlin"') from error
         return zone
 
@@ -211,7 +218,7 @@ def _pattern(what: str, pattern: str, mend: str) -> Kind[str]:
         word = text().read(value)
         if not re.fullmatch(pattern, word):
             article = "an" if what[0] in "aeiou" else "a"
-            raise Wrong(f"{shown(word)} is not {article} {what}".replace("a hours", "a span of hours"), mend)
+            raise Wrong(f"{shown(word)} is not {article} {what}", mend)
         return word
 
     return Kind(what, read)

@@ -26,21 +26,15 @@ class Unbuilt:
 
 NOT_YET: Mapping[str, Off | Unbuilt] = {
     "report": Off(({},)),
-    "heartbeat.url": Off(("",)),
     # Until there is something that listens, leaving the key out means "", not the documented default.
     "http.listen": Off(("",)),
     "http.token": Off(("",)),
     "http.public_url": Off(("",)),
-    "channels.quiet_hours": Off(([],)),
-    "channels.time_zone": Off(("",)),
-    "channels.max_per_hour": Off((0,)),
     "channels.template": Off(("",)),
     "actions.kind": Unbuilt(("reduce", "cancel_orders")),
     "exchange.account_stream": Unbuilt(("listen-key-v2",)),
     # Nothing reads these yet, so only the default is accepted.
-    "schedule.interest_rates": Off(("1h",)),
     "schedule.capital_flow": Off(("1h",)),
-    "risk.pegs": Off(({"WBETH": "ETH", "BNSOL": "SOL"}, {})),
 }
 """By `table` or `table.key`."""
 

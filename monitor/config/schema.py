@@ -181,7 +181,9 @@ class Channel:
     fallback: str | None = optional(kinds.name(), "channel that is told when this one fails", "none")
     quiet_hours: tuple[str, ...] = key(kinds.list_of(kinds.hours()), "when only critical alerts pass", [])
     time_zone: str = key(kinds.time_zone(), 'of quiet_hours; "" is UTC', "")
-    max_per_hour: int = key(kinds.whole(0), "messages an hour, critical ones apart; 0 is no limit", 0)
+    max_per_hour: int = key(
+        kinds.whole(0), "messages an hour, beyond which only what grows worse is told at once; 0 is no limit", 0
+    )
     timeout: timedelta = key(kinds.duration("100ms", "10m"), "how long a delivery may take", "10s")
     send_resolved: bool = key(kinds.boolean(), "whether it is told when an alert resolves", True)
     template: str = key(kinds.text(may_be_empty=True), 'file:PATH of the message\'s text; "" is ours', "")

@@ -48,7 +48,8 @@ class Alert:
     `since` is when the condition began to hold, `pending_s` the fresh time it has held (exchange seconds,
     which does not advance while data are missing), `clear_since` when it stopped holding, `unknown_since` when
     the data for it went missing. `value` is the first metric of the condition. `notified_at` is the last time
-    a notification was queued; `escalated` counts the escalation steps taken.
+    a notification was queued, `told_since` since when people know without having been kept quiet: escalation counts
+    from there. `escalated` counts the escalation steps taken. `ack_ended_at` is when an ack ended because it grew worse.
     """
 
     id: int
@@ -68,10 +69,12 @@ class Alert:
     clear_since: datetime | None = None
     updated_at: datetime | None = None
     notified_at: datetime | None = None
+    told_since: datetime | None = None
     escalated: int = 0
     acked_by: str | None = None
     acked_at: datetime | None = None
     ack_comment: str | None = None
+    ack_ended_at: datetime | None = None
     silenced_by: int | None = None
     inhibited_by: int | None = None
     gone: bool = False

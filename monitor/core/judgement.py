@@ -1,7 +1,8 @@
 """Rules over figures → alerts over time → who is to be told."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Reason, Transition
 from monitor.core.docket import Docket
@@ -14,6 +15,7 @@ from monitor.core.lifecycle import (
     inhibiting,
     silencing,
     telling,
+    worsened,
     worst_rungs,
 )
 from monitor.core.rules import Rule, evaluate
@@ -82,6 +84,18 @@ def judge(
     return Judged(still_open, changed, tuple(transitions), notifications)
 
 
+def abandoned(alerts: Iterable[Alert], audience: Audience, now: datetime) -> Judged:
+    """The open alerts of an account that is not watched any more: each is gone, and told to all who may have heard."""
+    changes = [gone(alert, now) for alert in alerts if alert.state in OPEN]
+    changed = tuple(change.alert for change in changes if change.alert is not None)
+    told = tuple(
+        Notification(a.id, Reason.RESOLVED, a.severity, audience.who_may_have_heard(None, a.escalated), now)
+        for a in changed
+        if a.state is AlertState.RESOLVED and a.notified_at is not None
+    )
+    return Judged({}, changed, tuple(c.transition for c in changes if c.transition is not None), told)
+
+
 def _gone(sight: Sight, docket: Docket) -> list[AlertKey]:
     present = set(sight.subjects)
     return [
@@ -98,13 +112,16 @@ def _tell(
     operator, now = sight.state.operator, sight.now
     acks = {ack.alert: ack for ack in operator.acks}
     firing = {key: (a, rules[key.rule]) for key, a in alerts.items() if a.state is AlertState.FIRING}
+    by_number = {alert.id: alert for alert, _ in firing.values()}
     worst = worst_rungs(firing.values())
     due: list[Notification] = []
     for key, (alert, rule) in firing.items():
+        inhibited_by = inhibiting(alert, rule, worst)
+        worse = None if inhibited_by is None else by_number[inhibited_by]
         seen = replace(
-            acknowledged(alert, acks),
+            worsened(acknowledged(alert, acks), worse, now),
             silenced_by=silencing(alert, operator.silences, now),
-            inhibited_by=inhibiting(alert, rule, worst),
+            inhibited_by=inhibited_by,
         )
         told, notification = telling(seen, rule, audience, now)
         alerts[key] = told
@@ -129,8 +146,10 @@ def _story(alert: Alert | None) -> tuple[object, ...] | None:
         alert.unknown_since,
         alert.clear_since is None,
         alert.notified_at,
+        alert.told_since,
         alert.escalated,
         alert.acked_at,
+        alert.ack_ended_at,
         alert.silenced_by,
         alert.inhibited_by,
         alert.gone,

@@ -92,11 +92,18 @@ def gone(alert: Alert, now: datetime) -> Change:
 
 
 def acknowledged(alert: Alert, acks: Mapping[int, Ack]) -> Alert:
-    """The alert with what a person said of it; an ack ends with the episode."""
+    """The alert with what a person said of it; an ack ends with the episode, or when it grows worse."""
     ack = acks.get(alert.id)
-    if ack is None or alert.acked_at == ack.at:
+    if ack is None or alert.acked_at == ack.at or (alert.ack_ended_at is not None and ack.at <= alert.ack_ended_at):
         return alert
     return replace(alert, acked_by=ack.by, acked_at=ack.at, ack_comment=ack.comment)
+
+
+def worsened(alert: Alert, worse: Alert | None, now: datetime) -> Alert:
+    """The alert without its ack, if a worse rung began to fire after it: who took the milder has not seen that one."""
+    if worse is None or worse.fired_at is None or alert.acked_at is None or worse.fired_at <= alert.acked_at:
+        return alert
+    return replace(alert, acked_by=None, acked_at=None, ack_comment=None, ack_ended_at=now)
 
 
 def silencing(alert: Alert, silences: tuple[Silence, ...], now: datetime) -> int | None:
@@ -134,24 +141,28 @@ def inhibiting(alert: Alert, rule: Rule, worst: Rungs) -> int | None:
 def telling(alert: Alert, rule: Rule, audience: Audience, now: datetime) -> tuple[Alert, Notification | None]:
     """What is to be said of a firing alert now, if anything, and the alert with that remembered.
 
-    A silenced or inhibited alert says nothing; when that ends while it still fires, it is told then. An ack
-    stops reminders and escalation, and so does missing data: blindness has rules of its own.
+    A silenced or inhibited alert says nothing; what still fires when that ends is told then, and its escalation begins
+    anew. An ack stops reminders and escalation, and so does missing data: blindness has rules of its own.
     """
-    quiet = alert.silenced_by is not None or alert.inhibited_by is not None or alert.unknown_since is not None
-    if alert.state is not AlertState.FIRING or quiet:
+    if alert.state is not AlertState.FIRING:
         return alert, None
-    taken = max(alert.escalated, _steps_due(alert, rule, now))
+    if alert.silenced_by is not None or alert.inhibited_by is not None:
+        return replace(alert, told_since=None), None
+    if alert.unknown_since is not None:
+        return alert, None
+    heard = replace(alert, told_since=alert.told_since or now)
+    taken = max(alert.escalated, _steps_due(heard, rule, now))
     if alert.notified_at is None:
         reason = Reason.FIRED
     elif taken > alert.escalated:
         reason = Reason.ESCALATED
-    elif alert.acked_at is None and _seconds(now - alert.notified_at) >= rule.repeat_s:
+    elif alert.acked_at is None and _is_due_again(alert, rule, now):
         reason = Reason.REMINDED
     else:
-        return alert, None
+        return heard, None
     raised = [step.severity for step in rule.escalate[:taken] if step.severity is not None]
     severity = max((alert.severity, rule.severity, *raised), key=SEVERITIES.index)
-    told = replace(alert, severity=severity, escalated=taken, notified_at=now)
+    told = replace(heard, severity=severity, escalated=taken, notified_at=now)
     to = audience.of(rule, taken)
     return told, Notification(alert=alert.id, reason=reason, severity=severity, channels=to, at=now)
 
@@ -224,10 +235,17 @@ def _time_since(alert: Alert, now: datetime, unknown: bool) -> tuple[Decimal, ti
 
 def _steps_due(alert: Alert, rule: Rule, now: datetime) -> int:
     """How many steps of the escalation its time without an ack calls for."""
-    if alert.acked_at is not None or alert.fired_at is None:
+    if alert.acked_at is not None or alert.told_since is None:
         return 0
-    unanswered = _seconds(now - alert.fired_at)
+    unanswered = _seconds(now - alert.told_since)
     return sum(1 for step in rule.escalate if unanswered >= step.after_s)
+
+
+def _is_due_again(alert: Alert, rule: Rule, now: datetime) -> bool:
+    """Whether a told alert is to be told again: its repeat is over, or what kept it quiet has just ended."""
+    return (
+        alert.told_since is None or alert.notified_at is None or _seconds(now - alert.notified_at) >= rule.repeat_s
+    )
 
 
 def _seconds(span: timedelta) -> Decimal:

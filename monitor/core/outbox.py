@@ -1,11 +1,14 @@
-"""Level-triggered telling: what a channel is told is the present truth compared with what it last heard."""
+"""Level-triggered telling: what a channel is told is the present truth compared with what it last heard.
+
+What may wait, and what leaves together as one message, is decided in `restraint.py`.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from monitor.core.alerts import Alert, AlertState, Reason, Severity
+from monitor.core.alerts import Alert, AlertKey, AlertState, Reason, Severity
 
 
 class DeliveryState(StrEnum):
@@ -19,13 +22,14 @@ class DeliveryState(StrEnum):
 class Delivery:
     """One notification on its way to one channel. `next_at` is when it may be tried (again).
 
-    `alert` is None for a notice that belongs to no alert; its words are then in `text`.
+    `alert` is None for what belongs to no alert: a notice, whose words are in `text`, or a message of the drill of that
+    number, whose `text` is the JSON object that a webhook posts.
     """
 
     id: int
     channel: str
     alert: int | None
-    reason: Reason | Literal["notice"]
+    reason: Reason | Literal["notice", "drill"]
     severity: Severity
     created_at: datetime
     next_at: datetime
@@ -34,6 +38,7 @@ class Delivery:
     sent_at: datetime | None = None
     answer: str | None = None
     text: str = ""
+    drill: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,28 @@ class Skip:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of one attempt to say something, as it is to be remembered."""
+
+    channel: str
+    delivery: int
+    at: datetime
+    ok: bool
+    answer: str
+    state: DeliveryState
+    next_at: datetime | None = None
+    told: Told | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a channel last heard of alerts that still matter to it, and which alert each of it is about."""
+
+    told: Told
+    key: AlertKey
+
+
 def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool) -> Send | Skip:
     """What one channel is to be told of an alert now, given what it last heard.
 
@@ -83,7 +110,8 @@ def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool
         return Send(Reason.ESCALATED if delivery.reason == Reason.ESCALATED else Reason.FIRED)
     if alert.acked_by is not None:
         return Skip(f"acknowledged by {alert.acked_by}")
-    if delivery.reason == Reason.FIRED and told is not None and told.severity == alert.severity:
+    same = told is not None and told.severity == alert.severity
+    if same and (delivery.reason == Reason.FIRED or (told is not None and told.at > delivery.created_at)):
         return Skip("this channel knows already")
     return Send(Reason(delivery.reason))
 

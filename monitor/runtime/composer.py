@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,7 @@ from monitor.core.account import Scope
 from monitor.core.alerts import Alert, Reason, Severity
 from monitor.core.metrics import METRICS
 from monitor.core.outbox import Delivery
+from monitor.core.restraint import Due
 from monitor.core.state import AccountState, Settings
 from monitor.core.subjects import figures_of
 from monitor.errors import StoreError
@@ -23,6 +24,7 @@ from monitor.view.history_picture import BARS, history_picture
 from monitor.view.messages import Message, alert_message
 from monitor.view.picture import Picture, PictureFailed, draw
 from monitor.view.restoring import restore_lines
+from monitor.view.together import together
 
 log = logging.getLogger(__name__)
 
@@ -59,25 +61,31 @@ class Composer:
         known = self._knowledge(alert.key.account)
         figures = None
         restore: list[str] = []
+        limits: Mapping[str, str] = {}
         if known is not None:
             state, settings = known
-        limits: Mapping[str, str] = {}
             figures = figures_of(state, settings, (alert.key.scope, alert.key.subject), now)
             if alert.key.scope in ("cross", "isolated") and reason is not Reason.RESOLVED:
                 restore = restore_lines(state, settings, Scope(alert.key.subject), now)
-        return alert_message(
-            alert,
             if alert.key.scope in ("cross", "isolated", "account") and reason is not Reason.RESOLVED:
                 limits = state.blocked
+        return alert_message(
+            alert,
             reason,
             figures,
             now,
             severity=severity,
             at=None if delivery is None else delivery.created_at,
             restore=restore,
+            limits=limits,
             recorded=recorded,
             picture=picture,
-            limits=limits,
+        )
+
+    def together(self, group: Sequence[Due]) -> Message:
+        """One message about all of these, the worst first."""
+        return together(
+            [self.compose(d.alert, d.reason, severity=d.delivery.severity, delivery=d.delivery) for d in group]
         )
 
     @contextlib.asynccontextmanager

@@ -18,13 +18,15 @@ from monitor.core.engine import Ids, Policy
 from monitor.core.events import ActionSettled, InterestRead, OperatorRead
 from monitor.core.intents import FINAL
 from monitor.core.judgement import OPEN
+from monitor.core.restraint import Rungs
 from monitor.core.state import AccountState, Settings, apply
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import AccountWatch, Collaborators, Timetable
 from monitor.runtime.bans import BanBook
+from monitor.runtime.channels import Channel
 from monitor.runtime.composer import Composer
-from monitor.runtime.notifier import Channel, Notifier
+from monitor.runtime.notifier import Notifier
 from monitor.store.load import Loaded
 from monitor.store.store import Store
 
@@ -64,6 +66,7 @@ class Daemon:
         version: str,
         heartbeat: Callable[[], None] = lambda: None,
         bans: BanBook | None = None,
+        rungs: Rungs | None = None,
     ) -> None:
         """`heartbeat` is called whenever every running account has completed another tick."""
         self._accounts = accounts
@@ -74,7 +77,8 @@ class Daemon:
         self._bans = bans
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
-        self._notifier = Notifier(channels, store, clock, Composer(store, clock, self._knowledge), self._open_alert)
+        composer = Composer(store, clock, self._knowledge)
+        self._notifier = Notifier(channels, store, clock, composer, self._open_alert, rungs)
         self._watches: dict[str, AccountWatch] = {}
         self._operator: OperatorRead | None = None
         self._operator_changes: int | None = None
@@ -209,17 +213,16 @@ def remembered(loaded: Loaded, policy: Policy, now: datetime, operator: Operator
 
     Their data are missing until the first read: so they neither clear nor go on before.
     """
-    state = AccountState(
+    return AccountState(
         account=policy.settings.account,
         started_at=now,
         alerts={a.key: replace(a, unknown_since=a.unknown_since or now) for a in loaded.alerts if a.state in OPEN},
         intents={i.id: i for i in loaded.intents},
         operator=operator if operator is not None else OperatorRead(),
+        # Whether charges are missing shows when the exchange is asked.
+        interest=InterestRead(loaded.interest, None, now),
+        pegs=loaded.pegs,
     )
-    for scope in {charge.scope for charge in loaded.interest}:
-        charges = tuple(charge for charge in loaded.interest if charge.scope == scope)
-        state = apply(state, InterestRead(scope, charges), now)
-    return state
 
 
 def _unexpected(error: BaseException) -> BaseException | None:

@@ -1,22 +1,36 @@
 """Telling people: one task a channel, so that a slow one delays no other; what is said is the present truth."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from monitor.clock import Clock
 from monitor.core.alerts import Alert, AlertState, Notification, Reason
-from monitor.core.outbox import Delivery, DeliveryState, Skip, Told, choose, retry_delay_s
+from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Skip, Told, choose, retry_delay_s
+from monitor.core.restraint import (
+    HOUR,
+    Due,
+    Rungs,
+    Wait,
+    gathered,
+    notice_over_limit,
+    over_limit,
+    quiet_until,
+    ripe_at,
+)
 from monitor.errors import StoreError
-from monitor.notify.sinks import NotTold, Sink
+from monitor.notify.sinks import NotTold
+from monitor.runtime.channels import Channel, Wellbeing
 from monitor.runtime.composer import Composer
+from monitor.runtime.ledger import Ledger
+from monitor.store.outbox import failing_channels, read_sent
 from monitor.store.readers.alerts import read_alert
 from monitor.store.store import Store
-from monitor.view.messages import Message, notice_message
+from monitor.view.messages import Message, drill_message, notice_message
 
 log = logging.getLogger(__name__)
 
@@ -32,32 +46,7 @@ UNWRITTEN_LOOK_S = 1.0
 RESTART_S = 5.0
 """The rest after a bug in a channel's own part."""
 
-BATCH = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """One way to reach people. `fallback` names the channel that is told when this one fails."""
-
-    name: str
-    sink: Sink
-    severities: frozenset[str]
-    send_resolved: bool = True
-    fallback: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What became of one attempt to say something, as the store is to remember it."""
-
-    channel: str
-    delivery: int
-    at: datetime
-    ok: bool
-    answer: str
-    state: DeliveryState
-    next_at: datetime | None = None
-    told: Told | None = None
+BATCH = 500
 
 
 class Notifier:
@@ -70,22 +59,31 @@ class Notifier:
         clock: Clock,
         composer: Composer,
         open_alert: Callable[[int], Alert | None],
+        rungs: Rungs | None = None,
     ) -> None:
+        """`rungs` tells which alerts are worse ones of which."""
         self._channels = {channel.name: channel for channel in channels}
         self._store = store
         self._clock = clock
         self._composer = composer
         self._open_alert = open_alert
+        self._rungs = rungs if rungs is not None else Rungs()
         self._woken = {name: asyncio.Event() for name in self._channels}
         self._idle = {name: asyncio.Event() for name in self._channels}
-        self._failing: set[str] = set()
+        self._draining = False
+        self._wellbeing = Wellbeing(self._channels)
         self._unrecorded: set[asyncio.Task[None]] = set()
-        self._unwritten: dict[int, Attempt] = {}
+        self._ledger = Ledger(store)
 
     @property
     def failing(self) -> int:
         """How many channels failed at their last attempt."""
-        return len(self._failing)
+        return self._wellbeing.failing
+
+    @property
+    def troubles(self) -> Mapping[str, str]:
+        """The channels that do not work, and why."""
+        return self._wellbeing.troubles()
 
     def wake(self, channels: Iterable[str]) -> None:
         """Something is due for these channels. Only a hint: the store is the truth."""
@@ -98,19 +96,27 @@ class Notifier:
         message = self._composer.compose(alert, notification.reason, severity=notification.severity, recorded=False)
         for name in notification.channels:
             channel = self._channels.get(name)
-            if channel is not None and _wants(channel, notification.severity, notification.reason):
+            if channel is None or not channel.wants(notification.severity, notification.reason):
+                continue
+            # What is held back now is told once the store is back, since it was kept to be committed.
+            if quiet_until(notification.severity, channel.restraint, self._clock.now()) is None:
                 task = asyncio.create_task(self._send_unrecorded(channel, message), name=f"unrecorded {name}")
                 self._unrecorded.add(task)
                 task.add_done_callback(self._unrecorded.discard)
 
     async def run(self) -> None:
         """One task a channel until cancelled. A channel whose task fails is restarted; the others never notice."""
+        with suppress(StoreError):
+            for name in await self._store.read(failing_channels, tuple(self._channels)):
+                self._wellbeing.tried(name, "its last message before the start was not taken")
+            await self._store.release_deliveries(self._clock.now())
         async with asyncio.TaskGroup() as tasks:
             for channel in self._channels.values():
                 tasks.create_task(self._keep_serving(channel), name=f"channel {channel.name}")
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait until every channel found nothing due, at most `timeout_s` of machine time."""
+        """Wait until every channel found nothing due, at most `timeout_s` of machine time; nothing waits for more."""
+        self._draining = True
         for name, idle in self._idle.items():
             idle.clear()
             self._woken[name].set()
@@ -130,9 +136,10 @@ class Notifier:
     async def _serve(self, channel: Channel) -> None:
         await channel.sink.warm()
         while True:
+            self._wellbeing.seen(channel.name)
             try:
-                await self._send_due(channel)
-                pause_s = await self._pause_s(channel)
+                ripe = await self._send_due(channel)
+                pause_s = await self._pause_s(channel, ripe)
             except StoreError as error:
                 log.error("channel.blind channel=%s cause=%s", channel.name, error)
                 pause_s = 1.0
@@ -140,56 +147,116 @@ class Notifier:
                 await asyncio.wait_for(self._woken[channel.name].wait(), pause_s)
             self._woken[channel.name].clear()
 
-    async def _pause_s(self, channel: Channel) -> float:
-        if any(attempt.channel == channel.name for attempt in self._unwritten.values()):
+    async def _pause_s(self, channel: Channel, ripe: datetime | None) -> float:
+        if self._ledger.unwritten(channel.name):
             return UNWRITTEN_LOOK_S
-        due_at = await self._store.next_due(channel.name)
-        if due_at is None:
+        now = self._clock.now()
+        due_at = await self._store.next_due(channel.name, now if ripe is not None else None)
+        moments = [moment for moment in (ripe, due_at) if moment is not None]
+        if not moments:
             return IDLE_LOOK_S
-        wait_s = (due_at - self._clock.now()).total_seconds() / self._clock.speed
+        wait_s = (min(moments) - now).total_seconds() / self._clock.speed
         return min(IDLE_LOOK_S, max(0.01, wait_s))
 
-    async def _send_due(self, channel: Channel) -> None:
-        await self._write_attempts(channel.name)
-        queued = await self._store.due(channel.name, self._clock.now(), BATCH)
-        due = [delivery for delivery in queued if delivery.id not in self._unwritten]
-        if not due:
-            self._idle[channel.name].set()
-            return
-        told = await self._store.told(channel.name)
-        newest = {delivery.alert: delivery.id for delivery in due}
-        for delivery in due:
-            superseded = delivery.alert is not None and newest[delivery.alert] != delivery.id
-            await self._deliver(channel, delivery, told, superseded)
+    async def _send_due(self, channel: Channel) -> datetime | None:
+        """Sends message after message, the most urgent first, each after a fresh look, until nothing is ripe.
 
-    async def _deliver(self, channel: Channel, delivery: Delivery, told: Mapping[int, Told], superseded: bool) -> None:
-        if delivery.alert is None:
-            if delivery.severity in channel.severities:
-                await self._attempt(channel, delivery, notice_message(delivery.severity, delivery.text), None)
-            else:
-                await self._leave_out(channel, delivery, "notice")
-            return
+        Returns when what is gathered will be; None: nothing is waiting for that.
+        """
+        while True:
+            await self._ledger.write(channel.name)
+            queued = await self._store.due(channel.name, self._clock.now(), BATCH)
+            due = [delivery for delivery in queued if not self._ledger.is_unwritten(delivery.id)]
+            if not due:
+                self._idle[channel.name].set()
+                return None
+            later: list[datetime] = []
+            if not await self._send_one(channel, due, later):
+                return min(later, default=None)
+            self._wellbeing.seen(channel.name)
+
+    async def _send_one(self, channel: Channel, due: Sequence[Delivery], later: list[datetime]) -> bool:
+        """Whether a message left, or it was found that some need not. `later`: when those being gathered are ripe."""
+        now = self._clock.now()
+        heard = await self._store.heard(channel.name)
+        sent = await self._store.read(read_sent, channel.name, now - HOUR)
+        told = [each for d in due if d.alert is not None and (each := await self._choose(channel, d, due, heard))]
+        settled = len(told) < sum(1 for delivery in due if delivery.alert is not None)
+        for group in gathered(told):
+            ripe = now if self._draining else ripe_at(group)
+            if ripe > now:
+                later.append(ripe)
+                continue
+            wait = over_limit(group, heard.values(), sent, self._rungs, channel.restraint, now)
+            if wait is None:
+                await self._tell(channel, group)
+                return True
+            await self._postpone(channel, [each.delivery for each in group], wait)
+            settled = True
+        for delivery in due:
+            if delivery.alert is None:
+                await self._say(channel, delivery, sent)
+                return True
+        return settled
+
+    async def _choose(
+        self, channel: Channel, delivery: Delivery, due: Sequence[Delivery], heard: Mapping[int, Heard]
+    ) -> Due | None:
+        """What is to be told for the delivery; None: nothing now, and it is closed or waits."""
+        assert delivery.alert is not None
         alert = await self._alert(delivery.alert)
         if alert is None:
             await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, "its alert is unknown")
-            return
-        chosen = choose(delivery, alert, told.get(delivery.alert), superseded)
+            return None
+        superseded = any(other.alert == delivery.alert and other.id > delivery.id for other in due)
+        known = heard.get(delivery.alert)
+        chosen = choose(delivery, alert, None if known is None else known.told, superseded)
         if isinstance(chosen, Skip):
             await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, chosen.why)
-        elif not _wants(channel, delivery.severity, chosen.reason):
+            return None
+        if not channel.wants(delivery.severity, chosen.reason):
             await self._leave_out(channel, delivery, chosen.reason)
-        else:
-            await self._tell(channel, delivery, alert, chosen.reason)
+            return None
+        wait = quiet_until(delivery.severity, channel.restraint, self._clock.now())
+        if wait is not None:
+            await self._postpone(channel, [delivery], wait)
+            return None
+        return Due(delivery, alert, chosen.reason)
 
-    async def _tell(self, channel: Channel, delivery: Delivery, alert: Alert, reason: Reason) -> None:
-        state = AlertState.RESOLVED if reason is Reason.RESOLVED else AlertState.FIRING
-        heard = Told(alert.id, channel.name, state, alert.severity, self._clock.now())
-        compose = partial(self._composer.compose, alert, reason, severity=delivery.severity, delivery=delivery)
+    async def _tell(self, channel: Channel, group: Sequence[Due]) -> None:
+        """One message about all alerts of the group, with a picture of the worst where the channel takes one."""
+        now = self._clock.now()
+        told = {each.delivery.id: _heard_now(channel, each, now) for each in group}
+        deliveries = [each.delivery for each in group]
         if not channel.sink.takes_pictures:
-            await self._attempt(channel, delivery, compose(), heard)
+            await self._send(channel, deliveries, self._composer.together(group), told)
             return
-        async with self._composer.picture(alert, reason, delivery) as picture:
-            await self._attempt(channel, delivery, compose(picture=picture), heard)
+        worst = group[0]
+        async with self._composer.picture(worst.alert, worst.reason, worst.delivery) as picture:
+            message = replace(self._composer.together(group), picture=picture)
+            await self._send(channel, deliveries, message, told)
+
+    async def _say(self, channel: Channel, delivery: Delivery, sent: Sequence[datetime]) -> None:
+        """A notice, or a message of a drill: that one nothing holds back, since somebody asked for it."""
+        now = self._clock.now()
+        if delivery.severity not in channel.severities:
+            await self._leave_out(channel, delivery, str(delivery.reason))
+            return
+        if delivery.reason == "drill":
+            await self._send(channel, [delivery], drill_message(delivery.severity, json.loads(delivery.text)), {})
+            return
+        restraint = channel.restraint
+        wait = quiet_until(delivery.severity, restraint, now) or notice_over_limit(
+            delivery.severity, sent, restraint, now
+        )
+        if wait is not None:
+            await self._postpone(channel, [delivery], wait)
+        else:
+            await self._send(channel, [delivery], notice_message(delivery.severity, delivery.text), {})
+
+    async def _postpone(self, channel: Channel, deliveries: Sequence[Delivery], wait: Wait) -> None:
+        log.info("notification.held channel=%s count=%d why=%r", channel.name, len(deliveries), wait.why)
+        await self._store.postpone([delivery.id for delivery in deliveries], wait.until)
 
     async def _leave_out(self, channel: Channel, delivery: Delivery, what: str) -> None:
         why = f"this channel does not take {delivery.severity} {what}"
@@ -203,79 +270,55 @@ class Notifier:
         row = await self._store.read(read_alert, number)
         return row.alert if row is not None else None
 
-    async def _attempt(self, channel: Channel, delivery: Delivery, message: Message, heard: Told | None) -> None:
+    async def _send(
+        self, channel: Channel, deliveries: Sequence[Delivery], message: Message, told: Mapping[int, Told]
+    ) -> None:
+        """One attempt for all the deliveries, recorded for each; at its first failure the fallback hears of it."""
         result = await channel.sink.send(message)
         now = self._clock.now()
+        numbers = ",".join(str(delivery.id) for delivery in deliveries)
         if not isinstance(result, NotTold):
-            self._failing.discard(channel.name)
-            log.info("notification.sent channel=%s delivery=%d title=%r", channel.name, delivery.id, message.title)
-            await self._record(
-                Attempt(channel.name, delivery.id, now, True, result.answer, DeliveryState.SENT, told=heard)
+            self._wellbeing.tried(channel.name, None)
+            log.info("notification.sent channel=%s deliveries=%s title=%r", channel.name, numbers, message.title)
+            sent = DeliveryState.SENT
+            await self._ledger.record(
+                [Attempt(channel.name, d.id, now, True, result.answer, sent, told=told.get(d.id)) for d in deliveries]
             )
             return
-        self._failing.add(channel.name)
-        final = result.final or now - delivery.created_at >= GIVE_UP_AFTER
+        self._wellbeing.tried(channel.name, result.answer)
         log.warning(
-            "notification.failed channel=%s delivery=%d attempt=%d answer=%r",
+            "notification.failed channel=%s deliveries=%s attempt=%d answer=%r",
             channel.name,
-            delivery.id,
-            delivery.attempts + 1,
+            numbers,
+            max(delivery.attempts for delivery in deliveries) + 1,
             result.answer,
         )
-        state = DeliveryState.FAILED if final else DeliveryState.QUEUED
-        again_at = None if final else self._next_try(now, delivery.attempts + 1, result.retry_after_s)
-        await self._record(Attempt(channel.name, delivery.id, now, False, result.answer, state, again_at))
-        if delivery.attempts == 0:
-            await self._fall_back(channel, delivery, now)
+        await self._ledger.record([self._failed(delivery, result, now) for delivery in deliveries])
+        for delivery in deliveries:
+            if delivery.attempts == 0:
+                await self._fall_back(channel, delivery, now)
 
-    async def _record(self, attempt: Attempt) -> None:
-        """Remembers an attempt; while the store fails, in memory, so that nobody is told the same again and again."""
-        self._unwritten[attempt.delivery] = attempt
-        await self._write_attempts(attempt.channel)
-
-    async def _write_attempts(self, channel: str) -> None:
-        for attempt in [one for one in self._unwritten.values() if one.channel == channel]:
-            try:
-                await self._store.record_attempt(
-                    attempt.delivery,
-                    at=attempt.at,
-                    ok=attempt.ok,
-                    answer=attempt.answer,
-                    state=attempt.state,
-                    next_at=attempt.next_at,
-                    told=attempt.told,
-                )
-            except StoreError as error:
-                log.error("notification.unwritten delivery=%d cause=%s", attempt.delivery, error)
-                return
-            del self._unwritten[attempt.delivery]
-
-    def _next_try(self, now: datetime, attempts: int, retry_after_s: float | None) -> datetime:
+    def _failed(self, delivery: Delivery, result: NotTold, now: datetime) -> Attempt:
+        if result.final or now - delivery.created_at >= GIVE_UP_AFTER:
+            return Attempt(delivery.channel, delivery.id, now, False, result.answer, DeliveryState.FAILED)
         # What a service asks for, and our patience with it, is machine time.
-        return now + timedelta(seconds=retry_delay_s(attempts, retry_after_s) * self._clock.speed)
+        wait_s = retry_delay_s(delivery.attempts + 1, result.retry_after_s) * self._clock.speed
+        next_at = now + timedelta(seconds=wait_s)
+        return Attempt(delivery.channel, delivery.id, now, False, result.answer, DeliveryState.QUEUED, next_at)
 
     async def _fall_back(self, channel: Channel, delivery: Delivery, now: datetime) -> None:
         if channel.fallback is None or channel.fallback not in self._channels:
             return
-        other = Delivery(
-            id=0,
-            channel=channel.fallback,
-            alert=delivery.alert,
-            reason=delivery.reason,
-            severity=delivery.severity,
-            created_at=delivery.created_at,
-            next_at=now,
-            text=delivery.text,
-        )
-        await self._store.queue(other)
+        await self._store.queue(replace(delivery, channel=channel.fallback, next_at=now, answer=None))
         self.wake((channel.fallback,))
 
     async def _send_unrecorded(self, channel: Channel, message: Message) -> None:
         result = await channel.sink.send(message)
-        failed = isinstance(result, NotTold)
-        (self._failing.add if failed else self._failing.discard)(channel.name)
-        log.warning("notification.unrecorded channel=%s told=%s", channel.name, not failed)
+        self._wellbeing.tried(channel.name, result.answer if isinstance(result, NotTold) else None)
+        log.warning("notification.unrecorded channel=%s told=%s", channel.name, not isinstance(result, NotTold))
 
 
-def _wants(channel: Channel, severity: str, reason: Reason) -> bool:
-    return severity in channel.severities and (reason is not Reason.RESOLVED or channel.send_resolved)
+def _heard_now(channel: Channel, due: Due, now: datetime) -> Told:
+    """What the channel will have heard once this was told."""
+    state = AlertState.RESOLVED if due.reason is Reason.RESOLVED else AlertState.FIRING
+    return Told(due.alert.id, channel.name, state, due.alert.severity, now)

@@ -1,13 +1,13 @@
 """What is still to be told, what was tried, and what each channel last heard."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
-from monitor.core.alerts import AlertState
-from monitor.core.outbox import Delivery, DeliveryState, Told
+from monitor.core.alerts import AlertKey, AlertState
+from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Told
 from monitor.errors import StoreError
 from monitor.store import tables
 from monitor.store.hot import upsert
@@ -30,6 +30,7 @@ def queue(connection: Connection, delivery: Delivery) -> Delivery:
         "sent_at": delivery.sent_at,
         "answer": delivery.answer,
         "text": delivery.text,
+        "drill": delivery.drill,
     }
     key = connection.execute(insert(tables.deliveries), row).inserted_primary_key
     if key is None:
@@ -49,49 +50,23 @@ def due(connection: Connection, channel: str, now: datetime, limit: int = 100) -
     return tuple(delivery_of(row) for row in rows.mappings())
 
 
-def next_due(connection: Connection, channel: str) -> datetime | None:
-    """When the channel's next delivery may be tried; None: nothing is queued."""
+def next_due(connection: Connection, channel: str, after: datetime | None = None) -> datetime | None:
+    """When the channel's next delivery (of those due after a moment) may be tried; None: nothing is queued."""
     table = tables.deliveries
-    found: datetime | None = connection.execute(
-        select(func.min(table.c.next_at)).where(_QUEUED, table.c.channel == channel)
-    ).scalar()
+    wanted = select(func.min(table.c.next_at)).where(_QUEUED, table.c.channel == channel)
+    if after is not None:
+        wanted = wanted.where(table.c.next_at > after)
+    found: datetime | None = connection.execute(wanted).scalar()
     return found
 
 
-def record_attempt(
-    connection: Connection,
-    delivery: int,
-    *,
-    at: datetime,
-    ok: bool,
-    answer: str,
-    state: DeliveryState,
-    next_at: datetime | None = None,
-    told: Told | None = None,
-) -> bool:
-    """Appends the attempt with the provider's own words; the delivery goes on to `state`.
+def record_attempts(connection: Connection, attempts: Iterable[Attempt]) -> int:
+    """How many attempts were appended, each with the provider's own words; their deliveries go on to its `state`.
 
-    QUEUED with `next_at` for another try. `told` is what the channel has now heard of the alert.
-    False, and nothing written, when the delivery was already finished.
+    QUEUED with `next_at` for another try. `told` is what the channel has now heard of the alert. Nothing is written of
+    a delivery that was already finished.
     """
-    table = tables.deliveries
-    moved = connection.execute(
-        update(table)
-        .where(table.c.id == delivery, _QUEUED)
-        .values(
-            state=state,
-            attempts=table.c.attempts + 1,
-            answer=answer,
-            sent_at=at if ok else None,
-            **({} if next_at is None else {"next_at": next_at}),
-        )
-    )
-    if moved.rowcount != 1:
-        return False
-    connection.execute(insert(tables.delivery_attempts), {"delivery": delivery, "at": at, "ok": ok, "answer": answer})
-    if told is not None:
-        remember_told(connection, told)
-    return True
+    return sum(_record(connection, attempt) for attempt in attempts)
 
 
 def close(connection: Connection, delivery: int, state: DeliveryState, answer: str) -> bool:
@@ -101,11 +76,18 @@ def close(connection: Connection, delivery: int, state: DeliveryState, answer: s
     return moved.rowcount == 1
 
 
-def postpone(connection: Connection, delivery: int, until: datetime) -> bool:
-    """Lets a queued delivery wait until `until`. False when it was finished."""
+def postpone(connection: Connection, deliveries: Iterable[int], until: datetime) -> int:
+    """How many queued deliveries now wait until `until`; those that were finished don't."""
     table = tables.deliveries
-    moved = connection.execute(update(table).where(table.c.id == delivery, _QUEUED).values(next_at=until))
-    return moved.rowcount == 1
+    wanted = update(table).where(table.c.id.in_(tuple(deliveries)), _QUEUED).values(next_at=until)
+    return connection.execute(wanted).rowcount
+
+
+def release(connection: Connection, now: datetime) -> int:
+    """How many deliveries that wait without having been tried are due again: what held them may hold no more."""
+    table = tables.deliveries
+    held = update(table).where(_QUEUED, table.c.attempts == 0, table.c.next_at > now).values(next_at=now)
+    return connection.execute(held).rowcount
 
 
 def expire(connection: Connection, created_before: datetime, channel: str | None = None) -> int:
@@ -129,18 +111,63 @@ def remember_told(connection: Connection, told: Told) -> None:
     connection.execute(upsert(tables.told, connection.dialect, ("channel", "alert")), row)
 
 
-def read_told(connection: Connection, channel: str) -> Mapping[int, Told]:
+def read_heard(connection: Connection, channel: str) -> Mapping[int, Heard]:
     """What the channel last heard, by alert: of alerts that are open or of which something is still queued."""
     table, alerts, deliveries = tables.told, tables.alerts, tables.deliveries
     waiting = select(deliveries.c.alert).where(
         _QUEUED, deliveries.c.channel == channel, deliveries.c.alert.is_not(None)
     )
     rows = connection.execute(
-        select(table)
+        select(table, alerts.c.rule, alerts.c.account, alerts.c.scope, alerts.c.subject)
         .join(alerts, alerts.c.id == table.c.alert)
         .where(
             table.c.channel == channel,
             or_(alerts.c.state.in_((AlertState.PENDING, AlertState.FIRING)), table.c.alert.in_(waiting)),
         )
     )
-    return {row["alert"]: told_of(row) for row in rows.mappings()}
+    return {
+        row["alert"]: Heard(told_of(row), AlertKey(row["rule"], row["account"], row["scope"], row["subject"]))
+        for row in rows.mappings()
+    }
+
+
+def read_sent(connection: Connection, channel: str, since: datetime) -> tuple[datetime, ...]:
+    """When the channel's messages after a moment were sent, oldest first; those that left together are one.
+
+    Drills are left out: somebody asked for them.
+    """
+    table = tables.deliveries
+    wanted = select(table.c.sent_at).where(table.c.channel == channel, table.c.sent_at > since, table.c.drill.is_(None))
+    return tuple(connection.execute(wanted.distinct().order_by(table.c.sent_at)).scalars())
+
+
+def failing_channels(connection: Connection, channels: Iterable[str]) -> frozenset[str]:
+    """Those whose last attempt failed."""
+    attempts, deliveries = tables.delivery_attempts, tables.deliveries
+    newest = select(attempts.c.ok).join(deliveries, deliveries.c.id == attempts.c.delivery)
+    newest = newest.order_by(attempts.c.id.desc()).limit(1)
+    return frozenset(
+        name for name in channels if connection.execute(newest.where(deliveries.c.channel == name)).scalar() is False
+    )
+
+
+def _record(connection: Connection, attempt: Attempt) -> bool:
+    table = tables.deliveries
+    moved = connection.execute(
+        update(table)
+        .where(table.c.id == attempt.delivery, _QUEUED)
+        .values(
+            state=attempt.state,
+            attempts=table.c.attempts + 1,
+            answer=attempt.answer,
+            sent_at=attempt.at if attempt.ok else None,
+            **({} if attempt.next_at is None else {"next_at": attempt.next_at}),
+        )
+    )
+    if moved.rowcount != 1:
+        return False
+    tried = {"delivery": attempt.delivery, "at": attempt.at, "ok": attempt.ok, "answer": attempt.answer}
+    connection.execute(insert(tables.delivery_attempts), tried)
+    if attempt.told is not None:
+        remember_told(connection, attempt.told)
+    return True

@@ -39,10 +39,12 @@ def alert_row(alert: Alert) -> dict[str, Any]:
         "clear_since": alert.clear_since,
         "updated_at": alert.updated_at,
         "notified_at": alert.notified_at,
+        "told_since": alert.told_since,
         "escalated": alert.escalated,
         "acked_by": alert.acked_by,
         "acked_at": alert.acked_at,
         "ack_comment": alert.ack_comment,
+        "ack_ended_at": alert.ack_ended_at,
         "silenced_by": alert.silenced_by,
         "inhibited_by": alert.inhibited_by,
         "gone": alert.gone,
@@ -119,7 +121,9 @@ def delivery_of(row: Row) -> Delivery:
     values: dict[str, Any] = {**row}
     reason = values.pop("reason")
     return Delivery(
-        reason=reason if reason == "notice" else Reason(reason), state=DeliveryState(values.pop("state")), **values
+        reason=reason if reason in ("notice", "drill") else Reason(reason),
+        state=DeliveryState(values.pop("state")),
+        **values,
     )
 
 

@@ -1,7 +1,7 @@
 """The database as the daemon holds it, as commands read it, and as people's orders are written."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
-from monitor.core.outbox import Delivery, DeliveryState, Told
+from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard
 from monitor.errors import StoreError
 from monitor.store import engine as opening
 from monitor.store import intents, journal, lease, operator, outbox, presence, retention
@@ -135,37 +135,29 @@ class Store:
         """The channel's queued deliveries whose time has come, oldest first."""
         return await self.read(outbox.due, channel, now, limit)
 
-    async def next_due(self, channel: str) -> datetime | None:
-        """When the channel's next delivery may be tried; None: nothing is queued."""
-        return await self.read(outbox.next_due, channel)
+    async def next_due(self, channel: str, after: datetime | None = None) -> datetime | None:
+        """When the channel's next delivery (of those due after a moment) may be tried; None: nothing is queued."""
+        return await self.read(outbox.next_due, channel, after)
 
-    async def told(self, channel: str) -> Mapping[int, Told]:
-        """What the channel last heard of each alert that still matters."""
-        return await self.read(outbox.read_told, channel)
+    async def heard(self, channel: str) -> Mapping[int, Heard]:
+        """What the channel last heard, by alert."""
+        return await self.read(outbox.read_heard, channel)
 
-    async def record_attempt(
-        self,
-        delivery: int,
-        *,
-        at: datetime,
-        ok: bool,
-        answer: str,
-        state: DeliveryState,
-        next_at: datetime | None = None,
-        told: Told | None = None,
-    ) -> bool:
-        """Appends an attempt and moves the delivery on; see outbox.record_attempt."""
-        return await self._writer.do(
-            outbox.record_attempt, delivery, at=at, ok=ok, answer=answer, state=state, next_at=next_at, told=told
-        )
+    async def record_attempts(self, attempts: Iterable[Attempt]) -> int:
+        """Appends attempts, all in one transaction, and moves their deliveries on; see outbox.record_attempts."""
+        return await self._writer.do(outbox.record_attempts, tuple(attempts))
 
     async def close_delivery(self, delivery: int, state: DeliveryState, answer: str) -> bool:
         """Ends a queued delivery without an attempt."""
         return await self._writer.do(outbox.close, delivery, state, answer)
 
-    async def postpone(self, delivery: int, until: datetime) -> bool:
-        """Lets a queued delivery wait."""
-        return await self._writer.do(outbox.postpone, delivery, until)
+    async def postpone(self, deliveries: Iterable[int], until: datetime) -> int:
+        """Lets queued deliveries wait."""
+        return await self._writer.do(outbox.postpone, tuple(deliveries), until)
+
+    async def release_deliveries(self, now: datetime) -> int:
+        """Lets what was postponed be looked at again."""
+        return await self._writer.do(outbox.release, now)
 
     async def expire_deliveries(self, created_before: datetime, channel: str | None = None) -> int:
         """How many queued deliveries older than that were given up."""

@@ -73,6 +73,16 @@ interest = Table(
     Index("ix_interest_charged_at", "charged_at"),
 )
 
+interest_spans = Table(
+    "interest_spans",
+    metadata,
+    Column("account", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    PrimaryKeyConstraint("account", "symbol", "since"),
+)
+
 series = Table(
     "series",
     metadata,
@@ -120,10 +130,12 @@ alerts = Table(
     Column("clear_since", Moment),
     Column("updated_at", Moment),
     Column("notified_at", Moment),
+    Column("told_since", Moment),
     Column("escalated", Integer, nullable=False),
     Column("acked_by", Text),
     Column("acked_at", Moment),
     Column("ack_comment", Text),
+    Column("ack_ended_at", Moment),
     Column("silenced_by", Id),
     Column("inhibited_by", Id),
     Column("gone", Boolean, nullable=False),
@@ -165,6 +177,7 @@ deliveries = Table(
     Column("sent_at", Moment),
     Column("answer", Text),
     Column("text", Text, nullable=False),
+    Column("drill", Id),
     CheckConstraint("state IN ('queued', 'sent', 'failed', 'expired')", name="ck_deliveries_state"),
     Index("ix_deliveries_alert", "alert"),
     Index(

@@ -89,6 +89,11 @@ def alert_message(
     return Message(title, text, kind, document, picture)
 
 
+def drill_message(severity: Severity, document: Document) -> Message:
+    """A message of a drill, from the object that a webhook gets of it."""
+    return Message(document["title"], document["text"], KINDS[severity], document)
+
+
 def notice_message(severity: Severity, text: str, *, recorded: bool = True) -> Message:
     """A message that belongs to no alert. Its title repeats the first line of `text`."""
     first, _, _ = text.strip().partition("\n")

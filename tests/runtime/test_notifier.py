@@ -12,8 +12,9 @@ from monitor.clock import SystemClock
 from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Reason
 from monitor.core.journal import Entry
 from monitor.notify.building import build_sink
+from monitor.runtime.channels import Channel
 from monitor.runtime.composer import Composer
-from monitor.runtime.notifier import Channel, Notifier
+from monitor.runtime.notifier import Notifier
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.store import Store
 from tests.support.daemon import eventually

@@ -6,8 +6,9 @@ from sqlalchemy import select
 
 from monitor.core.alerts import AlertState, Reason
 from monitor.core.journal import Entry
-from monitor.core.outbox import Delivery, DeliveryState, Told
+from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Told
 from monitor.store import tables
+from monitor.store.outbox import failing_channels, read_sent
 from monitor.store.store import Store
 from tests.store.samples import NOW, alert, at, fired
 
@@ -25,12 +26,12 @@ async def test_a_delivery_is_due_on_its_own_channel_when_its_time_has_come(store
 async def test_a_failed_attempt_is_kept_and_the_delivery_waits(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     queued = DeliveryState.QUEUED
-    assert await store.record_attempt(delivery.id, at=at(1), ok=False, answer="503", state=queued, next_at=at(30))
+    assert await store.record_attempts([Attempt("phone", delivery.id, at(1), False, "503", queued, at(30))]) == 1
     assert await store.due("phone", at(29)) == ()
     (waiting,) = await store.due("phone", at(30))
     assert (waiting.attempts, waiting.answer, waiting.state) == (1, "503", queued)
     sent = DeliveryState.SENT
-    assert await store.record_attempt(delivery.id, at=at(31), ok=True, answer="200 OK", state=sent, told=HEARD)
+    assert await store.record_attempts([Attempt("phone", delivery.id, at(31), True, "200 OK", sent, told=HEARD)]) == 1
     assert await store.due("phone", at(99)) == ()
     rows = await store.read(lambda c: c.execute(select(tables.delivery_attempts)).all())
     assert [(row.delivery, row.at, row.ok, row.answer) for row in rows] == [
@@ -41,25 +42,26 @@ async def test_a_failed_attempt_is_kept_and_the_delivery_waits(store: Store) -> 
 
 async def test_a_finished_delivery_takes_no_further_attempt(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
-    assert await store.record_attempt(delivery.id, at=NOW, ok=True, answer="", state=DeliveryState.SENT)
-    assert not await store.record_attempt(delivery.id, at=NOW, ok=True, answer="", state=DeliveryState.SENT)
+    attempt = Attempt("phone", delivery.id, NOW, True, "", DeliveryState.SENT)
+    assert await store.record_attempts([attempt]) == 1
+    assert await store.record_attempts([attempt]) == 0
     assert not await store.close_delivery(delivery.id, DeliveryState.EXPIRED, "too late")
 
 
 async def test_what_a_channel_heard_is_known_while_the_alert_matters(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     sent = DeliveryState.SENT
-    await store.record_attempt(delivery.id, at=at(5), ok=True, answer="", state=sent, told=HEARD)
-    assert await store.told("phone") == {17: HEARD}
-    assert await store.told("mail") == {}
+    await store.record_attempts([Attempt("phone", delivery.id, at(5), True, "", sent, told=HEARD)])
+    assert await store.heard("phone") == {17: Heard(HEARD, alert(17).key)}
+    assert await store.heard("mail") == {}
     over = dataclasses.replace(alert(17), state=AlertState.RESOLVED)
     notice = fired(17, "phone").notifications[0]
     entry = Entry("main", at(9), alerts=(over,), notifications=(dataclasses.replace(notice, reason=Reason.RESOLVED),))
     (last,) = (await store.commit(entry)).deliveries
-    assert await store.told("phone") == {17: HEARD}
+    assert await store.heard("phone") == {17: Heard(HEARD, alert(17).key)}
     heard = dataclasses.replace(HEARD, state=AlertState.RESOLVED)
-    await store.record_attempt(last.id, at=at(9), ok=True, answer="", state=sent, told=heard)
-    assert await store.told("phone") == {}
+    await store.record_attempts([Attempt("phone", last.id, at(9), True, "", sent, told=heard)])
+    assert await store.heard("phone") == {}
 
 
 async def test_a_notice_belongs_to_no_alert(store: Store) -> None:
@@ -79,5 +81,25 @@ async def test_old_deliveries_are_given_up(store: Store) -> None:
 
 async def test_a_postponed_delivery_comes_later(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
-    assert await store.postpone(delivery.id, at(3600))
+    assert await store.postpone([delivery.id], at(3600)) == 1
     assert await store.next_due("phone") == at(3600)
+    assert await store.next_due("phone", at(3600)) is None
+
+
+async def test_messages_that_left_together_are_one_and_drills_none(store: Store) -> None:
+    first, second = (await store.commit(fired(17, "phone", "phone"))).deliveries
+    sent = DeliveryState.SENT
+    await store.record_attempts([Attempt("phone", one.id, at(5), True, "", sent) for one in (first, second)])
+    drill = await store.queue(Delivery(0, "phone", None, "drill", "info", NOW, NOW, text="{}", drill=3))
+    await store.record_attempts([Attempt("phone", drill.id, at(7), True, "", sent)])
+    assert await store.read(read_sent, "phone", NOW) == (at(5),)
+    assert await store.read(read_sent, "phone", at(5)) == ()
+
+
+async def test_a_channel_fails_while_its_last_attempt_did(store: Store) -> None:
+    first, second = (await store.commit(fired(17, "phone", "phone"))).deliveries
+    assert await store.read(failing_channels, ("phone", "mail")) == frozenset()
+    await store.record_attempts([Attempt("phone", first.id, at(1), False, "503", DeliveryState.FAILED)])
+    assert await store.read(failing_channels, ("phone", "mail")) == {"phone"}
+    await store.record_attempts([Attempt("phone", second.id, at(2), True, "", DeliveryState.SENT)])
+    assert await store.read(failing_channels, ("phone", "mail")) == frozenset()
