@@ -12,13 +12,23 @@ from monitor.cli.printing import print_lines, print_table
 from monitor.cli.values import duration
 from monitor.clock import SystemClock
 from monitor.config.model import Config
+from monitor.core.crashes import CRASHES, WORST_NIGHT
 from monitor.core.durations import to_seconds
 from monitor.errors import Exit
 from monitor.runtime import pause_file
 from monitor.store.readers.status import read_status
 from monitor.view.documents.fields import Document
 from monitor.view.documents.status import DaemonSeen, oldest_age_s, status_document
-from monitor.view.tables import check_line, debts_table, restore_cells, scopes_table, status_lines
+from monitor.view.status_screen import (
+    check_line,
+    debts_table,
+    headlines,
+    leaving_cells,
+    restore_cells,
+    scopes_table,
+    status_lines,
+)
+from monitor.view.stress import Keepers, crash_cells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.check:
         print_lines(check_line(account, problems[account["account"]]) for account in document["accounts"])
     else:
-        _print(document)
+        print_screen(document, keepers(config))
     return Exit.NO if args.check and any(problems.values()) else Exit.DONE
 
 
@@ -77,15 +87,26 @@ def account_problems(account: Document, longest_s: float) -> Sequence[str]:
     return problems
 
 
-def _print(document: Document) -> None:
+def print_screen(document: Document, keepers: Keepers) -> None:
+    """All of it, for a person: the verdict first."""
     accounts = document["accounts"]
-    print_table(scopes_table(accounts))
+    print_lines(headlines(document))
+    output.print_line()
+    print_table(scopes_table(accounts, keepers))
     debts = debts_table(accounts)
     if debts.rows:
         output.print_line()
         print_table(debts)
     output.print_line()
-    print_lines([*restore_cells(accounts), *status_lines(document)])
+    print_lines(restore_cells(accounts))
+    print_lines(crash_cells(document, CRASHES[WORST_NIGHT], keepers))
+    print_lines(leaving_cells(accounts))
+    print_lines(status_lines(document))
     unknown = [account["account"] for account in accounts if account["state"] == "unknown"]
     if unknown and not document["daemon"]["running"]:
         output.print_line(f"nothing is recorded of {', '.join(unknown)} yet: start `margin-monitor run`", "note")
+
+
+def keepers(config: Config) -> Keepers:
+    """What keeps its value, by the configuration."""
+    return Keepers(frozenset(config.risk.stable_assets), config.risk.pegs)

@@ -7,16 +7,15 @@ from decimal import Decimal
 from monitor.cli import output, settings
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_lines, print_table
-from monitor.cli.status import read_document
+from monitor.cli.status import keepers, read_document
 from monitor.cli.values import fraction
 from monitor.clock import SystemClock
-from monitor.config.model import Config
 from monitor.core.crashes import CRASHES, WORST_NIGHT, Crash
 from monitor.core.stress import Shock
 from monitor.errors import Exit, UsageError
 from monitor.view.documents.fields import Document
 from monitor.view.portfolio import scopes_of
-from monitor.view.stress import Keepers, background_lines, stress_document, stress_table, verdict_lines
+from monitor.view.stress import background_lines, stress_document, stress_table, verdict_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +47,6 @@ def run(args: argparse.Namespace) -> int:
         if account["state"] == "unknown":
             output.print_line(f"nothing is recorded of {account['account']} yet: start `margin-monitor run`", "note")
     return Exit.DONE
-
-
-def keepers(config: Config) -> Keepers:
-    """What keeps its value, by the configuration."""
-    return Keepers(frozenset(config.risk.stable_assets), config.risk.pegs)
 
 
 def _shock(args: argparse.Namespace) -> Shock:

@@ -12,7 +12,7 @@ from monitor.core.restore import RestoreOption, restore_options
 from monitor.core.standing import standing_of
 from monitor.core.state import AccountState, Settings
 from monitor.view.documents.fields import Document
-from monitor.view.words import amount_text, level_text, money_text
+from monitor.view.words import level_text, money_text, needed_text
 
 SAFE_OVER_INITIAL = Decimal("1.05")
 """Safe again means the initial level and five per cent: what the shipped actions aim at, too."""
@@ -68,7 +68,7 @@ def restore_document(found: Restoration | None) -> Document | None:
 
 def route_text(route: str, amount: Decimal, asset: str) -> str:
     """One way back in words."""
-    sum_ = f"{amount_text(amount)} {asset}"
+    sum_ = needed_text(amount, asset)
     match route:
         case "repay":
             return f"repay {sum_} from the free balance"

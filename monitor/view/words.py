@@ -43,6 +43,11 @@ def money_text(value: Value | None) -> str:
     return f"{text} USDT" if isinstance(value, Decimal) and value.is_finite() else text
 
 
+def whole_money_text(value: Decimal) -> str:
+    """A value in USDT without cents, rounded down."""
+    return f"{value.to_integral_value(ROUND_FLOOR):,f} USDT"
+
+
 def amount_text(value: Value | None) -> str:
     """An amount of an asset with at most eight decimals, thousands separated."""
     text = _rounded(value, 8, ROUND_FLOOR)
@@ -74,6 +79,11 @@ def age_text(span: timedelta) -> str:
 
 def time_text(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def stamp_text(text: str) -> str:
+    """The time of a document as people read it."""
+    return f"{text[:10]} {text[11:19]} UTC"
 
 
 def first_metric(condition: str) -> Metric | None:

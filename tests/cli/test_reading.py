@@ -67,12 +67,19 @@ def test_status_of_an_account_never_recorded_is_unknown(config: Path) -> None:
 async def test_status_shows_the_worked_example_in_one_look(config: Path, now: datetime) -> None:
     await _write(config, _status_entry(now))
     said = margin_monitor(config, "status")
-    line = next(line for line in said.out.splitlines() if " cross " in line)
-    assert line.split()[:6] == ["main", "cross", "1.83", "1.50", "1.30", "1.10"]
-    assert "a fall of 77.1 %" in line
+    lines = said.out.splitlines()
+    assert lines[0] == "NO DAEMON IS RUNNING: nothing is watched, the figures are the last recorded ones"
+    assert lines[1] == "main: ok; nearest to liquidation is BTCUSDT, liquidated if BTC falls 8.0 %"
+    call, liquidation = (lines[n].split() for n in (4, 5))
+    # 110,000 - 1.3 x 60,000 = 32,000 of 51,000 that move: BTC at (1.3 x 60,000 - 20,000) / 1.5.
+    assert call[:10] == ["main", "cross", "1.83", "over", "1.50", "margin", "call", "1.30", "fall", "62.7"]
+    assert call[-5:-2] == ["BTC", "at", "38,666.67"]
+    assert call[-1] == "live"
+    # 77.19 % of the 60,000 that BTC and ETH are worth together.
+    assert liquidation == ["liquidation", "1.10", "fall", "77.1", "%", "46,315", "USDT", "BTC", "at", "30,666.67"]
     assert "30,000 USDT" in said.out
     assert "10 ETH" in said.out
-    assert "no daemon is running" in said.out
+    assert "main cross: if 2025-10-10 came again: 1.91, survives" in said.out
     assert "\x1b" not in said.out
 
 

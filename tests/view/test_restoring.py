@@ -7,7 +7,7 @@ from monitor.core.account import CROSS, Bars, Wallet
 from monitor.core.measure import cross_figures
 from monitor.view.documents.account import account_document
 from monitor.view.restoring import restoration, restore_document, restore_lines
-from monitor.view.tables import restore_cells
+from monitor.view.status_screen import restore_cells
 from tests.view.samples import NOW, SETTINGS, STATE
 
 BELOW = replace(
@@ -38,9 +38,9 @@ def test_what_is_not_at_hand_is_not_feasible() -> None:
 
 def test_sentences_name_amount_and_target() -> None:
     lines = restore_lines(BELOW, SETTINGS, CROSS, NOW)
-    assert lines[0].startswith("bring in 7,619.04")
+    assert lines[0].startswith("bring in 7,620 USDT")
     assert lines[0].endswith("USDT and repay (back at 2.10)")
-    assert lines[1].startswith("repay 14,545.454")
+    assert lines[1].startswith("repay 14,550 USDT")
 
 
 def test_safe_scope_needs_nothing() -> None:
@@ -51,4 +51,4 @@ def test_safe_scope_needs_nothing() -> None:
 
 def test_status_says_the_cheapest_way_that_is_at_hand() -> None:
     (line, *_) = restore_cells([account_document(BELOW, SETTINGS, NOW, "1")])
-    assert line.text.startswith("main cross: to be back at 2.10, bring in 7,619.04")
+    assert line.text.startswith("main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT")

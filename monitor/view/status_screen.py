@@ -1,0 +1,268 @@
+"""What `status` shows: the verdict first, then each scope's room to the exchange's bars, debts, and ways back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.core.account import INFINITE, ZERO
+from monitor.core.amounts import ONE
+from monitor.core.margin import drop_to_level, exposure, largest_transfer_out, rise_to_level
+from monitor.core.stress import Portfolio, first_to_reach
+from monitor.view.documents.fields import Document
+from monitor.view.documents.status import oldest_age_s
+from monitor.view.portfolio import is_in_usdt, number, portfolio_of, scopes_of
+from monitor.view.restoring import route_text
+from monitor.view.stress import Keepers
+from monitor.view.tables import SEVERITY_TONES, Cell, Table, Tone
+from monitor.view.words import (
+    UNKNOWN,
+    age_text,
+    amount_text,
+    bar_text,
+    level_text,
+    money_text,
+    percent_text,
+    price_text,
+    stamp_text,
+    whole_money_text,
+)
+
+_BARS = (("margin call", "margin_call_level"), ("liquidation", "liquidation_level"))
+_MOST_WAYS = 3
+_REACHED = "reached"
+
+
+def headlines(document: Document) -> list[Cell]:
+    """What a person must know in five seconds: is anything in danger, and can the figures be believed."""
+    lines = []
+    if not document["daemon"]["running"]:
+        lines.append(Cell("NO DAEMON IS RUNNING: nothing is watched, the figures are the last recorded ones", "bad"))
+    for account in document["accounts"]:
+        lines += _verdicts(account)
+    return lines
+
+
+def scopes_table(accounts: Iterable[Document], keepers: Keepers) -> Table:
+    """A row for each scope and bar: how far all prices, or one alone, may go before it is met, and what that loses."""
+    rows: list[list[Cell]] = []
+    for account in accounts:
+        scopes = list(scopes_of(account))
+        if account["state"] in ("unknown", "key_refused") or not scopes:
+            rows.append([Cell(account["account"]), *[Cell("")] * 2, Cell(_words(account["state"]), "bad")])
+        if account["state"] != "unknown":
+            for label, scope in scopes:
+                rows += _scope_rows(account["account"], label, scope, keepers)
+    headings = ("account", "scope", "level", "state", "bar", "at", "if prices", "a loss of", "or alone", "age")
+    width = len(headings)
+    return Table(headings, [[*row, *[Cell("")] * (width - len(row))] for row in rows], frozenset({2, 5, 7}))
+
+
+def debts_table(accounts: Iterable[Document]) -> Table:
+    """One row an asset that is owed: how much, at what rate."""
+    rows = []
+    for account in accounts:
+        for label, row in _asset_rows(account):
+            owed = Decimal(row["borrowed"]) + Decimal(row["interest"])
+            if not owed:
+                continue
+            hourly, price = number(row.get("hourly_rate")), number(row.get("price_usdt"))
+            rows.append(
+                [
+                    Cell(account["account"]),
+                    Cell(label),
+                    Cell(f"{amount_text(owed)} {row['asset']}"),
+                    Cell(money_text(owed * price) if price is not None else ""),
+                    Cell(f"{percent_text(hourly * 24 * 365)} a year" if hourly is not None else "not known yet", "dim"),
+                    Cell(f"{amount_text(Decimal(row['free']))} {row['asset']}"),
+                ]
+            )
+    return Table(("account", "scope", "owed", "value", "rate", "free of it"), rows, frozenset({2, 3, 4, 5}))
+
+
+def restore_cells(accounts: Iterable[Document]) -> list[Cell]:
+    """One line a scope that is below safety: the ways back that are at hand, else the cheapest one."""
+    lines = []
+    for account in accounts:
+        for label, scope in scopes_of(account):
+            restore = scope.get("restore")
+            if not restore or not restore["options"]:
+                continue
+            feasible = [option for option in restore["options"] if option["feasible"]][:_MOST_WAYS]
+            ways = ", or ".join(
+                route_text(option["route"], Decimal(option["amount"]), option["asset"])
+                for option in feasible or restore["options"][:1]
+            )
+            lacking = "" if feasible else ", which is more than is at hand"
+            target = level_text(Decimal(restore["target"]))
+            lines.append(Cell(f"{account['account']} {label}: to be back at {target}: {ways}{lacking}", "note"))
+    return lines
+
+
+def leaving_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+    """One line a cross account from which something may leave although it owes."""
+    for account in accounts:
+        cross = account.get("cross")
+        if cross is None or cross["state"] != "ok":
+            continue
+        level, owed = number(cross["collateral_margin_level"]), number(cross["liabilities_usdt"])
+        if level is None or owed is None:
+            continue
+        # An asset that counts less than whole may leave for more than this; never for less.
+        room = largest_transfer_out(level * owed, owed, ONE)
+        if ZERO < room < INFINITE:
+            text = f"{account['account']} cross: {money_text(room)} of collateral may leave it"
+            yield Cell(f"{text} (collateral level {level_text(level)}, 2.00 must remain)", "dim")
+
+
+def status_lines(document: Document) -> list[Cell]:
+    """What stands below the tables: daemon, alerts, actions and streams of each account."""
+    daemon = document["daemon"]
+    lines = []
+    if daemon["running"]:
+        lines.append(Cell(f"daemon running since {stamp_text(daemon['since'])}, pid {daemon['pid']}", "dim"))
+    if daemon["paused"]:
+        lines.append(Cell("actions are paused", "note"))
+    for account in document["accounts"]:
+        firing, moving = account["alerts_firing"], account["intents_in_flight"]
+        if firing:
+            text = f"{account['account']}: {firing} alert{'s fire' if firing > 1 else ' fires'}, see `alerts`"
+            lines.append(Cell(text, SEVERITY_TONES[account["worst_alert"] or "info"]))
+        if moving:
+            lines.append(Cell(f"{account['account']}: {moving} action{'s' * (moving > 1)} under way", "note"))
+        down = [stream["name"] for stream in account["streams"] if not stream["connected"]]
+        if down and daemon["running"]:
+            lines.append(Cell(f"{account['account']}: stream down: {', '.join(down)}; polling goes on", "note"))
+    return lines
+
+
+def check_line(account: Document, problems: Sequence[str]) -> Cell:
+    """One account for a monitoring system: the state, the age, and what is wrong."""
+    age = oldest_age_s(account)
+    known = f"{age_text(timedelta(seconds=age))} old" if age is not None else "age unknown"
+    if problems:
+        return Cell(f"{account['account']}: {'; '.join(problems)} ({known})", "bad")
+    return Cell(f"{account['account']}: ok ({known})", "good")
+
+
+def _verdicts(account: Document) -> Iterator[Cell]:
+    """One line for what is in danger or can't be believed; one in all when nothing is."""
+    name, scopes = account["account"], list(scopes_of(account))
+    if account["state"] == "key_refused":
+        yield Cell(f"{name}: THE EXCHANGE REFUSES THE KEY, the figures are the last ones known", "bad")
+    if account["state"] == "unknown":
+        yield Cell(f"{name}: nothing is known yet", "bad")
+        return
+    bad = [(label, scope) for label, scope in scopes if scope["state"] in ("stale", "unavailable")]
+    for label, scope in bad:
+        old = "never read" if scope["age_s"] is None else f"{age_text(timedelta(seconds=scope['age_s']))} old"
+        yield Cell(f"{name} {label}: THE FIGURES ARE NOT TO BE RELIED ON, {old}", "bad")
+    known = [(label, scope) for label, scope in scopes if number(scope.get("margin_level")) is not None]
+    for label, scope in sorted(known, key=lambda entry: _distance(entry[1])):
+        words, tone = _band(scope)
+        if tone != "good":
+            level = level_text(number(scope["margin_level"]))
+            yield Cell(f"{name} {label}: {words}, level {level}, {_liquidated_by(scope)}", tone)
+    calm = [(label, scope) for label, scope in known if _band(scope)[1] == "good" and scope["state"] == "ok"]
+    if calm and len(calm) == len(known) and not bad:
+        label, scope = min(calm, key=lambda entry: _distance(entry[1]))
+        yield Cell(f"{name}: ok; nearest to liquidation is {label}, {_liquidated_by(scope)}", "good")
+    if not known and not bad and account["state"] == "ok":
+        yield Cell(f"{name}: nothing is owed", "good")
+
+
+def _scope_rows(account: str, label: str, scope: Document, keepers: Keepers) -> Iterator[list[Cell]]:
+    level = number(scope.get("margin_level"))
+    state = scope["state"]
+    words, tone = _band(scope) if state == "ok" else (_words(state), "good" if state == "no_debt" else "bad")
+    shown = level_text(level) if level is not None else "∞" if state == "no_debt" else ""
+    age = _age(scope)
+    first = [Cell(account), Cell(label), Cell(shown, tone), Cell(words, tone)]
+    portfolio = portfolio_of(scope)
+    if portfolio is None:
+        yield [*first, *[Cell("")] * 5, age]
+        return
+    for number_, (name, key) in enumerate(_BARS):
+        bar = number(scope[key])
+        cells = [Cell(name), Cell(bar_text(bar) if bar is not None else UNKNOWN)]
+        cells += _room(scope, portfolio, bar, keepers) if bar is not None else [Cell("")] * 3
+        yield [*(first if not number_ else [Cell("")] * 4), *cells, *([age] if not number_ else [])]
+
+
+def _room(scope: Document, portfolio: Portfolio, bar: Decimal, keepers: Keepers) -> list[Cell]:
+    """How far it is to the bar: all prices together, what that loses, and the one price that does it first."""
+    if portfolio.level <= bar:
+        return [Cell(_REACHED, "bad"), Cell(""), Cell("")]
+    own = portfolio.own(bar)
+    parts = exposure(portfolio.positions, keepers.stables)
+    drop, rise = drop_to_level(parts, own), rise_to_level(parts, own)
+    move, loss = "no move does it", ""
+    if min(drop, rise) < INFINITE:
+        falls = drop <= rise
+        net = parts.volatile_assets - parts.volatile_liabilities
+        move = f"fall {percent_text(drop)}" if falls else f"rise {percent_text(rise)}"
+        loss = whole_money_text(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
+    first = first_to_reach(portfolio, bar, keepers.stables)
+    alone = f"{first.asset} at {price_text(first.price)}" if first is not None else ""
+    if "index_price" in scope and bar == portfolio.bar and number(scope["liquidation_price"]) is not None:
+        # Of its own liquidation the exchange's word is the better one.
+        distance, price = number(scope["distance_to_liquidation"]), number(scope["liquidation_price"])
+        verb = {"below": "fall", "above": "rise"}.get(scope["danger"] or "", "move")
+        move, alone = f"{verb} {percent_text(distance)}", f"{scope['base']['asset']} at {price_text(price)}"
+    return [Cell(move), Cell(loss), Cell(alone, "dim")]
+
+
+def _liquidated_by(scope: Document) -> str:
+    """How far from liquidation, in words."""
+    distance = number(scope["distance_to_liquidation"])
+    if distance is None:
+        return "no move of prices liquidates it"
+    if not distance:
+        return "to be liquidated at any moment"
+    if "index_price" in scope:
+        verb = {"below": "fall", "above": "rise"}.get(scope["danger"] or "", "move")
+        return f"liquidated if {scope['base']['asset']} {verb}s {percent_text(distance)}"
+    drop = number(scope["drop_to_liquidation"])
+    return (
+        f"liquidated if prices {'fall' if drop is not None and drop <= distance else 'rise'} {percent_text(distance)}"
+    )
+
+
+def _band(scope: Document) -> tuple[str, Tone]:
+    """Between which of its bars the scope is."""
+    level = number(scope.get("margin_level"))
+    initial, call, liquidation = (
+        number(scope.get(key)) for key in ("initial_level", "margin_call_level", "liquidation_level")
+    )
+    if level is None or liquidation is None:
+        return "bars unknown", "note"
+    if level <= liquidation:
+        return "LIQUIDATION", "bad"
+    if call is not None and level <= call:
+        return "MARGIN CALL", "bad"
+    if initial is None:
+        return "initial bar unknown", "note"
+    return (f"below initial {bar_text(initial)}", "note") if level < initial else (f"over {bar_text(initial)}", "good")
+
+
+def _distance(scope: Document) -> Decimal:
+    distance = number(scope["distance_to_liquidation"])
+    return INFINITE if distance is None else distance
+
+
+def _age(scope: Document) -> Cell:
+    """How old the balances are, and whether the level follows prices since."""
+    if scope["age_s"] is None:
+        return Cell("")
+    source = "live" if scope["source"] == "live" and scope["state"] == "ok" else "polled"
+    return Cell(f"{age_text(timedelta(seconds=scope['age_s']))}, {source}", "bad" if scope["state"] == "stale" else "")
+
+
+def _asset_rows(account: Document) -> Iterator[tuple[str, Document]]:
+    if account.get("cross") is not None:
+        yield from (("cross", row) for row in account["cross"]["balances"])
+    for pair in account["isolated"]:
+        yield from ((pair["symbol"], side) for side in (pair["base"], pair["quote"]) if side is not None)
+
+
+def _words(state: str) -> str:
+    return state.replace("_", " ")
