@@ -1,7 +1,7 @@
 """G14: one rule asked, against the same condition as a closure written by hand, and against simpleeval."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from simpleeval import SimpleEval
@@ -13,6 +13,8 @@ from monitor.core.rules import Rule, parse_rules
 
 WHEN = "margin_level < 1.5 and liabilities_usdt > 1000"
 VALUES = {"margin_level": Decimal("1.83"), "liabilities_usdt": Decimal(60_000)}
+
+_HOW: Mapping[str, Callable[[None], Value]] = {name: (lambda value: lambda _: value)(VALUES[name]) for name in VALUES}
 
 
 def measure(quick: bool) -> list[Finding]:
@@ -39,8 +41,7 @@ def measure(quick: bool) -> list[Finding]:
 
 
 def _ours(rule: Rule) -> Callable[[], object]:
-    how: dict[str, Callable[[None], Value]] = {name: lambda _, v=value: v for name, value in VALUES.items()}
-    read, ask = Measured(how, None).read, rule.when.evaluate
+    read, ask = Measured(_HOW, None).read, rule.when.evaluate
     return lambda: ask(read)
 
 

@@ -1,12 +1,14 @@
 """What the balances of a scope are worth, moved on by what each price changed: exact, a few operations a price."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from monitor.core.account import ZERO, Balance, Price
 from monitor.core.amounts import ONE
-from monitor.core.margin import Exposure, Totals
+from monitor.core.margin import Exposure, Totals, margin_level
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -36,7 +38,7 @@ class Book(NamedTuple):
 
     @property
     def level(self) -> Decimal:
-        return self.totals.level
+        return margin_level(self.assets, self.liabilities)
 
     def exposure(self, stables: Iterable[str]) -> Exposure:
         """The value, split by whether the asset is one of `stables`."""
@@ -52,6 +54,22 @@ class Book(NamedTuple):
     def is_of(self, balances: Mapping[str, Balance], prices: Mapping[str, Price], leaving_out: frozenset[str]) -> bool:
         """Whether it was made of exactly these."""
         return self.balances is balances and self.prices is prices and self.leaving_out == leaving_out
+
+
+@dataclass(frozen=True, slots=True)
+class PricesThen:
+    """All prices as they were at one moment."""
+
+    at: datetime
+    prices: Mapping[str, Price]
+    _books: list[Book] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The last book that was asked for: a pure function of what never changes, asked for at every price."""
+
+    def book(self, balances: Mapping[str, Balance], leaving_out: frozenset[str]) -> Book:
+        """What the balances were worth at that moment's prices."""
+        if not self._books or not self._books[0].is_of(balances, self.prices, leaving_out):
+            self._books[:] = [book_of(balances, self.prices, leaving_out)]
+        return self._books[0]
 
 
 def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:

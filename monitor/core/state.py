@@ -8,7 +8,6 @@ from typing import assert_never
 
 from monitor.core.account import (
     CROSS,
-    Balance,
     Bars,
     CrossSnapshot,
     IsolatedSnapshot,
@@ -20,7 +19,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
-from monitor.core.books import Book, book_of, repriced
+from monitor.core.books import Book, PricesThen, book_of
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
@@ -46,16 +45,9 @@ from monitor.core.events import (
 )
 from monitor.core.intents import FINAL, Intent
 from monitor.core.metrics import Value
-from monitor.core.picture import Picture, cross_balances, reconciled, told
+from monitor.core.picture import Picture, reconciled, told
 from monitor.core.ratios import Ratios
-
-PRICE_HISTORY = timedelta(minutes=5)
-"""How far back prices are kept for `margin_level_change_5m`."""
-
-PRICE_HISTORY_STEP = timedelta(seconds=5)
-
-PRICE_LIFE = timedelta(hours=1)
-"""A price that was not renewed for this long is forgotten; what is needed is read far more often."""
+from monitor.core.repricing import priced
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +104,6 @@ class StreamState:
     @property
     def reconnects(self) -> int:
         return max(0, self.connects - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class PricesThen:
-    """All prices as they were at one moment."""
-
-    at: datetime
-    prices: Mapping[str, Price]
-    _books: list[Book] = field(default_factory=list, init=False, repr=False, compare=False)
-    """The last book that was asked for: a pure function of what never changes, asked for at every price."""
-
-    def book(self, balances: Mapping[str, Balance], leaving_out: frozenset[str]) -> Book:
-        """What the balances were worth at that moment's prices."""
-        if not self._books or not self._books[0].is_of(balances, self.prices, leaving_out):
-            self._books[:] = [book_of(balances, self.prices, leaving_out)]
-        return self._books[0]
 
 
 @dataclass(frozen=True)
@@ -199,6 +175,9 @@ class AccountState:
 def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
     """The state after `event`. A snapshot older than the one known changes nothing."""
     match event:
+        case PricesRead(prices):
+            # First: a thousand of these come for one of anything else.
+            return priced(state, prices, now)
         case CrossRead(snapshot):
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
@@ -222,8 +201,6 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
             return replace(state, bars=bars)
         case TiersRead(symbol, tiers):
             return replace(state, tiers={**state.tiers, symbol: tiers})
-        case PricesRead(prices):
-            return _with_prices(state, prices, now)
         case InterestRead():
             return replace(state, interest=event)
         case RatesRead():
@@ -312,42 +289,6 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
         if state.prices and f"{asset}USDT" not in state.prices:
             symbols.add(f"{asset}BTC")
     return frozenset(symbols)
-
-
-def _with_prices(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
-    known = state.prices
-    newer = {s: p for s, p in prices.items() if s not in known or p.at >= known[s].at}
-    if not newer:
-        return state
-    merged = {**known, **newer}
-    history = state.price_history
-    if not history or now - history[-1].at >= PRICE_HISTORY_STEP:
-        merged = {s: p for s, p in merged.items() if now - p.at <= PRICE_LIFE}
-        # The newest entry from before the five minutes stays: it tells what the prices were when they began.
-        started = max((then.at for then in history if then.at <= now - PRICE_HISTORY), default=None)
-        kept = (then for then in history if started is None or then.at >= started)
-        history = (*kept, PricesThen(now, merged))
-    last = state.priced_at
-    for price in (newer if last is not None else merged).values():
-        if last is None or price.at > last:
-            last = price.at
-    changed = AccountState.__new__(AccountState)
-    changed.__dict__.update(
-        state.__dict__, prices=merged, priced_at=last, price_history=history, book=_moved_on(state, merged, newer)
-    )
-    return changed
-
-
-def _moved_on(state: AccountState, prices: Mapping[str, Price], changed: Mapping[str, Price]) -> Book | None:
-    """What cross is worth at `prices`: moved on where that can be, else worked out anew."""
-    book, snapshot = state.book, state.cross
-    if snapshot is None:
-        return None
-    balances = cross_balances(state)
-    if book is not None and book.balances is balances and book.prices is state.prices:
-        return repriced(book, prices, changed)
-    then = state.book_then or book_of(snapshot.balances, state.cross_prices)
-    return book_of(balances, prices, then.unpriced)
 
 
 def _heard(stream: StreamState, at: datetime) -> StreamState:

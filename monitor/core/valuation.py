@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from monitor.core.account import ZERO, Balance, CrossSnapshot, Price
 from monitor.core.amounts import ONE
-from monitor.core.books import NOTHING, Book, book_of, price_of
+from monitor.core.books import NOTHING, Book, PricesThen, book_of, price_of
 from monitor.core.margin import Position, Totals
 from monitor.core.picture import cross_balances
-from monitor.core.state import PRICE_HISTORY, AccountState, PricesThen, Settings
+from monitor.core.repricing import PRICE_HISTORY
+from monitor.core.state import AccountState, Settings
 
 __all__ = [
     "Market",

@@ -14,7 +14,8 @@ from monitor.core.events import (
     StreamChanged,
     Tick,
 )
-from monitor.core.state import PRICE_HISTORY, Settings, needed_symbols, scopes, unknown_charges
+from monitor.core.repricing import PRICE_HISTORY
+from monitor.core.state import Settings, needed_symbols, scopes, unknown_charges
 from tests.core.worked import NOW, SETTINGS, after, charge, cross, isolated, long_pair, prices, started, told, watched
 
 

@@ -1,0 +1,84 @@
+"""The account that benchmarks watch: 47 assets held and owed in cross, in the core's words and in the sandbox's."""
+
+import tomllib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from monitor.core.account import Balance, Bars, CrossSnapshot, Price
+from monitor.core.books import book_of
+from monitor.core.engine import Policy
+from monitor.core.events import CrossRead, Event, PricesRead, StreamChanged, StreamName
+from monitor.core.lifecycle import Audience
+from monitor.core.rules import Rule, parse_rules
+from monitor.core.state import AccountState, Settings, apply
+from monitor.core.subjects import MEASURED
+from monitor.resources import shipped
+
+ASSETS = ("BTC", "ETH", *(f"A{number:02}" for number in range(44)))
+"""Priced in USDT, which is the 47th."""
+
+PRICES: Mapping[str, Decimal] = {
+    f"{asset}USDT": price
+    for asset, price in zip(
+        ASSETS,
+        (Decimal("60000.00"), Decimal("3000.00"), *(Decimal(10 + 3 * n) for n in range(44))),
+        strict=True,
+    )
+}
+
+BALANCES: Mapping[str, Balance] = {
+    **{
+        asset: Balance(
+            asset,
+            free=Decimal("1.5") if asset == "BTC" else Decimal("12.34567890"),
+            borrowed=Decimal("3.25") if index % 3 == 1 else Decimal(0),
+            interest=Decimal("0.00012345") if index % 3 == 1 else Decimal(0),
+        )
+        for index, asset in enumerate(ASSETS)
+    },
+    "USDT": Balance("USDT", free=Decimal(20_000), borrowed=Decimal(60_000)),
+}
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+BARS = Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
+SETTINGS = Settings("main", isolated=())
+
+_STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")
+
+
+def level_at(prices: Mapping[str, Decimal]) -> Decimal:
+    """The level of the account at these prices."""
+    return book_of(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).level
+
+
+def rules() -> tuple[Rule, ...]:
+    """The shipped ladder, as far as it can be measured."""
+    tables = tomllib.loads(shipped("config", "rules", "ladder.toml").read_text())["rules"]
+    return tuple(rule for rule in parse_rules(tables, "ladder") if MEASURED.issuperset(rule.names))
+
+
+def policy() -> Policy:
+    """The shipped ladder over this account, with one channel."""
+    return Policy(SETTINGS, rules(), Audience(("sink",)))
+
+
+def watched() -> AccountState:
+    """The account read at NOW, its prices known."""
+    prices = {symbol: Price(value, NOW) for symbol, value in PRICES.items()}
+    own = book_of(BALANCES, prices)
+    btc = PRICES["BTCUSDT"]
+    snapshot = CrossSnapshot(
+        as_of=NOW,
+        received_at=NOW,
+        balances=BALANCES,
+        margin_level=own.level.quantize(Decimal("1E-8")),
+        collateral_margin_level=own.level.quantize(Decimal("1E-8")),
+        assets_btc=own.assets / btc,
+        liabilities_btc=own.liabilities / btc,
+    )
+    state = AccountState(account="main", started_at=NOW, bars=BARS)
+    events: list[Event] = [PricesRead(prices), CrossRead(snapshot)]
+    for event in (*(StreamChanged(name, True, (), NOW) for name in _STREAMS), *events):
+        state = apply(state, event, NOW)
+    return state
