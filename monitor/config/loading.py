@@ -69,8 +69,12 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
 
 def build_config(content: bytes, source: Path, environ: Mapping[str, str], mode: int = 0o600) -> Config:
     """The configuration that `content` would be in a file at `source` with these permissions."""
+    return config_of(parse_toml(content, source.name), source, environ, mode)
+
+
+def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, str], mode: int = 0o600) -> Config:
+    """The configuration that a document states, as if it stood in a file at `source`."""
     file = source.name
-    document = parse_toml(content, file)
     mistakes = Mistakes()
     here = Place(file)
     note_unknown_keys(document, known_words(), here, mistakes)

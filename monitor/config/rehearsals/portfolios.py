@@ -4,22 +4,26 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from monitor.config import kinds
 from monitor.config.mistakes import Mistakes, Place, Wrong
+from monitor.config.model import Config
 from monitor.config.reading import note_unknown_keys, parse_toml, read_table
 from monitor.config.schema import key, keys_of, optional
-from monitor.core.account import Balance, Bars
-from monitor.core.rehearsal.portfolio import PairHolding, Portfolio
+from monitor.core.account import Balance, Bars, Price
+from monitor.core.amounts import ONE
+from monitor.core.rehearsal.portfolio import PairHolding, Portfolio, lacking_prices
 from monitor.errors import ConfigError
 
 BAR_KEYS = ("initial_level", "margin_call_level", "liquidation_level")
 KEYS = ("cross", "isolated", "spot", "funding", "prices")
 CROSS_KEYS = (*BAR_KEYS, "balances")
 PAIR_KEYS = ("symbol", *BAR_KEYS, "index_price", "base", "quote")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN_AMOUNT = kinds.amount(positive=False)
 
 
@@ -91,6 +95,16 @@ def portfolio_in(document: Mapping[str, Any], place: Place, mistakes: Mistakes, 
     wallets = {name: reader.amounts(document, name, place, kind=_PLAIN_AMOUNT) for name in ("spot", "funding")}
     bars = reader.bars(cross, place.key("cross")) if cross else None
     return Found(Portfolio(cross=rows, bars=bars, pairs=pairs, wallets=wallets), prices)
+
+
+def pegged(config: Config) -> dict[str, Decimal]:
+    """The prices of stable assets while they are what they should be."""
+    return {f"{asset}USDT": ONE for asset in config.risk.stable_assets if asset != "USDT"}
+
+
+def lacking(portfolio: Portfolio, prices: Mapping[str, Decimal]) -> tuple[str, ...]:
+    """The symbols without whose prices the portfolio has no value."""
+    return lacking_prices(portfolio, {symbol: Price(value, _EPOCH) for symbol, value in prices.items()})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from monitor.core.account import CROSS, KeyPermissions, Liquidation, Price, Scop
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.engine import Ids, Policy, step
 from monitor.core.events import ActionSettled, LiquidationsRead, OperatorRead, PricesRead, Tick
-from monitor.core.intents import Intent, IntentState, Repay, Transfer
+from monitor.core.intents import ByName, Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.pace import wanted_streams
 from monitor.core.rehearsal.given import Given, GivenSight
@@ -175,7 +175,7 @@ def _sent(
     """The portfolio and the intent after the order was carried out; an order that can't be is refused."""
     order, scope = intent.order, intent.scope
     standing = standing_of(state, scope, sight.of((scope.kind, scope.symbol)))
-    if standing is None or not isinstance(order, Repay | Transfer):
+    if standing is None or isinstance(order, ByName):
         return portfolio, replace(intent, state=IntentState.REFUSED, settled_at=now, evidence="it can't be rehearsed")
     done = replace(intent, state=IntentState.CONFIRMED, submitted_at=now, settled_at=now, ref="rehearsal")
     return carried_out(portfolio, order, standing), done
