@@ -1,6 +1,6 @@
 """The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from monitor.config.model import Config
 from monitor.config.schema import Channel as ChannelTable
 from monitor.config.secrets import SecretRef
 from monitor.config.zones import zone_of
+from monitor.core.alerts import SEVERITIES, Severity
 from monitor.core.engine import Policy
 from monitor.core.lifecycle import Audience
 from monitor.core.quiet_hours import QuietHours, parse_span
@@ -114,6 +115,14 @@ def policy_of(config: Config, name: str) -> Policy:
         actions=config.actions,
         safety=config.safety,
     )
+
+
+def hears(config: Config) -> Mapping[str, frozenset[Severity]]:
+    """The severities that each channel is told of."""
+    return {
+        channel.name: frozenset(each for each in SEVERITIES if each in channel.severities)
+        for channel in config.channels
+    }
 
 
 def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "Exchange":

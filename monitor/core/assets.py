@@ -42,7 +42,7 @@ def ledger_of(state: AccountState, settings: Settings, now: datetime) -> Ledger:
     """What is held, owed and paid of every asset."""
     rows: dict[str, list[tuple[Scope, Balance]]] = {}
     for scope in scopes(state, settings):
-        for balance in _balances(state, scope):
+        for balance in balances_of(state, scope):
             if not balance.is_zero:
                 rows.setdefault(balance.asset, []).append((scope, balance))
     interest: dict[str, list[InterestPaid]] = {}
@@ -101,7 +101,8 @@ def asset_figures(
     return Figures("asset", asset, figure_state, as_of, "poll", seen, values)
 
 
-def _balances(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
+def balances_of(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
+    """What is held and owed in one scope, as far as it is known."""
     if not scope.symbol:
         return tuple(cross_balances(state).values())
     pair = pair_now(state, scope.symbol)
@@ -130,11 +131,14 @@ def _rates(
 
 
 def _day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
+    """The rate an hour 24 hours ago: as it was charged, as it was published, as it was charged first."""
+    paid = state.interest.paid.get((scope, asset)) if state.interest is not None else None
+    if paid is not None and paid.day_ago_rate is not None:
+        return hourly_from_daily(paid.day_ago_rate)
     published = state.rates.day_ago.get(asset) if state.rates is not None and not scope.symbol else None
     if published is not None:
         return published
-    paid = state.interest.paid.get((scope, asset)) if state.interest is not None else None
-    return hourly_from_daily(paid.day_ago_rate) if paid is not None else None
+    return hourly_from_daily(paid.first_rate) if paid is not None else None
 
 
 def _in_usdt(sums: Iterable[Mapping[str, Decimal]], prices: Mapping[str, Price]) -> Value:

@@ -224,6 +224,14 @@ def _unpriced(before: AccountState, after: AccountState, settings: Settings) -> 
     return frozenset({"prices"}) if lacking - needed_symbols(before, settings) else frozenset()
 
 
+def _owed(state: AccountState) -> frozenset[tuple[str, str]]:
+    """By pair (empty: cross) and asset."""
+    owed = {("", b.asset) for b in state.cross.balances.values() if b.borrowed} if state.cross is not None else set()
+    for pair in state.isolated.pairs.values() if state.isolated is not None else ():
+        owed |= {(pair.symbol, side.asset) for side in (pair.base, pair.quote) if side.borrowed}
+    return frozenset(owed)
+
+
 def _unknown(before: AccountState, after: AccountState, settings: Settings) -> frozenset[str]:
     """Bars and interest of what is new or was never read; and the key, if it was refused and now serves."""
     wanted: set[str] = set()
@@ -231,6 +239,9 @@ def _unknown(before: AccountState, after: AccountState, settings: Settings) -> f
     known, found = ({s.symbol for s in scopes(state, settings) if s.symbol} for state in (before, after))
     if found - known:
         wanted |= {"reference_data", "interest"}
+    if _owed(after) - _owed(before):
+        # The first hour is charged at borrowing.
+        wanted |= {"interest", "interest_rates"}
     if (settings.cross and after.bars is None) or found - after.tiers.keys():
         wanted.add("reference_data")
     if after.key_accepted is False:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import InterestCharge
 from monitor.core.alerts import Alert, MetricScope, Notification, Severity, Transition
 from monitor.core.events import ReadFailed, StreamEvent
 from monitor.core.intents import Intent, IntentStep
@@ -43,7 +42,6 @@ class Entry:
     at: datetime
     events: tuple[StreamEvent, ...] = ()
     failures: tuple[ReadFailed, ...] = ()
-    interest: tuple[InterestCharge, ...] = ()
     samples: tuple[Sample, ...] = ()
     alerts: tuple[Alert, ...] = ()
     transitions: tuple[Transition, ...] = ()
@@ -58,7 +56,6 @@ class Entry:
         return self.live is None and not (
             self.events
             or self.failures
-            or self.interest
             or self.samples
             or self.alerts
             or self.transitions

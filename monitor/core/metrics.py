@@ -169,6 +169,7 @@ _TABLE = (
     _metric("held", _ASSET, Unit.AMOUNT, "free and locked, cross and all pairs together"),
     _metric("owed", _ASSET, Unit.AMOUNT, "principal and interest, cross and all pairs together"),
     _metric("hourly_rate", _ASSET, Unit.FRACTION, "highest interest rate an hour now paid; not owed: that of cross"),
+    _metric("next_hourly_rate", _ASSET, Unit.FRACTION, "the rate of the coming hour where it is owed, as published"),
     _metric("annual_rate", _ASSET, Unit.FRACTION, "the hourly rate times the hours of 365 days", high="1000"),
     _metric(
         "rate_change_24h",
@@ -186,6 +187,12 @@ _TABLE = (
         Unit.FRACTION,
         "price against its peg, minus one: −2% is two per cent too cheap",
         low="-1",
+    ),
+    _metric(
+        "peg_ratio",
+        _ASSET,
+        Unit.PRICE,
+        "price in the asset that it should track; of a stable asset in USDT",
     ),
     _metric("spot_free", _ASSET, Unit.AMOUNT, "free in the spot wallet"),
     _metric("funding_free", _ASSET, Unit.AMOUNT, "free in the funding wallet"),

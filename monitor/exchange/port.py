@@ -1,6 +1,6 @@
 """What the daemon needs of an exchange: reads, streams, one way to send money orders, and their traces."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -19,8 +19,8 @@ from monitor.core.account import (
 )
 from monitor.core.events import Event
 from monitor.core.intents import Order, Outcome, Record, Window
+from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
-from monitor.core.movements import LedgerRow, MarginTransfer
 from monitor.core.surroundings import LiquidationLoanRead, OrdersRead
 from monitor.core.terms import Delisting, Restricted
 
@@ -72,8 +72,31 @@ class Surroundings(Protocol):
     async def index(self, symbol: str) -> Price: ...
 
 
+class InterestReads(Protocol):
+    """What one account pays on its debts. Rates are fractions an hour. Raises ExchangeError."""
+
+    async def read_charges(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
+        """All charges in the window, oldest first, each once; windows and pages of the venue are walked inside."""
+        ...
+
+    async def read_rates(self) -> Mapping[str, Decimal]:
+        """The rates of cross in force for this user, of every asset."""
+        ...
+
+    async def read_next_rates(self, assets: Sequence[str], *, isolated: bool) -> Mapping[str, Decimal]:
+        """The rates of the coming hour of the assets, as far as the venue tells them."""
+        ...
+
+    async def read_rate_at(self, asset: str, at: datetime) -> Decimal | None:
+        """The rate of cross that was in force then; None when the venue tells none."""
+        ...
+
+
 class Exchange(Protocol):
     """One account of one venue. Reads raise ExchangeError; `execute` never raises for what the venue answers."""
+
+    @property
+    def interest(self) -> InterestReads: ...
 
     async def read_cross(self) -> CrossSnapshot: ...
 
@@ -86,10 +109,6 @@ class Exchange(Protocol):
         ...
 
     async def read_tiers(self, symbol: str) -> tuple[Tier, ...]: ...
-
-    async def read_interest(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
-        """All charges in the window, oldest first; windows and pages of the venue are walked inside."""
-        ...
 
     async def read_liquidations(
         self, symbols: Iterable[str], since: datetime, until: datetime

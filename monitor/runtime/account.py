@@ -22,6 +22,7 @@ from monitor.exchange.port import Exchange, Streams
 from monitor.runtime import pause_file
 from monitor.runtime.executor import Executor
 from monitor.runtime.inbox import Inbox
+from monitor.runtime.interest import InterestWatch
 from monitor.runtime.notifier import Notifier
 from monitor.runtime.poller import Poller, ReadOnce
 from monitor.runtime.reads import Reads
@@ -41,6 +42,7 @@ class Timetable:
     """The intervals of the reads that are not paced by risk."""
 
     interest: timedelta = timedelta(hours=1)
+    interest_rates: timedelta = timedelta(hours=1)
     liquidations: timedelta = timedelta(minutes=5)
     prices: timedelta = timedelta(minutes=10)
     wallets: timedelta = timedelta(minutes=10)
@@ -75,7 +77,9 @@ class AccountWatch:
         self.inbox = Inbox()
         self._stepped = asyncio.Event()
         self._poller = Poller(shared.scheduler, shared.clock, self.account)
-        self._reads = Reads(exchange, policy.settings, shared.clock, self.inbox.put, self._state)
+        reading = (exchange, policy.settings, shared.clock)
+        interest = InterestWatch(*reading, shared.store, self.inbox.put, self._state)
+        self._reads = Reads(*reading, self.inbox.put, self._state, interest)
         self._streams: Streams = exchange.streams(self.inbox.put)
         self._executor = Executor(
             account=self.account,
@@ -109,6 +113,7 @@ class AccountWatch:
                 await self._decided()
                 self._poller.start(self._timetable_now())
                 tasks.create_task(self._streams.run(), name=f"streams {self.account}")
+                tasks.create_task(self._reads.fill_interest(), name=f"interest {self.account}")
         except asyncio.CancelledError:
             # What arrived was delivered once: the exchange does not send it again.
             with suppress(TimeoutError):
@@ -183,6 +188,7 @@ class AccountWatch:
             "isolated": pace.isolated,
             "prices": table.prices,
             "interest": table.interest,
+            "interest_rates": table.interest_rates,
             "liquidations": table.liquidations,
             "spot": table.wallets,
             "funding": table.wallets,

@@ -19,7 +19,7 @@ from monitor.core.events import ActionSettled, InterestRead, OperatorRead
 from monitor.core.intents import FINAL
 from monitor.core.judgement import OPEN
 from monitor.core.restraint import Rungs
-from monitor.core.state import AccountState, Settings, apply
+from monitor.core.state import AccountState, Settings
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import AccountWatch, Collaborators, Timetable

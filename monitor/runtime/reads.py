@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from monitor.clock import Clock
 from monitor.core.account import CROSS, Scope
@@ -10,7 +10,6 @@ from monitor.core.events import (
     BarsRead,
     CrossRead,
     Event,
-    InterestRead,
     IsolatedRead,
     KeyRead,
     LiquidationsRead,
@@ -22,15 +21,13 @@ from monitor.core.events import (
 from monitor.core.state import AccountState, Settings, needed_symbols, scopes
 from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
+from monitor.runtime.interest import InterestWatch
 from monitor.runtime.poller import ReadOnce
 
 log = logging.getLogger(__name__)
 
-INTEREST_BACKFILL = timedelta(days=30)
 ESSENTIAL = frozenset({"cross", "isolated", "key", "action_key"})
 """Reads whose refusal means that the key itself is refused."""
-
-INTEREST_OVERLAP = timedelta(hours=3)
 
 
 class Reads:
@@ -43,18 +40,21 @@ class Reads:
         clock: Clock,
         deliver: Callable[[Event], None],
         state: Callable[[], AccountState],
+        interest: InterestWatch,
     ) -> None:
         self._exchange = exchange
         self._settings = settings
         self._clock = clock
         self._deliver = deliver
         self._state = state
+        self._interest = interest
 
     def by_name(self) -> Mapping[str, ReadOnce]:
         """Every read that this account needs."""
         found: dict[str, ReadOnce] = {
             "prices": self.prices,
             "interest": self.interest,
+            "interest_rates": self.interest_rates,
             "reference_data": self.reference_data,
             "liquidations": self.liquidations,
             "spot": self.spot,
@@ -88,15 +88,15 @@ class Reads:
         await self._guarded("prices", None, read)
 
     async def interest(self) -> None:
-        """Charges of every scope since the last one known."""
-        for scope in scopes(self._state(), self._settings):
+        """The newest charges of every scope."""
+        await self._interest.look(self._guarded)
 
-            async def read(scope: Scope = scope) -> None:
-                now = self._clock.now()
-                charges = await self._exchange.read_interest(scope, self._interest_since(scope, now), now)
-                self._deliver(InterestRead(scope, charges))
+    async def fill_interest(self) -> None:
+        """Until cancelled: the charges of 90 days that are not recorded yet."""
+        await self._interest.fill(self._guarded)
 
-            await self._guarded("interest", scope, read)
+    async def interest_rates(self) -> None:
+        await self._interest.rates(self._guarded)
 
     async def reference_data(self) -> None:
         """The account's own bars, and the tiers of every pair."""
@@ -154,7 +154,8 @@ class Reads:
 
         await self._guarded("clock", None, read)
 
-    async def _guarded(self, name: str, scope: Scope | None, read: ReadOnce) -> None:
+    async def _guarded(self, name: str, scope: Scope | None, read: ReadOnce) -> bool:
+        """Whether the read gave something; why not is told."""
         try:
             await read()
         except KeyInvalid as error:
@@ -166,6 +167,9 @@ class Reads:
             self._failed(name, scope, str(error), rejected=error.message, payload=error.payload)
         except ExchangeError as error:
             self._failed(name, scope, str(error))
+        else:
+            return True
+        return False
 
     def _failed(
         self, name: str, scope: Scope | None, cause: str, rejected: str | None = None, payload: str = ""
@@ -173,7 +177,3 @@ class Reads:
         where = str(scope) if scope is not None else "-"
         log.warning("read.failed account=%s read=%s scope=%s cause=%s", self._settings.account, name, where, cause)
         self._deliver(ReadFailed(name, scope, self._clock.now(), cause, rejected, payload))
-
-    def _interest_since(self, scope: Scope, now: datetime) -> datetime:
-        known = [known.last.charged_at for (s, _), known in self._state().interest.items() if s == scope]
-        return min(now, max(known) - INTEREST_OVERLAP) if known else now - INTEREST_BACKFILL

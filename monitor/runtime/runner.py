@@ -172,7 +172,6 @@ def merged(entries: Iterable[Entry]) -> Entry:
         at=parts[-1].at,
         events=tuple(e for p in parts for e in p.events),
         failures=tuple(f for p in parts for f in p.failures),
-        interest=tuple(i for p in parts for i in p.interest),
         samples=tuple(s for p in parts for s in p.samples),
         alerts=tuple({a.id: a for p in parts for a in p.alerts}.values()),
         transitions=tuple(t for p in parts for t in p.transitions),
@@ -197,12 +196,11 @@ async def _to_its_end(work: Coroutine[object, object, None]) -> None:
 def _parts(entry: Entry) -> Iterable[Entry]:
     """The entry piece by piece: what was decided first and in one, then each thing that came from outside."""
     bare = Entry(account=entry.account, at=entry.at)
-    decided = replace(entry, events=(), failures=(), interest=(), samples=(), live=None)
+    decided = replace(entry, events=(), failures=(), samples=(), live=None)
     if not decided.is_empty:
         yield decided
     yield from (replace(bare, events=(event,)) for event in entry.events)
     yield from (replace(bare, failures=(failure,)) for failure in entry.failures)
-    yield from (replace(bare, interest=(charge,)) for charge in entry.interest)
     yield from (replace(bare, samples=(sample,)) for sample in entry.samples)
     if entry.live is not None:
         yield replace(bare, live=entry.live)

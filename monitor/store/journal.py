@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from monitor.core.account import InterestCharge
 from monitor.core.alerts import Alert, AlertState, Notification, Transition
 from monitor.core.events import ReadFailed, StreamEvent
 from monitor.core.intents import Intent, IntentStep
@@ -31,19 +30,6 @@ EVENT_COLUMNS = (
     "rejected",
 )
 FAILURE_COLUMNS = ("account", "read", "scope", "symbol", "at", "cause", "rejected", "payload")
-INTEREST_COLUMNS = (
-    "account",
-    "scope",
-    "symbol",
-    "asset",
-    "raw_asset",
-    "principal",
-    "interest",
-    "daily_rate",
-    "kind",
-    "tx_id",
-    "charged_at",
-)
 SAMPLE_COLUMNS = ("series", "at", "value", "missing")
 
 SeriesKey = tuple[str, str, str, str]
@@ -51,10 +37,9 @@ SeriesKey = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What was new in an entry: known events and charges are left out silently."""
+    """What was new in an entry: known events are left out silently."""
 
     new_events: int
-    new_interest: int
     deliveries: tuple[Delivery, ...]
 
 
@@ -62,7 +47,6 @@ def commit(connection: Connection, entry: Entry) -> Committed:
     """Writes the whole entry. Raises StoreError when the database refuses a part of it: then nothing is written."""
     new_events = _events(connection, entry.account, entry.events)
     _failures(connection, entry.account, entry.failures)
-    new_interest = _interest(connection, entry.account, entry.interest)
     _samples(connection, entry.account, entry.samples)
     _alerts(connection, entry.alerts)
     _transitions(connection, entry.transitions)
@@ -71,7 +55,7 @@ def commit(connection: Connection, entry: Entry) -> Committed:
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}
         connection.execute(upsert(tables.live, connection.dialect, ("account",)), row)
-    return Committed(new_events, new_interest, deliveries)
+    return Committed(new_events, deliveries)
 
 
 def record(connection: Connection, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
@@ -123,26 +107,6 @@ def _failures(connection: Connection, account: str, failures: tuple[ReadFailed, 
         for failure in failures
     )
     hot_insert(tables.failures, FAILURE_COLUMNS, connection.dialect).run(connection, rows)
-
-
-def _interest(connection: Connection, account: str, charges: tuple[InterestCharge, ...]) -> int:
-    rows = (
-        (
-            account,
-            charge.scope.kind,
-            charge.scope.symbol,
-            charge.asset,
-            charge.raw_asset,
-            charge.principal,
-            charge.interest,
-            charge.daily_rate,
-            charge.kind,
-            charge.tx_id,
-            charge.charged_at,
-        )
-        for charge in charges
-    )
-    return hot_insert(tables.interest, INTEREST_COLUMNS, connection.dialect).run(connection, rows)
 
 
 def _samples(connection: Connection, account: str, samples: tuple[Sample, ...]) -> None:

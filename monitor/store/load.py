@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
 
-from monitor.core.account import InterestCharge, Scope
 from monitor.core.alerts import Alert, AlertState
+from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
 from monitor.core.outbox import DeliveryState
+from monitor.core.ratios import EVERY, WINDOW, Ratios, recorded
 from monitor.store import intents, tables
 from monitor.store.by_hand import FIRST_BY_HAND
-from monitor.store.rows import alert_of, charge_of
-
-INTEREST_DAYS = timedelta(days=30)
+from monitor.store.readers.interest import read_paid
+from monitor.store.rows import alert_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class Loaded:
     """One account as it was remembered.
 
     `alerts` are open, or resolved with something about them still to be told. `intents` are not final, or
-    created, sent or settled in the last 24 hours. `interest` are the charges of the last 30 days, oldest
-    first; `last_interest` is the newest charge of each scope, however old. `live` is the last status document.
+    created, sent or settled in the last 24 hours. `interest` is what the charges of 30 days tell of each debt,
+    `pegs` the price ratios of a week by asset. `live` is the last status document.
     """
 
     account: str
     alerts: tuple[Alert, ...]
     intents: tuple[Intent, ...]
-    interest: tuple[InterestCharge, ...]
-    last_interest: Mapping[Scope, datetime]
+    interest: Mapping[Debt, InterestPaid]
+    pegs: Mapping[str, Ratios]
     live: str | None
 
 
@@ -44,24 +44,13 @@ class NextIds:
 
 def load(connection: Connection, account: str, now: datetime) -> Loaded:
     """What is remembered of the account; empty for one never seen."""
-    charges = tables.interest
-    recent = connection.execute(
-        select(charges)
-        .where(charges.c.account == account, charges.c.charged_at >= now - INTEREST_DAYS)
-        .order_by(charges.c.charged_at, charges.c.id)
-    )
-    newest = connection.execute(
-        select(charges.c.symbol, func.max(charges.c.charged_at))
-        .where(charges.c.account == account)
-        .group_by(charges.c.symbol)
-    )
     live = connection.execute(select(tables.live.c.document).where(tables.live.c.account == account)).scalar()
     return Loaded(
         account=account,
         alerts=_alerts(connection, account),
         intents=intents.recent(connection, account, now),
-        interest=tuple(charge_of(row) for row in recent.mappings()),
-        last_interest={Scope(symbol): at for symbol, at in newest},
+        interest=read_paid(connection, account, now),
+        pegs=_pegs(connection, account, now),
         live=live,
     )
 
@@ -91,3 +80,23 @@ def _alerts(connection: Connection, account: str) -> tuple[Alert, ...]:
         .order_by(alerts.c.id)
     )
     return tuple(alert_of(row) for row in rows.mappings())
+
+
+def _pegs(connection: Connection, account: str, now: datetime) -> Mapping[str, Ratios]:
+    """The recorded ratios of a week: the last of every ten minutes says it."""
+    series, samples = tables.series, tables.samples
+    found = connection.execute(
+        select(series.c.id, series.c.subject).where(series.c.account == account, series.c.metric == "peg_ratio")
+    )
+    pegs: dict[str, Ratios] = {}
+    for row in found.all():
+        span = (samples.c.series == row.id, samples.c.at >= now - WINDOW)
+        slot = type_coerce(samples.c.at, BigInteger) // (EVERY // timedelta(milliseconds=1))
+        last = select(func.max(samples.c.at)).where(*span).group_by(slot)
+        points = connection.execute(
+            select(samples.c.at, samples.c.value)
+            .where(samples.c.series == row.id, samples.c.at.in_(last))
+            .order_by(samples.c.at)
+        )
+        pegs[row.subject] = recorded([(point.at, point.value) for point in points], now)
+    return pegs

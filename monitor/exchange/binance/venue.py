@@ -14,22 +14,19 @@ from monitor.clock import Clock
 from monitor.core.account import (
     Bars,
     CrossSnapshot,
-    InterestCharge,
     IsolatedSnapshot,
     KeyPermissions,
     Liquidation,
     Price,
-    Scope,
     Tier,
     Wallet,
 )
 from monitor.core.events import Event
 from monitor.core.intents import Order, Outcome, Record, Repay, Transfer, Window
-from monitor.core.movements import LedgerRow
+from monitor.core.ledger import LedgerRow
 from monitor.errors import ConfigError, PayloadRejected
 from monitor.exchange.binance.client import (
     account,
-    interest,
     keys,
     liquidations,
     loans,
@@ -40,6 +37,7 @@ from monitor.exchange.binance.client import (
 from monitor.exchange.binance.client.answer import Answer, Credentials, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.http import http_client, tls_context
+from monitor.exchange.binance.client.interest import InterestReads
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.functions.function import Change, Read
@@ -161,6 +159,7 @@ class BinanceAccount:
         self._witness = Witness(time.clock, sockets.guards.untold_s)
         self._time = time
         self._usage = usage
+        self.interest = InterestReads(reading, time)
         self._newest: dict[str, datetime] = {}
         self._listing = Listing()
         self._listed_at: datetime | None = None
@@ -190,10 +189,6 @@ class BinanceAccount:
 
     async def read_tiers(self, symbol: str) -> tuple[Tier, ...]:
         return await account.read_tiers(self._reading, symbol)
-
-    async def read_interest(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
-        """All charges in the window, oldest first; the venue keeps 90 days."""
-        return await interest.read_charges(self._reading, scope, since, until, now=self._time.now())
 
     async def read_liquidations(
         self, symbols: Iterable[str], since: datetime, until: datetime

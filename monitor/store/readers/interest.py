@@ -1,5 +1,6 @@
-"""Interest paid: the charges themselves, and their sums by day or asset."""
+"""Interest paid: sums by day or asset, what the charges tell of each debt, and the time in which all are recorded."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -8,8 +9,13 @@ from typing import Literal
 from sqlalchemy import Connection, select
 
 from monitor.core.account import InterestCharge
+from monitor.core.charges import MONTH, Debt, InterestPaid, paid_by_debt
 from monitor.store import tables
+from monitor.store.interest import Span
 from monitor.store.rows import charge_of
+
+_AT_ONCE = 1_000
+"""Rows in memory at a time: a month of many pairs is tens of thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,8 @@ def read_charges(
     account: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> tuple[ChargeRow, ...]:
-    """The charges from `since` to before `until`, oldest first."""
+) -> Iterator[ChargeRow]:
+    """The charges from `since` to before `until`, oldest first; of use while the connection is."""
     table = tables.interest
     wanted = select(table).order_by(table.c.charged_at, table.c.id)
     if account is not None:
@@ -49,7 +55,8 @@ def read_charges(
         wanted = wanted.where(table.c.charged_at >= since)
     if until is not None:
         wanted = wanted.where(table.c.charged_at < until)
-    return tuple(ChargeRow(row["account"], charge_of(row)) for row in connection.execute(wanted).mappings())
+    rows = connection.execution_options(yield_per=_AT_ONCE).execute(wanted)
+    return (ChargeRow(row["account"], charge_of(row)) for row in rows.mappings())
 
 
 def read_interest(
@@ -73,3 +80,21 @@ def read_interest(
         InterestSum(day, asset, account, "isolated" if symbol else "cross", symbol, total, count)
         for (day, asset, account, symbol), (total, count) in ordered
     )
+
+
+def read_paid(connection: Connection, account: str, now: datetime) -> Mapping[Debt, InterestPaid]:
+    """What the recorded charges of an account tell of each debt."""
+    return paid_by_debt((row.charge for row in read_charges(connection, account=account, since=now - MONTH)), now)
+
+
+def read_spans(connection: Connection, account: str | None = None) -> Mapping[tuple[str, str], tuple[Span, ...]]:
+    """By account and pair (empty: cross): the spans of time in which every charge is recorded, oldest first."""
+    table = tables.interest_spans
+    wanted = select(table).order_by(table.c.account, table.c.symbol, table.c.since)
+    if account is not None:
+        wanted = wanted.where(table.c.account == account)
+    found: dict[tuple[str, str], tuple[Span, ...]] = {}
+    for row in connection.execute(wanted):
+        key = (row.account, row.symbol)
+        found[key] = (*found.get(key, ()), (row.since, row.until))
+    return found
