@@ -163,7 +163,7 @@ class Intent:
 
     `plan` groups the intents of one alert episode; `goal` is the scope that the plan is to help where the order goes
     elsewhere first, None where it goes there; `purpose` is what a transfer is made for; `ref` is the venue's
-    transaction id once it is known;
+    transaction id once it is known; `submitted_at` is when it was sent, in the exchange's time as its records are;
     `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there).
     `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
     """

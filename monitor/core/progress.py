@@ -37,7 +37,7 @@ def is_abandoned(sent: Intent, now: datetime) -> bool:
 
     Its own sender ended with the daemon before; a person's command may still be at it.
     """
-    return sent.mode != "manual" or now - (sent.submitted_at or sent.created_at) > ABANDONED_AFTER
+    return sent.mode != "manual" or now - sent.created_at > ABANDONED_AFTER
 
 
 def abandoned(sent: Intent, now: datetime, note: str) -> Moved:

@@ -16,7 +16,7 @@ LOOKS = 5
 """Looks that must all find nothing before an order may count as not done."""
 
 EARLY = timedelta(seconds=5)
-"""How much earlier than our own stamp of the send the exchange may date a record."""
+"""How much earlier than our stamp of the send, in its own time as we measured it, the exchange may date a record."""
 
 INTEREST_SLACK = Decimal("0.005")
 """Share of a debt that interest may have added between two looks at it: hours at the highest rates seen."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -125,7 +126,9 @@ class ByHand:
             free_before=before.free,
             source_before=before.source,
         )
-        intent = store.order(by_hand.begin_intent, wished, self._clock.now())
+        at = self._clock.now()
+        wished = replace(wished, submitted_at=at + (self._exchange.clock_offset or timedelta()))
+        intent = store.order(by_hand.begin_intent, wished, at)
         sent = await self._send(function, asked)
         moved = answered(intent, sent.outcome, self._clock.now())
         store.order(by_hand.move_intent, moved.intent, moved.step)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 from monitor.clock import Clock
 from monitor.core.actions.recheck import NoLonger, recheck
@@ -126,9 +127,9 @@ class Executor:
             return
         now = self._clock.now()
         note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot"
-        sent = replace(checked, state=_S.SUBMITTING, submitted_at=now)
+        sent = replace(checked, state=_S.SUBMITTING, submitted_at=now + (self._exchange.clock_offset or timedelta()))
         try:
-            claimed = await self._store.claim(checked, now, note)
+            claimed = await self._store.claim(replace(sent, state=checked.state), now, note)
         except StoreError as error:
             self._in_doubt[planned.id] = sent
             log.error("intent.unclaimed account=%s intent=%d cause=%s", self._account, planned.id, error)

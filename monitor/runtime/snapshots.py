@@ -63,9 +63,7 @@ class Snapshots:
         """
         if isinstance(intent.order, ByName):
             raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
-        since = (intent.submitted_at or intent.created_at) - EARLY
-        window = Window(since, self._clock.now() + _AHEAD)
-        records = await self._exchange.find_records(intent.order, window)
+        records = await self._exchange.find_records(intent.order, self._window(intent))
         seen = await self.refresh(state, intent)
         shown = balances(seen, intent.order)
         snapshot = seen.cross if intent.scope == CROSS else seen.isolated
@@ -76,9 +74,15 @@ class Snapshots:
         """The look with what the margin ledger shows by now. Raises ExchangeError."""
         if isinstance(intent.order, ByName):
             raise TypeError(f"{intent.order.function} leaves no trace that could be looked for")
-        since = (intent.submitted_at or intent.created_at) - EARLY
-        rows = await self._exchange.find_flow(intent.order, Window(since, self._clock.now() + _AHEAD))
+        rows = await self._exchange.find_flow(intent.order, self._window(intent))
         return replace(look, ledger=rows)
+
+    def _window(self, intent: Intent) -> Window:
+        """Where traces of the order may lie, by our present clock: it may have been set since the send."""
+        sent = intent.created_at
+        if intent.submitted_at is not None:
+            sent = intent.submitted_at - (self._exchange.clock_offset or timedelta())
+        return Window(sent - EARLY, self._clock.now() + _AHEAD)
 
     async def _read(self, place: str) -> Event:
         match place:

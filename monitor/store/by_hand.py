@@ -23,7 +23,8 @@ _OPEN = (IntentState.SUBMITTING, IntentState.ACKNOWLEDGED, IntentState.UNCERTAIN
 def begin_intent(connection: Connection, intent: Intent, at: datetime, meets: str = "") -> Intent:
     """The intent with the number it got, SUBMITTING: its order may be sent now, by this caller alone.
 
-    `meets` is another kind of intent that it must not be under way beside. Raises OrderRefused, and nothing is written,
+    Its `submitted_at` is kept where it is given: the exchange's time. `meets` is another kind of intent that it must not
+    be under way beside. Raises OrderRefused, and nothing is written,
     while actions are paused or one of its kind is under way.
     """
     _refuse_while_paused(connection)
@@ -37,7 +38,7 @@ def begin_intent(connection: Connection, intent: Intent, at: datetime, meets: st
     if not intent_rows.claim(connection, planned, at, "sent by hand"):
         raise _in_the_way(connection, planned)
     operator.changed(connection)
-    return replace(planned, state=IntentState.SUBMITTING, submitted_at=at)
+    return replace(planned, state=IntentState.SUBMITTING, submitted_at=planned.submitted_at or at)
 
 
 def move_intent(connection: Connection, intent: Intent, step: IntentStep) -> bool:

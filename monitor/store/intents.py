@@ -52,13 +52,14 @@ def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[Int
 def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") -> bool:
     """PLANNED → SUBMITTING: True for exactly one caller, ever, and only then may the order be sent.
 
-    The amount of `intent`, sized at the last moment, and its `*_before` figures are recorded with it. False as well
+    The amount of `intent`, sized at the last moment, its `*_before` figures and its `submitted_at` (default: `at`) are
+    recorded with it. False as well
     while actions are paused, or another intent of the same account, scope, kind and asset is in flight.
     """
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
     if connection.execute(select(paused)).scalar():
         return False
-    taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=at)
+    taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=intent.submitted_at or at)
     step = IntentStep(intent.id, IntentState.PLANNED, IntentState.SUBMITTING, at, note)
     return record(connection, taken, step)
 

@@ -44,9 +44,10 @@ async def rig(
     pair: str = "",
     prepared: Any = None,
     safety: Safety = SAFETY,
+    ahead_s: float = 0,
 ) -> AsyncIterator[Rig]:
-    """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot."""
-    async with world(scenario, speed=SPEED, faults=faults) as around:
+    """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot. `ahead_s`: how wrong our clock is."""
+    async with world(scenario, speed=SPEED, faults=faults, ahead_s=ahead_s) as around:
         store = Store.open(database(tmp_path))
         try:
             made = await Rig(around, store, specs, pair, safety).prepare()
@@ -156,6 +157,15 @@ async def test_executed_then_cut_is_uncertain_then_confirmed_and_never_sent_agai
         assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.CONFIRMED]
         assert len(money_requests(running.world)) == 1
         assert owed(running) < 20_001
+
+
+@pytest.mark.parametrize("ahead_s", [12, -600])
+async def test_the_trace_of_a_lost_order_is_found_by_a_clock_that_is_wrong(tmp_path: Path, ahead_s: float) -> None:
+    cut = Fault("cut_after", method="POST", path=REPAY_PATH)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[cut], ahead_s=ahead_s) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
 
 
 async def test_dropped_before_it_was_done_is_failed_after_the_settle_time(tmp_path: Path) -> None:

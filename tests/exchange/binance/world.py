@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from monitor.clock import SystemClock
@@ -62,12 +63,21 @@ def credentials_of(ready: Ready) -> Credentials:
 
 @contextlib.asynccontextmanager
 async def world(
-    scenario: Scenario | None = None, *, speed: float = 1.0, faults: Sequence[Fault] = (), **settings: Any
+    scenario: Scenario | None = None,
+    *,
+    speed: float = 1.0,
+    faults: Sequence[Fault] = (),
+    ahead_s: float = 0,
+    **settings: Any,
 ) -> AsyncIterator[World]:
-    """A sandbox (the calm scenario by default) and the account `main` of it. `settings` go to `connect`."""
+    """A sandbox (the calm scenario by default) and the account `main` of it. `settings` go to `connect`.
+
+    `ahead_s`: by how much our clock is wrong.
+    """
     async with sandbox(scenario, speed=speed, faults=faults) as running:
         ready = running.ready
-        clock = SystemClock(running.sandbox.scenario.start, speed, anchor=ready.timeline.anchor)
+        start = running.sandbox.scenario.start + timedelta(seconds=ahead_s)
+        clock = SystemClock(start, speed, anchor=ready.timeline.anchor)
         chosen: dict[str, Any] = {
             "hosts": hosts_of(ready),
             "credentials": credentials_of(ready),
