@@ -213,6 +213,9 @@ NAMES = (
     _case("no_name", '[[accounts]]\napi_key = "env:K"\napi_secret = "env:S"\n', 'config.toml: accounts[0].name: is missing; write name = "…"'),
     _channel("fallback_unknown", 'url = "env:P"\nfallback = "phon"', 'fallback: no channel is called "phon"; did you mean "phone"?'),
     _channel("fallback_to_itself", 'url = "env:P"\nfallback = "phone"', "fallback: names the channel itself; name another channel"),
+    _channel("quiet_hours_without_end", 'url = "env:P"\nquiet_hours = ["23:00"]', 'quiet_hours: "23:00" is not a span of hours; write it like "23:00-07:00"'),
+    _channel("quiet_hours_of_no_length", 'url = "env:P"\nquiet_hours = ["07:00-07:00"]', 'quiet_hours: "07:00-07:00" begins when it ends; for the whole day write "00:00-24:00"'),
+    _channel("time_zone_unknown", 'url = "env:P"\ntime_zone = "Berlin"', 'time_zone: "Berlin" is not a time zone; write it like "Europe/Berlin"'),
     _rule("rule_tells_nobody", 'channels = ["fone"]', 'channels: no channel is called "fone"; did you mean "phone"?'),
     _rule("rule_acts_by_nothing", 'actions = ["repay"]', 'actions: no action is called "repay"; add [[actions]] with that name'),
     _rule("rule_of_no_account", 'accounts = ["man"]', 'accounts: no account matches "man"; did you mean "main"?'),
@@ -247,12 +250,8 @@ ACTIONS = (
 
 NOT_AVAILABLE_YET = (
     _case("report", f'{ACCOUNT}[report]\nat = "08:00"\n', "config.toml: report: is not available yet; remove [report]"),
-    _key("heartbeat", "heartbeat", 'url = "https://hc.example/x"', "is not available yet; leave it out"),
     _key("status_page", "http", 'listen = "127.0.0.1:9184"', "is not available yet; leave it out"),
     _key("http_token", "http", 'token = "env:T"', "is not available yet; leave it out"),
-    _channel("quiet_hours", 'url = "env:P"\nquiet_hours = ["23:00-07:00"]', "quiet_hours: is not available yet; leave it out"),
-    _channel("time_zone", 'url = "env:P"\ntime_zone = "Europe/Berlin"', "time_zone: is not available yet; leave it out"),
-    _channel("max_per_hour", 'url = "env:P"\nmax_per_hour = 30', "max_per_hour: is not available yet; leave it out"),
     _channel("template", 'url = "env:P"\ntemplate = "file:m.txt"', "template: is not available yet; leave it out"),
     _action("reduce", 'kind = "reduce"', '.kind: "reduce" is not available yet; choose another'),
     _action("cancel_orders", 'kind = "cancel_orders"', '.kind: "cancel_orders" is not available yet; choose another'),

@@ -9,7 +9,7 @@ from monitor.core.account import Balance, IsolatedSnapshot
 from monitor.core.alerts import AlertState, Reason
 from monitor.core.docket import Docket
 from monitor.core.events import Ack, CrossRead, IsolatedRead, Matcher, OperatorRead, PricesRead, Silence
-from monitor.core.judgement import Judged, judge
+from monitor.core.judgement import Judged, abandoned, judge
 from monitor.core.lifecycle import Audience
 from monitor.core.rules import Rule, parse_rules
 from monitor.core.state import AccountState
@@ -249,3 +249,70 @@ def test_looking_at_some_subjects_leaves_the_others_alone() -> None:
     assert found.open.keys() == before.keys()
     untouched = next(key for key in before if key.rule == "blind")
     assert found.open[untouched] is before[untouched]
+
+
+def silenced(court: Court, start: float, end: float, rule: str = "low") -> None:
+    quiet = Silence(1, (Matcher("rule", "=", rule),), after(start), after(end), "me", "")
+    court.state = replace(court.state, operator=OperatorRead(silences=(quiet,)))
+
+
+def test_what_still_fires_when_a_silence_ends_is_told_then() -> None:
+    court = Court(rules_of({**LOW, "repeat": "1h"}))
+    assert reasons(court.level("1.4", 0)) == [(1, Reason.FIRED)]
+    silenced(court, 10, 60)
+    said = [reasons(court.look(second)) for second in range(10, 60, 10)]
+    assert said == [[]] * 5
+    assert reasons(court.look(60)) == [(1, Reason.REMINDED)]
+    assert reasons(court.look(70)) == []
+
+
+def test_what_began_under_a_silence_is_told_at_its_end_and_escalates_from_there() -> None:
+    table = {**LOW, "escalate": [{"after": "1m", "severity": "critical"}]}
+    court = Court(rules_of(table))
+    silenced(court, 0, 100)
+    assert reasons(court.level("1.4", 0)) == []
+    assert reasons(court.level("1.4", 99)) == []
+    assert reasons(court.level("1.4", 100)) == [(1, Reason.FIRED)]
+    assert reasons(court.level("1.4", 159)) == []
+    assert reasons(court.level("1.4", 160)) == [(1, Reason.ESCALATED)]
+
+
+def test_an_ack_ends_when_a_worse_rung_begins_and_what_still_fires_is_told_after_it() -> None:
+    court = Court(rules_of(*RUNGS))
+    court.level("1.4", 0)
+    taken = OperatorRead(acks=(Ack(1, "me", after(1), "on it"),))
+    court.state = replace(court.state, operator=taken)
+    court.level("1.4", 2)
+    assert {a.acked_by for a in court.state.alerts.values()} == {"me"}
+    assert reasons(court.level("1.25", 10)) == [(2, Reason.FIRED)]
+    thin = next(a for key, a in court.state.alerts.items() if key.rule == "thin")
+    assert (thin.acked_by, thin.ack_ended_at) == (None, after(10))
+    assert sorted(reasons(court.level("1.4", 20))) == [(1, Reason.REMINDED), (2, Reason.RESOLVED)]
+    # Taken again, it is quiet again.
+    court.state = replace(court.state, operator=OperatorRead(acks=(Ack(1, "me", after(21), "still on it"),)))
+    assert reasons(court.level("1.4", 4000)) == []
+
+
+def test_an_ack_given_while_the_worse_rung_fires_stays() -> None:
+    court = Court(rules_of(*RUNGS))
+    court.level("1.4", 0)
+    court.level("1.25", 10)
+    court.state = replace(court.state, operator=OperatorRead(acks=(Ack(1, "me", after(11), "seen both"),)))
+    court.level("1.25", 12)
+    assert reasons(court.level("1.4", 20)) == [(2, Reason.RESOLVED)]
+
+
+def test_open_alerts_of_an_account_that_is_not_watched_any_more_are_gone() -> None:
+    court = Court(rules_of(LOW, {**LOW, "name": "slow", "for": "1h"}))
+    court.level("1.4", 0)
+    found = abandoned(court.state.alerts.values(), court.audience, after(60))
+    assert {a.key.rule: (a.state, a.gone) for a in found.changed} == {
+        "low": (AlertState.RESOLVED, True),
+        "slow": (AlertState.INACTIVE, True),
+    }
+    assert [(t.to_state, t.note) for t in found.transitions] == [
+        (AlertState.RESOLVED, "gone"),
+        (AlertState.INACTIVE, "gone"),
+    ]
+    assert reasons(found) == [(1, Reason.RESOLVED)]
+    assert found.notifications[0].channels == ("phone", "mail")
