@@ -19,6 +19,7 @@ from monitor.core.account import (
 )
 from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
+from monitor.core.surroundings import OrderTold, Surrounding
 
 StreamName = Literal["account", "risk", "market"]
 
@@ -189,7 +190,8 @@ class StreamEvent:
     """Something a stream delivered, recorded once whatever is replayed.
 
     `key` is the hash of account, scope and the canonical event. `meaning` is None for what is only recorded.
-    `rejected` says why it could not be read; `type` is then "rejected". `payload` is the venue's own JSON text.
+    `rejected` says why it could not be read; `type` is then "rejected". `payload` is the venue's own JSON text. `order`
+    is what it tells of an order.
     """
 
     stream: StreamName
@@ -201,6 +203,7 @@ class StreamEvent:
     payload: str
     meaning: Meaning = None
     rejected: str | None = None
+    order: OrderTold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,5 +315,6 @@ Event = (
     | OperatorRead
     | HealthRead
     | ActionSettled
+    | Surrounding
     | Tick
 )

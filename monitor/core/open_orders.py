@@ -1,7 +1,7 @@
 """Which orders of a scope are open: as they were read, and as the stream told since."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 KEPT = timedelta(minutes=10)
@@ -13,11 +13,13 @@ class OpenOrders:
     """The numbers of the open orders, and when that was read; None while it was never read.
 
     `changes` is what the stream told lately: when an order was last heard of, and whether it was open then.
+    `none_though_locked`: the exchange itself lists none, whatever else has locked something.
     """
 
     numbers: frozenset[int] = frozenset()
     read_at: datetime | None = None
     changes: Mapping[int, tuple[datetime, bool]] = field(default_factory=dict)
+    none_though_locked: bool = False
 
     def changed(self, number: int, is_open: bool, at: datetime) -> "OpenOrders":
         """After the stream told of an order; what is older than what was told of it before changes nothing."""
@@ -35,7 +37,12 @@ class OpenOrders:
         newer = {number: change for number, change in self.changes.items() if change[0] >= as_of}
         opened = {number for number, (_, is_open) in newer.items() if is_open}
         closed = newer.keys() - opened
-        return OpenOrders((numbers | opened) - closed, as_of, newer)
+        left = (numbers | opened) - closed
+        return OpenOrders(left, as_of, newer, none_though_locked=not left)
+
+    def nothing_locked(self, as_of: datetime) -> "OpenOrders":
+        """After a snapshot in which nothing is locked: then no order is open."""
+        return replace(self.read(frozenset(), as_of), none_though_locked=False)
 
     def agrees_with(self, has_locked: bool, as_of: datetime) -> bool:
         """Whether it fits a snapshot in which something is locked, or nothing: an open order locks what it may cost.
@@ -44,4 +51,6 @@ class OpenOrders:
         """
         if any(at >= as_of for at, _ in self.changes.values()):
             return True
-        return self.read_at is not None and has_locked == bool(self.numbers)
+        if self.read_at is None:
+            return False
+        return has_locked == bool(self.numbers) or (has_locked and self.none_though_locked)

@@ -43,11 +43,21 @@ from monitor.core.events import (
     TiersRead,
     WalletRead,
 )
+from monitor.core.followed import Followed, follow
 from monitor.core.intents import FINAL, Intent
 from monitor.core.metrics import Value
 from monitor.core.picture import Picture, reconciled, told
 from monitor.core.ratios import Ratios
 from monitor.core.repricing import priced
+from monitor.core.surroundings import (
+    CollateralRead,
+    IndexRead,
+    LedgerRead,
+    LiquidationLoanRead,
+    OrdersRead,
+    SchedulesRead,
+    TransfersRead,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,7 @@ class AccountState:
     """The price ratios of the last week, of pegged assets that are held or owed."""
     liquidations: tuple[Liquidation, ...] | None = None
     """Forced liquidation orders of the last day; None: never read."""
+    followed: Followed = field(default_factory=Followed)
     wallets: Mapping[str, Wallet] = field(default_factory=dict)
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
@@ -174,10 +185,18 @@ class AccountState:
 
 def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
     """The state after `event`. A snapshot older than the one known changes nothing."""
+    if isinstance(event, PricesRead):
+        # First: a thousand of these come for one of anything else.
+        return priced(state, event.prices, now)
+    after = _applied(state, event, now)
+    if after is state and isinstance(event, CrossRead | IsolatedRead):
+        return state
+    followed = follow(state, event, now)
+    return after if followed is state.followed else replace(after, followed=followed)
+
+
+def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
     match event:
-        case PricesRead(prices):
-            # First: a thousand of these come for one of anything else.
-            return priced(state, prices, now)
         case CrossRead(snapshot):
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
@@ -240,7 +259,17 @@ def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
             return replace(state, health=event)
         case ActionSettled(intent):
             return _with_intent(state, intent, now)
-        case Tick():
+        case PricesRead() | Tick():
+            return state
+        case (
+            OrdersRead()
+            | LedgerRead()
+            | TransfersRead()
+            | LiquidationLoanRead()
+            | SchedulesRead()
+            | CollateralRead()
+            | IndexRead()
+        ):
             return state
         case _:
             assert_never(event)
