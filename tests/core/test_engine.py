@@ -19,7 +19,6 @@ from monitor.core.events import (
     CrossRead,
     Event,
     HealthRead,
-    InterestRead,
     IsolatedRead,
     KeyRead,
     LiquidationsRead,
@@ -46,7 +45,6 @@ from tests.core.worked import (
     NOW,
     SETTINGS,
     after,
-    charge,
     cross,
     isolated,
     long_pair,
@@ -166,13 +164,6 @@ class TestStep:
     def test_failed_read_is_remembered(self) -> None:
         failed = ReadFailed("cross", CROSS, NOW, "no answer")
         assert Story().tell(failed).entry.failures == (failed,)
-
-    def test_only_charges_that_are_new_are_remembered(self) -> None:
-        story = Story()
-        known = tuple(charge("USDT", after(-3_600 * n), number=n) for n in range(1, 5))
-        assert story.tell(InterestRead(CROSS, known)).entry.interest == known
-        new = charge("USDT", NOW, number=9)
-        assert story.tell(InterestRead(CROSS, (*known, new))).entry.interest == (new,)
 
     def test_snapshot_gives_samples_and_prices_do_not(self) -> None:
         story = Story().begin()
@@ -298,7 +289,7 @@ class TestWants:
     def test_new_pair_calls_for_its_tiers_and_its_interest(self) -> None:
         story = Story(state=started(tiers={})).begin()
         wants = story.tell(IsolatedRead(isolated(at=after(1))), 1).wants
-        assert wants == {"reference_data", "interest"}
+        assert wants == {"reference_data", "interest", "interest_rates"}
         story.tell(TiersRead("BTCUSDT", (FIVE_FOLD,)), 1)
         assert story.tell(IsolatedRead(isolated(at=after(2))), 2).wants == frozenset()
 

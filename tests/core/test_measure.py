@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import INFINITE, Balance, PairStatus, Price, Scope, Tier
-from monitor.core.events import CrossRead, InterestRead, IsolatedRead, PricesRead
+from monitor.core.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.figures import Figures
 from monitor.core.measure import cross_figures, isolated_figures
 from monitor.core.metrics import Missing, metrics_of
@@ -18,6 +18,7 @@ from tests.core.worked import (
     SETTINGS,
     after,
     charge,
+    charged,
     close_to,
     cross,
     isolated,
@@ -237,7 +238,7 @@ class TestCross:
     def test_interest_alone_takes_66_667_charges(self) -> None:
         # 60,000 owed at 0.001 % an hour costs 0.6 an hour; at 1.1 it is 100,000: 66,667 full hours from 20:00.
         charges = tuple(charge(asset, after(-60)) for asset in ("USDT", "ETH"))
-        state = told(watched(), *(InterestRead(each.scope, (each,)) for each in charges))
+        state = told(watched(), charged(*charges))
         assert cross_at(state).values["time_to_liquidation_by_interest"] == 66_667 * 3_600
 
     def test_interest_owed_is_valued_at_present_prices(self) -> None:
@@ -381,7 +382,7 @@ class TestIsolated:
     def test_interest_of_a_pair_takes_its_own_rate(self) -> None:
         # 40,000 at 0.001 % an hour is 0.4; down to 1.15 takes 50,000/1.15 − 40,000 = 3,478.26: 8,696 full hours.
         each = charge("USDT", after(-60), scope=Scope("BTCUSDT"))
-        state = told(watched_pair(long_pair()), InterestRead(Scope("BTCUSDT"), (each,)))
+        state = told(watched_pair(long_pair()), charged(each))
         assert pair_at(state).values["time_to_liquidation_by_interest"] == 8_696 * 3_600
 
     def test_pair_that_was_never_created_has_no_figures(self) -> None:

@@ -1,13 +1,11 @@
 """What each event changes, and what it leaves alone."""
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.account import CROSS, Balance, Price, Scope
 from monitor.core.events import (
     CrossRead,
-    InterestRead,
     IsolatedRead,
     PricesRead,
     StreamAlive,
@@ -15,8 +13,8 @@ from monitor.core.events import (
     Tick,
 )
 from monitor.core.repricing import PRICE_HISTORY
-from monitor.core.state import Settings, needed_symbols, scopes, unknown_charges
-from tests.core.worked import NOW, SETTINGS, after, charge, cross, isolated, long_pair, prices, started, told, watched
+from monitor.core.state import Settings, needed_symbols, scopes
+from tests.core.worked import NOW, SETTINGS, after, cross, isolated, long_pair, prices, started, told, watched
 
 
 def test_snapshot_older_than_the_known_one_changes_nothing() -> None:
@@ -50,46 +48,6 @@ def test_prices_of_five_minutes_ago_are_kept_whatever_pace_they_came_at() -> Non
         oldest = state.price_history[0]
         assert oldest.at <= max(NOW, after(second) - PRICE_HISTORY)
     assert len(state.price_history) <= 62
-
-
-def test_interest_seen_twice_is_known_once() -> None:
-    first, second = charge("USDT", after(-7_200), number=1), charge("USDT", after(-3_600), number=2)
-    state = told(started(), InterestRead(CROSS, (first,)), InterestRead(CROSS, (first, second)))
-    assert state.interest[CROSS, "USDT"].recent == (first, second)
-    assert state.interest[CROSS, "USDT"].last == second
-    third = charge("USDT", NOW, number=3)
-    assert unknown_charges(state, (first, second, third)) == (third,)
-
-
-def test_same_charge_of_two_scopes_is_two_charges() -> None:
-    known = told(started(), InterestRead(CROSS, (charge("USDT", NOW),)))
-    other = charge("USDT", NOW, scope=Scope("BTCUSDT"))
-    assert unknown_charges(known, (other,)) == (other,)
-
-
-def test_interest_is_summed_by_the_asset_in_which_it_was_charged() -> None:
-    charges = (
-        charge("USDT", after(-90_000), interest="5", number=1),
-        charge("USDT", after(-80_000), interest="0.5", number=2),
-        charge("USDT", after(-3_600), interest="0.25", number=3),
-        charge("USDT", after(-1), interest="0.01", number=4, paid_in="BNB"),
-    )
-    known = told(started(), InterestRead(CROSS, charges)).interest[CROSS, "USDT"]
-    assert known.charged_since(after(-86_400)) == {"USDT": Decimal("0.75"), "BNB": Decimal("0.01")}
-    assert known.charged_since(NOW) == {"USDT": 0, "BNB": 0}
-
-
-def test_charge_of_a_moment_is_the_newest_before_it_else_the_first() -> None:
-    early, late = charge("USDT", after(-90_000), number=1), charge("USDT", after(-60), number=2)
-    known = told(started(), InterestRead(CROSS, (late, early))).interest[CROSS, "USDT"]
-    assert known.charge_at(after(-86_400)) == early
-    assert known.charge_at(after(-100_000)) == early
-    assert known.charge_at(NOW) == late
-
-
-def test_charges_of_more_than_thirty_days_ago_are_not_kept() -> None:
-    old = charge("USDT", NOW - timedelta(days=31))
-    assert told(started(), InterestRead(CROSS, (old,))).interest == {}
 
 
 def test_reconnects_are_counted_and_new_subscriptions_are_none() -> None:

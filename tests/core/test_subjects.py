@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import (
-    CROSS,
     INFINITE,
     Balance,
     IsolatedSnapshot,
@@ -19,7 +18,6 @@ from monitor.core.account import (
 from monitor.core.events import (
     CrossRead,
     HealthRead,
-    InterestRead,
     IsolatedRead,
     KeyRead,
     LiquidationsRead,
@@ -38,6 +36,7 @@ from tests.core.worked import (
     SETTINGS,
     after,
     charge,
+    charged,
     cross,
     isolated,
     long_pair,
@@ -140,9 +139,11 @@ class TestAsset:
         state = told(
             complete(watched()),
             IsolatedRead(isolated(at=after(1))),
-            InterestRead(CROSS, (charge("USDT", NOW, "0.00024"),)),
-            InterestRead(pair, (charge("USDT", NOW, "0.00048", pair),)),
-            InterestRead(repaid, (charge("USDT", NOW, "0.0048", repaid),)),
+            charged(
+                charge("USDT", NOW, "0.00024"),
+                charge("USDT", NOW, "0.00048", pair),
+                charge("USDT", NOW, "0.0048", repaid),
+            ),
         )
         values = asset_of(state, "USDT").values
         assert values["hourly_rate"] == Decimal("0.00002")
@@ -153,8 +154,7 @@ class TestAsset:
         pair = Scope("BTCUSDT")
         state = told(
             complete(watched()),
-            InterestRead(CROSS, (charge("BTC", NOW, "0.00024"),)),
-            InterestRead(pair, (charge("BTC", NOW, "0.00048", pair),)),
+            charged(charge("BTC", NOW, "0.00024"), charge("BTC", NOW, "0.00048", pair)),
         )
         assert asset_of(state, "BTC").values["hourly_rate"] == Decimal("0.00001")
         assert asset_of(state, "ETH").values["hourly_rate"] is UNAVAILABLE
@@ -165,9 +165,9 @@ class TestAsset:
             charge("USDT", after(-3_600), "0.0009", number=2),
             charge("USDT", after(-60), "0.0005", number=3),
         )
-        state = told(complete(watched()), InterestRead(CROSS, (old, between, new)))
+        state = told(complete(watched()), charged(old, between, new))
         assert asset_of(state, "USDT").values["rate_change_24h"] == Decimal("1.5")
-        young = told(complete(watched()), InterestRead(CROSS, (between, new)))
+        young = told(complete(watched()), charged(between, new))
         # A debt of an hour is compared with its first charge: 0.0005 / 0.0009 − 1.
         assert round(Decimal(str(asset_of(young, "USDT").values["rate_change_24h"])), 5) == Decimal("-0.44444")
 
@@ -177,11 +177,11 @@ class TestAsset:
             charge("USDT", after(-60), interest="0.5", number=2),
             charge("USDT", after(-50), interest="0.001", number=3, paid_in="BNB"),
         )
-        state = told(complete(watched()), InterestRead(CROSS, charges), PricesRead(prices(BNBUSDT=1_000)))
+        state = told(complete(watched()), charged(*charges), PricesRead(prices(BNBUSDT=1_000)))
         values = asset_of(state, "USDT").values
         assert values["interest_24h_usdt"] == Decimal("1.5")
         assert values["interest_30d_usdt"] == Decimal("8.5")
-        unpriced = told(complete(watched()), InterestRead(CROSS, charges))
+        unpriced = told(complete(watched()), charged(*charges))
         assert asset_of(unpriced, "USDT").values["interest_24h_usdt"] is UNAVAILABLE
 
     def test_only_stable_assets_have_a_peg(self) -> None:

@@ -24,7 +24,8 @@ from monitor.core.account import (
     Scope,
     Tier,
 )
-from monitor.core.events import CrossRead, Event, IsolatedRead, PricesRead
+from monitor.core.charges import paid_by_debt
+from monitor.core.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
 from monitor.core.state import AccountState, Settings, apply
 
 NOW = datetime(2025, 10, 10, 20, 0, tzinfo=UTC)
@@ -154,3 +155,9 @@ def charge(
         tx_id=number,
         charged_at=at,
     )
+
+
+def charged(*charges: InterestCharge, at: datetime = NOW, complete_for: timedelta = timedelta(days=31)) -> InterestRead:
+    """What the charges tell at `at`, all of them recorded for so long."""
+    ordered = sorted(charges, key=lambda each: each.charged_at)
+    return InterestRead(paid_by_debt(ordered, at), at - complete_for, at)

@@ -18,10 +18,9 @@ from monitor.store.load import load
 from monitor.store.readers.alerts import read_alert, read_alerts, read_transitions
 from monitor.store.readers.events import read_events, read_failures
 from monitor.store.readers.history import Point, read_history
-from monitor.store.readers.interest import read_interest
 from monitor.store.readers.status import read_live
 from monitor.store.store import Store
-from tests.store.samples import NOW, alert, at, charge, event, fired, intent, planned, step
+from tests.store.samples import NOW, alert, at, event, fired, intent, planned, step
 
 
 def count(connection: Connection, table: str) -> int:
@@ -53,30 +52,6 @@ async def test_events_are_found_by_type_account_and_time_newest_last(store: Stor
     assert [row.key for row in await store.read(read_events, type="x")] == ["a", "c", "d"]
     assert [row.key for row in await store.read(read_events, account="main", since=at(2))] == ["b", "c"]
     assert [row.key for row in await store.read(read_events, limit=2)] == ["c", "d"]
-
-
-async def test_interest_is_recorded_once_and_summed_exactly(store: Store) -> None:
-    pair = Scope("BTCUSDT")
-    charges = (
-        charge(1, amount="0.1"),
-        charge(1, amount="0.2", hours=1),
-        charge(1, scope=pair, amount="0.4"),
-        charge(2, asset="BTC", amount="0.00000001", hours=4),
-    )
-    first = await store.commit(Entry("main", NOW, interest=charges))
-    again = await store.commit(Entry("main", NOW, interest=charges))
-    assert (first.new_interest, again.new_interest) == (4, 0)
-    by_asset = await store.read(read_interest, by="asset")
-    assert [(s.asset, s.symbol, s.interest, s.charges) for s in by_asset] == [
-        ("BTC", "", Decimal("1E-8"), 1),
-        ("USDT", "", Decimal("0.3"), 2),
-        ("USDT", "BTCUSDT", Decimal("0.4"), 1),
-    ]
-    by_day = await store.read(read_interest, by="day", until=at(3600 * 2))
-    assert [(str(s.day), s.symbol, s.interest) for s in by_day] == [
-        ("2025-10-10", "", Decimal("0.3")),
-        ("2025-10-10", "BTCUSDT", Decimal("0.4")),
-    ]
 
 
 async def test_samples_keep_infinite_and_unavailable_apart(store: Store) -> None:
@@ -183,7 +158,6 @@ async def test_an_entry_that_is_refused_leaves_nothing_behind(store: Store) -> N
         NOW,
         events=(event("lost"),),
         failures=(ReadFailed("cross", CROSS, NOW, "no answer"),),
-        interest=(charge(1),),
         samples=(Sample("cross", "", "margin_level", NOW, Decimal(1)),),
         alerts=(alert(1),),
         transitions=(Transition(1, None, AlertState.FIRING, NOW, None),),
@@ -231,15 +205,13 @@ async def test_an_account_loads_what_is_open_or_still_to_be_told(store: Store) -
     await store.commit(Entry("main", NOW, alerts=(alert(3, AlertState.PENDING, rule="later"),)))
     await store.commit(Entry("other", NOW, alerts=(alert(4, account="other"),)))
     over = dataclasses.replace(alert(1), state=AlertState.RESOLVED)
-    await store.commit(Entry("main", NOW, alerts=(over,), interest=(charge(1), charge(2, hours=1))))
+    await store.commit(Entry("main", NOW, alerts=(over,)))
     loaded = await store.load("main", at(7200))
     assert [(one.id, one.state) for one in loaded.alerts] == [(1, AlertState.RESOLVED), (3, AlertState.PENDING)]
-    assert [one.tx_id for one in loaded.interest] == [1, 2]
-    assert loaded.last_interest == {CROSS: at(3600)}
     ids = await store.next_ids()
     assert (ids.alert, ids.intent) == (5, 1)
 
 
 async def test_an_account_never_seen_loads_empty(store: Store) -> None:
     loaded = await store.read(load, "nobody", NOW)
-    assert (loaded.alerts, loaded.intents, loaded.interest, loaded.live) == ((), (), (), None)
+    assert (loaded.alerts, loaded.intents, loaded.interest, loaded.pegs, loaded.live) == ((), (), {}, {}, None)

@@ -107,8 +107,8 @@ async def test_interest_of_many_hours_comes_whole_and_once_oldest_first() -> Non
         w.sandbox.hand.advance(80 * 3600)
         now = w.clock.now() + timedelta(hours=80)
         await w.account.sync_clock()
-        cross = await w.account.read_interest(CROSS, now - timedelta(days=45), now)
-        pair = await w.account.read_interest(Scope("BTCUSDT"), now - timedelta(days=45), now)
+        cross = await w.account.interest.read_charges(CROSS, now - timedelta(days=45), now)
+        pair = await w.account.interest.read_charges(Scope("BTCUSDT"), now - timedelta(days=45), now)
         charged = w.ledger["interest_charges"]
     assert len(cross) + len(pair) == charged > 200
     assert len({(charge.tx_id, charge.asset) for charge in cross}) == len(cross)
