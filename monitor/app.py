@@ -131,7 +131,10 @@ def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None"
 
 
 def open_account(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "BinanceAccount":
-    """The same with everything that this exchange has. Without `usage` a ban that was remembered holds."""
+    """The same with everything that this exchange has.
+
+    Without `usage` a ban that was remembered holds, and one that is learned of is remembered.
+    """
     from monitor.exchange.binance.venue import Hosts, connect
 
     account, keys, exchange = config.account(name), resolve_account(config, name), config.exchange
@@ -154,7 +157,7 @@ def open_account(config: Config, name: str, clock: Clock, usage: "Usage | None" 
         keepalive_s=slowest.total_seconds() * KEEPALIVE_OVER_INTERVAL,
         proxy=exchange.proxy,
         ca_file=Path(exchange.ca_file) if exchange.ca_file else None,
-        usage=usage if usage is not None else _remembered_usage(config),
+        usage=usage if usage is not None else remembered_usage(config),
     )
 
 
@@ -198,7 +201,7 @@ def open_store(config: Config) -> "Store":
     """The database held by this process as its daemon; made new where there is none, never migrated."""
     from monitor.store.store import Store
 
-    return Store.open(resolve_url(config).reveal())
+    return Store.open(resolve_url(config).reveal(), spill_folder=config.state_folder)
 
 
 def open_reader(config: Config) -> "ReadStore":
@@ -228,13 +231,25 @@ def remember_ban(config: Config, until: datetime) -> None:
     """Later commands, and the daemon, keep still until then; nothing is remembered where there is no database."""
     from monitor.store import bans
 
-    try:
+    with suppress(ConfigError, StoreError):
         store = open_orders_if_any(config)
-    except StoreError:
-        return
-    if store is not None:
-        with store:
-            store.order(bans.remember, until)
+        if store is not None:
+            with store:
+                store.order(bans.remember, until)
+
+
+def remembered_usage(config: Config) -> "Usage":
+    """What one command knows of the limits of its address: a ban in the database holds, and a new one goes there.
+
+    A command that asks one thing does so without a database too.
+    """
+    from monitor.exchange.binance.limits import Usage
+    from monitor.store import bans
+
+    known = None
+    with suppress(ConfigError, StoreError), open_reader(config) as reader:
+        known = reader.read(bans.banned_until)
+    return Usage(known, lambda until: remember_ban(config, until))
 
 
 def upgrade_database(config: Config) -> tuple[str | None, str]:
@@ -290,19 +305,6 @@ def _restraint(channel: ChannelTable) -> Restraint:
     spans = tuple(parse_span(text) for text in channel.quiet_hours)
     quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
     return Restraint(quiet, channel.max_per_hour)
-
-
-def _remembered_usage(config: Config) -> "Usage":
-    from monitor.exchange.binance.limits import Usage
-    from monitor.store import bans
-
-    usage = Usage()
-    # A command that asks one thing does so without a database too.
-    with suppress(ConfigError, StoreError), open_reader(config) as reader:
-        until = reader.read(bans.banned_until)
-        if until is not None:
-            usage.ban(until)
-    return usage
 
 
 def _measurable(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:

@@ -22,8 +22,14 @@ log = logging.getLogger(__name__)
 LIVE_EVERY_S = 1.0
 """The live document is written at most this often (machine seconds)."""
 
+AT_ONCE = 500
+"""Events in one commit of those that waited in the file."""
+
+REPLAYS = 4
+"""Commits of those at most in a row, so that what is new is judged in between."""
+
 BACKLOG = 10_000
-"""Stream events kept in memory while the store fails; beyond that the oldest are given up, and it is logged."""
+"""Stream events, and failed reads, kept in memory while neither database nor file can take them."""
 
 
 class Followers(Protocol):
@@ -41,8 +47,8 @@ class Followers(Protocol):
 class Runner:
     """Takes from the inbox, decides, commits, and only then lets others act.
 
-    While the store fails the daemon goes on seeing and warning; what could not be committed is kept and
-    committed first when the store is back.
+    While the store fails the daemon goes on seeing and warning. What was decided is kept in memory, and committed
+    first when the store is back; the events wait in a file, which outlives the process, and follow in their order.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class Runner:
         self._live = ""
         self._live_at = float("-inf")
         self._backlog: list[Entry] = []
+        self._spill = store.spill(state.account)
         self.steps = 0
         self.ticks = 0
         self.is_deciding = False
@@ -107,13 +114,15 @@ class Runner:
         live = self._live_entry(any(entry.transitions or entry.intent_steps for entry in entries))
         if live is not None:
             await self._commit(live)
+        if not self._spill.is_empty and not self._store.failing:
+            await self._replay()
         self.ticks += ticked
         self.is_deciding = False
         self._followers.stepped(self.state, wants, intervals, reread)
 
     def _live_entry(self, told: bool) -> Entry | None:
         """The live document and the present values of open alerts, when they are due and have changed."""
-        if not told and self._machine_time() - self._live_at < LIVE_EVERY_S:
+        if self._store.failing or (not told and self._machine_time() - self._live_at < LIVE_EVERY_S):
             return None
         live = self._live_document(self.state)
         if live == self._live:
@@ -124,15 +133,22 @@ class Runner:
         )
 
     async def _commit(self, entry: Entry) -> None:
+        if entry.events and (self._store.failing or not self._spill.is_empty):
+            # Behind those that wait already; and a database that fails need not be asked for each.
+            await self._keep(Entry(account=entry.account, at=entry.at, events=entry.events))
+            entry = replace(entry, events=())
+            if entry.is_empty:
+                return
         waiting = merged([*self._backlog, entry]) if self._backlog else entry
         try:
             committed = await self._store.commit(waiting)
         except StoreError as error:
             if not self._store.failing:
+                self._backlog = []
                 await self._commit_parts(waiting, error)
                 return
             log.error("store.failing account=%s cause=%s", entry.account, error)
-            self._keep(entry)
+            await self._keep(entry)
             self._followers.unrecorded(self.state, entry)
             return
         self._backlog = []
@@ -140,25 +156,61 @@ class Runner:
 
     async def _commit_parts(self, entry: Entry, cause: StoreError) -> None:
         """Something in the entry can't be stored: that alone is given up, and everything else goes in without it."""
-        self._backlog = []
         for part in _parts(entry):
             try:
                 committed = await self._store.commit(part)
             except StoreError as error:
                 if self._store.failing:
-                    self._keep(part)
+                    await self._keep(part)
                 else:
                     log.error("entry.refused account=%s cause=%s part=%s", entry.account, error, _named(part))
             else:
                 self._followers.committed(part, committed)
         log.error("entry.parted account=%s cause=%s", entry.account, cause)
 
-    def _keep(self, entry: Entry) -> None:
-        self._backlog = [merged([*self._backlog, replace(entry, samples=())])]
-        kept = self._backlog[0]
-        if len(kept.events) > BACKLOG:
-            log.error("store.backlog_full account=%s given_up=%d", entry.account, len(kept.events) - BACKLOG)
-            self._backlog = [replace(kept, events=kept.events[-BACKLOG:])]
+    async def _keep(self, entry: Entry) -> None:
+        """Keep what can't be committed now: events in the file, all else in memory."""
+        try:
+            if entry.events:
+                await asyncio.to_thread(self._spill.append, entry.events)
+                entry = replace(entry, events=())
+        except StoreError as error:
+            log.error("spill.failing account=%s cause=%s", entry.account, error)
+        entry = replace(entry, samples=())
+        if entry.is_empty:
+            return
+        kept = merged([*self._backlog, entry])
+        given_up = max(0, len(kept.events) - BACKLOG) + max(0, len(kept.failures) - BACKLOG)
+        if given_up:
+            log.error("store.backlog_full account=%s given_up=%d", entry.account, given_up)
+            kept = replace(kept, events=kept.events[-BACKLOG:], failures=kept.failures[-BACKLOG:])
+        self._backlog = [kept]
+
+    async def _replay(self) -> None:
+        """Commit of the events that waited in the file as many as may be at once."""
+        account = self.state.account
+        for _ in range(REPLAYS):
+            try:
+                events, mark = await asyncio.to_thread(self._spill.read, AT_ONCE)
+            except StoreError as error:
+                log.error("spill.failing account=%s cause=%s", account, error)
+                return
+            entry = Entry(account=account, at=self._clock.now(), events=events)
+            try:
+                committed = await self._store.commit(entry)
+            except StoreError as error:
+                if self._store.failing:
+                    return
+                await self._commit_parts(entry, error)
+            else:
+                self._followers.committed(entry, committed)
+            try:
+                await asyncio.to_thread(self._spill.drop, mark)
+            except StoreError as error:
+                log.error("spill.failing account=%s cause=%s", account, error)
+            if self._spill.is_empty:
+                log.warning("spill.replayed account=%s", account)
+                return
 
 
 def merged(entries: Iterable[Entry]) -> Entry:

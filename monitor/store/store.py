@@ -1,6 +1,8 @@
 """The database as the daemon holds it, as commands read it, and as people's orders are written."""
 
 import asyncio
+import hashlib
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -21,6 +23,7 @@ from monitor.store import intents, journal, lease, operator, outbox, presence, r
 from monitor.store.journal import Committed
 from monitor.store.load import Loaded, NextIds, load, next_ids
 from monitor.store.operator import Orders
+from monitor.store.spill import Spill
 from monitor.store.writer import Writer
 
 P = ParamSpec("P")
@@ -35,20 +38,24 @@ class Store:
     Every method is durable when it returns. All raise StoreError when the database can't do it.
     """
 
-    def __init__(self, writer: Writer, reading: Engine, url: URL, file_lease: lease.FileLease | None) -> None:
+    def __init__(
+        self, writer: Writer, reading: Engine, url: URL, file_lease: lease.FileLease | None, spill_folder: Path | None
+    ) -> None:
         self._writer = writer
         self._reading = reading
         self._url = url
         self._lease = file_lease
+        self._spill_folder = spill_folder
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True, exclusive: bool = True) -> Self:
+    def open(cls, url: str, *, create: bool = True, exclusive: bool = True, spill_folder: Path | None = None) -> Self:
         """The database at `url`, held by this process alone until it is closed or the process dies.
 
         A new one is made at the newest revision when `create`; an old one is never migrated.
         Raises AnotherInstance when another daemon holds it, StoreError for what else is in the way.
-        `exclusive` False leaves out the lease: for programs that write beside a daemon.
+        `exclusive` False leaves out the lease: for programs that write beside a daemon. `spill_folder` is where
+        events wait that a database which is no file can't take; None: where temporary files lie.
         """
         parsed = opening.parse_url(url)
         path = opening.sqlite_path(parsed)
@@ -69,7 +76,7 @@ class Store:
             if held is not None:
                 held.release()
             raise
-        return cls(writer, opening.reading_engine(parsed), parsed, held)
+        return cls(writer, opening.reading_engine(parsed), parsed, held, spill_folder)
 
     async def close(self) -> None:
         """Writes what is queued and lets go of the database."""
@@ -88,6 +95,15 @@ class Store:
     async def commit(self, entry: Entry) -> Committed:
         """Everything one step wants remembered, in one transaction."""
         return await self._writer.do(journal.commit, entry)
+
+    def spill(self, account: str) -> Spill:
+        """Where the account's events wait while they can't be committed: beside the database if that is a file."""
+        database = opening.sqlite_path(self._url)
+        if database is not None:
+            return Spill(database.with_name(f"{database.name}.spill-{account}"))
+        of_url = hashlib.sha256(self._url.render_as_string(hide_password=True).encode()).hexdigest()[:12]
+        folder = self._spill_folder or Path(tempfile.gettempdir())
+        return Spill(folder / f"margin-monitor-{of_url}.spill-{account}")
 
     async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
         """Whether this caller, and no other ever, may send the order; see intents.claim."""

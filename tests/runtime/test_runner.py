@@ -106,3 +106,15 @@ async def test_what_cannot_be_stored_keeps_nothing_else_out(database_url: str) -
         await runner.finish()
         assert await recorded(store) | {"key-2"} == {"key-1", "key-2", "key-3", "key-4"}
         assert not store.failing
+
+
+async def test_events_that_waited_in_the_file_are_recorded_first_by_whoever_comes_next(database_url: str) -> None:
+    async with a_runner(database_url) as (_, _, store, _):
+        store.spill("main").append([event(1), event(2)])
+    async with a_runner(database_url) as (runner, inbox, store, heard):
+        inbox.put(event(2))
+        inbox.put(event(3))
+        await runner.finish()
+        assert await recorded(store) == {"key-1", "key-2", "key-3"}
+        assert heard.committed_keys[:2] == ["key-1", "key-2"]
+        assert store.spill("main").is_empty
