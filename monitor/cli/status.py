@@ -1,24 +1,29 @@
 """`status`: how far each account is from liquidation, and how old that knowledge is."""
 
 import argparse
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitor import __version__, app
 from monitor.cli import output, settings
+from monitor.cli.asking import session
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_lines, print_table
 from monitor.cli.values import duration
-from monitor.clock import SystemClock
+from monitor.cli.watching import watch
+from monitor.clock import Clock, SystemClock
 from monitor.config.model import Config
 from monitor.core.crashes import CRASHES, WORST_NIGHT
 from monitor.core.durations import to_seconds
-from monitor.errors import Exit
+from monitor.errors import Exit, MonitorError, UsageError
 from monitor.runtime import pause_file
+from monitor.runtime.fetching import fetch
 from monitor.store.readers.status import read_status
+from monitor.view.documents.account import account_document
 from monitor.view.documents.fields import Document
-from monitor.view.documents.status import DaemonSeen, oldest_age_s, status_document
+from monitor.view.documents.status import DaemonSeen, oldest_age_s, refreshed, status_document
 from monitor.view.status_screen import (
     check_line,
     debts_table,
@@ -32,9 +37,9 @@ from monitor.view.stress import Keepers, crash_cells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--watch", action="store_true", help="keep showing it (not available yet)")
+    parser.add_argument("--watch", action="store_true", help="keep showing it, until Ctrl-C")
     parser.add_argument(
-        "--fetch", action="store_true", help="read every account from the exchange first (not available yet)"
+        "--fetch", action="store_true", help="read every account from the exchange first, with its secrets"
     )
     parser.add_argument(
         "--check",
@@ -46,24 +51,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    _refuse_contradictions(args)
+    longest = duration("--max-age", args.max_age) if args.max_age is not None else None
     config = settings.load(args)
-    longest = duration("--max-age", args.max_age) if args.max_age else config.schedule.stale_after
-    now = SystemClock().now()
-    document = read_document(config, now)
-    problems = {
-        account["account"]: account_problems(account, float(to_seconds(longest))) for account in document["accounts"]
-    }
+    if args.watch:
+        watch(lambda: print_screen(read_document(config, SystemClock().now()), keepers(config)))
+        return Exit.DONE
+    fetched, failures = fetch_all(config) if args.fetch else ({}, ())
+    if failures and args.json:
+        raise failures[0]
+    document = read_document(config, SystemClock().now(), fetched)
+    longest_s = float(to_seconds(longest if longest is not None else config.schedule.stale_after))
+    problems = {account["account"]: account_problems(account, longest_s) for account in document["accounts"]}
     if args.json:
         output.print_json(document)
     elif args.check:
         print_lines(check_line(account, problems[account["account"]]) for account in document["accounts"])
     else:
         print_screen(document, keepers(config))
+    if failures:
+        return max(output.print_error(failure, as_json=False) for failure in failures)
     return Exit.NO if args.check and any(problems.values()) else Exit.DONE
 
 
-def read_document(config: Config, now: datetime) -> Document:
-    """The status of the configured accounts as the daemon last left it. Raises StoreError."""
+def read_document(config: Config, now: datetime, fetched: Mapping[str, Document] | None = None) -> Document:
+    """The status of the configured accounts as the daemon last left it, or as `fetched`. Raises StoreError."""
     with app.open_reader(config) as store:
         rows = store.read(read_status)
     paused = rows.paused or pause_file.is_there(config.safety.pause_file)
@@ -71,7 +83,42 @@ def read_document(config: Config, now: datetime) -> Document:
     if rows.daemon is not None:
         daemon = DaemonSeen(rows.daemon.running, rows.daemon.pid, rows.daemon.since, paused)
     live = {row.account: json.loads(row.document) for row in rows.documents}
+    live |= {name: refreshed(account, live.get(name)) for name, account in (fetched or {}).items()}
     return status_document([account.name for account in config.accounts], live, daemon, now, __version__)
+
+
+def fetch_all(config: Config) -> tuple[Mapping[str, Document], Sequence[MonitorError]]:
+    """The documents of the accounts that could be read now, and why the others could not.
+
+    The database is looked at first: without one there is nothing to show, and the exchange is not asked in vain.
+    """
+    with app.open_reader(config):
+        pass
+    clock = SystemClock()
+    fetched: dict[str, Document] = {}
+    failures: list[MonitorError] = []
+    for account in config.accounts:
+        try:
+            fetched[account.name] = asyncio.run(_fetched(config, account.name, clock))
+        except MonitorError as error:
+            error.where = error.where or f"account {account.name}"
+            failures.append(error)
+    return fetched, failures
+
+
+async def _fetched(config: Config, name: str, clock: Clock) -> Document:
+    own = app.policy_of(config, name).settings
+    async with session(config, name, clock) as exchange:
+        state = await fetch(exchange, own, clock)
+    return account_document(state, own, clock.now(), __version__)
+
+
+def _refuse_contradictions(args: argparse.Namespace) -> None:
+    if args.max_age is not None and not args.check:
+        raise UsageError("--max-age without --check decides nothing", mend="add --check")
+    others = [name for name in ("check", "fetch", "json") if getattr(args, name)]
+    if args.watch and others:
+        raise UsageError(f"--watch and --{others[0]} exclude each other", mend="--watch shows what the daemon leaves")
 
 
 def account_problems(account: Document, longest_s: float) -> Sequence[str]:
@@ -88,20 +135,18 @@ def account_problems(account: Document, longest_s: float) -> Sequence[str]:
 
 
 def print_screen(document: Document, keepers: Keepers) -> None:
-    """All of it, for a person: the verdict first."""
+    """All of it, for a person: the verdict first, then what can be done about it."""
     accounts = document["accounts"]
-    print_lines(headlines(document))
+    print_lines([*headlines(document), *restore_cells(accounts)])
     output.print_line()
     print_table(scopes_table(accounts, keepers))
+    print_lines(status_lines(document))
+    output.print_line()
+    print_lines([*crash_cells(document, CRASHES[WORST_NIGHT], keepers), *leaving_cells(accounts)])
     debts = debts_table(accounts)
     if debts.rows:
         output.print_line()
         print_table(debts)
-    output.print_line()
-    print_lines(restore_cells(accounts))
-    print_lines(crash_cells(document, CRASHES[WORST_NIGHT], keepers))
-    print_lines(leaving_cells(accounts))
-    print_lines(status_lines(document))
     unknown = [account["account"] for account in accounts if account["state"] == "unknown"]
     if unknown and not document["daemon"]["running"]:
         output.print_line(f"nothing is recorded of {', '.join(unknown)} yet: start `margin-monitor run`", "note")

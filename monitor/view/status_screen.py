@@ -24,10 +24,10 @@ from monitor.view.words import (
     percent_text,
     price_text,
     stamp_text,
-    whole_money_text,
+    whole_text,
 )
 
-_BARS = (("margin call", "margin_call_level"), ("liquidation", "liquidation_level"))
+_BARS = (("call", "margin_call_level"), ("liquidation", "liquidation_level"))
 _MOST_WAYS = 3
 _REACHED = "reached"
 
@@ -42,8 +42,11 @@ def headlines(document: Document) -> list[Cell]:
     return lines
 
 
-def scopes_table(accounts: Iterable[Document], keepers: Keepers) -> Table:
-    """A row for each scope and bar: how far all prices, or one alone, may go before it is met, and what that loses."""
+def scopes_table(accounts: Sequence[Document], keepers: Keepers) -> Table:
+    """A row for each scope and bar: how far all prices, or one alone, may go before it is met, and what that loses.
+
+    Made to fit 100 columns: a single account is not named in every row.
+    """
     rows: list[list[Cell]] = []
     for account in accounts:
         scopes = list(scopes_of(account))
@@ -52,9 +55,11 @@ def scopes_table(accounts: Iterable[Document], keepers: Keepers) -> Table:
         if account["state"] != "unknown":
             for label, scope in scopes:
                 rows += _scope_rows(account["account"], label, scope, keepers)
-    headings = ("account", "scope", "level", "state", "bar", "at", "if prices", "a loss of", "or alone", "age")
+    headings = ("account", "scope", "level", "initial", "bar", "if prices", "loss, USDT", "or alone", "age")
+    start = 1 if len(accounts) == 1 and accounts[0]["state"] not in ("unknown", "key_refused") else 0
     width = len(headings)
-    return Table(headings, [[*row, *[Cell("")] * (width - len(row))] for row in rows], frozenset({2, 5, 7}))
+    padded = [[*row, *[Cell("")] * (width - len(row))][start:] for row in rows]
+    return Table(headings[start:], padded, frozenset({2 - start, 6 - start, 8 - start}))
 
 
 def debts_table(accounts: Iterable[Document]) -> Table:
@@ -80,12 +85,12 @@ def debts_table(accounts: Iterable[Document]) -> Table:
 
 
 def restore_cells(accounts: Iterable[Document]) -> list[Cell]:
-    """One line a scope that is below safety: the ways back that are at hand, else the cheapest one."""
+    """One line a scope that is in danger: the ways back that are at hand, else the cheapest one."""
     lines = []
     for account in accounts:
         for label, scope in scopes_of(account):
             restore = scope.get("restore")
-            if not restore or not restore["options"]:
+            if not restore or not restore["options"] or _band(scope)[1] == "good":
                 continue
             feasible = [option for option in restore["options"] if option["feasible"]][:_MOST_WAYS]
             ways = ", or ".join(
@@ -161,7 +166,8 @@ def _verdicts(account: Document) -> Iterator[Cell]:
         words, tone = _band(scope)
         if tone != "good":
             level = level_text(number(scope["margin_level"]))
-            yield Cell(f"{name} {label}: {words}, level {level}, {_liquidated_by(scope)}", tone)
+            where = words.replace("below", "below its initial bar")
+            yield Cell(f"{name} {label}: {where}, level {level}, {_liquidated_by(scope)}", tone)
     calm = [(label, scope) for label, scope in known if _band(scope)[1] == "good" and scope["state"] == "ok"]
     if calm and len(calm) == len(known) and not bad:
         label, scope = min(calm, key=lambda entry: _distance(entry[1]))
@@ -179,11 +185,11 @@ def _scope_rows(account: str, label: str, scope: Document, keepers: Keepers) -> 
     first = [Cell(account), Cell(label), Cell(shown, tone), Cell(words, tone)]
     portfolio = portfolio_of(scope)
     if portfolio is None:
-        yield [*first, *[Cell("")] * 5, age]
+        yield [*first, *[Cell("")] * 4, age]
         return
     for number_, (name, key) in enumerate(_BARS):
         bar = number(scope[key])
-        cells = [Cell(name), Cell(bar_text(bar) if bar is not None else UNKNOWN)]
+        cells = [Cell(f"{name} {bar_text(bar) if bar is not None else UNKNOWN}")]
         cells += _room(scope, portfolio, bar, keepers) if bar is not None else [Cell("")] * 3
         yield [*(first if not number_ else [Cell("")] * 4), *cells, *([age] if not number_ else [])]
 
@@ -200,14 +206,14 @@ def _room(scope: Document, portfolio: Portfolio, bar: Decimal, keepers: Keepers)
         falls = drop <= rise
         net = parts.volatile_assets - parts.volatile_liabilities
         move = f"fall {percent_text(drop)}" if falls else f"rise {percent_text(rise)}"
-        loss = whole_money_text(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
+        loss = whole_text(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
     first = first_to_reach(portfolio, bar, keepers.stables)
-    alone = f"{first.asset} at {price_text(first.price)}" if first is not None else ""
+    alone = f"{first.asset} {price_text(first.price)}" if first is not None else ""
     if "index_price" in scope and bar == portfolio.bar and number(scope["liquidation_price"]) is not None:
         # Of its own liquidation the exchange's word is the better one.
         distance, price = number(scope["distance_to_liquidation"]), number(scope["liquidation_price"])
         verb = {"below": "fall", "above": "rise"}.get(scope["danger"] or "", "move")
-        move, alone = f"{verb} {percent_text(distance)}", f"{scope['base']['asset']} at {price_text(price)}"
+        move, alone = f"{verb} {percent_text(distance)}", f"{scope['base']['asset']} {price_text(price)}"
     return [Cell(move), Cell(loss), Cell(alone, "dim")]
 
 
@@ -241,7 +247,7 @@ def _band(scope: Document) -> tuple[str, Tone]:
         return "MARGIN CALL", "bad"
     if initial is None:
         return "initial bar unknown", "note"
-    return (f"below initial {bar_text(initial)}", "note") if level < initial else (f"over {bar_text(initial)}", "good")
+    return (f"below {bar_text(initial)}", "note") if level < initial else (f"over {bar_text(initial)}", "good")
 
 
 def _distance(scope: Document) -> Decimal:
@@ -250,11 +256,11 @@ def _distance(scope: Document) -> Decimal:
 
 
 def _age(scope: Document) -> Cell:
-    """How old the balances are, and whether the level follows prices since."""
+    """How old the balances are; and that the level is of then, where it does not follow prices since."""
     if scope["age_s"] is None:
         return Cell("")
-    source = "live" if scope["source"] == "live" and scope["state"] == "ok" else "polled"
-    return Cell(f"{age_text(timedelta(seconds=scope['age_s']))}, {source}", "bad" if scope["state"] == "stale" else "")
+    source = "" if scope["source"] == "live" or scope["state"] != "ok" else " polled"
+    return Cell(f"{age_text(timedelta(seconds=scope['age_s']))}{source}", "bad" if scope["state"] == "stale" else "")
 
 
 def _asset_rows(account: Document) -> Iterator[tuple[str, Document]]:

@@ -43,9 +43,9 @@ def money_text(value: Value | None) -> str:
     return f"{text} USDT" if isinstance(value, Decimal) and value.is_finite() else text
 
 
-def whole_money_text(value: Decimal) -> str:
-    """A value in USDT without cents, rounded down."""
-    return f"{value.to_integral_value(ROUND_FLOOR):,f} USDT"
+def whole_text(value: Decimal) -> str:
+    """A value without cents, rounded down."""
+    return f"{value.to_integral_value(ROUND_FLOOR):,f}"
 
 
 def amount_text(value: Value | None) -> str:

@@ -72,11 +72,10 @@ async def test_status_shows_the_worked_example_in_one_look(config: Path, now: da
     assert lines[1] == "main: ok; nearest to liquidation is BTCUSDT, liquidated if BTC falls 8.0 %"
     call, liquidation = (lines[n].split() for n in (4, 5))
     # 110,000 - 1.3 x 60,000 = 32,000 of 51,000 that move: BTC at (1.3 x 60,000 - 20,000) / 1.5.
-    assert call[:10] == ["main", "cross", "1.83", "over", "1.50", "margin", "call", "1.30", "fall", "62.7"]
-    assert call[-5:-2] == ["BTC", "at", "38,666.67"]
-    assert call[-1] == "live"
+    assert call[:7] == ["cross", "1.83", "over", "1.50", "call", "1.30", "fall"]
+    assert call[7:-1] == ["62.7", "%", "37,647", "BTC", "38,666.67"]
     # 77.19 % of the 60,000 that BTC and ETH are worth together.
-    assert liquidation == ["liquidation", "1.10", "fall", "77.1", "%", "46,315", "USDT", "BTC", "at", "30,666.67"]
+    assert liquidation == ["liquidation", "1.10", "fall", "77.1", "%", "46,315", "BTC", "30,666.67"]
     assert "30,000 USDT" in said.out
     assert "10 ETH" in said.out
     assert "main cross: if 2025-10-10 came again: 1.91, survives" in said.out
@@ -186,7 +185,8 @@ async def test_history_lists_samples_and_draws_them(config: Path, now: datetime)
         (("events", "--limit", "none"), "--limit: 'none' is not a whole number from 1 on"),
         (("events", "--since", "yesterday"), "--since: 'yesterday' is no point in time"),
         (("status", "--check", "--max-age", "90"), "--max-age: '90' has no unit; write 90s, 90m or 90h"),
-        (("status", "--fetch"), "`margin-monitor status --fetch` is not available yet"),
+        (("status", "--max-age", "90s"), "--max-age without --check decides nothing; add --check"),
+        (("status", "--watch", "--json"), "--watch and --json exclude each other; --watch shows what the daemon"),
         (("notify", "test", "phone"), 'there is no channel "phone"'),
     ],
 )

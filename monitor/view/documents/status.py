@@ -1,7 +1,7 @@
 """The `status` document: what the daemon last left, with its age judged anew at the time of reading."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,6 +63,18 @@ def aged(document: Document, now: datetime, *, running: bool) -> Document:
     return document
 
 
+def refreshed(fetched: Document, stored: Document | None) -> Document:
+    """An account just read, with what only a daemon knows from its stored document: alerts, streams, rates."""
+    if stored is None:
+        return fetched
+    kept = ("streams", "clock_offset_s", "alerts_firing", "worst_alert", "intents_in_flight")
+    rates = {(asset, label): row["hourly_rate"] for asset, label, row in _rows(stored)}
+    document = copy.deepcopy(fetched) | {name: stored[name] for name in kept if name in stored}
+    for asset, label, row in _rows(document):
+        row["hourly_rate"] = row["hourly_rate"] or rates.get((asset, label))
+    return document
+
+
 def unknown_account(name: str) -> Document:
     """An account of which nothing has been recorded yet."""
     return {
@@ -82,6 +94,15 @@ def oldest_age_s(account: Document) -> float | None:
     """Age of the account's oldest figures in seconds; None when nothing is known or a scope has no figures yet."""
     ages = [scope["age_s"] for scope in scope_documents(account) if scope["state"] != "not_created"]
     return max(ages) if ages and None not in ages else None
+
+
+def _rows(account: Document) -> Iterator[tuple[str, str, Document]]:
+    """Every row of an asset: the asset, the pair it belongs to ("" for cross), the row."""
+    for scope in scope_documents(account):
+        label = scope.get("symbol", "")
+        for row in scope.get("balances", (scope.get("base"), scope.get("quote"))):
+            if row is not None:
+                yield row["asset"], label, row
 
 
 def _moment(text: str | None, now: datetime) -> datetime | None:

@@ -1,0 +1,65 @@
+"""Showing something again and again: in place on a terminal, one block after the other into a pipe or a file."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+
+TERMINAL_EVERY_S = 1.0
+"""The daemon leaves its live figures at most once a second."""
+PIPE_EVERY_S = 10.0
+
+_HOME, _CLEAR_ALL, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[H", "\x1b[2J", "\x1b[K", "\x1b[J"
+_STYLING = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def watch(show: Callable[[], None], wait: Callable[[float], None] = time.sleep) -> None:
+    """Call `show`, which prints, for ever; Ctrl-C ends it, and what was shown last stays on the screen."""
+    in_place = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    is_first = True
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            frame = _Frame(is_terminal=in_place)
+            with contextlib.redirect_stdout(frame):
+                show()
+            text = frame.getvalue()
+            if in_place:
+                size = shutil.get_terminal_size()
+                text = (_CLEAR_ALL if is_first else "") + redrawn(text, size.columns, size.lines)
+            elif not is_first:
+                text = f"\n{text}"
+            sys.stdout.write(text)
+            sys.stdout.flush()
+            is_first = False
+            wait(TERMINAL_EVERY_S if in_place else PIPE_EVERY_S)
+
+
+def redrawn(text: str, columns: int, lines: int) -> str:
+    """The text as it is written over what stands there, cut to the lines that the terminal has; never scrolls."""
+    kept: list[str] = []
+    left = max(lines - 1, 1)
+    everything = text.splitlines()
+    for number, line in enumerate(everything):
+        height = max(1, -(-len(_STYLING.sub("", line)) // max(columns, 1)))
+        is_last = number == len(everything) - 1
+        if height > left or (height == left and not is_last):
+            kept.append(f"… {len(everything) - number} more lines: make the terminal higher")
+            break
+        kept.append(line)
+        left -= height
+    return _HOME + "".join(f"{line}{_CLEAR_LINE}\n" for line in kept) + _CLEAR_BELOW
+
+
+class _Frame(io.StringIO):
+    """What is printed meanwhile, printed as for the terminal that it will go to."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal

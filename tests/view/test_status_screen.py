@@ -1,0 +1,114 @@
+"""What `status` shows first: danger before calm, what can't be believed before everything, and what can be done."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from monitor.core.account import Bars, Wallet
+from monitor.core.state import AccountState
+from monitor.view.documents.account import account_document
+from monitor.view.documents.status import DaemonSeen, refreshed, status_document
+from monitor.view.status_screen import headlines, leaving_cells, restore_cells, scopes_table
+from monitor.view.stress import Keepers
+from monitor.view.tables import Cell
+from tests.view import samples
+
+KEEPERS = Keepers(samples.SETTINGS.stable_assets, {})
+RUNNING = DaemonSeen(running=True, pid=1, since=samples.NOW)
+CALM = replace(samples.STATE, isolated=None)
+
+
+def status(state: AccountState, later: timedelta = timedelta()) -> dict[str, Any]:
+    live = {state.account: account_document(state, samples.SETTINGS, samples.NOW, "1")}
+    return status_document(list(live), live, RUNNING, samples.NOW + later, "1")
+
+
+def cross_with(initial: str, call: str, liquidation: str) -> AccountState:
+    """The worked example, level 1.8333, under other bars."""
+    return replace(CALM, bars=Bars(Decimal(initial), Decimal(call), Decimal(liquidation)))
+
+
+def texts(cells: list[Cell]) -> list[str]:
+    return [cell.text for cell in cells]
+
+
+def test_calm_is_one_line_that_names_what_is_nearest() -> None:
+    assert headlines(status(CALM)) == [
+        Cell("main: ok; nearest to liquidation is cross, liquidated if prices fall 77.1 %", "good")
+    ]
+
+
+def test_each_band_has_its_word() -> None:
+    # 60,000 x 1.7 - 30,000 x ... : k = (1.7 x 30,000 - 20,000) / (90,000 - 1.7 x 30,000) = 0.795, a fall of 20.5 %.
+    assert headlines(status(cross_with("2", "1.8", "1.7"))) == [
+        Cell("main cross: below its initial bar 2.00, level 1.83, liquidated if prices fall 20.5 %", "note")
+    ]
+    assert headlines(status(cross_with("2", "1.9", "1.7"))) == [
+        Cell("main cross: MARGIN CALL, level 1.83, liquidated if prices fall 20.5 %", "bad")
+    ]
+    assert headlines(status(cross_with("2", "1.95", "1.9"))) == [
+        Cell("main cross: LIQUIDATION, level 1.83, to be liquidated at any moment", "bad")
+    ]
+
+
+def test_old_figures_are_not_called_calm() -> None:
+    assert texts(headlines(status(CALM, timedelta(minutes=10)))) == [
+        "main cross: THE FIGURES ARE NOT TO BE RELIED ON, 10m 30s old",
+    ]
+
+
+def test_nothing_known_and_nothing_owed_are_told_apart() -> None:
+    assert texts(headlines(status(AccountState("main", samples.NOW)))) == ["main: nothing is known yet"]
+    assert texts(headlines(status(samples.WITHOUT_DEBT))) == ["spare: nothing is owed"]
+
+
+def test_a_refused_key_is_told_first() -> None:
+    assert texts(headlines(status(replace(CALM, key_accepted=False))))[0].startswith(
+        "main: THE EXCHANGE REFUSES THE KEY"
+    )
+
+
+def test_a_bar_that_is_met_is_said_so() -> None:
+    rows = scopes_table(status(cross_with("2", "1.9", "1.1"))["accounts"], KEEPERS).rows
+    assert [cell.text for cell in rows[0]][:5] == ["cross", "1.83", "MARGIN CALL", "call 1.90", "reached"]
+
+
+def test_the_pair_tells_the_exchange_s_own_liquidation_price() -> None:
+    rows = scopes_table(status(samples.STATE)["accounts"], KEEPERS).rows
+    # 50,000 - 46,000 = 8 %, with 1 BTC; the call at 1.19 x 40,000.
+    assert [cell.text for cell in rows[2]][:7] == [
+        *("BTCUSDT", "1.25", "over 1.25", "call 1.19", "fall 4.8 %", "2,400", "BTC 47,600.00")
+    ]
+    assert [cell.text for cell in rows[3]][3:7] == ["liquidation 1.15", "fall 8.0 %", "4,000", "BTC 46,000.00"]
+
+
+def test_only_what_is_in_danger_is_told_how_to_get_out() -> None:
+    spot = {"spot": Wallet(samples.NOW, {"USDT": Decimal(8000)})}
+    below = replace(cross_with("2", "1.9", "1.1"), wallets=spot)
+    assert texts(restore_cells(status(below)["accounts"])) == [
+        "main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT from the free balance"
+    ]
+    nearly = replace(cross_with("1.8", "1.3", "1.1"), wallets=spot)
+    document = status(nearly)
+    assert document["accounts"][0]["cross"]["restore"] is not None
+    assert restore_cells(document["accounts"]) == []
+
+
+def test_what_may_leave_keeps_a_collateral_level_of_2() -> None:
+    # 2.1 x 60,000 - 2 x 60,000
+    rich = replace(CALM, cross=replace(samples.CROSS, collateral_margin_level=Decimal("2.1")))
+    (line,) = leaving_cells(status(rich)["accounts"])
+    assert line.text.startswith("main cross: 6,000.00 USDT of collateral may leave it")
+    assert list(leaving_cells(status(CALM)["accounts"])) == []
+
+
+def test_a_fetched_account_keeps_what_only_the_daemon_knows() -> None:
+    alerted = replace(samples.STATE, alerts={samples.ALERT.key: samples.ALERT})
+    stored = account_document(alerted, samples.SETTINGS, samples.NOW, "1")
+    stored["cross"]["balances"][2]["hourly_rate"] = "0.00001"
+    alone = replace(samples.STATE, streams={})
+    document = refreshed(account_document(alone, samples.SETTINGS, samples.NOW, "1"), stored)
+    assert (document["alerts_firing"], document["worst_alert"]) == (1, "critical")
+    assert [stream["name"] for stream in document["streams"]] == ["account"]
+    assert [row["hourly_rate"] for row in document["cross"]["balances"]] == [None, None, "0.00001"]
