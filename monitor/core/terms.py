@@ -94,9 +94,7 @@ def changes(known: Mapping[TermsKey, Terms], new: Iterable[Terms]) -> tuple[str,
     for terms in new:
         before = known.get((terms.kind, terms.subject))
         if before is not None and before.text != terms.text:
-            told.append(
-                f"{_title(terms)} changed: {before.text} → {terms.text} (before: since {_at(before)} or earlier)"
-            )
+            told.append(f"{_title(terms)} changed: {before.text} → {terms.text} (first seen {_at(terms)})")
     return tuple(told)
 
 
