@@ -49,7 +49,8 @@ class Alert:
     which does not advance while data are missing), `clear_since` when it stopped holding, `unknown_since` when
     the data for it went missing. `value` is the first metric of the condition. `notified_at` is the last time
     a notification was queued, `told_since` since when people know without having been kept quiet: escalation counts
-    from there. `escalated` counts the escalation steps taken. `ack_ended_at` is when an ack ended because it grew worse.
+    from there. `escalated` counts the escalation steps taken. `ack_ended_at` is when an ack ended because it had grown
+    worse.
     """
 
     id: int

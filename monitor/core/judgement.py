@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Reason, Transition
+from monitor.core.blindness import blind_text
 from monitor.core.docket import Docket
 from monitor.core.figures import Figures
 from monitor.core.lifecycle import (
@@ -18,7 +20,8 @@ from monitor.core.lifecycle import (
     worsened,
     worst_rungs,
 )
-from monitor.core.rules import Rule, evaluate
+from monitor.core.metrics import Missing
+from monitor.core.rules import Finding, Rule, evaluate
 from monitor.core.subjects import MONITOR, Sight, Subject
 from monitor.core.wording import summary_of
 
@@ -64,7 +67,9 @@ def judge(
             if known is None and rule.when.evaluate(read) is not True:
                 continue
             finding = evaluate(rule, read)
-            change = advance(rule, key, known, finding, summary_of(rule.when.names, measured), now, new_id)
+            if known is not None and kind == "monitor" and finding.holds is False:
+                finding = _believable(finding, rule, sight)
+            change = advance(rule, key, known, finding, _summary(rule, finding, measured, sight), now, new_id)
             if change.alert is not None:
                 alerts[key] = change.alert
             if change.transition is not None:
@@ -94,6 +99,21 @@ def abandoned(alerts: Iterable[Alert], audience: Audience, now: datetime) -> Jud
         if a.state is AlertState.RESOLVED and a.notified_at is not None
     )
     return Judged({}, changed, tuple(c.transition for c in changes if c.transition is not None), told)
+
+
+def _believable(finding: Finding, rule: Rule, sight: Sight) -> Finding:
+    """The finding that it is over, unless it rests on what was only counted since the start: then nothing is known."""
+    if sight.only_counted.isdisjoint(rule.names):
+        return finding
+    return Finding(Missing.UNAVAILABLE, Missing.UNAVAILABLE, finding.value)
+
+
+def _summary(rule: Rule, finding: Finding, measured: Figures, sight: Sight) -> str:
+    """The condition in a few words; of blindness the worst case too."""
+    age = measured.read("data_age") if rule.when.names[:1] == ("data_age",) else None
+    if finding.holds is True and isinstance(age, Decimal):
+        return blind_text(sight, age)
+    return summary_of(rule.when.names, measured)
 
 
 def _gone(sight: Sight, docket: Docket) -> list[AlertKey]:

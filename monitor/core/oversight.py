@@ -18,7 +18,7 @@ UNAVAILABLE = Missing.UNAVAILABLE
 def account_figures(state: AccountState, now: datetime) -> Figures:
     """What concerns the account as a whole: its key, its liquidations and its blocked actions.
 
-    What a refused key may do is not known.
+    Where a second key moves money, what is said holds for the worse of the two. What a refused key may do is not known.
     """
     accepted = None if state.key_accepted is None else state.key_accepted and state.action_key_accepted is not False
     keys = [key for key in (state.key, state.action_key) if key is not None] if accepted and state.key else []
@@ -59,6 +59,15 @@ def monitor_figures(state: AccountState, settings: Settings, scopes: Iterable[Fi
         "store_failing": Decimal(state.health.store_failing),
     }
     return Figures("monitor", "", "ok", now, "poll", values, values)
+
+
+def only_counted(state: AccountState, settings: Settings) -> frozenset[str]:
+    """The metrics that are counted from the start because nothing has come yet: they can alarm, not reassure."""
+    unread = (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None)
+    unheard = newest_at(state) is None or state.streams.get("market", StreamState()).last_frame_at is None
+    return (frozenset({"data_age", "poll_interval"}) if unread else frozenset()) | (
+        frozenset({"price_age"}) if unheard else frozenset()
+    )
 
 
 def seconds_between(earlier: datetime, later: datetime) -> Decimal:

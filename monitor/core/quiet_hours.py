@@ -64,10 +64,10 @@ def parse_span(text: str) -> Span:
 
     Raises ValueError "what; mend" for anything else.
     """
-    parts = [_minutes(part) for part in text.split("-")]
-    if len(parts) != 2 or parts[0] is None or parts[1] is None or parts[0] == 24 * 60:
+    first, _, last = text.partition("-")
+    start, end = _minutes(first), _minutes(last)
+    if start is None or end is None or start == 24 * 60:
         raise ValueError('is not a span of hours; write it like "23:00-07:00"')
-    start, end = parts
     if start == end:
         raise ValueError('begins when it ends; for the whole day write "00:00-24:00"')
     return Span(start, end)

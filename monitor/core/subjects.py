@@ -10,7 +10,7 @@ from monitor.core.assets import Ledger, asset_figures, ledger_of
 from monitor.core.figures import Figures
 from monitor.core.measure import cross_figures
 from monitor.core.metrics import METRICS
-from monitor.core.oversight import account_figures, monitor_figures
+from monitor.core.oversight import account_figures, monitor_figures, only_counted
 from monitor.core.pairs import isolated_figures
 from monitor.core.state import AccountState, Settings, is_watched, scopes
 from monitor.core.valuation import Market, market_at
@@ -71,6 +71,11 @@ class Sight:
         isolated = self.state.isolated
         pairs_known = self.settings.isolated == () or (isolated is not None and isolated.complete)
         return pairs_known and (not self.settings.cross or self.state.cross is not None)
+
+    @cached_property
+    def only_counted(self) -> frozenset[str]:
+        """The metrics of scope monitor that are counted from the start because nothing has come yet."""
+        return only_counted(self.state, self.settings)
 
     @cached_property
     def _market(self) -> Market:
