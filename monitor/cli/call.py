@@ -27,7 +27,6 @@ from monitor.errors import (
 from monitor.exchange.binance.functions import ALIASES, FUNCTIONS, AnyFunction
 from monitor.exchange.binance.functions.function import Change, Parameter, Read
 from monitor.exchange.binance.signing import Parameters
-from monitor.exchange.binance.venue import BinanceAccount
 from monitor.runtime.by_hand import ByHand, Done
 
 NOTHING = "{}\n"
@@ -74,7 +73,7 @@ async def _read(config: Config, account: str, function: AnyFunction, given: Para
             raise TypeError(function.name)
         return (await exchange.ask(function, given)).body
     finally:
-        await _close(config, exchange)
+        await exchange.aclose()
 
 
 async def _change(config: Config, account: str, function: Change[..., Any], given: Parameters) -> Done:
@@ -90,15 +89,9 @@ async def _change(config: Config, account: str, function: Change[..., Any], give
     except ValueError as error:
         raise UsageError(str(error), mend="nothing was sent") from error
     finally:
-        await _close(config, exchange)
+        await exchange.aclose()
         if store is not None:
             store.close()
-
-
-async def _close(config: Config, exchange: BinanceAccount) -> None:
-    await exchange.aclose()
-    if exchange.banned_until is not None:
-        app.remember_ban(config, exchange.banned_until)
 
 
 def _function(name: str) -> AnyFunction:
@@ -173,5 +166,5 @@ def _indented(function: AnyFunction, body: bytes) -> str:
         return NOTHING
     try:
         return msgspec.json.format(body, indent=2).decode() + "\n"
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PayloadRejected(f"{function.endpoint.name}: the answer is no JSON: {error}") from error

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from monitor import app
 from monitor.cli import output, settings
+from monitor.cli.linting import flaws_of
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_url
@@ -21,6 +22,7 @@ from monitor.core.subjects import MEASURED
 from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
 
 if TYPE_CHECKING:
+    from monitor.exchange.binance.limits import Usage
     from monitor.exchange.port import Exchange
 
 Result = Literal["ok", "warning", "error", "skipped"]
@@ -49,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = settings.load(args)
-    rows = [Row("config", "ok", str(config.source)), _rules(config), *asyncio.run(_accounts(config, args.offline))]
+    rows = [Row("config", "ok", str(config.source)), *_rules(config), *asyncio.run(_accounts(config, args.offline))]
     rows.append(_database(config, args.offline))
     rows += _channels(config)
     is_ok = all(row.result != "error" for row in rows)
@@ -60,7 +62,16 @@ def run(args: argparse.Namespace) -> int:
     return Exit.DONE if is_ok else Exit.NO
 
 
-def _rules(config: Config) -> Row:
+def _rules(config: Config) -> list[Row]:
+    """What lint finds, then how many rules there are and what they may do; of no rules at all one word is enough."""
+    rows: list[Row] = []
+    for flaw in flaws_of(config) if config.rules else ():
+        detail = f"{flaw.rule}: {flaw.detail}" if flaw.rule is not None else flaw.detail
+        rows.append(Row("rules", flaw.result, detail, flaw.mend))
+    return [*rows, _ruled(config)]
+
+
+def _ruled(config: Config) -> Row:
     named = {name for rule in config.rules for name in rule.actions}
     idle = [action.name for action in config.actions if action.name not in named]
     if not config.rules:
@@ -76,19 +87,22 @@ def _rules(config: Config) -> Row:
 
 async def _accounts(config: Config, offline: bool) -> list[Row]:
     """The rows of all accounts, in their order, looked at side by side."""
-    rows = await asyncio.gather(*(_account(config, account.name, offline) for account in config.accounts))
+    # One address: a ban that one account learns of holds for all.
+    usage = None if offline else app.remembered_usage(config)
+    rows = await asyncio.gather(*(_account(config, account.name, usage) for account in config.accounts))
     return [row for each in rows for row in each]
 
 
-async def _account(config: Config, account: str, offline: bool) -> list[Row]:
+async def _account(config: Config, account: str, usage: "Usage | None") -> list[Row]:
+    """The account's rows; without `usage` nothing is asked of the exchange."""
     try:
-        exchange = app.open_exchange(config, account, SystemClock())
+        exchange = app.open_exchange(config, account, SystemClock(), usage)
     except ConfigError as error:
         failed = _failed("secrets", error, account)
         return [failed, *_skipped("no usable key", account, ("exchange", "clock", "key", "permissions"))]
     try:
         secrets = Row("secrets", "ok", _sources(config, account), account=account)
-        if offline:
+        if usage is None:
             return [secrets, *_skipped("offline", account, ("exchange", "clock", "key", "permissions"))]
         return [secrets, *await _online(config, account, exchange)]
     finally:

@@ -9,7 +9,10 @@ from monitor.store.hot import upsert
 
 
 def remember(connection: Connection, until: datetime) -> None:
-    """The address is banned until then."""
+    """The address is banned until then, or for longer where that was known."""
+    known = banned_until(connection)
+    if known is not None and known >= until:
+        return
     connection.execute(upsert(tables.bans, connection.dialect, ("id",)), {"id": 1, "until": until})
 
 

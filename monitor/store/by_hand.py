@@ -23,9 +23,9 @@ _OPEN = (IntentState.SUBMITTING, IntentState.ACKNOWLEDGED, IntentState.UNCERTAIN
 def begin_intent(connection: Connection, intent: Intent, at: datetime, meets: str = "") -> Intent:
     """The intent with the number it got, SUBMITTING: its order may be sent now, by this caller alone.
 
-    Its `submitted_at` is kept where it is given: the exchange's time. `meets` is another kind of intent that it must not
-    be under way beside. Raises OrderRefused, and nothing is written,
-    while actions are paused or one of its kind is under way.
+    A `submitted_at` that it has is kept: that is the exchange's time. `meets` is another kind of intent that it must
+    not be under way beside. Raises OrderRefused, and nothing is written, while actions are paused or one of its kind is
+    under way.
     """
     _refuse_while_paused(connection)
     last = connection.execute(select(func.max(tables.intents.c.id))).scalar() or 0

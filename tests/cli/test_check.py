@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import KeySpec, Permissions
 from monitor.sandbox.scenarios import calm
+from monitor.store.migrate import upgrade
 from tests.cli.running import Ran, cli
 from tests.support.sandbox import Running, sandbox
 
@@ -160,6 +162,18 @@ async def test_a_machine_with_a_wrong_clock_is_told(tmp_path: Path) -> None:
         row = _rows(await _check(tmp_path))["clock"]
     assert (row["result"], row["mend"]) == ("warning", "synchronise it with NTP")
     assert row["detail"].startswith("this machine's clock is ")
+
+
+async def test_a_ban_that_it_meets_holds_for_the_next_command(tmp_path: Path) -> None:
+    ban = Fault("ban", path="/sapi/v1/account/apiRestrictions", seconds=600, count=1)
+    async with sandbox(replace(calm(), start=datetime.now(UTC)), faults=[ban]) as running:
+        _write(tmp_path, running.ready.rest_url, _account(running))
+        await asyncio.to_thread(upgrade, f"sqlite:///{tmp_path}/margin-monitor.db")
+        assert _results(await _check(tmp_path))["key"] == "error"
+        asked = len(running.sandbox.requests)
+        exchange = _rows(await _check(tmp_path))["exchange"]
+        assert (exchange["result"], len(running.sandbox.requests)) == ("error", asked)
+    assert "held back until" in exchange["detail"]
 
 
 def test_offline_asks_nobody(tmp_path: Path) -> None:

@@ -171,6 +171,7 @@ def test_a_ban_is_remembered(orders: OrderStore, database_url: str) -> None:
         assert reader.read(bans.banned_until) is None
     orders.order(bans.remember, at(120))
     orders.order(bans.remember, at(600))
+    orders.order(bans.remember, at(300))
     with ReadStore.open(database_url) as reader:
         assert reader.read(bans.banned_until) == at(600)
 

@@ -5,7 +5,7 @@ one address share one `Usage`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -85,10 +85,14 @@ def hold_after(status: int, retry_after: str | None, message: str, now: datetime
 class Usage:
     """What one egress address and its accounts have used, and until when they must keep still."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, banned_until: datetime | None = None, remember: Callable[[datetime], None] | None = None
+    ) -> None:
+        """`banned_until` is the ban known before; `remember` is told when a new one ends."""
+        self._remember = remember
         self._used: dict[Pool, tuple[datetime, int]] = {}
         self._held: dict[Pool, datetime] = {}
-        self._banned_until: datetime | None = None
+        self._banned_until = banned_until
 
     def observe(self, pool: Pool, used: int, now: datetime) -> None:
         """Note the use that the venue reports for `pool` in the present minute."""
@@ -100,7 +104,11 @@ class Usage:
 
     def ban(self, until: datetime) -> None:
         """Nothing more from this address before `until`."""
-        self._banned_until = max(until, self._banned_until or until)
+        if self._banned_until is not None and until <= self._banned_until:
+            return
+        self._banned_until = until
+        if self._remember is not None:
+            self._remember(until)
 
     @property
     def banned_until(self) -> datetime | None:

@@ -51,6 +51,17 @@ def test_what_is_no_answer_is_refused(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [b"[" * 200_000 + b"]" * 200_000, b'{"serverTime":1,"new":' + b'{"a":' * 200_000 + b"1" + b"}" * 200_001],
+    ids=["lists", "in a field that nobody knows"],
+)
+def test_what_is_nested_without_end_is_refused(body: bytes) -> None:
+    with pytest.raises(Implausible, match="unreadable"):
+        decode(body, ServerTime)
+    assert error_of(body) is None
+
+
+@pytest.mark.parametrize(
     ("body", "code"),
     [(b'{"code":-1121,"msg":"x"}', -1121), (b'{"code":-1}', -1), (b"<html>", None), (b'{"code":"x"}', None)],
 )

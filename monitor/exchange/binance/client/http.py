@@ -12,6 +12,14 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
+LONGEST_BODY = 64 * 1024 * 1024
+"""Bytes, unpacked. The longest answer that the exchange gives, every symbol with its filters, has a third of that."""
+
+
+class TooLong(httpx.RequestError):
+    """An answer that no memory should be given to."""
+
+
 @cache
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     """The TLS settings that all connections share: loading the authorities takes longer than many requests."""
@@ -40,3 +48,13 @@ def http_client(
         headers={"User-Agent": "margin-monitor", "Accept-Encoding": "gzip, deflate"},
         transport=transport,
     )
+
+
+async def body_of(response: httpx.Response) -> bytes:
+    """The body of a streamed response, unpacked. Raises TooLong before it takes more memory than LONGEST_BODY."""
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > LONGEST_BODY:
+            raise TooLong("the answer has no end")
+    return bytes(body)

@@ -13,6 +13,7 @@ from monitor.core.intents import Accepted, Outcome, Refused
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
 from monitor.exchange.binance.client.answer import Answer, Credentials, Reading, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
+from monitor.exchange.binance.client.http import body_of
 from monitor.exchange.binance.client.rejection import rejected
 from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
@@ -210,9 +211,12 @@ class Transport:
         as_of, sent_at = self._time.now(), self._time.clock.now()
         # httpx limits each single wait only; a body that drips in would never end.
         async with asyncio.timeout(timeout_s + 5):
-            response = await self._http.send(request)
+            response = await self._http.send(request, stream=True)
+            try:
+                body = await body_of(response)
+            finally:
+                await response.aclose()
         received_at = self._time.clock.now()
-        body = response.content
         if (used := used_weight(response.headers)) is not None:
             weight, counted = used
             self._usage.observe(pool_of(endpoint.method, endpoint.path, counted, self._account), weight, received_at)

@@ -12,6 +12,7 @@ from monitor.exchange.binance.wire.orders import (
     Order,
     OrderCount,
     OrderList,
+    PreventedMatch,
     Trade,
 )
 
@@ -136,4 +137,17 @@ def get_margin_order_rate_limit(*, is_isolated: bool | None = None, symbol: str 
 @read("GET", "/sapi/v1/margin/openOrderList", weight=10)
 def get_open_margin_oco_orders(*, is_isolated: bool | None = None, symbol: str | None = None) -> list[OrderList]:
     """Open lists of orders; a symbol for isolated ones, none for cross."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/margin/myPreventedMatches", weight=10)
+def get_margin_prevented_matches(
+    *,
+    symbol: str,
+    is_isolated: bool | None = None,
+    prevented_match_id: int | None = None,
+    order_id: int | None = None,
+    from_prevented_match_id: int | None = None,
+) -> list[PreventedMatch]:
+    """Matches with an order of one's own that were prevented: one by `preventedMatchId`, or those of `orderId`."""
     the_venue_answers()

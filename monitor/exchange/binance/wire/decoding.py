@@ -22,11 +22,16 @@ class Opaque(msgspec.Struct):
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """The body as `kind`. Raises Implausible, naming the field, when it is malformed, cut or wrongly typed."""
+    """The body as `kind`.
+
+    Raises Implausible, naming the field, when it is malformed, cut, wrongly typed or nested without end.
+    """
     try:
         answer: T = _decoder(kind).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Implausible(f"unreadable: {error}") from error
+    except RecursionError as error:
+        raise Implausible("unreadable: nested too deeply") from error
     return answer
 
 

@@ -157,3 +157,18 @@ class OrderCount(Typed, frozen=True, kw_only=True):
     interval_num: int
     limit: int
     count: int = 0
+
+
+class PreventedMatch(Typed, frozen=True, kw_only=True):
+    """A match with an order of one's own that the venue prevented."""
+
+    symbol: str
+    prevented_match_id: int
+    taker_order_id: int
+    maker_symbol: str
+    maker_order_id: int
+    trade_group_id: int
+    self_trade_prevention_mode: str
+    price: Amount
+    transact_time: Moment
+    maker_prevented_quantity: Amount | None = None

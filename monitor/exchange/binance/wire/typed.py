@@ -6,9 +6,13 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from monitor.exchange.binance.wire.numbers import Implausible, moment, signed
+from monitor.exchange.binance.wire.numbers import LARGEST, Implausible, moment, signed
 
 Row = TypeVar("Row")
+
+
+FINEST = -30
+"""No amount has more decimals, as a power of ten."""
 
 
 class Amount(Decimal):
@@ -53,6 +57,11 @@ def typed_value(kind: type, value: Any) -> Any:
 
 
 def finite(value: Decimal | None) -> None:
-    """Raises Implausible for an amount, written as a number or as a text, that is none."""
-    if value is not None and not value.is_finite():
+    """Raises Implausible for an amount, written as a number or as a text, that is none, or absurd."""
+    if value is None:
+        return
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int):
         raise Implausible("an amount is not finite")
+    if value.adjusted() > LARGEST.adjusted() or exponent < FINEST:
+        raise Implausible("an amount is absurd")

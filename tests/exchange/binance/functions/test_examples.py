@@ -13,6 +13,7 @@ from monitor.exchange.binance.wire.margin import CrossMarginAccount
 from monitor.exchange.binance.wire.market import ListenKey
 from monitor.exchange.binance.wire.numbers import Implausible
 from monitor.exchange.binance.wire.orders import CancelledOrder, NewOrder, OrderList
+from monitor.exchange.binance.wire.special import LeverageBrackets, NewSpecialKey, SpecialKey
 from tests.exchange.binance.payloads import documented, documented_examples
 
 ANSWERED_BY = {
@@ -59,6 +60,7 @@ ANSWERED_BY = {
     "test_query_margin_accounts_open_orders_success": "get_open_margin_orders",
     "test_query_margin_accounts_order_success": "get_margin_order",
     "test_query_margin_accounts_trade_list_success": "get_margin_trades",
+    "test_query_prevented_matches_success": "get_margin_prevented_matches",
     "test_get_cross_margin_transfer_history_success": "get_margin_transfer_history",
     "test_query_max_transfer_out_amount_success": "get_max_margin_transfer",
 }
@@ -71,13 +73,10 @@ SHAPED_AS: dict[str, Any] = {
     "test_query_margin_accounts_oco_success": OrderList,
     "test_margin_manual_liquidation_success": SmallLiability,
     "test_start_user_data_stream_success": ListenKey,
-}
-NOT_OFFERED = {
-    "test_query_liability_coin_leverage_bracket_in_cross_margin_pro_mode_success": "retired with Cross Margin Pro",
-    "test_create_special_key_success": "the answer is a secret key",
-    "test_query_special_key_success": "keys are not managed here",
-    "test_query_special_key_list_success": "keys are not managed here",
-    "test_query_prevented_matches_success": "what it takes is not documented to us",
+    "test_create_special_key_success": NewSpecialKey,
+    "test_query_special_key_success": SpecialKey,
+    "test_query_special_key_list_success": tuple[SpecialKey, ...],
+    "test_query_liability_coin_leverage_bracket_in_cross_margin_pro_mode_success": tuple[LeverageBrackets, ...],
 }
 
 
@@ -87,7 +86,7 @@ def answer_of(example: str) -> Any:
 
 
 def test_every_documented_example_is_accounted_for() -> None:
-    assert {one["test"] for one in documented_examples()} == {*ANSWERED_BY, *SHAPED_AS, *NOT_OFFERED}
+    assert {one["test"] for one in documented_examples()} == {*ANSWERED_BY, *SHAPED_AS}
 
 
 @pytest.mark.parametrize("example", [*ANSWERED_BY, *SHAPED_AS])
@@ -110,6 +109,28 @@ def test_numbers_where_texts_are_usual_keep_every_digit() -> None:
     )
     (liability,) = decode(small, tuple[SmallLiability, ...])
     assert liability.liability_qty == Decimal("0.35520000000000000001")
+
+
+def test_brackets_of_a_mode_that_is_gone_are_exact() -> None:
+    example = "test_query_liability_coin_leverage_bracket_in_cross_margin_pro_mode_success"
+    ((bracket,),) = (one.brackets for one in decode(documented(example), tuple[LeverageBrackets, ...]))
+    assert (bracket.max_debt, bracket.maintenance_margin_rate) == (Decimal(1000000), Decimal("0.02"))
+
+
+def test_a_key_that_the_api_made_is_shown_by_nothing() -> None:
+    made = decode(documented("test_create_special_key_success"), NewSpecialKey)
+    listed = decode(documented("test_query_special_key_success"), SpecialKey)
+    for one in (made, listed):
+        assert one.api_key not in f"{one} {one!r}"
+    assert made.secret_key and made.secret_key not in f"{made} {made!r}"
+    assert listed.addresses == ("0.0.0.0", "192.168.0.1", "192.168.0.2")
+
+
+@pytest.mark.parametrize("quantity", [b"1e400", b"1e-400", b"9" * 5000])
+def test_numbers_without_measure_are_not_believed(quantity: bytes) -> None:
+    body = documented("test_get_small_liability_exchange_coin_list_success").replace(b"0.3552", quantity)
+    with pytest.raises(Implausible):
+        decode(body, tuple[SmallLiability, ...])
 
 
 def test_cancelled_orders_number_may_be_a_text() -> None:

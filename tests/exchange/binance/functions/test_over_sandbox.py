@@ -76,6 +76,7 @@ READS: dict[str, dict[str, Any]] = {
     "get_margin_trades": {"symbol": "BTCUSDT"},
     "get_margin_order_rate_limit": {},
     "get_open_margin_oco_orders": {},
+    "get_margin_prevented_matches": {"symbol": "BTCUSDT", "order_id": 1},
     "query_universal_transfer_history": {"type": "MAIN_MARGIN"},
     "get_margin_transfer_history": {},
     "get_margin_capital_flow": {},
