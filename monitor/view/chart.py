@@ -14,8 +14,19 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import offset_copy
 
-from monitor.view.chart_labels import Callout, callouts, label_right_end, time_axis, to_number, value_at
+from monitor.view.chart_labels import (
+    RESOLVED,
+    Callout,
+    callouts,
+    explain,
+    label_right_end,
+    readable,
+    time_axis,
+    to_number,
+    value_at,
+)
 
 _WIDTH, _HEIGHT, _DPI = 8.0, 5.0, 160
 _LEFT, _PLOT_WIDTH, _BOTTOM = 0.085, 0.735, 0.105
@@ -24,7 +35,10 @@ _LINES = ("#1d4ed8", "#c2410c", "#0f766e", "#7c3aed", "#be185d", "#4d7c0f")
 _PRICES = ("#374151", "#9333ea", "#0891b2", "#a16207")
 _BARS = {"initial": "#6b7280", "margin_call": "#d97706", "liquidation": "#b91c1c"}
 _SEVERITIES = {"info": "#2563eb", "warning": "#d97706", "critical": "#b91c1c"}
-_MARKERS = {"alert": "v", "resolved": "^", "action": "D", "liquidation": "X"}
+_MARKERS = {"alert": "v", "resolved": RESOLVED, "action": "D", "liquidation": "X"}
+
+_BESIDE = {"v": 7, RESOLVED: -7}
+_MEANINGS = {"alert": "alert fires", "resolved": "alert resolved", "action": "action done", "liquidation": "liquidated"}
 
 Points = list[tuple[float, float]]
 
@@ -42,6 +56,7 @@ def drawn(spec: dict[str, Any]) -> Figure:
     lines = {line["label"]: _points(line) for line in spec["lines"]}
     marks = [_callout(mark, lines) for mark in spec["marks"]]
     span = _span(lines, marks)
+    marks = readable(marks, span)
     price_height = 0.19 if spec["prices"] else 0.0
     axes_bottom = _BOTTOM + (price_height + 0.045 if price_height else 0.0)
     axes = figure.add_axes((_LEFT, axes_bottom, _PLOT_WIDTH, 0.5))
@@ -54,16 +69,21 @@ def drawn(spec: dict[str, Any]) -> Figure:
     top -= callouts(figure, axes, marks)
     axes.set_position((_LEFT, axes_bottom, _PLOT_WIDTH, top - axes_bottom))
     _draw_lines(axes, lines, spec["bars"])
-    _draw_marks(axes, marks)
+    _draw_marks(figure, axes, marks)
     lowest = axes
     if price_height:
         lowest = figure.add_axes((_LEFT, _BOTTOM, _PLOT_WIDTH, price_height), sharex=axes)
         _draw_prices(lowest, spec["prices"])
         axes.tick_params(labelbottom=False)
     time_axis(lowest, _PALE)
+    explain(figure, [(_MARKERS[kind], _MEANINGS[kind]) for kind in _MEANINGS if kind in _kinds(spec)], _PALE)
     figure.text(0.02, 0.957, spec["title"], fontsize=12, fontweight="bold", color=_INK, va="center")
     figure.text(0.02, 0.915, spec["subtitle"], fontsize=8.5, color=_PALE, va="center")
     return figure
+
+
+def _kinds(spec: dict[str, Any]) -> set[str]:
+    return {mark["kind"] for mark in spec["marks"]}
 
 
 def _draw_lines(axes: Axes, lines: dict[str, Points], bars: list[dict[str, Any]]) -> None:
@@ -114,7 +134,8 @@ def _draw_lines(axes: Axes, lines: dict[str, Points], bars: list[dict[str, Any]]
     label_right_end(axes, labels, 8.5)
 
 
-def _draw_marks(axes: Axes, marks: list[Callout]) -> None:
+def _draw_marks(figure: Figure, axes: Axes, marks: list[Callout]) -> None:
+    """An alert begins above the line and ends below it, so that what was done in the same moment shows between."""
     low, high = axes.get_ylim()
     for mark in marks:
         height = high if mark.y is None else min(max(mark.y, low), high)
@@ -127,6 +148,7 @@ def _draw_marks(axes: Axes, marks: list[Callout]) -> None:
             markeredgecolor="white",
             markeredgewidth=0.7,
             linestyle="none",
+            transform=offset_copy(axes.transData, figure, y=_BESIDE.get(mark.marker, 0), units="points"),
             zorder=5,
             clip_on=False,
         )
@@ -197,7 +219,7 @@ def _range(lines: dict[str, Points], bars: list[float]) -> tuple[float, float]:
     if not known and not bars:
         return 0.0, 1.0
     low, high = min(known + bars), max(known + bars)
-    if bars and known:
+    if bars and known and max(bars) > 0:
         room = max(max(bars) - min(bars), 0.05 * max(bars))
         high = min(high, max(max(bars) + 3 * room, 1.6 * min(known)))
         low = max(low, min(bars) - 1.2 * room)

@@ -2,18 +2,26 @@
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from matplotlib import dates
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 _LANE = 0.042
-_MOST_LANES = 5
+_MOST_LANES = 6
 _TEXT_SIZE = 7.5
 _RIGHT_END = 0.985
+_NEAR = 0.015
+"""Marks closer than this part of the picture's width stand on each other."""
+_MANY = 6
+_MOST_JOINED = 3
+
+RESOLVED = "^"
+"""The marker of an alert's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +33,38 @@ class Callout:
     text: str
     colour: str
     marker: str
+
+
+def readable(marks: list[Callout], span: tuple[float, float]) -> list[Callout]:
+    """The marks with as many names as can be read: those of one look at nearly one moment share one.
+
+    Where many are left, an alert's end keeps its mark and loses its name.
+    """
+    near = (span[1] - span[0]) * _NEAR
+    kept: list[Callout] = []
+    for mark in sorted(marks, key=lambda m: (m.marker, m.colour, m.x)):
+        last = kept[-1] if kept else None
+        if last is None or (last.marker, last.colour) != (mark.marker, mark.colour) or mark.x - last.x > near:
+            kept.append(mark)
+        else:
+            kept[-1] = replace(last, text=_joined(last.text, mark.text))
+    if sum(bool(mark.text) for mark in kept) > _MANY:
+        kept = [replace(mark, text="") if mark.marker == RESOLVED else mark for mark in kept]
+    return kept
+
+
+def explain(figure: Figure, meanings: list[tuple[str, str]], colour: str) -> None:
+    """What the shapes of the marks mean, below the picture."""
+    x = 0.02
+    for marker, meaning in meanings:
+        line: Any = figure.add_artist(
+            Line2D(
+                [x], [0.03], marker=marker, markersize=5, color=colour, linestyle="none", transform=figure.transFigure
+            )
+        )
+        line.set_clip_on(False)
+        figure.text(x + 0.01, 0.03, meaning, fontsize=_TEXT_SIZE, color=colour, va="center")
+        x += 0.03 + 0.0085 * len(meaning)
 
 
 def callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
@@ -114,6 +154,14 @@ def value_at(points: list[tuple[float, float]], x: float) -> float | None:
     if math.isnan(y0):
         return None
     return y0 if math.isnan(y1) or x1 == x0 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+
+
+def _joined(first: str, second: str) -> str:
+    """Both names, until there are too many to be read."""
+    names = [name for name in first.split(", ") if name]
+    if len(names) > _MOST_JOINED or not second or second in names:
+        return first
+    return ", ".join([*names, second if len(names) < _MOST_JOINED else "…"])
 
 
 def _leader(axes: Axes, mark: Callout, lift: float) -> None:

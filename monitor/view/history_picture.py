@@ -10,7 +10,7 @@ from monitor.core.intents import Intent, IntentState
 from monitor.core.metrics import Metric, Unit
 from monitor.view.documents.history import Series
 from monitor.view.picture import Bar, BarRole, Line, Mark, Picture
-from monitor.view.words import amount_text, bar_text
+from monitor.view.words import bar_text, needed_text
 
 BARS = ("initial_level", "margin_call_level", "liquidation_level")
 """The metrics whose newest value is drawn as a bar."""
@@ -18,8 +18,14 @@ BARS = ("initial_level", "margin_call_level", "liquidation_level")
 HELD_FOR = timedelta(hours=2)
 """A sample holds until the next one, but no longer than this: a value that stays is written again every hour."""
 
+ONE_STORY = timedelta(minutes=5)
+"""What is brought in and repaid within this time belongs together."""
+
 _ROLES: tuple[BarRole, ...] = ("initial", "margin_call", "liquidation")
 _LEVELS = frozenset({"margin_level", "polled_margin_level"})
+_DISTANCES = frozenset({"distance_to_liquidation", "drop_to_liquidation", "rise_to_liquidation"})
+_END = (Bar("liquidation", Decimal(0), "liquidation"),)
+_DONE = {"repay": "repaid", "transfer_in": "brought in", "reduce": "sold and repaid"}
 
 
 def history_picture(
@@ -42,7 +48,7 @@ def history_picture(
         title=f"{_about(single)}: {name}" if single is not None else name,
         subtitle=metric.meaning,
         lines=lines,
-        bars=_bars(bars) if metric.name in _LEVELS else (),
+        bars=_bars(bars) if metric.name in _LEVELS else _END if metric.name in _DISTANCES else (),
         marks=[*_alert_marks(alerts, single, since), *_action_marks(intents, single, since)] if single else (),
         form="percent" if metric.unit is Unit.FRACTION else "number",
     )
@@ -89,13 +95,30 @@ def _alert_marks(alerts: Iterable[Alert], series: Series, since: datetime) -> li
 
 
 def _action_marks(intents: Iterable[Intent], series: Series, since: datetime) -> list[Mark]:
-    marks = []
-    for intent in intents:
-        scope = intent.scope
-        if (intent.account, scope.kind, scope.symbol) != (series.account, series.scope, series.subject):
-            continue
-        if intent.state is IntentState.CONFIRMED and (intent.settled_at or intent.created_at) >= since:
-            done = "repaid" if intent.kind == "repay" else intent.kind.replace("_", " ")
-            text = f"{done} {amount_text(intent.amount)} {intent.asset}"
-            marks.append(Mark(intent.settled_at or intent.created_at, "action", text))
+    """What was done; money that was brought in to repay with it is one thing."""
+    done = [
+        intent
+        for intent in intents
+        if (intent.account, intent.scope.kind, intent.scope.symbol) == (series.account, series.scope, series.subject)
+        and intent.state is IntentState.CONFIRMED
+        and _done_at(intent) >= since
+    ]
+    marks: list[Mark] = []
+    brought: Intent | None = None
+    for intent in sorted(done, key=lambda one: (_done_at(one), one.id)):
+        word = _DONE.get(intent.kind, intent.kind.replace("_", " "))
+        if brought is not None and intent.kind == "repay" and _same_money(brought, intent):
+            marks.pop()
+            word = "brought in and repaid"
+        brought = intent if intent.kind == "transfer_in" else None
+        marks.append(Mark(_done_at(intent), "action", f"{word} {needed_text(intent.amount, intent.asset)}"))
     return marks
+
+
+def _same_money(brought: Intent, repaid: Intent) -> bool:
+    near = _done_at(repaid) - _done_at(brought) < ONE_STORY
+    return near and (brought.asset, brought.amount) == (repaid.asset, repaid.amount)
+
+
+def _done_at(intent: Intent) -> datetime:
+    return intent.settled_at or intent.created_at

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from monitor.core.account import CROSS
 from monitor.core.alerts import MetricScope
+from monitor.core.intents import ActionKind, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.metrics import METRICS
 from monitor.view.history_picture import history_picture
 
@@ -61,3 +63,41 @@ def test_what_nobody_watched_is_a_gap() -> None:
 
 def test_a_missing_value_holds_nothing() -> None:
     assert _drawn((0, "1.8"), (5, None), until=50) == [(0, "1.8"), (5, "1.8"), (5, None)]
+
+
+def _intent(number: int, kind: ActionKind, order: Order, minute: int) -> Intent:
+    return Intent(
+        id=number,
+        plan=1,
+        action=kind,
+        kind=kind,
+        mode="live",
+        account="main",
+        order=order,
+        state=IntentState.CONFIRMED,
+        amount_usdt=order.amount,
+        created_at=NOON,
+        settled_at=NOON + timedelta(minutes=minute),
+    )
+
+
+def test_money_brought_in_and_repaid_is_one_mark_in_figures_a_person_reads() -> None:
+    intents = (
+        _intent(1, "repay", Repay(CROSS, "USDT", Decimal(5000)), 1),
+        _intent(2, "transfer_in", Transfer("spot", CROSS, "USDT", Decimal("16092.73793411")), 2),
+        _intent(3, "repay", Repay(CROSS, "USDT", Decimal("16092.73793411")), 3),
+        _intent(4, "transfer_in", Transfer("spot", CROSS, "BTC", Decimal("0.5")), 50),
+    )
+    series = _Series([_Sample(NOON, Decimal(2))])
+    picture = history_picture(METRICS["margin_level"], [series], {}, (), intents, NOON, NOON + timedelta(hours=1))
+    assert [(mark.at, mark.text) for mark in picture.marks] == [
+        (NOON + timedelta(minutes=1), "repaid 5,000 USDT"),
+        (NOON + timedelta(minutes=3), "brought in and repaid 16,100 USDT"),
+        (NOON + timedelta(minutes=50), "brought in 0.5 BTC"),
+    ]
+
+
+def test_a_distance_is_drawn_against_its_end() -> None:
+    series = _Series([_Sample(NOON, Decimal("0.2"))], metric="distance_to_liquidation")
+    picture = history_picture(METRICS["distance_to_liquidation"], [series], {}, (), (), NOON, NOON)
+    assert [(bar.label, bar.value) for bar in picture.bars] == [("liquidation", Decimal(0))]
