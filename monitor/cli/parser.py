@@ -52,8 +52,6 @@ NOT_YET: frozenset[str] = frozenset(
     {
         "drill",
         "actions verify",
-        "status --watch",
-        "status --fetch",
         "rules test",
         "rules backtest",
         "rules lint",
