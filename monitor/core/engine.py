@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from monitor.core.account import Scope
 from monitor.core.actions.decide import decide
 from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.chronicle import chronicle
 from monitor.core.docket import Docket
 from monitor.core.events import (
     ActionSettled,
@@ -31,6 +32,7 @@ from monitor.core.events import (
     Tick,
     WalletRead,
 )
+from monitor.core.followed import newly_wanted
 from monitor.core.intents import Transfer
 from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
@@ -43,6 +45,14 @@ from monitor.core.rules import Rule
 from monitor.core.sampling import due_samples
 from monitor.core.state import AccountState, Settings, apply, needed_symbols, scopes
 from monitor.core.subjects import ACCOUNT, MONITOR, Sight, Subject
+from monitor.core.surroundings import (
+    CollateralRead,
+    IndexRead,
+    LedgerRead,
+    LiquidationLoanRead,
+    OrdersRead,
+    TransfersRead,
+)
 from monitor.core.valuation import is_fresh, newest_at, price_of
 
 ACCOUNTS = frozenset({"cross", "isolated"})
@@ -117,6 +127,7 @@ def step(
             intents={**state.intents, **{intent.id: intent for intent in decided.intents}},
             sampled=sampled,
         )
+    told = chronicle(before, event, policy.audience.channels, now)
     entry = Entry(
         account=state.account,
         at=now,
@@ -126,9 +137,11 @@ def step(
         alerts=judged.changed,
         transitions=judged.transitions,
         notifications=judged.notifications,
-        notices=notices_of(decided.intents, policy.audience.channels, now),
+        notices=(*notices_of(decided.intents, policy.audience.channels, now), *told.notices),
         intents=decided.intents,
         intent_steps=decided.steps,
+        movements=told.movements,
+        terms=told.terms,
     )
     paced = intervals(state, settings, map(sight.of, sight.margin)) if MONITOR in figures else {}
     state = replace(state, paced=repaced(state, paced, now)) if paced else state
@@ -147,9 +160,11 @@ def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -
             return ()
         case InterestRead() | RatesRead() | NextRatesRead():
             return ()
+        case LedgerRead() | TransfersRead() | CollateralRead() | IndexRead():
+            return ()
         case PricesRead(prices):
             return sight.priced_by(prices) if alone else sight.margin
-        case KeyRead() | LiquidationsRead() | WalletRead():
+        case KeyRead() | LiquidationsRead() | WalletRead() | OrdersRead() | LiquidationLoanRead():
             return (ACCOUNT,)
         case _:
             return sight.subjects
@@ -169,10 +184,23 @@ def _wants(
     before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
 ) -> frozenset[str]:
     """Reads that the event calls for: what a stream tells is reconciled by a read at once."""
+    if after.followed is not before.followed and (necessary := newly_wanted(before.followed, after.followed)):
+        return necessary | _called_for(before, after, event, settings, now)
+    return _called_for(before, after, event, settings, now)
+
+
+def _called_for(
+    before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
+) -> frozenset[str]:
     match event:
         case StreamChanged(stream=stream, connected=connected):
             # A gap: what happened in it was never delivered.
-            return ACCOUNTS | {"prices"} if stream == "market" and not connected else ACCOUNTS
+            if stream == "market" and not connected:
+                return ACCOUNTS | {"prices"}
+            return ACCOUNTS | {"orders"} if stream == "account" and connected else ACCOUNTS
+        case LiquidationsRead(liquidations):
+            # A bankrupt one leaves a loan.
+            return frozenset({"liquidation_loan"} if set(liquidations) - set(before.liquidations or ()) else ())
         case ActionSettled(intent):
             return ACCOUNTS | {"spot", "funding"} if isinstance(intent.order, Transfer) else ACCOUNTS
         case StreamEvent(scope=scope, meaning=BalancesChanged() | AssetMoved() | Filled() | MarginNotice()):

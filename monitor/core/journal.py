@@ -7,6 +7,8 @@ from decimal import Decimal
 from monitor.core.alerts import Alert, MetricScope, Notification, Severity, Transition
 from monitor.core.events import ReadFailed, StreamEvent
 from monitor.core.intents import Intent, IntentStep
+from monitor.core.movements import Movement
+from monitor.core.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Entry:
     """Everything one step of one account wants remembered.
 
     `alerts` are whole rows as they are now (insert or replace by id), `intents` new ones or new states with
-    their `intent_steps`. `live` is the account's status document (JSON text), None: unchanged.
+    their `intent_steps`. Of `movements` those that are known are left out. `live` is the account's status document (JSON text), None: unchanged.
     """
 
     account: str
@@ -49,6 +51,8 @@ class Entry:
     notices: tuple[Notice, ...] = ()
     intents: tuple[Intent, ...] = ()
     intent_steps: tuple[IntentStep, ...] = ()
+    movements: tuple[Movement, ...] = ()
+    terms: tuple[Terms, ...] = ()
     live: str | None = None
 
     @property
@@ -63,4 +67,6 @@ class Entry:
             or self.notices
             or self.intents
             or self.intent_steps
+            or self.movements
+            or self.terms
         )

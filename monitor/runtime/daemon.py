@@ -15,9 +15,12 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from monitor.clock import Clock
 from monitor.core.alerts import Alert
 from monitor.core.engine import Ids, Policy
-from monitor.core.events import ActionSettled, InterestRead, OperatorRead
+from monitor.core.events import ActionSettled, HealthRead, InterestRead, OperatorRead
+from monitor.core.followed import Followed
 from monitor.core.intents import FINAL
-from monitor.core.judgement import OPEN
+from monitor.core.journal import Entry
+from monitor.core.judgement import OPEN, abandoned
+from monitor.core.lifecycle import Audience
 from monitor.core.restraint import Rungs
 from monitor.core.state import AccountState, Settings
 from monitor.errors import MonitorError, StoreError
@@ -26,8 +29,10 @@ from monitor.runtime.account import AccountWatch, Collaborators, Timetable
 from monitor.runtime.bans import BanBook
 from monitor.runtime.channels import Channel
 from monitor.runtime.composer import Composer
+from monitor.runtime.drills import Drills
 from monitor.runtime.notifier import Notifier
 from monitor.store.load import Loaded
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -80,6 +85,8 @@ class Daemon:
         composer = Composer(store, clock, self._knowledge)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, rungs)
         self._watches: dict[str, AccountWatch] = {}
+        policies = {name: account.policy for name, account in accounts.items()}
+        self._drills = Drills(store, clock, policies, self.states, self._notifier.wake)
         self._operator: OperatorRead | None = None
         self._operator_changes: int | None = None
         self._progress: Mapping[str, int] = {}
@@ -106,6 +113,10 @@ class Daemon:
         log.info("daemon.started accounts=%d in_doubt=%d", len(self._accounts), len(recovered))
         if self._bans is not None:
             await self._bans.recall()
+        # Before any account is looked at: what is silenced or taken stays so, and a channel that failed still does.
+        await self._look_for_orders()
+        await self._notifier.recall()
+        await self._let_go()
         first = await self._store.next_ids()
         ids = Ids(itertools.count(first.alert).__next__, itertools.count(first.intent).__next__)
         self._scheduler.start()
@@ -114,6 +125,7 @@ class Daemon:
                 running = [
                     tasks.create_task(self._notifier.run(), name="notifier"),
                     tasks.create_task(self._beat(), name="heartbeat"),
+                    tasks.create_task(self._drills.run(), name="drills"),
                     *(
                         tasks.create_task(self._supervise(name, account, ids), name=f"account {name}")
                         for name, account in self._accounts.items()
@@ -129,6 +141,24 @@ class Daemon:
             self._scheduler.shutdown(wait=False)
             log.info("daemon.stopped")
 
+    async def _let_go(self) -> None:
+        """Alerts of accounts that are not in the configuration any more end as gone."""
+        now = self._clock.now()
+        rows = await self._store.read(read_alerts)
+        audience = next(iter(self._accounts.values())).policy.audience if self._accounts else Audience()
+        for account in {row.alert.key.account for row in rows} - self._accounts.keys():
+            left = abandoned((row.alert for row in rows if row.alert.key.account == account), audience, now)
+            log.info("account.let_go account=%s alerts=%d", account, len(left.changed))
+            await self._store.commit(
+                Entry(
+                    account,
+                    now,
+                    alerts=left.changed,
+                    transitions=left.transitions,
+                    notifications=left.notifications,
+                )
+            )
+
     async def _supervise(self, name: str, account: WatchedAccount, ids: Ids) -> None:
         """Keeps one account running; a failure costs its own account a moment and nobody else anything."""
         for failures in itertools.count():
@@ -136,7 +166,7 @@ class Daemon:
             try:
                 loaded = await self._store.load(name, self._clock.now())
                 shared = Collaborators(self._store, self._clock, self._scheduler, self._notifier, ids, self._version)
-                state = remembered(loaded, account.policy, self._clock.now(), self._operator)
+                state = remembered(loaded, account.policy, self._clock.now(), self._operator, self._notifier.failing)
                 watch = AccountWatch(account.policy, account.open_exchange(), account.timetable, state, shared)
                 # Its ticks are counted anew.
                 self._progress = {other: ticks for other, ticks in self._progress.items() if other != name}
@@ -186,6 +216,7 @@ class Daemon:
         if orders is None:
             return None
         self._operator_changes, self._operator = orders.changes, orders.read
+        self._drills.order(orders.drills)
         for intent in orders.settled:
             watch = self._watches.get(intent.account)
             if watch is None:
@@ -208,7 +239,9 @@ class Daemon:
         return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)
 
 
-def remembered(loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None) -> AccountState:
+def remembered(
+    loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None, channels_failing: int
+) -> AccountState:
     """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
 
     Their data are missing until the first read: so they neither clear nor go on before.
@@ -219,9 +252,11 @@ def remembered(loaded: Loaded, policy: Policy, now: datetime, operator: Operator
         alerts={a.key: replace(a, unknown_since=a.unknown_since or now) for a in loaded.alerts if a.state in OPEN},
         intents={i.id: i for i in loaded.intents},
         operator=operator if operator is not None else OperatorRead(),
+        health=HealthRead(notifications_failing=channels_failing),
         # Whether charges are missing shows when the exchange is asked.
         interest=InterestRead(loaded.interest, None, now),
         pegs=loaded.pegs,
+        followed=Followed(terms=loaded.terms, ledger_at=loaded.ledger_until),
     )
 
 

@@ -231,6 +231,8 @@ def merged(entries: Iterable[Entry]) -> Entry:
         notices=tuple(n for p in parts for n in p.notices),
         intents=tuple({i.id: i for p in parts for i in p.intents}.values()),
         intent_steps=tuple(s for p in parts for s in p.intent_steps),
+        movements=tuple(m for p in parts for m in p.movements),
+        terms=tuple(t for p in parts for t in p.terms),
         live=next((p.live for p in reversed(parts) if p.live is not None), None),
     )
 
@@ -248,12 +250,14 @@ async def _to_its_end(work: Coroutine[object, object, None]) -> None:
 def _parts(entry: Entry) -> Iterable[Entry]:
     """The entry piece by piece: what was decided first and in one, then each thing that came from outside."""
     bare = Entry(account=entry.account, at=entry.at)
-    decided = replace(entry, events=(), failures=(), samples=(), live=None)
+    decided = replace(entry, events=(), failures=(), samples=(), movements=(), terms=(), live=None)
     if not decided.is_empty:
         yield decided
     yield from (replace(bare, events=(event,)) for event in entry.events)
     yield from (replace(bare, failures=(failure,)) for failure in entry.failures)
     yield from (replace(bare, samples=(sample,)) for sample in entry.samples)
+    yield from (replace(bare, movements=(movement,)) for movement in entry.movements)
+    yield from (replace(bare, terms=(terms,)) for terms in entry.terms)
     if entry.live is not None:
         yield replace(bare, live=entry.live)
 

@@ -13,7 +13,7 @@ from monitor.core.journal import Entry, Notice, Sample
 from monitor.core.notices import notices_of
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
-from monitor.store import intents, outbox, tables
+from monitor.store import intents, movements, outbox, tables
 from monitor.store.hot import hot_insert, upsert
 from monitor.store.rows import alert_row
 
@@ -51,6 +51,8 @@ def commit(connection: Connection, entry: Entry) -> Committed:
     _alerts(connection, entry.alerts)
     _transitions(connection, entry.transitions)
     intents.write(connection, entry.intents, entry.intent_steps)
+    movements.write(connection, entry.account, entry.movements)
+    movements.write_terms(connection, entry.account, entry.terms)
     deliveries = (*_notifications(connection, entry.notifications), *_notices(connection, entry.notices))
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
 
+from monitor.core.account import Scope
 from monitor.core.alerts import Alert, AlertState
 from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
 from monitor.core.outbox import DeliveryState
 from monitor.core.ratios import EVERY, WINDOW, Ratios, recorded
-from monitor.store import intents, tables
+from monitor.core.terms import Terms, TermsKey
+from monitor.store import intents, movements, tables
 from monitor.store.by_hand import FIRST_BY_HAND
 from monitor.store.readers.interest import read_paid
 from monitor.store.rows import alert_of
@@ -23,7 +25,8 @@ class Loaded:
 
     `alerts` are open, or resolved with something about them still to be told. `intents` are not final, or
     created, sent or settled in the last 24 hours. `interest` is what the charges of 30 days tell of each debt,
-    `pegs` the price ratios of a week by asset. `live` is the last status document.
+    `pegs` the price ratios of a week by asset. `terms` are those last seen of each thing, `ledger_until` is when the
+    newest recorded row of each scope's ledger is dated. `live` is the last status document.
     """
 
     account: str
@@ -31,6 +34,8 @@ class Loaded:
     intents: tuple[Intent, ...]
     interest: Mapping[Debt, InterestPaid]
     pegs: Mapping[str, Ratios]
+    terms: Mapping[TermsKey, Terms]
+    ledger_until: Mapping[Scope, datetime]
     live: str | None
 
 
@@ -51,6 +56,8 @@ def load(connection: Connection, account: str, now: datetime) -> Loaded:
         intents=intents.recent(connection, account, now),
         interest=read_paid(connection, account, now),
         pegs=_pegs(connection, account, now),
+        terms=movements.newest_terms(connection, account),
+        ledger_until=movements.ledger_known_until(connection, account),
         live=live,
     )
 

@@ -7,7 +7,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -16,10 +15,10 @@ from sqlalchemy import (
 )
 
 from monitor.store.columns import Amount, Id, Moment
+from monitor.store.columns import metadata as metadata
 from monitor.store.legality import in_flight, legal_steps
-
-metadata = MetaData()
-
+from monitor.store.surroundings_tables import movements as movements
+from monitor.store.surroundings_tables import terms as terms
 
 events = Table(
     "events",

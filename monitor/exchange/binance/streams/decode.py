@@ -19,6 +19,7 @@ from monitor.core.events import (
     StreamEvent,
     StreamName,
 )
+from monitor.core.surroundings import OrderTold
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.frames import (
     Envelope,
@@ -125,6 +126,7 @@ def stream_event(
         canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
         event_time = moment(head.at, "E") if head.at is not None else received_at
         meaning = _meaning(head.e, raw, event_time)
+        order = _order(decode(raw, Execution)) if head.e == "executionReport" else None
     except (Implausible, msgspec.MsgspecError, RecursionError) as why:
         return rejected_event(account, stream, scope, raw, str(why), received_at, hide=hide)
     return StreamEvent(
@@ -136,6 +138,7 @@ def stream_event(
         received_at=received_at,
         payload=_shown(raw, hide),
         meaning=meaning,
+        order=order,
     )
 
 
@@ -247,6 +250,16 @@ def _fill(report: Execution) -> Filled | None:
         commission_asset=report.commission_asset or "",
         as_of=moment(report.at, "T"),
     )
+
+
+def _order(report: Execution) -> OrderTold | None:
+    if report.order is None or report.at is None or report.status not in (*_OPEN, *_CLOSED):
+        return None
+    return OrderTold(report.order, report.symbol, report.status in _OPEN, moment(report.at, "T"))
+
+
+_OPEN = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
+_CLOSED = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED", "EXPIRED_IN_MATCH"})
 
 
 def _key(account: str, scope: Scope, content: bytes) -> str:

@@ -74,7 +74,7 @@ class Movement(msgspec.Struct, kw_only=True):
 
 
 class Execution(msgspec.Struct, kw_only=True):
-    """executionReport as far as it tells a fill; fields that lack make it tell none."""
+    """executionReport as far as it tells a fill, or that an order opened or closed; what lacks makes it tell none."""
 
     kind: str = msgspec.field(name="x", default="")
     symbol: str = msgspec.field(name="s", default="")
@@ -85,6 +85,8 @@ class Execution(msgspec.Struct, kw_only=True):
     commission: str = msgspec.field(name="n", default="0")
     commission_asset: str | None = msgspec.field(name="N", default=None)
     at: int | None = msgspec.field(name="T", default=None)
+    order: int | None = msgspec.field(name="i", default=None)
+    status: str = msgspec.field(name="X", default="")
 
 
 class Liability(msgspec.Struct, kw_only=True):
