@@ -37,6 +37,15 @@ def note_channels(channels: Sequence[tuple[Place, Channel]], names: Sequence[str
             note_unknown_names([channel.fallback], names, "channel", place.key("fallback"), mistakes)
 
 
+def note_pegs(pegs: Mapping[str, str], stables: Iterable[str], place: Place, mistakes: Mistakes) -> None:
+    """Each asset tracks another one, and is not also pegged to USDT as a stable asset."""
+    for asset, reference in pegs.items():
+        if asset == reference:
+            mistakes.add(place.key(asset), "is pegged to itself", "name the asset that it should track")
+        elif asset in stables:
+            mistakes.add(place.key(asset), "is one of stable_assets too", "keep it in one of the two")
+
+
 def note_action(table: Mapping[str, Any], action: Action, place: Place, mistakes: Mistakes) -> None:
     """The keys fit its kind, one thing sizes it, and what may move money alone has its limits."""
     kind = action.kind

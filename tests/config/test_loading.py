@@ -210,7 +210,6 @@ def test_the_pause_file_is_relative_to_the_config_file_and_need_not_be_there(tmp
     ("table", "key", "value"),
     [
         ("schedule", "capital_flow", "10m"),
-        ("schedule", "interest_rates", "10m"),
     ],
 )
 def test_a_key_that_nothing_reads_yet_is_refused_and_not_ignored(
