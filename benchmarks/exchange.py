@@ -1,0 +1,55 @@
+"""The sandbox exchange with the account that benchmarks watch, in a process of its own."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from benchmarks.account import BALANCES, PRICES
+from monitor.sandbox.scenario import AccountSpec, Holding, PairSpec, Scenario
+from monitor.sandbox.server import Sandbox
+
+
+def scenario(pairs: int = 0) -> Scenario:
+    """47 assets in cross, `pairs` isolated pairs in debt, flat prices; beginning now."""
+    cross = {
+        name: Holding(free=row.free, borrowed=row.borrowed, interest=row.interest) for name, row in BALANCES.items()
+    }
+    one = PairSpec(base=Holding(free=Decimal(2)), quote=Holding(free=Decimal(10), borrowed=Decimal(10)))
+    isolated = dict.fromkeys(list(PRICES)[:pairs], one)
+    account = AccountSpec(name="main", spot={"USDT": Decimal(5000)}, cross=cross, isolated=isolated)
+    return replace(
+        Scenario(name="benchmark", start=datetime.now(UTC), accounts=(account,), prices=dict(PRICES)),
+        quiet=frozenset(PRICES),
+    )
+
+
+@contextlib.asynccontextmanager
+async def exchange(pairs: int = 0) -> AsyncIterator[dict[str, Any]]:
+    """The ready line of a sandbox in a process of its own, ended with the block."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.exchange", str(pairs), stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        ready: dict[str, Any] = json.loads(await process.stdout.readline())
+        yield ready
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def _serve(pairs: int) -> None:
+    sandbox = Sandbox(scenario(pairs))
+    print(json.dumps((await sandbox.start()).as_json()), flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1])))

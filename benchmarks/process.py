@@ -1,0 +1,107 @@
+"""Processes that are measured: the daemon and the prototypes, their CPU time and memory."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+SCHEDULE = 'cross = "60s"\nisolated = "60s"\nnear_liquidation = "60s"'
+"""No read between the alerts: the exchange behind knows nothing of the prices that are sent."""
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(slots=True)
+class Child:
+    """A process, and what it said on stderr so far."""
+
+    process: asyncio.subprocess.Process
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def cpu_s(self) -> float:
+        """The seconds of a core that it has used."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        return float(times.user + times.system)
+
+    @property
+    def rss_mb(self) -> float:
+        """What it holds of the machine's memory."""
+        return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
+
+    async def until_line(self, part: str, within_s: float = 60.0) -> None:
+        """Returns once it said so."""
+        deadline = time.monotonic() + within_s
+        while not any(part in line for line in self.lines):
+            if self.process.returncode is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"no line with {part!r}:\n" + "\n".join(self.lines[-20:]))
+            await asyncio.sleep(0.01)
+
+
+@contextlib.asynccontextmanager
+async def child(*words: str, environ: Mapping[str, str] | None = None) -> AsyncIterator[Child]:
+    """A Python process with these arguments, killed with the block."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *words,
+        cwd=ROOT,
+        env={**os.environ, **(environ or {})},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+    )
+    found = Child(process)
+    reader = asyncio.create_task(_read(found))
+    try:
+        yield found
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        await reader
+
+
+def configure(
+    folder: Path,
+    ready: Mapping[str, Any],
+    *,
+    market: str = "",
+    webhook: str = "",
+    rules: str = "",
+    schedule: str = SCHEDULE,
+) -> Path:
+    """A config for the sandbox behind `ready`, its prices from `market` where one is given."""
+    account = ready["accounts"][0]
+    parts: Sequence[str] = (
+        f'[storage]\nurl = "sqlite:///{folder}/monitor.db"',
+        f'[exchange]\nrest_url = "{ready["rest_url"]}"\nws_api_url = "{ready["ws_api_url"]}"\n'
+        f'market_stream_url = "{market or ready["market_stream_url"]}"\nrisk_stream_url = "{ready["risk_stream_url"]}"',
+        f"[schedule]\n{schedule}",
+        f'[[accounts]]\nname = "main"\napi_key = "{account["api_key"]}"\napi_secret = "{account["api_secret"]}"',
+        f'[[channels]]\nname = "sink"\nwebhook = "{webhook}/daemon"\nsend_resolved = false' if webhook else "",
+        rules,
+        '[http]\nlisten = ""',
+    )
+    path = folder / "config.toml"
+    path.touch(mode=0o600)
+    path.write_text("\n\n".join(part for part in parts if part) + "\n")
+    return path
+
+
+def daemon(config: Path) -> contextlib.AbstractAsyncContextManager[Child]:
+    """The real daemon with this config."""
+    return child("-m", "monitor", "--config", str(config), "--log-level", "warning", "run")
+
+
+async def _read(found: Child) -> None:
+    assert found.process.stderr is not None
+    while line := await found.process.stderr.readline():
+        found.lines.append(line.decode().rstrip())
