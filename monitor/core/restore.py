@@ -7,21 +7,28 @@ from typing import Literal
 
 from monitor.core.account import ZERO
 from monitor.core.amounts import EIGHT, ONE, ceil_to
-from monitor.core.margin import repay_to_reach, transfer_and_repay_to_reach, transfer_in_to_reach
-from monitor.core.standing import Standing
+from monitor.core.margin import repay_to_reach, sell_to_reach, transfer_and_repay_to_reach, transfer_in_to_reach
+from monitor.core.standing import Row, Standing
 
-Route = Literal["repay", "transfer_in", "transfer_and_repay"]
+Route = Literal["repay", "transfer_in", "transfer_and_repay", "reduce"]
+
+SELLING_COST = Decimal("0.011")
+"""What selling in a hurry loses: a fee of 0.1 % and the slippage of 1 % that a `reduce` allows by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class RestoreOption:
-    """One route: so much of an asset. `feasible`: it is at hand now, by what was last read."""
+    """One route: so much of an asset. `feasible`: it is at hand now, by what was last read.
+
+    `repays`: the debt that is repaid with what `asset` is sold for.
+    """
 
     route: Route
     asset: str
     amount: Decimal
     value_usdt: Decimal
     feasible: bool
+    repays: str = ""
 
 
 def restore_options(standing: Standing, target: Decimal) -> tuple[RestoreOption, ...]:
@@ -47,7 +54,39 @@ def restore_options(standing: Standing, target: Decimal) -> tuple[RestoreOption,
     options.append(
         _option("transfer_in", standing, outside, transfer_in_to_reach(target, standing.assets, standing.liabilities))
     )
+    sold = _sale(standing, debts, target)
+    if sold is not None:
+        options.append(sold)
     return tuple(sorted(options, key=lambda option: option.value_usdt))
+
+
+def _sale(standing: Standing, debts: Mapping[str, Row], target: Decimal) -> RestoreOption | None:
+    """Sell what is free for a debt that the scope trades it for, the largest first; None where that can't help.
+
+    In cross everything trades for USDT, in a pair its two assets for each other.
+    """
+    if target * (ONE - SELLING_COST) <= ONE:
+        return None
+    value = sell_to_reach(target, standing.assets, standing.liabilities, SELLING_COST)
+    pairs = [
+        (asset, debt)
+        for asset, row in standing.rows.items()
+        for debt in debts
+        if asset != debt and row.balance.free > ZERO and (standing.scope.symbol or "USDT" in (asset, debt))
+    ]
+    if not value.is_finite() or not pairs:
+        return None
+
+    def suits(pair: tuple[str, str]) -> tuple[bool, Decimal]:
+        sold, owing = standing.rows[pair[0]], debts[pair[1]]
+        free, owed = sold.balance.free * sold.price, owing.balance.owed * owing.price
+        return free >= value and owed >= value * (ONE - SELLING_COST), free
+
+    asset, debt = max(pairs, key=suits)
+    price = standing.rows[asset].price
+    amount = ceil_to(value / price, EIGHT)
+    is_enough = suits((asset, debt))[0] and amount <= standing.rows[asset].balance.free
+    return RestoreOption("reduce", asset, amount, amount * price, is_enough, debt)
 
 
 def _option(route: Route, standing: Standing, at_hand: Mapping[str, Decimal], value: Decimal) -> RestoreOption:

@@ -60,13 +60,14 @@ def restore_document(found: Restoration | None) -> Document | None:
                 "amount": plain(option.amount),
                 "value_usdt": plain(option.value_usdt),
                 "feasible": option.feasible,
+                **({"repays": option.repays} if option.repays else {}),
             }
             for option in found.options
         ],
     }
 
 
-def route_text(route: str, amount: Decimal, asset: str) -> str:
+def route_text(route: str, amount: Decimal, asset: str, repays: str = "") -> str:
     """One way back in words."""
     sum_ = needed_text(amount, asset)
     match route:
@@ -75,7 +76,7 @@ def route_text(route: str, amount: Decimal, asset: str) -> str:
         case "transfer_and_repay":
             return f"bring in {sum_} and repay"
         case "reduce":
-            return f"sell {sum_} and repay"
+            return f"sell {sum_} for {repays} and repay" if repays else f"sell {sum_} and repay"
         case _:
             return f"bring in {sum_} as collateral"
 
@@ -83,4 +84,4 @@ def route_text(route: str, amount: Decimal, asset: str) -> str:
 def _sentence(option: RestoreOption) -> str:
     value = "" if option.asset == "USDT" else f", {money_text(option.value_usdt)}"
     lacking = "" if option.feasible else ", more than is at hand"
-    return f"{route_text(option.route, option.amount, option.asset)}{value}{lacking}"
+    return f"{route_text(option.route, option.amount, option.asset, option.repays)}{value}{lacking}"

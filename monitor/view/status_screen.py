@@ -94,7 +94,7 @@ def restore_cells(accounts: Iterable[Document]) -> list[Cell]:
                 continue
             feasible = [option for option in restore["options"] if option["feasible"]][:_MOST_WAYS]
             ways = ", or ".join(
-                route_text(option["route"], Decimal(option["amount"]), option["asset"])
+                route_text(option["route"], Decimal(option["amount"]), option["asset"], option.get("repays", ""))
                 for option in feasible or restore["options"][:1]
             )
             lacking = "" if feasible else ", which is more than is at hand"

@@ -1,17 +1,44 @@
 """The ways back to a level, by the worked example."""
 
 from monitor.core.account import INFINITE
-from monitor.core.restore import RestoreOption, restore_options
+from monitor.core.restore import SELLING_COST, RestoreOption, restore_options
 from tests.core.actions.samples import D, balance, standing
 
 
-def test_the_worked_example_offers_three_routes_cheapest_first() -> None:
-    offered = restore_options(standing(spot={"USDT": "6000"}), D(2))
-    assert offered == (
+def test_the_worked_example_offers_its_routes_cheapest_first() -> None:
+    assert restore_options(standing(spot={"USDT": "6000"}), D(2))[:3] == (
         RestoreOption("transfer_and_repay", "USDT", D(5000), D(5000), True),
         RestoreOption("repay", "USDT", D(10_000), D(10_000), True),
         RestoreOption("transfer_in", "USDT", D(10_000), D(10_000), False),
     )
+
+
+def test_selling_pays_its_cost() -> None:
+    # (2 x 60,000 - 110,000) / (2 x 0.989 - 1) = 10,224.95 of BTC at 60,000.
+    sold = restore_options(standing(), D(2))[-1]
+    assert (sold.route, sold.asset, sold.repays, sold.feasible) == ("reduce", "BTC", "USDT", True)
+    assert sold.amount == D("0.17041582")
+    after = (110_000 - sold.value_usdt) / (60_000 - sold.value_usdt * (1 - SELLING_COST))
+    assert 0 <= after - 2 < D("1E-6")
+
+
+def test_a_short_is_bought_back_with_what_is_free() -> None:
+    held = standing(balance("USDT", "50000"), balance("ETH", borrowed="13"))
+    (sold,) = [option for option in restore_options(held, D("1.5")) if option.route == "reduce"]
+    assert (sold.asset, sold.repays, sold.feasible) == ("USDT", "ETH", True)
+
+
+def test_selling_more_than_is_owed_of_one_asset_is_not_feasible() -> None:
+    held = standing(balance("BTC", "1"), balance("USDT", borrowed="1000"), balance("ETH", borrowed="15"))
+    (sold,) = [option for option in restore_options(held, D("1.5")) if option.route == "reduce"]
+    assert (sold.repays, sold.feasible) == ("USDT", False)
+
+
+def test_nothing_is_sold_where_the_cost_eats_it_or_nothing_can_be_traded() -> None:
+    below = standing(balance("BTC", "0.5"), balance("USDT", borrowed="30100"))
+    crossed = standing(balance("BTC", "0.6"), balance("ETH", borrowed="11"))
+    for held in (below, crossed):
+        assert "reduce" not in {option.route for option in restore_options(held, D("1.5"))}
 
 
 def test_funding_counts_as_at_hand() -> None:
@@ -21,7 +48,8 @@ def test_funding_counts_as_at_hand() -> None:
 
 def test_a_route_that_is_not_at_hand_is_still_told() -> None:
     held = standing(balance("BTC", "1.5"), balance("USDT", borrowed="50000"))
-    assert [option.feasible for option in restore_options(held, D(2))] == [False, False, False]
+    routes = {option.route: option.feasible for option in restore_options(held, D(2))}
+    assert routes == {"repay": False, "transfer_and_repay": False, "transfer_in": False, "reduce": True}
 
 
 def test_nothing_is_offered_where_nothing_is_wrong() -> None:

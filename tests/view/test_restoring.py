@@ -26,14 +26,17 @@ def test_document_has_every_route_the_cheapest_first() -> None:
     assert round(worth["transfer_and_repay"], 2) == Decimal("7619.05")
     assert round(worth["repay"], 2) == Decimal("14545.45")
     assert round(worth["transfer_in"], 2) == Decimal(16000)
-    assert [option["route"] for option in document["options"]] == ["transfer_and_repay", "repay", "transfer_in"]
+    # 16,000 / (2.1 x 0.989 - 1): selling loses 1.1 %.
+    assert round(worth["reduce"], 2) == Decimal("14857.46")
+    assert list(worth) == ["transfer_and_repay", "repay", "reduce", "transfer_in"]
+    assert [option.get("repays") for option in document["options"]] == [None, None, "USDT", None]
 
 
 def test_what_is_not_at_hand_is_not_feasible() -> None:
     document = restore_document(restoration(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW)))
     assert document is not None
     feasible = {option["route"]: option["feasible"] for option in document["options"]}
-    assert feasible == {"transfer_and_repay": True, "repay": True, "transfer_in": False}
+    assert feasible == {"transfer_and_repay": True, "repay": True, "reduce": True, "transfer_in": False}
 
 
 def test_sentences_name_amount_and_target() -> None:

@@ -87,7 +87,8 @@ def test_only_what_is_in_danger_is_told_how_to_get_out() -> None:
     spot = {"spot": Wallet(samples.NOW, {"USDT": Decimal(8000)})}
     below = replace(cross_with("2", "1.9", "1.1"), wallets=spot)
     assert texts(restore_cells(status(below)["accounts"])) == [
-        "main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT from the free balance"
+        "main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT from the free balance, "
+        "or sell 0.2477 BTC for USDT and repay"
     ]
     nearly = replace(cross_with("1.8", "1.3", "1.1"), wallets=spot)
     document = status(nearly)
