@@ -50,11 +50,7 @@ COMMANDS: Mapping[str, str] = {
 
 NOT_YET: frozenset[str] = frozenset(
     {
-        "drill",
         "actions verify",
-        "rules test",
-        "rules backtest",
-        "rules lint",
         "report",
     }
 )

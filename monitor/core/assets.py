@@ -1,6 +1,6 @@
 """The figures of single assets, over cross and all watched pairs together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,9 +68,11 @@ def asset_figures(
     rows = ledger.rows.get(asset, ())
     charges = ledger.interest.get(asset, ())
     rate, change = _rates(state, settings, asset, rows, now)
+    price = price_of(asset, state.prices)
     values: dict[str, Value] = {
         "held": sum((balance.held for _, balance in rows), ZERO),
         "owed": sum((balance.owed for _, balance in rows), ZERO),
+        "price_usdt": UNAVAILABLE if price is None else price,
         "hourly_rate": rate.hourly if rate is not None else UNAVAILABLE,
         "next_hourly_rate": rate.next_hourly if rate is not None and rate.next_hourly is not None else UNAVAILABLE,
         "annual_rate": annual_from_hourly(rate.hourly) if rate is not None else UNAVAILABLE,
@@ -99,6 +101,15 @@ def asset_figures(
     figure_state: FigureState = "unavailable" if as_of is None else "stale" if stale else "ok"
     seen = dict.fromkeys(values, UNAVAILABLE) if stale else values
     return Figures("asset", asset, figure_state, as_of, "poll", seen, values)
+
+
+def owed_rates(state: AccountState, settings: Settings) -> Iterator[tuple[Scope, str, Rate]]:
+    """The rate of everything that is borrowed in a watched scope, as far as it is known."""
+    for scope in scopes(state, settings):
+        for balance in balances_of(state, scope):
+            rate = rate_of(state, balance.asset, scope.symbol) if balance.borrowed else None
+            if rate is not None:
+                yield scope, balance.asset, rate
 
 
 def balances_of(state: AccountState, scope: Scope) -> tuple[Balance, ...]:

@@ -135,6 +135,8 @@ _METRICS: Mapping[str, Callable[[_Pair], Value]] = MappingProxyType(
         "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
         "index_price": lambda view: view.index,
         "liquidation_price": lambda view: INFINITE if (end := view.pair.liquidation_price) is None else end,
+        "base_held": lambda view: view.pair.base.held,
+        "quote_held": lambda view: view.pair.quote.held,
         "base_borrowed": lambda view: view.pair.base.borrowed,
         "quote_borrowed": lambda view: view.pair.quote.borrowed,
         "interest_usdt": _Pair.interest_usdt,

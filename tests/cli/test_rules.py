@@ -108,12 +108,6 @@ def test_the_table_has_a_line_a_rule(tmp_path: Path) -> None:
     assert lines[-1] == "subjects are those that the configuration names, since nothing is recorded yet"
 
 
-def test_what_is_not_built_says_so(tmp_path: Path) -> None:
-    for part in ("test", "backtest", "lint"):
-        said = margin_monitor(write_config(tmp_path), "rules", part)
-        assert (said.code, said.err) == (2, f"`margin-monitor rules {part}` is not available yet\n")
-
-
 async def _write(folder: Path, live: str) -> None:
     store = Store.open(f"sqlite:///{folder / 'monitor.db'}", create=False)
     await store.commit(Entry("main", datetime.now(UTC), live=live))

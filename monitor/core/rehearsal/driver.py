@@ -4,7 +4,7 @@ Every action is carried out as if it were live, and a proposal counts as approve
 done. The lines are up, the key may do what it has to, and an order takes two seconds.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -77,15 +77,13 @@ def rehearse(
     `gap` is how far apart frames with prices may be without prices being stale. With `liquidates` a scope at its
     liquidation level is liquidated.
     """
-    frames = list(frames)
-    if not frames:
-        return
     policy = _rehearsed(policy, portfolio, gap)
     alerts, intents = count(1), count(1)
     ids = Ids(lambda: next(alerts), lambda: next(intents))
-    state = _start(policy.settings, portfolio, frames[0].at)
+    state: AccountState | None = None
     moved: Moved = {}
-    for frame, until in zip(frames, _ends(frames), strict=True):
+    for frame, until in _with_ends(frames):
+        state = state or _start(policy.settings, portfolio, frame.at)
         if frame.portfolio is not None:
             portfolio = added(frame.portfolio, moved)
         if frame.orders is not None:
@@ -152,9 +150,15 @@ def _start(settings: Settings, portfolio: Portfolio, at: datetime) -> AccountSta
     )
 
 
-def _ends(frames: Sequence[Frame]) -> Iterator[datetime]:
-    yield from (frame.at for frame in frames[1:])
-    yield frames[-1].at + LAST_ORDERS
+def _with_ends(frames: Iterable[Frame]) -> Iterator[tuple[Frame, datetime]]:
+    """Each frame with the moment at which the next begins."""
+    last: Frame | None = None
+    for frame in frames:
+        if last is not None:
+            yield last, frame.at
+        last = frame
+    if last is not None:
+        yield last, last.at + LAST_ORDERS
 
 
 def _read(state: AccountState, portfolio: Portfolio, frame: Frame, now: datetime) -> AccountState:

@@ -1,0 +1,84 @@
+"""What lint looks at: the configuration, and of the accounts what is recorded."""
+
+import json
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+from monitor import app
+from monitor.config.model import Config
+from monitor.config.rehearsals.portfolios import BAR_KEYS
+from monitor.config.schema import Channel
+from monitor.core.account import Bars
+from monitor.core.lint.ears import SILENT_KINDS
+from monitor.core.lint.flaws import Ear, Flaw, Setup, Watched
+from monitor.core.lint.lint import lint
+from monitor.errors import ConfigError, StoreError
+from monitor.store.readers.status import read_live
+from monitor.view.documents.fields import Document
+
+SHIPPED_FILE = "ladder.toml"
+
+
+def flaws_of(config: Config) -> tuple[Flaw, ...]:
+    """Everything that lint finds; without a database it knows neither bars nor debts."""
+    documents = _recorded(config)
+    rules = {rule.name: rule for each in config.accounts for rule in app.policy_of(config, each.name).rules}
+    return lint(
+        Setup(
+            rules=tuple(rules.values()),
+            actions=config.actions,
+            ears=tuple(_ear(config, channel) for channel in config.channels),
+            watched=tuple(
+                Watched(each.name, each.cross, None if each.isolated == "all" else tuple(each.isolated))
+                for each in config.accounts
+            ),
+            shipped=frozenset(rule.name for rule in config.rules if rule.where.startswith(f"{SHIPPED_FILE}:")),
+            has_heartbeat=config.heartbeat.url is not None,
+            bars={scope: found for scope in ("cross", "isolated") if (found := tuple(_bars(documents, scope)))},
+            worth={**dict.fromkeys(config.risk.stable_assets, Decimal(1)), **dict(_prices(documents))},
+            owed=max(_debts(documents), default=None),
+        )
+    )
+
+
+def _ear(config: Config, channel: Channel) -> Ear:
+    kind = ""
+    if channel.url is not None and channel.url.literal is not None:
+        kind = channel.url.literal.reveal().partition("://")[0].lower()
+    severities = app.hears(config)[channel.name]
+    return Ear(channel.name, severities, channel.fallback, rings=kind not in SILENT_KINDS)
+
+
+def _recorded(config: Config) -> list[Document]:
+    try:
+        with app.open_reader(config) as store:
+            return [json.loads(row.document) for row in store.read(read_live)]
+    except (ConfigError, StoreError):
+        return []
+
+
+def _scopes(documents: Iterable[Document], scope: str) -> Iterator[Document]:
+    for document in documents:
+        if scope == "isolated":
+            yield from document["isolated"]
+        elif document.get("cross") is not None:
+            yield document["cross"]
+
+
+def _bars(documents: Iterable[Document], scope: str) -> Iterator[Bars]:
+    for found in _scopes(documents, scope):
+        if all(found.get(name) is not None for name in BAR_KEYS):
+            yield Bars(*(Decimal(found[name]) for name in BAR_KEYS))
+
+
+def _prices(documents: Iterable[Document]) -> Iterator[tuple[str, Decimal]]:
+    for found in _scopes(documents, "cross"):
+        for row in found["balances"]:
+            if row.get("price_usdt") is not None:
+                yield row["asset"], Decimal(row["price_usdt"])
+
+
+def _debts(documents: Iterable[Document]) -> Iterator[Decimal]:
+    for found in _scopes(documents, "cross"):
+        if found.get("liabilities_usdt") is not None:
+            yield Decimal(found["liabilities_usdt"])

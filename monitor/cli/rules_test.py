@@ -1,0 +1,44 @@
+"""`rules test`: the tests of files, carried out in virtual time by the engine that the daemon has."""
+
+import argparse
+import os
+from functools import cache, partial
+from pathlib import Path
+
+from monitor import app
+from monitor.cli import output, settings
+from monitor.cli.parser import add_json
+from monitor.config.rehearsals.rule_tests import read_rule_tests
+from monitor.core.rehearsal.verdict import try_rules
+from monitor.errors import Exit
+from monitor.view.documents.fields import Document
+from monitor.view.documents.rehearsals import difference_lines, tests_document, verdict_document
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a TOML file with [[tests]]")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    usual = cache(partial(settings.load, args))
+    # All files are read before the first is tried: a mistake in the last shall not wait for the others.
+    files = [(name, read_rule_tests(Path(name), usual, os.environ)) for name in args.files]
+    items: list[Document] = []
+    for name, file in files:
+        hears = app.hears(file.config)
+        for test in file.tests:
+            verdict = try_rules(test, app.policy_of(file.config, test.account), hears)
+            items.append(verdict_document(name, verdict))
+            if not args.json:
+                output.print_line(
+                    f"{'ok' if verdict.is_ok else 'FAILED'} {name}: {test.name}", "good" if verdict.is_ok else "bad"
+                )
+                for line in difference_lines(verdict):
+                    output.print_line(line)
+    document = tests_document(items)
+    if args.json:
+        output.print_json(document)
+    else:
+        output.print_line(f"{document['passed']} passed, {document['failed']} failed")
+    return Exit.NO if document["failed"] else Exit.DONE

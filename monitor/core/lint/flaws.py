@@ -1,0 +1,89 @@
+"""What lint looks at, and what it finds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.account import Bars
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.alerts import Severity
+from monitor.core.rules import Rule
+
+FlawKind = Literal[
+    "ladder-gap",
+    "never-fires",
+    "hysteresis",
+    "target",
+    "silent-at-night",
+    "no-fallback",
+    "no-blindness-rule",
+    "no-heartbeat",
+    "small-cap",
+]
+
+CROSS_BARS = (
+    Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
+    Bars(Decimal("1.25"), Decimal("1.16"), Decimal("1.1")),
+)
+"""The bars of cross accounts of 3x and 5x."""
+
+PAIR_BARS = (
+    Bars(Decimal("1.111"), Decimal("1.1"), Decimal("1.05")),
+    Bars(Decimal("1.25"), Decimal("1.19"), Decimal("1.15")),
+    Bars(Decimal("1.5"), Decimal("1.22"), Decimal("1.18")),
+)
+"""The bars of the first tier of isolated pairs of 10x, 5x and 3x."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One thing to mend. `error`: something configured can't do what it is for; `warning`: something is missing."""
+
+    kind: FlawKind
+    result: Literal["warning", "error"]
+    detail: str
+    mend: str
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """A channel. `rings`: whether it can wake somebody, as far as its kind is known."""
+
+    name: str
+    severities: frozenset[Severity]
+    fallback: str | None = None
+    rings: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is watched of one account. `pairs` None: all that the exchange lists."""
+
+    account: str
+    cross: bool = True
+    pairs: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that lint looks at. `rules` are those that can be measured, `shipped` the names of the ladder's.
+
+    `bars` are by scope those of the accounts, where they are known. `worth` is the price in USDT of assets, `owed` the
+    largest debt of a scope in USDT; None: not known.
+    """
+
+    rules: tuple[Rule, ...]
+    actions: tuple[ActionSpec, ...] = ()
+    ears: tuple[Ear, ...] = ()
+    watched: tuple[Watched, ...] = ()
+    shipped: frozenset[str] = frozenset()
+    has_heartbeat: bool = False
+    bars: Mapping[str, tuple[Bars, ...]] = field(default_factory=dict)
+    worth: Mapping[str, Decimal] = field(default_factory=dict)
+    owed: Decimal | None = None
+
+    def bars_of(self, scope: str) -> tuple[Bars, ...]:
+        """The bars that accounts have in this scope, else all that they could have."""
+        return self.bars.get(scope) or (CROSS_BARS if scope == "cross" else PAIR_BARS)
