@@ -56,7 +56,8 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
         liquidations=config.schedule.liquidations,
         reference_data=config.schedule.reference_data,
         key=config.schedule.key_permissions,
-        wallets=config.schedule.transfers,
+        transfers=config.schedule.transfers,
+        capital_flow=config.schedule.capital_flow,
     )
     accounts = {
         account.name: WatchedAccount(

@@ -27,6 +27,7 @@ from monitor.runtime.notifier import Notifier
 from monitor.runtime.poller import Poller, ReadOnce
 from monitor.runtime.reads import Reads
 from monitor.runtime.runner import Runner
+from monitor.runtime.surroundings import SurroundingsWatch
 from monitor.store.journal import Committed
 from monitor.store.store import Store
 from monitor.view.documents.account import account_document
@@ -45,7 +46,10 @@ class Timetable:
     interest_rates: timedelta = timedelta(hours=1)
     liquidations: timedelta = timedelta(minutes=5)
     prices: timedelta = timedelta(minutes=10)
-    wallets: timedelta = timedelta(minutes=10)
+    transfers: timedelta = timedelta(minutes=10)
+    """Also of the wallets, from which money can be brought in."""
+    capital_flow: timedelta = timedelta(hours=1)
+    index: timedelta = timedelta(minutes=10)
     reference_data: timedelta = timedelta(hours=6)
     key: timedelta = timedelta(hours=24)
     clock: timedelta = timedelta(minutes=5)
@@ -79,7 +83,8 @@ class AccountWatch:
         self._poller = Poller(shared.scheduler, shared.clock, self.account)
         reading = (exchange, policy.settings, shared.clock)
         interest = InterestWatch(*reading, shared.store, self.inbox.put, self._state)
-        self._reads = Reads(*reading, self.inbox.put, self._state, interest)
+        surroundings = SurroundingsWatch(*reading, self.inbox.put, self._state)
+        self._reads = Reads(*reading, self.inbox.put, self._state, interest, surroundings)
         self._streams: Streams = exchange.streams(self.inbox.put)
         self._executor = Executor(
             account=self.account,
@@ -145,7 +150,7 @@ class AccountWatch:
         self.inbox.put(event)
 
     def committed(self, entry: Entry, committed: Committed) -> None:
-        self._shared.notifier.wake({delivery.channel for delivery in committed.deliveries})
+        self._shared.notifier.hand(committed.deliveries)
         if any(intent.state is IntentState.PLANNED for intent in entry.intents):
             self._executor.wake()
 
@@ -190,8 +195,13 @@ class AccountWatch:
             "interest": table.interest,
             "interest_rates": table.interest_rates,
             "liquidations": table.liquidations,
-            "spot": table.wallets,
-            "funding": table.wallets,
+            "spot": table.transfers,
+            "funding": table.transfers,
+            "transfers": table.transfers,
+            "capital_flow": table.capital_flow,
+            "index": table.index,
+            "orders": table.reference_data,
+            "liquidation_loan": table.reference_data,
             "reference_data": table.reference_data,
             "key": table.key,
             "clock": table.clock,

@@ -23,6 +23,7 @@ from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 from monitor.runtime.interest import InterestWatch
 from monitor.runtime.poller import ReadOnce
+from monitor.runtime.surroundings import SurroundingsWatch
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Reads:
         deliver: Callable[[Event], None],
         state: Callable[[], AccountState],
         interest: InterestWatch,
+        surroundings: SurroundingsWatch,
     ) -> None:
         self._exchange = exchange
         self._settings = settings
@@ -48,6 +50,7 @@ class Reads:
         self._deliver = deliver
         self._state = state
         self._interest = interest
+        self._surroundings = surroundings
 
     def by_name(self) -> Mapping[str, ReadOnce]:
         """Every read that this account needs."""
@@ -61,9 +64,12 @@ class Reads:
             "funding": self.funding,
             "key": self.key,
             "clock": self.clock,
+            "capital_flow": self.capital_flow,
+            "transfers": self.transfers,
+            "orders": self.orders,
         }
         if self._settings.cross:
-            found["cross"] = self.cross
+            found |= {"cross": self.cross, "liquidation_loan": self.liquidation_loan, "index": self.index}
         if self._settings.isolated != ():
             found["isolated"] = self.isolated
         return found
@@ -98,8 +104,23 @@ class Reads:
     async def interest_rates(self) -> None:
         await self._interest.rates(self._guarded)
 
+    async def capital_flow(self) -> None:
+        await self._surroundings.ledger(self._guarded)
+
+    async def transfers(self) -> None:
+        await self._surroundings.transfers(self._guarded)
+
+    async def orders(self) -> None:
+        await self._surroundings.orders(self._guarded)
+
+    async def liquidation_loan(self) -> None:
+        await self._surroundings.liquidation_loan(self._guarded)
+
+    async def index(self) -> None:
+        await self._surroundings.index(self._guarded)
+
     async def reference_data(self) -> None:
-        """The account's own bars, and the tiers of every pair."""
+        """The account's own bars, the tiers of every pair, schedules, restrictions and collateral ratios."""
         if self._settings.cross:
 
             async def bars() -> None:
@@ -113,6 +134,7 @@ class Reads:
                     self._deliver(TiersRead(symbol, await self._exchange.read_tiers(symbol)))
 
                 await self._guarded("reference_data", scope, tiers)
+        await self._surroundings.reference_data(self._guarded)
 
     async def liquidations(self) -> None:
         """Forced liquidations of the last day; an order already behind us cannot be undone, but must be told."""
