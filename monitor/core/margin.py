@@ -278,6 +278,32 @@ def largest_transfer_out(
     return room / ratio if ratio > ZERO else INFINITE
 
 
+def largest_tiered_transfer_out(
+    value: Decimal,
+    tiers: Sequence[CollateralTier],
+    collateral: Decimal,
+    liabilities: Decimal,
+    level: Decimal = TRANSFER_OUT_LEVEL,
+) -> Decimal:
+    """The same for an asset held for `value` and counted by `tiers`: what counts least leaves first.
+
+    At most `value`. `tiers` in ascending order.
+    """
+    room = collateral - level * liabilities
+    if liabilities > ZERO and room <= ZERO:
+        return ZERO
+    needed = collateral_value(value, tiers) - room
+    if liabilities <= ZERO or needed <= ZERO:
+        return value
+    for tier in tiers:
+        upper = value if tier.end is None else min(value, tier.end)
+        counted = max(ZERO, upper - tier.start) * tier.ratio
+        if counted >= needed:
+            return value - (tier.start + needed / tier.ratio)
+        needed -= counted
+    return ZERO
+
+
 def _factor_to_level(parts: Exposure, level: Decimal) -> Decimal | None:
     """The factor on all volatile prices that meets `level`: 1 when already there, None when there is none."""
     everything = parts.totals

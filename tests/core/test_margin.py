@@ -288,3 +288,14 @@ def test_transfer_out_is_not_limited_without_debt_or_by_assets_that_do_not_count
     assert margin.largest_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
     assert margin.largest_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
     assert margin.largest_transfer_out(Decimal(110_000), L, ZERO) == ZERO
+
+
+def test_what_counts_least_leaves_first() -> None:
+    # 100 at 100 % and 50 at 80 % count 140, owed 65 need 130: of the upper part 10 / 0.8 may leave.
+    tiers = (CollateralTier(ZERO, Decimal(100), Decimal(1)), CollateralTier(Decimal(100), None, Decimal("0.8")))
+    assert margin.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(65)) == Decimal("12.5")
+    # Owed 45 need 90: the upper 50 and 10 of the lower part.
+    assert margin.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(45)) == 60
+    assert margin.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(70)) == ZERO
+    assert margin.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), ZERO) == 150
+    assert margin.largest_tiered_transfer_out(Decimal(30), (), Decimal(140), Decimal(65)) == 30

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core import margin
 from monitor.core.account import INFINITE, ZERO
-from monitor.core.margin import Position
+from monitor.core.margin import CollateralTier, Position
 
 STABLES = frozenset({"USDT", "USDC"})
 NEARLY = Decimal("1E-25")
@@ -168,3 +168,58 @@ def test_transfer_out_leaves_exactly_the_level_it_must(portfolio: Portfolio, per
 @given(PORTFOLIOS)
 def test_splitting_keeps_every_value(portfolio: Portfolio) -> None:
     assert margin.exposure(portfolio, STABLES).totals == margin.totals(portfolio)
+
+
+RATIOS = st.integers(0, 100).map(lambda percent: Decimal(percent) / 100)
+TIERED = st.lists(st.tuples(st.integers(1, 40), RATIOS), max_size=4)
+
+
+def tiers_of(widths: list[tuple[int, Decimal]]) -> list[CollateralTier]:
+    """Tiers of these widths one after the other."""
+    tiers: list[CollateralTier] = []
+    for width, ratio in widths:
+        start = tiers[-1].end if tiers else ZERO
+        assert start is not None
+        tiers.append(CollateralTier(start, start + width, ratio))
+    return tiers
+
+
+def counted_one_by_one(value: int, tiers: list[CollateralTier]) -> Decimal:
+    """Each whole unit of value with the ratio of the tier that it lies in."""
+    return sum((t.ratio for unit in range(value) for t in tiers if t.end is not None and t.start <= unit < t.end), ZERO)
+
+
+@given(st.integers(0, 120), TIERED)
+def test_collateral_counts_like_one_unit_after_the_other(value: int, widths: list[tuple[int, Decimal]]) -> None:
+    tiers = tiers_of(widths)
+    assert margin.collateral_value(Decimal(value), tiers) == counted_one_by_one(value, tiers)
+
+
+@given(st.integers(0, 120), TIERED, st.integers(0, 100), st.integers(0, 100))
+def test_tiered_transfer_out_is_the_most_that_may_leave(
+    value: int, widths: list[tuple[int, Decimal]], others: int, owed: int
+) -> None:
+    tiers = tiers_of(widths)
+    whole = counted_one_by_one(value, tiers)
+    most = margin.largest_tiered_transfer_out(Decimal(value), tiers, whole + others, Decimal(owed))
+    assert 0 <= most <= value
+
+    def is_safe(left: Decimal) -> bool:
+        return not owed or margin.collateral_value(left, tiers) + others >= 2 * owed * (1 - NEARLY)
+
+    if whole + others <= 2 * owed and owed:
+        assert most == ZERO
+        return
+    assert is_safe(value - most)
+    assert all(not is_safe(Decimal(unit)) for unit in range(int((value - most).to_integral_value(ROUND_CEILING))))
+
+
+@given(PORTFOLIOS, TARGETS, RATIOS)
+def test_repaying_for_a_collateral_level_ends_there(portfolio: Portfolio, target: Decimal, ratio: Decimal) -> None:
+    collateral, owed = margin.totals(portfolio).assets, margin.totals(portfolio).liabilities
+    assume(owed > 0 and collateral < target * owed)
+    repaid = margin.repay_to_reach_collateral_level(target, collateral, owed, ratio)
+    if repaid == INFINITE:
+        assert collateral < owed * ratio
+    else:
+        assert near(collateral - repaid * ratio, target * (owed - repaid)) or near(repaid, owed)
