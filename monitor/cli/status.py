@@ -27,6 +27,7 @@ from monitor.view.documents.status import DaemonSeen, oldest_age_s, refreshed, s
 from monitor.view.status_screen import (
     check_line,
     debts_table,
+    gap_cells,
     headlines,
     leaving_cells,
     restore_cells,
@@ -140,7 +141,7 @@ def print_screen(document: Document, keepers: Keepers) -> None:
     print_lines([*headlines(document), *restore_cells(accounts)])
     output.print_line()
     print_table(scopes_table(accounts, keepers))
-    print_lines(status_lines(document))
+    print_lines([*status_lines(document), *gap_cells(accounts)])
     output.print_line()
     print_lines([*crash_cells(document, CRASHES[WORST_NIGHT], keepers), *leaving_cells(accounts)])
     debts = debts_table(accounts)

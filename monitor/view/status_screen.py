@@ -103,6 +103,14 @@ def restore_cells(accounts: Iterable[Document]) -> list[Cell]:
     return lines
 
 
+def gap_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+    """One line for each thing that the figures lack."""
+    for account in accounts:
+        for label, scope in scopes_of(account):
+            for gap in scope.get("gaps", ()):
+                yield Cell(f"{account['account']} {label}: {gap['text']}", "note")
+
+
 def leaving_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     """One line a cross account from which something may leave although it owes."""
     for account in accounts:

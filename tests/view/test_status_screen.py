@@ -5,11 +5,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from monitor.core.account import Bars, Wallet
+from monitor.core.account import Balance, Bars, Wallet
 from monitor.core.state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonSeen, refreshed, status_document
-from monitor.view.status_screen import headlines, leaving_cells, restore_cells, scopes_table
+from monitor.view.status_screen import gap_cells, headlines, leaving_cells, restore_cells, scopes_table
 from monitor.view.stress import Keepers
 from monitor.view.tables import Cell
 from tests.view import samples
@@ -113,3 +113,11 @@ def test_a_fetched_account_keeps_what_only_the_daemon_knows() -> None:
     assert (document["alerts_firing"], document["worst_alert"]) == (1, "critical")
     assert [stream["name"] for stream in document["streams"]] == ["account"]
     assert [row["hourly_rate"] for row in document["cross"]["balances"]] == [None, None, "0.00001"]
+
+
+def test_what_the_figures_lack_is_named() -> None:
+    rows = {**samples.CROSS.balances, "XYZ": Balance("XYZ", free=Decimal(1))}
+    document = status(replace(CALM, cross=replace(samples.CROSS, balances=rows)))
+    (gap,) = document["accounts"][0]["cross"]["gaps"]
+    assert (gap["kind"], gap["name"]) == ("no_price", "XYZ")
+    assert texts(list(gap_cells(document["accounts"]))) == [f"main cross: {gap['text']}"]

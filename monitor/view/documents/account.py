@@ -1,12 +1,14 @@
 """One account of the `status` document, as the daemon leaves it in the store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import SEVERITIES, AlertState
+from monitor.core.assets import owed_rates
 from monitor.core.figures import Figures, Holding
+from monitor.core.gaps import Gap, gaps
 from monitor.core.intents import IN_FLIGHT
 from monitor.core.measure import cross_figures, isolated_figures
 from monitor.core.state import AccountState, Settings, scopes
@@ -55,9 +57,9 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
     `worst_alert` is the highest severity that fires, null when none does.
     """
-    cross = cross_document(state, cross_figures(state, settings, now), now) if settings.cross else None
+    cross = cross_document(state, settings, cross_figures(state, settings, now), now) if settings.cross else None
     isolated = [
-        isolated_document(isolated_figures(state, settings, symbol, now), state, now)
+        isolated_document(isolated_figures(state, settings, symbol, now), state, settings, now)
         for symbol in _symbols(state, settings)
     ]
     firing = [alert for alert in state.alerts.values() if alert.state is AlertState.FIRING]
@@ -76,6 +78,17 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
                 "reconnects": stream.reconnects,
             }
             for name, stream in sorted(state.streams.items())
+        ],
+        "rates": [
+            {
+                "asset": asset,
+                "scope": scope.kind,
+                "symbol": scope.symbol or None,
+                "hourly": decimal_text(rate.hourly),
+                "next_hourly": decimal_text(rate.next_hourly),
+                "as_of": moment_text(rate.as_of),
+            }
+            for scope, asset, rate in owed_rates(state, settings)
         ],
         "clock_offset_s": seconds_number(state.health.clock_offset_s),
         "weight_used": decimal_text(state.health.weight_used),
@@ -106,18 +119,19 @@ def scope_documents(document: Document) -> Iterator[Document]:
     yield from document.get("isolated", ())
 
 
-def cross_document(state: AccountState, figures: Figures, now: datetime) -> Document:
+def cross_document(state: AccountState, settings: Settings, figures: Figures, now: datetime) -> Document:
     """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity."""
     return {
         **_head(figures, now),
         **{name: decimal_text(figures.shown.get(name)) for name in _CROSS_LEVELS},
         "time_to_liquidation_by_interest": seconds_number(figures.shown.get("time_to_liquidation_by_interest")),
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
+        "gaps": _gaps(gaps(state, settings, CROSS, figures, now)),
         "restore": restore_document(restoration(state, CROSS, figures)),
     }
 
 
-def isolated_document(figures: Figures, state: AccountState, now: datetime) -> Document:
+def isolated_document(figures: Figures, state: AccountState, settings: Settings, now: datetime) -> Document:
     """One isolated pair; `base` and `quote` are null while nothing is known of it."""
     pair = state.isolated.pairs.get(figures.subject) if state.isolated is not None else None
     holdings = {holding.balance.asset: holding for holding in figures.holdings}
@@ -131,8 +145,13 @@ def isolated_document(figures: Figures, state: AccountState, now: datetime) -> D
         "danger": base.danger if base is not None else None,
         "base": _side(base),
         "quote": _side(quote),
+        "gaps": _gaps(gaps(state, settings, Scope(figures.subject), figures, now)),
         "restore": restore_document(restoration(state, Scope(figures.subject), figures)),
     }
+
+
+def _gaps(found: Iterable[Gap]) -> list[Document]:
+    return [{"kind": gap.kind, "name": gap.name or None, "text": gap.text} for gap in found]
 
 
 def _symbols(state: AccountState, settings: Settings) -> tuple[str, ...]:

@@ -1,0 +1,87 @@
+"""What a scope's figures lack, named for people: why a level is not live, and what in it has no price of its own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from monitor.core.account import CROSS, Balance, Scope
+from monitor.core.figures import Figures
+from monitor.core.picture import cross_balances, pair_now
+from monitor.core.state import AccountState, Settings
+from monitor.core.valuation import is_fresh, newest_at, price_of
+
+GapKind = Literal["no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "halted"]
+
+QUIET = timedelta(minutes=20)
+"""Without a price for so long a symbol is named: the stream tells every change, and a read was due twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One thing that is missing. `name` is the asset or symbol, empty where it concerns the whole scope."""
+
+    kind: GapKind
+    name: str
+    text: str
+
+
+def gaps(state: AccountState, settings: Settings, scope: Scope, figures: Figures, now: datetime) -> tuple[Gap, ...]:
+    """What is missing in the figures of one scope, the most important first; empty when nothing is."""
+    if figures.as_of is None or figures.state in ("unavailable", "not_created"):
+        return ()
+    return (*_halted(state, scope), *_level(state, settings, figures, now), *_prices(state, settings, scope, now))
+
+
+def _halted(state: AccountState, scope: Scope) -> Iterator[Gap]:
+    if scope == CROSS:
+        if state.cross is not None and not state.cross.trade_enabled:
+            yield Gap("halted", "", "the exchange lets nothing be traded in this account")
+        return
+    pair = pair_now(state, scope.symbol)
+    if pair is not None and not pair.trade_enabled:
+        yield Gap("halted", scope.symbol, f"{scope.symbol} is halted: nothing can be traded, its price may stand still")
+
+
+def _level(state: AccountState, settings: Settings, figures: Figures, now: datetime) -> Iterator[Gap]:
+    """Why the level is the polled one."""
+    if figures.source == "live" or figures.state != "ok":
+        return
+    at = newest_at(state)
+    if at is None:
+        yield Gap("prices_stale", "", "no prices yet: the level is the one last read")
+    elif not is_fresh(at, now, settings.prices_stale_after):
+        age = (now - at) // timedelta(seconds=1)
+        yield Gap("prices_stale", "", f"no price came for {age} s: the level is the one last read")
+    elif figures.drift is not None and figures.drift > settings.drift_bound:
+        off = f"{figures.drift * 100:.1f}"
+        yield Gap("drift", "", f"our valuation is {off} % off the exchange's: the level is the one last read")
+
+
+def _prices(state: AccountState, settings: Settings, scope: Scope, now: datetime) -> Iterator[Gap]:
+    believed = is_fresh(newest_at(state), now, settings.prices_stale_after)
+    for balance in sorted(_rows(state, scope), key=lambda row: row.asset):
+        asset, symbol = balance.asset, f"{balance.asset}USDT"
+        if asset == "USDT" or balance.is_zero or not state.prices:
+            continue
+        own = state.prices.get(symbol)
+        if own is None and price_of(asset, state.prices) is None:
+            counted = (
+                "it counts as the exchange counted it at the last read" if scope == CROSS else "no value has it"
+            )
+            yield Gap("no_price", asset, f"{asset} has no price in USDT or BTC: {counted}")
+            continue
+        if own is None:
+            symbol = f"{asset}BTC"
+            own = state.prices[symbol]
+            yield Gap("no_usdt_pair", asset, f"{asset} has no pair with USDT: it is valued through {symbol}")
+        if believed and now - own.at > QUIET:
+            minutes = (now - own.at) // timedelta(minutes=1)
+            yield Gap("old_price", symbol, f"no price of {symbol} for {minutes} min: it counts at the last one")
+
+
+def _rows(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
+    if scope == CROSS:
+        return tuple(cross_balances(state).values())
+    pair = pair_now(state, scope.symbol)
+    return (pair.base, pair.quote) if pair is not None else ()
