@@ -13,9 +13,9 @@ from monitor.cli.values import comment, count
 from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.intents import IntentState
-from monitor.errors import Exit, OrderRefused
+from monitor.errors import Exit, OrderRefused, UsageError
 from monitor.runtime import pause_file
-from monitor.store import operator
+from monitor.store import audit, operator
 from monitor.store.readers.actions import IntentRow, read_intent, read_intents
 from monitor.view.actions import actions_table, story_lines
 from monitor.view.documents.actions import action_document
@@ -27,7 +27,7 @@ _ID = "the intent's number, as `actions` shows it"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="those that are settled, too")
     add_json(parser, lists=True)
-    parts = parser.add_subparsers(dest="part", metavar="show|approve|reject|pause|resume|resolve")
+    parts = parser.add_subparsers(dest="part", metavar="show|approve|reject|pause|resume|resolve|verify")
     show = parts.add_parser("show", help="the story of one intent", description="The story of one intent.")
     approve = parts.add_parser("approve", help="let a proposed intent be sent", description="Send what was proposed.")
     reject = parts.add_parser("reject", help="refuse a proposed intent", description="Refuse what was proposed.")
@@ -38,6 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="settle what the program could not",
         description="Say what became of an UNRESOLVED intent, after a look at the exchange's own history.",
     )
+    verify = parts.add_parser(
+        "verify",
+        help="hold the audit trail against itself and the intents",
+        description="Find what was altered, removed or moved in the audit trail, and intents that it does not tell of.",
+    )
+    verify.add_argument(
+        "--head", metavar="SEQ:HASH", help="an end of the trail noted earlier, as the log line audit.head has it"
+    )
     for part in (show, approve, reject, resolve):
         part.add_argument("id", metavar="ID", help=_ID)
     resolve.add_argument(
@@ -46,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     resolve.add_argument("--comment", required=True, help="how you know")
     for part in (approve, reject, pause, resume, resolve):
         part.add_argument("--author", metavar="NAME", help="who orders it (default: your login name)")
-    for part in (show, approve, reject, pause, resume, resolve):
+    for part in (show, approve, reject, pause, resume, resolve, verify):
         # A default of its own would undo a --json that stands before the part.
         part.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
 
@@ -60,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
             _show(args, _existing(config, _number(args)))
         case "approve" | "reject":
             _decide(config, args, approved=args.part == "approve")
+        case "verify":
+            return _verify(config, args)
         case "pause" | "resume":
             _pause(config, args, paused=args.part == "pause")
         case _:
@@ -108,6 +118,36 @@ def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
     output.print_line(f"actions {'are' if changed else 'were already'} {state}", "note" if paused else "good")
     if not paused and pause_file.is_there(config.safety.pause_file):
         output.print_line(f"nothing is sent all the same while {config.safety.pause_file} exists", "note")
+
+
+def _verify(config: Config, args: argparse.Namespace) -> int:
+    known = None if args.head is None else _head(args.head)
+    with app.open_reader(config) as store:
+        found = store.read(audit.verify, known)
+    if args.json:
+        flaws = [{"seq": flaw.seq, "what": flaw.what} for flaw in found.flaws]
+        head = None if found.head is None else {"seq": found.head.seq, "hash": found.head.hash}
+        output.print_json(
+            {"ok": not flaws, "rows": found.rows, "head": head, "flaws": flaws, "uncovered": found.uncovered}
+        )
+    else:
+        for flaw in found.flaws:
+            where = "" if flaw.seq is None else f"row {flaw.seq}: "
+            output.print_line(f"{where}{flaw.what}", "bad")
+        if found.uncovered:
+            output.print_line(f"{found.uncovered} intents are older than the trail: it does not vouch for them", "note")
+        if not found.flaws:
+            output.print_line(
+                f"the trail of {found.rows} rows is whole; it ends at {found.head or 'nothing yet'}", "good"
+            )
+    return Exit.NO if found.flaws else Exit.DONE
+
+
+def _head(said: str) -> audit.Head:
+    seq, _, seal = said.partition(":")
+    if not (seq.isdecimal() and len(seal) == 64):
+        raise UsageError("--head is not SEQ:HASH", mend="take it from a log line audit.head, as seq:hash")
+    return audit.Head(int(seq), seal.lower())
 
 
 def _resolve(config: Config, args: argparse.Namespace) -> None:

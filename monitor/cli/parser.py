@@ -50,7 +50,6 @@ COMMANDS: Mapping[str, str] = {
 
 NOT_YET: frozenset[str] = frozenset(
     {
-        "actions verify",
         "report",
     }
 )

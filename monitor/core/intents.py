@@ -1,6 +1,6 @@
 """An action that was approved, recorded and uniquely identified, and the only ways its state may go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -112,10 +112,19 @@ Order = Repay | Transfer
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """What was asked and what came back, as text without secrets, for the record."""
+
+    request: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The venue took the request. Not yet proof that money moved."""
 
     ref: str
+    trace: Trace | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +134,7 @@ class Refused:
     code: int
     reason: str
     transient: bool = False
+    trace: Trace | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +142,7 @@ class Unknown:
     """Whether it happened is not known. Never retried, only looked into."""
 
     cause: str
+    trace: Trace | None = field(default=None, compare=False)
 
 
 Outcome = Accepted | Refused | Unknown
@@ -219,10 +230,11 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class IntentStep:
-    """One step of an intent's life: appended, never changed."""
+    """One step of an intent's life: appended, never changed. `trace` is there when a request led to it."""
 
     intent: int
     from_state: IntentState | None
     to_state: IntentState
     at: datetime
     note: str
+    trace: Trace | None = field(default=None, compare=False)

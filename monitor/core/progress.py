@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
-from monitor.core.intents import Accepted, ByName, Intent, IntentState, IntentStep, Outcome, Refused, Unknown
+from monitor.core.intents import Accepted, ByName, Intent, IntentState, IntentStep, Outcome, Refused, Trace, Unknown
 from monitor.core.verify import LATE, Confirmed, Failed, Judgement, LookAgain, Unresolved
 
 _S = IntentState
@@ -22,9 +22,9 @@ class Moved:
     step: IntentStep
 
 
-def moved(before: Intent, after: Intent, now: datetime, note: str) -> Moved:
-    """`after` as the next step of `before`."""
-    return Moved(after, IntentStep(before.id, before.state, after.state, now, note))
+def moved(before: Intent, after: Intent, now: datetime, note: str, trace: Trace | None = None) -> Moved:
+    """`after` as the next step of `before`; `trace` is the request that led to it."""
+    return Moved(after, IntentStep(before.id, before.state, after.state, now, note, trace))
 
 
 def expired(planned: Intent, now: datetime, reason: str) -> Moved:
@@ -49,13 +49,16 @@ def answered(sent: Intent, outcome: Outcome, now: datetime) -> Moved:
     """What the answer makes of an intent that is being sent."""
     match outcome:
         case Accepted(ref):
-            return moved(sent, replace(sent, state=_S.ACKNOWLEDGED, ref=ref), now, f"accepted as {ref}")
+            after = replace(sent, state=_S.ACKNOWLEDGED, ref=ref)
+            return moved(sent, after, now, f"accepted as {ref}", outcome.trace)
         case Refused(code, reason, transient):
             note = f"refused {code}: {reason}"
             after = replace(sent, state=_S.REFUSED, settled_at=now, evidence=note)
-            return moved(sent, replace(after, refused_code=code, refused_transiently=transient), now, note)
+            after = replace(after, refused_code=code, refused_transiently=transient)
+            return moved(sent, after, now, note, outcome.trace)
         case Unknown(cause):
-            return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=cause), now, f"outcome unknown: {cause}")
+            after = replace(sent, state=_S.UNCERTAIN, evidence=cause)
+            return moved(sent, after, now, f"outcome unknown: {cause}", outcome.trace)
         case _:
             assert_never(outcome)
 

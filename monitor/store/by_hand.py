@@ -32,9 +32,8 @@ def begin_intent(connection: Connection, intent: Intent, at: datetime, meets: st
     planned = replace(intent, id=max(last + 1, FIRST_BY_HAND), state=IntentState.PLANNED, created_at=at)
     if meets and (met := _in_flight(connection, planned.account, meets)) is not None:
         raise _under_way(met)
-    intent_rows.write(
-        connection, (planned,), (IntentStep(planned.id, None, IntentState.PLANNED, at, "ordered by hand"),)
-    )
+    born = IntentStep(planned.id, None, IntentState.PLANNED, at, "ordered by hand")
+    intent_rows.write(connection, (planned,), (born,), at)
     if not intent_rows.claim(connection, planned, at, "sent by hand"):
         raise _in_the_way(connection, planned)
     operator.changed(connection)

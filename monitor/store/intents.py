@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep
 from monitor.core.progress import is_abandoned
 from monitor.errors import StoreError
-from monitor.store import tables
+from monitor.store import audit, tables
 from monitor.store.rows import intent_of, intent_row
 
 _FIXED = frozenset(
@@ -35,7 +35,7 @@ _FIXED = frozenset(
 DAY = timedelta(hours=24)
 
 
-def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[IntentStep]) -> None:
+def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[IntentStep], at: datetime) -> None:
     """Inserts the new intents and moves the known ones, each by its own steps in the order given.
 
     Raises StoreError when a step does not start where the intent stands, or ends elsewhere than the intent given.
@@ -46,7 +46,7 @@ def write(connection: Connection, intents: Sequence[Intent], steps: Sequence[Int
         raise StoreError(f"steps of intents that are not in the entry: {sorted(strangers)}")
     for intent in intents:
         own = [step for step in steps if step.intent == intent.id]
-        _write_one(connection, intent, own)
+        _write_one(connection, intent, own, at)
 
 
 def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") -> bool:
@@ -144,11 +144,12 @@ def read(connection: Connection, intent: int) -> Intent | None:
     return None if row is None else intent_of(row)
 
 
-def _write_one(connection: Connection, intent: Intent, steps: list[IntentStep]) -> None:
+def _write_one(connection: Connection, intent: Intent, steps: list[IntentStep], at: datetime) -> None:
     if steps and steps[-1].to_state is not intent.state:
         raise StoreError(f"intent {intent.id}: its steps end at {steps[-1].to_state}, not at {intent.state}")
     if not steps:
-        _move_or_refuse(connection, intent, IntentStep(intent.id, intent.state, intent.state, intent.created_at, ""))
+        _move_or_refuse(connection, intent, IntentStep(intent.id, intent.state, intent.state, at, ""))
+        audit.append_amended(connection, intent.id, at)
         return
     if steps[0].from_state is None:
         born = steps.pop(0)
@@ -177,6 +178,7 @@ def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
 
 
 def _append(connection: Connection, step: IntentStep) -> None:
+    """The step, in the intent's own story and in the trail."""
     table = tables.intent_transitions
     last = connection.execute(select(func.max(table.c.seq)).where(table.c.intent == step.intent)).scalar()
     row = {
@@ -188,3 +190,4 @@ def _append(connection: Connection, step: IntentStep) -> None:
         "note": step.note,
     }
     connection.execute(insert(table), row)
+    audit.append_step(connection, step)

@@ -50,7 +50,7 @@ def commit(connection: Connection, entry: Entry) -> Committed:
     _samples(connection, entry.account, entry.samples)
     _alerts(connection, entry.alerts)
     _transitions(connection, entry.transitions)
-    intents.write(connection, entry.intents, entry.intent_steps)
+    intents.write(connection, entry.intents, entry.intent_steps, entry.at)
     movements.write(connection, entry.account, entry.movements)
     movements.write_terms(connection, entry.account, entry.terms)
     deliveries = (*_notifications(connection, entry.notifications), *_notices(connection, entry.notices))

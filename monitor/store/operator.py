@@ -11,8 +11,8 @@ from monitor.core.alerts import AlertState
 from monitor.core.events import OperatorRead, Silence
 from monitor.core.intents import Intent, IntentState, IntentStep
 from monitor.errors import OrderRefused, StoreError
+from monitor.store import audit, tables
 from monitor.store import intents as intent_rows
-from monitor.store import tables
 from monitor.store.hot import upsert
 from monitor.store.readers.alerts import newest_acks
 from monitor.store.rows import intent_of, silence_of, silence_row
@@ -110,6 +110,7 @@ def pause(connection: Connection, paused: bool, by: str, at: datetime) -> bool:
         update(table).where(table.c.id == 1, table.c.paused != paused).values(paused=paused, paused_by=by, paused_at=at)
     )
     if moved.rowcount:
+        audit.append_order(connection, "pause", None, at, {"paused": paused, "by": by})
         changed(connection)
     return bool(moved.rowcount)
 
@@ -135,6 +136,7 @@ def decide(connection: Connection, intent: int, approved: bool, by: str, at: dat
         raise OrderRefused(f"intent {intent} was rejected already")
     row = {"intent": intent, "approved": approved, "by": by, "at": at}
     connection.execute(upsert(table, connection.dialect, ("intent",)), row)
+    audit.append_order(connection, "decision", intent, at, {"approved": approved, "by": by})
     changed(connection)
 
 

@@ -1,8 +1,12 @@
 """The database as the daemon holds it, as commands read it, and as people's orders are written."""
 
 import asyncio
+<<<<<<< HEAD
 import hashlib
 import tempfile
+=======
+import logging
+>>>>>>> fa1a889 (store: keep a sealed trail of every step of money)
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -18,8 +22,8 @@ from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard
 from monitor.errors import StoreError
+from monitor.store import audit, intents, journal, lease, operator, outbox, presence, retention
 from monitor.store import engine as opening
-from monitor.store import intents, journal, lease, operator, outbox, presence, retention
 from monitor.store.journal import Committed
 from monitor.store.load import Loaded, NextIds, load, next_ids
 from monitor.store.operator import Orders
@@ -28,6 +32,8 @@ from monitor.store.writer import Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 READERS = 2
 
@@ -94,7 +100,9 @@ class Store:
 
     async def commit(self, entry: Entry) -> Committed:
         """Everything one step wants remembered, in one transaction."""
-        return await self._writer.do(journal.commit, entry)
+        if not entry.intents:
+            return await self._writer.do(journal.commit, entry)
+        return _telling_head(await self._writer.do(_with_head, journal.commit, entry))
 
     def spill(self, account: str) -> Spill:
         """Where the account's events wait while they can't be committed: beside the database if that is a file."""
@@ -107,14 +115,14 @@ class Store:
 
     async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
         """Whether this caller, and no other ever, may send the order; see intents.claim."""
-        return await self._writer.do(intents.claim, intent, at, note)
+        return _telling_head(await self._writer.do(_with_head, intents.claim, intent, at, note))
 
     async def record(self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
         """Whether the intent took the step; False: it stood elsewhere, or another is in flight.
 
         `notices` wait to be sent from then on.
         """
-        return await self._writer.do(journal.record, intent, step, notices)
+        return _telling_head(await self._writer.do(_with_head, journal.record, intent, step, notices))
 
     async def recover(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
         """At start: what was being sent when the last daemon ended, now UNCERTAIN. `channels` are to hear of it."""
@@ -296,6 +304,21 @@ def _writer(url: URL, path: Path | None, *, exclusive: bool) -> Writer:
         describe=lambda error: opening.unreachable(url, error),
         wal=None if path is None else Path(f"{path}-wal"),
     )
+
+
+def _with_head(
+    connection: Connection, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+) -> tuple[T, audit.Head | None]:
+    """What `unit` returns, and where the audit trail ends after it."""
+    return unit(connection, *args, **kwargs), audit.head(connection)
+
+
+def _telling_head(done: tuple[T, audit.Head | None]) -> T:
+    """Leaves the end of the trail in the log, where it can't be changed together with the database."""
+    result, head = done
+    if head is not None:
+        log.info("audit.head seq=%d hash=%s", head.seq, head.hash)
+    return result
 
 
 def _make(url: str) -> None:

@@ -318,6 +318,18 @@ intent_transitions = Table(
     CheckConstraint(legal_steps(), name="ck_intent_transitions_legal"),
 )
 
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("intent", Id),
+    Column("data", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("ix_audit_intent", "intent"),
+)
+
 decisions = Table(
     "decisions",
     metadata,

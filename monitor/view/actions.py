@@ -59,6 +59,9 @@ def story_lines(action: Document, now: datetime) -> list[Cell]:
     for step in action["steps"]:
         when = time_text(parse_since(step["at"], now))
         lines.append(Cell(f"  {when}  {step['state']:12} {step['note']}", _TONES.get(step["state"], "")))
+        if "request" in step:
+            lines.append(Cell(f"{'':4}asked     {step['request']}", "dim"))
+            lines.append(Cell(f"{'':4}answered  {step['answer']}", "dim"))
     if action["tran_id"] is not None:
         lines.append(Cell(f"the exchange's transaction: {action['tran_id']}"))
     if action["state"] == "UNRESOLVED":

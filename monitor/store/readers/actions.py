@@ -1,12 +1,12 @@
 """Intents and their story."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
 
-from monitor.core.intents import FINAL, Intent, IntentState, IntentStep
-from monitor.store import tables
+from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Trace
+from monitor.store import audit, tables
 from monitor.store.rows import intent_of
 
 
@@ -43,11 +43,13 @@ def read_intent(connection: Connection, intent: int) -> IntentRow | None:
 
 def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRow, ...]:
     steps: dict[int, list[IntentStep]] = defaultdict(list)
+    told: dict[int, list[Trace | None]] = defaultdict(list)
     decided: dict[int, bool] = {}
     table, decisions = tables.intent_transitions, tables.decisions
     # In portions, since a statement holds only so many numbers.
     for start in range(0, len(intents), 500):
         ids = [intent.id for intent in intents[start : start + 500]]
+        told |= audit.traces(connection, ids)
         for row in connection.execute(
             select(table).where(table.c.intent.in_(ids)).order_by(table.c.intent, table.c.seq)
         ):
@@ -55,4 +57,12 @@ def _with_steps(connection: Connection, intents: list[Intent]) -> tuple[IntentRo
             steps[row.intent].append(IntentStep(row.intent, before, IntentState(row.to_state), row.at, row.note))
         rows = connection.execute(select(decisions.c.intent, decisions.c.approved).where(decisions.c.intent.in_(ids)))
         decided |= {row.intent: row.approved for row in rows}
-    return tuple(IntentRow(intent, tuple(steps[intent.id]), decided.get(intent.id)) for intent in intents)
+    return tuple(
+        IntentRow(intent, _traced(steps[intent.id], told[intent.id]), decided.get(intent.id)) for intent in intents
+    )
+
+
+def _traced(steps: list[IntentStep], traces: list[Trace | None]) -> tuple[IntentStep, ...]:
+    """The steps with the requests that led to them; one that is older than the trail has its first steps outside it."""
+    known = [None] * (len(steps) - len(traces)) + traces
+    return tuple(replace(step, trace=trace) for step, trace in zip(steps, known, strict=True))

@@ -29,5 +29,10 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "created_at": moment_text(intent.created_at),
         "tran_id": intent.ref,
         "evidence": intent.evidence,
-        "steps": [{"state": step.to_state.value, "at": moment_text(step.at), "note": step.note} for step in steps],
+        "steps": [_step_document(step) for step in steps],
     }
+
+
+def _step_document(step: IntentStep) -> Document:
+    told = {"state": step.to_state.value, "at": moment_text(step.at), "note": step.note}
+    return told if step.trace is None else told | {"request": step.trace.request, "answer": step.trace.answer}

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
 
 import httpx
 
-from monitor.core.intents import Accepted, Outcome, Refused
+from monitor.core.intents import Accepted, Outcome, Refused, Trace
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
 from monitor.exchange.binance.client.answer import Answer, Credentials, Reading, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
@@ -30,6 +31,9 @@ U = TypeVar("U")
 
 WRITE_TIMEOUT_S = 15.0
 """The venue itself gives up after 10 s; a shorter wait would only make more outcomes unknown."""
+
+RECORDED_BYTES = 500
+"""So much of an answer to a change is kept with the step that it led to."""
 
 _READ_RETRIES = 2
 _BACKOFF_S = 0.2
@@ -170,6 +174,7 @@ class Transport:
             cause,
             type(outcome).__name__,
         )
+        outcome = replace(outcome, trace=_trace(endpoint, parameters, answer, cause))
         return Sent(outcome, content if isinstance(outcome, Accepted) else None, answer)
 
     async def sync_clock(self) -> timedelta:
@@ -299,6 +304,17 @@ def _believed(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str | No
         return None, None
     refs = (getattr(content, name, None) for name in _REFERENCES)
     return content, str(next((ref for ref in refs if ref is not None), ""))
+
+
+def _trace(endpoint: Endpoint[T], parameters: Parameters, answer: Answer | None, cause: str) -> Trace | None:
+    """What is recorded of a request: what was asked, without time and signature, and what came back, cut short."""
+    if endpoint.secret:
+        return None
+    asked = " ".join([endpoint.name, *(f"{name}={value}" for name, value in (parameters or {}).items())])
+    if answer is None:
+        return Trace(asked, f"no answer: {cause}")
+    body = answer.body[:RECORDED_BYTES].decode("utf-8", errors="replace")
+    return Trace(asked, f"{cause} {body}".rstrip().replace("\0", "\ufffd"))
 
 
 def _refuse(endpoint: Endpoint[T], answer: Answer, *, key: bool, unreadable: bool) -> NoReturn:
