@@ -20,3 +20,14 @@ def upgrade() -> None:
         sa.Column("hash", sa.Text(), nullable=False),
     )
     op.create_index("ix_audit_intent", "audit", ["intent"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit "
+            "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+        )
+        return
+    for change in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER audit_no_{change.lower()} BEFORE {change} ON audit "
+            "BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END"
+        )

@@ -243,9 +243,7 @@ def _steps_due(alert: Alert, rule: Rule, now: datetime) -> int:
 
 def _is_due_again(alert: Alert, rule: Rule, now: datetime) -> bool:
     """Whether a told alert is to be told again: its repeat is over, or what kept it quiet has just ended."""
-    return (
-        alert.told_since is None or alert.notified_at is None or _seconds(now - alert.notified_at) >= rule.repeat_s
-    )
+    return alert.told_since is None or alert.notified_at is None or _seconds(now - alert.notified_at) >= rule.repeat_s
 
 
 def _seconds(span: timedelta) -> Decimal:

@@ -1,12 +1,9 @@
 """The database as the daemon holds it, as commands read it, and as people's orders are written."""
 
 import asyncio
-<<<<<<< HEAD
 import hashlib
-import tempfile
-=======
 import logging
->>>>>>> fa1a889 (store: keep a sealed trail of every step of money)
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime

@@ -276,9 +276,9 @@ async def test_an_order_planned_before_a_restart_waits_until_enough_is_known(tmp
         step = IntentStep(1, None, S.PLANNED, now, "before the restart")
         await made.store.commit(Entry("main", now, intents=(planned,), intent_steps=(step,)))
         made.state = replace(made.state, intents={1: planned}, key=None)
+        made.world.sandbox.add_fault(Fault("status", method="GET", path=RIGHTS_PATH, status=503, count=0))
 
-    silent = Fault("status", method="GET", path=RIGHTS_PATH, status=503, count=0)
-    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[silent], prepared=was_planned) as running:
+    async with rig(tmp_path, repay_spec(asset="USDT"), prepared=was_planned) as running:
         start = len(running.world.sandbox.requests)
         await running.until(lambda: len(running.world.sandbox.requests) > start + 10)
         assert running.intents[0].state is S.PLANNED

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, text, update
 
 from monitor.core.intents import Accepted, Intent, IntentState, IntentStep, Trace
 from monitor.core.journal import Entry
 from monitor.core.progress import answered
+from monitor.errors import StoreError
 from monitor.store import audit, operator, tables
 from monitor.store.audit import Head, Verified
 from monitor.store.readers.actions import read_intent
@@ -23,7 +24,7 @@ ASKED = Trace("POST /sapi/v1/margin/borrow-repay asset=USDT amount=10000", 'HTTP
 
 async def lived(store: Store, number: int = 1) -> Intent:
     """An intent from its birth to the exchange's answer."""
-    born = intent(number)
+    born = replace(intent(number), alert=None, plan=None)
     step = IntentStep(number, None, S.PLANNED, NOW, "to reach level 2")
     await store.commit(Entry("main", NOW, intents=(born,), intent_steps=(step,)))
     assert await store.claim(born, LATER, "on a fresh snapshot")
@@ -47,6 +48,7 @@ async def test_a_trail_that_nobody_touched_is_whole(store: Store) -> None:
     assert (found.rows, found.flaws, found.uncovered) == (5, (), 0)
     assert found.head == await store.read(audit.head)
     # A head noted earlier stays in the trail for good.
+    assert await store.order(operator.pause, False, "me", LATER)
     await lived(store, 2)
     assert (await verified(store, found.head)).flaws == ()
 
@@ -61,6 +63,17 @@ async def test_what_was_asked_and_answered_is_part_of_the_story(store: Store) ->
         (S.ACKNOWLEDGED, ASKED),
         (S.CONFIRMED, None),
     ]
+
+
+def unguarded(connection: Connection) -> None:
+    """What somebody with the file in hand does first: the tables that only grow lose what guards them."""
+    if connection.dialect.name == "postgresql":
+        for table in ("audit", "intent_transitions", "intents"):
+            connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+        return
+    names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
+    for name in names:
+        connection.execute(text(f"DROP TRIGGER {name}"))
 
 
 def _first_answer_is_forged(connection: Connection) -> None:
@@ -128,10 +141,18 @@ async def test_every_harm_is_found(
     store: Store, harm: Callable[[Connection], None], seq: int | None, words: str
 ) -> None:
     await lived(store)
+    await store.order(unguarded)
     await store.order(harm)
     flaw = (await verified(store)).flaws[0]
     assert flaw.seq == seq
     assert words in flaw.what
+
+
+async def test_the_database_itself_refuses_to_change_the_trail(store: Store) -> None:
+    await lived(store)
+    for harm in (_a_time_is_forged, _a_row_is_removed):
+        with pytest.raises(StoreError, match="audit is append-only"):
+            await store.order(harm)
 
 
 async def test_a_tail_that_was_cut_shows_against_a_head_noted_before(store: Store) -> None:
@@ -143,6 +164,7 @@ async def test_a_tail_that_was_cut_shows_against_a_head_noted_before(store: Stor
     def cut(connection: Connection) -> None:
         connection.execute(delete(tables.audit).where(tables.audit.c.seq == noted.seq))
 
+    await store.order(unguarded)
     await store.order(cut)
     assert (await verified(store)).flaws == ()
     [flaw] = (await verified(store, noted)).flaws

@@ -67,9 +67,7 @@ def propose(
     if target is not None and standing.level >= target:
         return Nothing("the target is reached")
     unread = frozenset(place for place in spec.source if place not in standing.outside)
-    old = unread | {
-        p for p in spec.source if p in standing.outside and now - standing.outside_as_of[p] > spec.max_data_age
-    }
+    old = unread | {p for p in spec.source if now - standing.outside_as_of.get(p, now) > spec.max_data_age}
     choices = [choice for choice in _choices(standing, spec, target, now, allowance, busy) if choice.usable > ZERO]
     if not choices:
         if unread:
