@@ -187,8 +187,8 @@ def _against_intents(
     flaws: list[Flaw] = []
     uncovered = 0
     present: set[int] = set()
-    for row in connection.execute(select(table).order_by(table.c.id)).mappings():
-        intent = intent_of(row)
+    for stored in connection.execute(select(table).order_by(table.c.id)).mappings():
+        intent = intent_of(stored)
         present.add(intent.id)
         if intent.id not in newest:
             if first_at is not None and intent.created_at > first_at:

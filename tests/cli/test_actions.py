@@ -1,6 +1,7 @@
 """The `actions` command, run as a user runs it, against a database written by the store's own hand."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -146,7 +147,7 @@ def test_resolve_settles_an_unresolved_one_for_good(config: Path) -> None:
         ("resolve", "3", "--as", "perhaps", "--comment", "c"),
         ("resolve", "3", "--as", "failed"),
         ("resolve", "3", "--as", "failed", "--comment", " "),
-        ("verify",),
+        ("verify", "--head", "5"),
         ("forget", "3"),
     ],
 )
@@ -166,3 +167,12 @@ def test_without_any_intent_the_list_is_content(tmp_path: Path, sqlite_template:
     config = write_config(tmp_path)
     assert margin_monitor(config, "actions").out == "no action is under way\n"
     assert margin_monitor(config, "actions", "--json").json() == {"items": []}
+
+
+def test_verify_vouches_for_the_trail_and_says_what_is_wrong(config: Path) -> None:
+    whole = margin_monitor(config, "actions", "verify", "--json")
+    assert whole.code == 0
+    assert json.loads(whole.out)["ok"]
+    cut = margin_monitor(config, "actions", "verify", "--head", f"999:{'0' * 64}")
+    assert cut.code == 1
+    assert "its end was cut off or replaced" in cut.out
