@@ -9,7 +9,7 @@ from monitor.core.account import CROSS
 from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.guards import DAY, Approved, Refused, Spent, allowance, review, spent_by
-from monitor.core.intents import ActionKind, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.intents import ActionKind, ByName, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.standing import Standing
 from monitor.core.verify import LATE
 from tests.core.actions.samples import KEY, NOW, D, intent, repay_spec, seconds, standing, transfer_spec
@@ -248,3 +248,12 @@ def test_the_second_half_minds_its_first_and_no_cap() -> None:
 def test_a_repayment_never_exceeds_what_is_free_and_owed() -> None:
     order = replace(REPAY, amount=Decimal(99_000))
     assert reviewed(order, repay_spec()) == Approved(D(20_000))
+
+
+def test_what_people_ordered_by_hand_is_no_actions_whatever_it_is_called() -> None:
+    spec = repay_spec(max_per_day=D(1000))
+    by_hand = moved(1, "900", action=spec.name, mode="manual")
+    assert spent_by(spec, "main", [moved(1, "900", action=spec.name)], NOW).amount == 900
+    assert spent_by(spec, "main", [by_hand], NOW).amount == 0
+    call = replace(by_hand, order=ByName(spec.name, CROSS, "USDT", D(900)), kind="borrow", state=S.UNRESOLVED)
+    assert reviewed(REPAY, spec, call) == Approved(D(500))

@@ -1,10 +1,12 @@
 """The schema: made, upgraded, checked, and the same as the tables that the program believes in."""
 
 import asyncio
+import json
 import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -15,6 +17,7 @@ from monitor.errors import AnotherInstance, StoreError
 from monitor.resources import shipped
 from monitor.store import engine as opening
 from monitor.store.migrate import check, upgrade
+from monitor.store.readers.actions import read_intents
 from monitor.store.store import ReadStore, Store
 from monitor.store.tables import metadata
 
@@ -139,3 +142,43 @@ async def test_a_database_is_not_migrated_under_a_running_daemon(database_url: s
             await asyncio.to_thread(upgrade, database_url)
     finally:
         await store.close()
+
+
+def test_changes_by_hand_of_before_become_intents(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, "0004")))
+    calls = [
+        ("create_margin_loan", "borrow", "USDT", {"asset": "USDT", "amount": "5", "type": "BORROW"}, "accepted", "77"),
+        ("set_bnb_burn", "setting", "", {"spotBNBBurn": "true"}, "unknown", "cut"),
+        ("set_bnb_burn", "setting", "", {"spotBNBBurn": "false"}, "unknown", "cut"),
+    ]
+    with engine.begin() as connection:
+        for at, (function, kind, asset, asked, state, answer) in enumerate(calls):
+            words = "account, function, kind, symbol, asset, parameters, started_at, state, answer"
+            connection.execute(
+                text(f"INSERT INTO manual_calls ({words}) VALUES ('main', :f, :k, '', :a, :p, :at, :s, :answer)"),
+                {"f": function, "k": kind, "a": asset, "p": json.dumps(asked), "at": at, "s": state, "answer": answer},
+            )
+    engine.dispose()
+    upgrade(empty_database_url)
+    with ReadStore.open(empty_database_url) as store:
+        rows = store.read(read_intents, include_final=True)
+    found = {(row.intent.action, str(row.intent.state), int(row.intent.amount), row.intent.reason) for row in rows}
+    assert found == {
+        ("create_margin_loan", "CONFIRMED", 5, "ordered by hand: asset=USDT amount=5 type=BORROW"),
+        ("set_bnb_burn", "UNRESOLVED", 0, "ordered by hand: spotBNBBurn=false"),
+    }
+
+
+def _made(url: str, revision: str) -> str:
+    """A database of an older revision."""
+    parsed = opening.parse_url(url)
+    if (path := opening.sqlite_path(parsed)) is not None:
+        opening.create_file(path)
+    engine = opening.writing_engine(parsed)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(shipped("migrations")))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    return url
