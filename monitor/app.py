@@ -21,7 +21,6 @@ from monitor.core.engine import Policy
 from monitor.core.lifecycle import Audience
 from monitor.core.quiet_hours import QuietHours, parse_span
 from monitor.core.restraint import Restraint, Rungs
-from monitor.core.rules import Rule
 from monitor.core.state import Pace, Settings
 from monitor.errors import ConfigError, StoreError
 
@@ -99,6 +98,7 @@ def policy_of(config: Config, name: str) -> Policy:
             ),
             stale_after=config.schedule.stale_after,
             interest_stale_after=config.schedule.interest * SLOW_READS_STALE,
+            reference_stale_after=config.schedule.reference_data * SLOW_READS_STALE,
             rates_stale_after=config.schedule.interest_rates * SLOW_READS_STALE,
             stable_assets=frozenset(config.risk.stable_assets),
             pegs=config.risk.pegs,
@@ -108,7 +108,7 @@ def policy_of(config: Config, name: str) -> Policy:
                 Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
             },
         ),
-        rules=_measurable(config.rules),
+        rules=config.rules,
         audience=Audience(
             channels=tuple(channel.name for channel in config.channels),
             fallbacks={channel.name: channel.fallback for channel in config.channels if channel.fallback is not None},
@@ -306,13 +306,6 @@ def _restraint(channel: ChannelTable) -> Restraint:
     spans = tuple(parse_span(text) for text in channel.quiet_hours)
     quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
     return Restraint(quiet, channel.max_per_hour)
-
-
-def _measurable(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
-    """The rules whose metrics this version measures; the loader has refused others of the user's own."""
-    from monitor.core.subjects import MEASURED
-
-    return tuple(rule for rule in rules if all(name in MEASURED for name in rule.names))
 
 
 def _signing(keys: KeySecrets, private_key: SecretRef | None) -> "Credentials":

@@ -18,7 +18,6 @@ from monitor.core.account import KeyPermissions
 from monitor.core.actions.rights import given, needed
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.durations import format_duration
-from monitor.core.subjects import MEASURED
 from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
 
 if TYPE_CHECKING:
@@ -80,9 +79,7 @@ def _ruled(config: Config) -> Row:
         return Row("rules", "warning", f"no rule names {_words(idle, 'action')}", "add it to a rule's actions")
     acting = [action.name for action in config.actions if action.mode != "dry-run"]
     may_act = f"{_words(acting, 'action')} may move money" if acting else "no action moves money"
-    waiting = [rule.name for rule in config.rules if not MEASURED.issuperset(rule.names)]
-    not_yet = f" ({_words(waiting, 'rule')} not available yet)" if waiting else ""
-    return Row("rules", "ok", f"{len(config.rules) - len(waiting)} rules{not_yet}; {may_act}")
+    return Row("rules", "ok", f"{len(config.rules)} rules; {may_act}")
 
 
 async def _accounts(config: Config, offline: bool) -> list[Row]:

@@ -13,7 +13,6 @@ from pathlib import Path
 from monitor.cli.parser import COMMANDS, LOG_FORMATS, LOG_LEVELS, NOT_YET, PROGRAM, Parser
 from monitor.config.effective import reference
 from monitor.core.metrics import METRICS, Metric, Unit
-from monitor.core.subjects import MEASURED
 from monitor.errors import Exit
 
 FOLDER = Path("docs/reference")
@@ -95,9 +94,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _metric_row(metric: Metric) -> tuple[str, ...]:
-    meaning = metric.meaning if metric.name in MEASURED else f"{metric.meaning} (not measured yet)"
     span = f"{metric.low:f} … {metric.high:f}" if metric.unit in _RANGED else ""
-    return f"`{metric.name}`", ", ".join(metric.scopes), str(metric.unit), span, meaning
+    return f"`{metric.name}`", ", ".join(metric.scopes), str(metric.unit), span, metric.meaning
 
 
 def _linked(name: str) -> str:
@@ -198,9 +196,7 @@ for `10%`. A fraction of 1 is 100%.
 
 - **Infinite**: nothing is owed, or no move can do it. It compares as larger than every number.
 - **Unavailable**: stale, rejected or never seen. The whole condition is unknown: nothing fires, clears or acts.
-- **Not applicable** (`peg_deviation` of BTC): the subject is left out of the rule.
-
-A rule on a metric that is not measured yet is refused; the shipped rules that read one wait for it."""
+- **Not applicable** (`peg_deviation` of BTC): the subject is left out of the rule."""
 
 _COMMANDS_INTRODUCTION = f"""\
 `{PROGRAM} [--config FILE] [--log-format {"|".join(LOG_FORMATS)}] [--log-level {"|".join(LOG_LEVELS)}] COMMAND`

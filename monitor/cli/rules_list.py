@@ -39,8 +39,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _item(rule: Rule, config: Config, places: frozenset[Place]) -> Document:
-    # A rule whose metrics are not measured by this version waits, whatever there is to look at.
-    in_force = {each.name for account in config.accounts for each in app.policy_of(config, account.name).rules}
     looked_at = [place for place in places if applies(rule, *place) and _is_measured(rule, place, config)]
     channels = [channel.name for channel in config.channels] if rule.channels is None else list(rule.channels)
     return {
@@ -52,8 +50,7 @@ def _item(rule: Rule, config: Config, places: frozenset[Place]) -> Document:
         "severity": rule.severity,
         "channels": channels,
         "actions": list(rule.actions),
-        "subjects": len(looked_at) if rule.name in in_force else 0,
-        "available": rule.name in in_force,
+        "subjects": len(looked_at),
     }
 
 
@@ -74,9 +71,7 @@ def _row(rule: Rule, item: Document) -> list[str | output.Cell]:
         output.Cell(rule.severity, styles[rule.severity]),
         "all" if rule.channels is None else ", ".join(rule.channels),
         ", ".join(rule.actions),
-        output.Cell(
-            str(item["subjects"]) if item["available"] else "not available yet", "" if item["subjects"] else "dim"
-        ),
+        output.Cell(str(item["subjects"]), "" if item["subjects"] else "dim"),
     ]
 
 

@@ -10,7 +10,6 @@ from monitor.config.files import read_file, read_guarded
 from monitor.config.mistakes import Mistakes, Place
 from monitor.config.reading import note_unknown_keys, parse_toml, places
 from monitor.core.rules import RULE_KEYS, Rule, build_rule, merge_rules
-from monitor.core.subjects import MEASURED
 from monitor.errors import ConfigError
 
 LADDER = ("config", "rules", "ladder.toml")
@@ -32,8 +31,6 @@ def read_rules(
         for path in _matching(pattern, source, Place(source.name, "rules_files").item(index), mistakes):
             own += _read_file(path, _shown(path, source.parent), mistakes, read_guarded)
     own += _rules_of(document, source.name, mistakes)
-    for rule in own:
-        _note_unmeasured(rule, mistakes)
     try:
         return merge_rules(shipped, own)
     except ConfigError as error:
@@ -66,15 +63,6 @@ def _rules_of(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> lis
         except ConfigError as error:
             mistakes.add_error(error)
     return rules
-
-
-def _note_unmeasured(rule: Rule, mistakes: Mistakes) -> None:
-    """Refuse metrics that this version knows but does not measure; the ladder's rules on them wait silently."""
-    file, _, path = rule.where.partition(": ")
-    for key, condition in (("when", rule.when), ("clear", rule.clear)):
-        for name in condition.names if condition is not None else ():
-            if name not in MEASURED:
-                mistakes.add(Place(file, path).key(key), f"{name} is not available yet", "use another metric")
 
 
 def _matching(pattern: str, source: Path, place: Place, mistakes: Mistakes) -> list[Path]:

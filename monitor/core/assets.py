@@ -8,6 +8,7 @@ from decimal import Decimal
 from monitor.core.account import CROSS, ZERO, Balance, Price, Scope
 from monitor.core.amounts import ONE
 from monitor.core.charges import DAY, MONTH, InterestPaid
+from monitor.core.delisting import delisting
 from monitor.core.figures import Figures, FigureState
 from monitor.core.interest import annual_from_hourly, hourly_from_daily
 from monitor.core.metrics import Missing, Value
@@ -77,6 +78,7 @@ def asset_figures(
         "next_hourly_rate": rate.next_hourly if rate is not None and rate.next_hourly is not None else UNAVAILABLE,
         "annual_rate": annual_from_hourly(rate.hourly) if rate is not None else UNAVAILABLE,
         "rate_change_24h": change,
+        "time_to_delist": delisting(state, settings, "asset", asset, now),
         "interest_24h_usdt": UNAVAILABLE,
         "interest_30d_usdt": UNAVAILABLE,
     }

@@ -9,13 +9,13 @@ from monitor.core.amounts import ONE
 from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
 from monitor.core.pace import interval_in_force, intervals, repaced, wanted_streams
-from monitor.core.state import AccountState, Settings, StreamState
-from monitor.core.valuation import newest_at
+from monitor.core.state import AccountState, Settings, StreamState, scopes
+from monitor.core.valuation import newest_at, price_of
 
 UNAVAILABLE = Missing.UNAVAILABLE
 
 
-def account_figures(state: AccountState, now: datetime) -> Figures:
+def account_figures(state: AccountState, settings: Settings, now: datetime) -> Figures:
     """What concerns the account as a whole: its key, its liquidations and its blocked actions.
 
     Where a second key moves money, what is said holds for the worse of the two. What a refused key may do is not known.
@@ -25,6 +25,8 @@ def account_figures(state: AccountState, now: datetime) -> Figures:
     values: dict[str, Value] = {
         "key_accepted": UNAVAILABLE if accepted is None else Decimal(accepted),
         "actions_blocked": Decimal(len(state.blocked)),
+        "orders_open": _orders_open(state, settings),
+        "liquidation_loan_usdt": _liquidation_loan(state, settings),
         "liquidations_24h": UNAVAILABLE
         if state.liquidations is None
         else Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24))),
@@ -68,6 +70,30 @@ def only_counted(state: AccountState, settings: Settings) -> frozenset[str]:
     return (frozenset({"data_age", "poll_interval"}) if unread else frozenset()) | (
         frozenset({"price_age"}) if unheard else frozenset()
     )
+
+
+def _orders_open(state: AccountState, settings: Settings) -> Value:
+    """The open orders of all watched scopes; not known while those of one scope are not."""
+    watched = scopes(state, settings)
+    if (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None):
+        return UNAVAILABLE
+    known = [state.followed.orders.get(scope) for scope in watched if scope not in state.followed.disagreeing]
+    if len(known) < len(watched) or any(orders is None or orders.read_at is None for orders in known):
+        return UNAVAILABLE
+    return Decimal(sum(len(orders.numbers) for orders in known if orders is not None))
+
+
+def _liquidation_loan(state: AccountState, settings: Settings) -> Value:
+    """What cross was left owing; nothing of the kind exists without cross."""
+    if not settings.cross:
+        return Missing.NOT_APPLICABLE
+    loan = state.followed.liquidation_loan
+    if loan is None:
+        return UNAVAILABLE
+    if not loan.remaining:
+        return ZERO
+    price = price_of(loan.asset, state.prices)
+    return UNAVAILABLE if price is None else loan.remaining * price
 
 
 def seconds_between(earlier: datetime, later: datetime) -> Decimal:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from monitor.core.account import INFINITE, ZERO, IsolatedPair
 from monitor.core.amounts import ONE
+from monitor.core.delisting import delisting
 from monitor.core.figures import Danger, Figures, Holding, Measured
 from monitor.core.levels import UNAVAILABLE, Level, is_stale, measured, move_to, never_read, pair_bars, value_usdt
 from monitor.core.margin import Exposure, Totals, danger_direction, drop_to_level, isolated_level, rise_to_level
@@ -134,6 +135,9 @@ _METRICS: Mapping[str, Callable[[_Pair], Value]] = MappingProxyType(
         "margin_level_change_5m": _Pair.change_5m,
         "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
         "index_price": lambda view: view.index,
+        "time_to_delist": lambda view: delisting(
+            view.state, view.settings, "isolated", view.pair.symbol, view.market.now
+        ),
         "liquidation_price": lambda view: INFINITE if (end := view.pair.liquidation_price) is None else end,
         "base_held": lambda view: view.pair.base.held,
         "quote_held": lambda view: view.pair.quote.held,

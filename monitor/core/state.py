@@ -82,6 +82,7 @@ class Settings:
     stale_after: timedelta = timedelta(minutes=3)
     prices_stale_after: timedelta = timedelta(seconds=15)
     interest_stale_after: timedelta = timedelta(hours=3)
+    reference_stale_after: timedelta = timedelta(hours=18)
     rates_stale_after: timedelta = timedelta(hours=3)
     stable_assets: frozenset[str] = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"})
     pegs: Mapping[str, str] = field(default_factory=dict)

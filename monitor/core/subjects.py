@@ -9,7 +9,6 @@ from monitor.core.alerts import MetricScope
 from monitor.core.assets import Ledger, asset_figures, ledger_of
 from monitor.core.figures import Figures
 from monitor.core.measure import cross_figures
-from monitor.core.metrics import METRICS
 from monitor.core.oversight import account_figures, monitor_figures, only_counted
 from monitor.core.pairs import isolated_figures
 from monitor.core.state import AccountState, Settings, is_watched, scopes
@@ -19,9 +18,6 @@ Subject = tuple[MetricScope, str]
 
 ACCOUNT: Subject = ("account", "")
 MONITOR: Subject = ("monitor", "")
-
-MEASURED = METRICS.keys() - {"orders_open", "liquidation_loan_usdt", "time_to_delist"}
-"""The metrics that this version measures. A rule that reads another is refused, or left out of the shipped ladder."""
 
 
 class Sight:
@@ -96,7 +92,7 @@ class Sight:
             case "asset":
                 return asset_figures(state, settings, name, now, self._ledger)
             case "account":
-                return account_figures(state, now)
+                return account_figures(state, settings, now)
             case "monitor":
                 return monitor_figures(state, settings, map(self.of, self.margin), now)
             case _:

@@ -67,7 +67,6 @@ def test_a_rule_is_shown_as_it_holds(tmp_path: Path) -> None:
         "channels": ["phone"],
         "actions": ["top-up"],
         "subjects": 2,
-        "available": True,
     }
     coins = found["coins"]
     assert (coins["scope"], coins["clear"], coins["channels"], coins["subjects"]) == (
@@ -97,6 +96,17 @@ def test_what_can_not_leave_a_peg_is_no_subject_of_a_rule_on_it(tmp_path: Path, 
     assert {row["asset"] for row in document["cross"]["balances"]} <= {"BTC", "ETH", "USDT"}
     asyncio.run(_write(tmp_path, json.dumps(document)))
     assert items(config)["depeg"]["subjects"] == 0
+
+
+def test_what_tracks_another_asset_is_a_subject_of_the_rules_on_pegs(tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "monitor.db")
+    config = write_config(tmp_path, more='[risk]\npegs = { STETH = "ETH", WBETH = "ETH" }')
+    document = account_document(samples.STATE, samples.SETTINGS, samples.NOW, "1")
+    row = document["cross"]["balances"][0]
+    document["cross"]["balances"] += [{**row, "asset": name, "free": "1"} for name in ("STETH", "USDC", "BNSOL")]
+    asyncio.run(_write(tmp_path, json.dumps(document)))
+    # BNSOL is pegged to nothing here.
+    assert [items(config)[name]["subjects"] for name in ("depeg", "depeg-critical")] == [2, 2]
 
 
 def test_the_table_has_a_line_a_rule(tmp_path: Path) -> None:

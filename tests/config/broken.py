@@ -228,11 +228,6 @@ RULES = (
     _rule("rule_for_bare_number", "for = 30", 'for: 30 is not a duration; write for = "30s"'),
     _rule("rule_severity", 'severity = "warn"', 'severity: unknown severity "warn"; did you mean "warning"?'),
     _case("no_rules_file", f'rules_files = ["rules.toml"]\n{ACCOUNT}', "config.toml: rules_files[0]: there is no file FOLDER/rules.toml; check the path, or remove it"),
-    _case(
-        "metric_not_measured_yet",
-        f'{ACCOUNT}[[rules]]\nname = "orders"\nscope = "account"\nwhen = "orders_open > 5"\n',
-        'config.toml: rules[0] "orders".when: orders_open is not available yet; use another metric',
-    ),
 )  # fmt: skip
 
 ACTIONS = (

@@ -38,7 +38,6 @@ from monitor.core.intents import Intent, IntentState, Order, Repay, Transfer
 from monitor.core.lifecycle import Audience
 from monitor.core.rules import Rule, parse_rules
 from monitor.core.state import AccountState
-from monitor.core.subjects import MEASURED
 from monitor.resources import shipped
 from tests.core.worked import (
     FIVE_FOLD,
@@ -62,7 +61,7 @@ KEY = KeyPermissions(True, True, True, True, False, True)
 
 def shipped_ladder() -> tuple[Rule, ...]:
     tables = tomllib.loads(shipped("config", "rules", "ladder.toml").read_text())["rules"]
-    return tuple(rule for rule in parse_rules(tables, "ladder") if MEASURED.issuperset(rule.names))
+    return parse_rules(tables, "ladder")
 
 
 @dataclass

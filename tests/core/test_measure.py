@@ -35,7 +35,6 @@ from tests.core.worked import (
 )
 
 UNAVAILABLE = Missing.UNAVAILABLE
-UNMEASURED = {"time_to_delist"}
 
 
 def cross_at(state: AccountState, seconds: float = 0) -> Figures:
@@ -74,7 +73,7 @@ class TestCross:
         assert rows["USDT"].liquidation_price is None
 
     def test_every_metric_of_the_scope_is_measured(self) -> None:
-        names = {metric.name for metric in metrics_of("cross")} - UNMEASURED
+        names = {metric.name for metric in metrics_of("cross")}
         assert set(cross_at(watched()).values) == names
         assert set(cross_at(started()).values) == names
 
@@ -272,7 +271,7 @@ class TestIsolated:
         assert figures.holdings[0].danger == "above"
 
     def test_every_metric_of_the_scope_is_measured(self) -> None:
-        names = {metric.name for metric in metrics_of("isolated")} - UNMEASURED
+        names = {metric.name for metric in metrics_of("isolated")}
         assert set(pair_at(watched_pair(long_pair())).values) == names
 
     def test_index_follows_spot_by_the_basis_seen_at_the_read(self) -> None:

@@ -1,0 +1,22 @@
+"""How long an asset or a pair stays in margin trading."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.account import INFINITE
+from monitor.core.metrics import Missing, Value
+from monitor.core.state import AccountState, Settings
+from monitor.core.terms import time_to_delist
+from monitor.core.valuation import is_fresh
+
+
+def delisting(
+    state: AccountState, settings: Settings, kind: Literal["isolated", "asset"], subject: str, now: datetime
+) -> Value:
+    """Seconds until margin trading of it ends, infinite while nothing is scheduled; unavailable on an old schedule."""
+    schedules = state.followed.schedules
+    if schedules is None or not is_fresh(schedules.at, now, settings.reference_stale_after):
+        return Missing.UNAVAILABLE
+    left: Decimal | None = time_to_delist(subject, kind, schedules.delistings, now)
+    return INFINITE if left is None else left
