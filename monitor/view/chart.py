@@ -37,6 +37,7 @@ _BARS = {"initial": "#6b7280", "margin_call": "#d97706", "liquidation": "#b91c1c
 _SEVERITIES = {"info": "#2563eb", "warning": "#d97706", "critical": "#b91c1c"}
 _MARKERS = {"alert": "v", "resolved": RESOLVED, "action": "D", "liquidation": "X"}
 
+_NARROW = 0.025
 _BESIDE = {"v": 7, RESOLVED: -7}
 _MEANINGS = {"alert": "alert fires", "resolved": "alert resolved", "action": "action done", "liquidation": "liquidated"}
 
@@ -68,6 +69,7 @@ def drawn(spec: dict[str, Any]) -> Figure:
     top = 0.885 if spec["subtitle"] else 0.92
     top -= callouts(figure, axes, marks)
     axes.set_position((_LEFT, axes_bottom, _PLOT_WIDTH, top - axes_bottom))
+    _draw_gaps(axes, spec["gaps"])
     _draw_lines(axes, lines, spec["bars"])
     _draw_marks(figure, axes, marks)
     lowest = axes
@@ -84,6 +86,21 @@ def drawn(spec: dict[str, Any]) -> Figure:
 
 def _kinds(spec: dict[str, Any]) -> set[str]:
     return {mark["kind"] for mark in spec["marks"]}
+
+
+def _draw_gaps(axes: Axes, gaps: list[dict[str, Any]]) -> None:
+    """Why there is no line, where there is room to say it."""
+    first, last = axes.get_xlim()
+    for gap in gaps:
+        start, end = max(_number(gap["start"]), first), min(_number(gap["end"]), last)
+        if end - start < _NARROW * (last - first):
+            continue
+        axes.axvspan(start, end, color="#f3f4f6", linewidth=0, zorder=0)
+        axes.text(
+            (start + end) / 2, 0.5, gap["text"],
+            transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5, color=_PALE, ha="center", va="center",
+            bbox={"boxstyle": "square,pad=0.3", "facecolor": "#f3f4f6", "linewidth": 0}, zorder=2,
+        )  # fmt: skip
 
 
 def _draw_lines(axes: Axes, lines: dict[str, Points], bars: list[dict[str, Any]]) -> None:

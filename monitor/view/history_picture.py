@@ -9,7 +9,7 @@ from monitor.core.alerts import Alert
 from monitor.core.intents import Intent, IntentState
 from monitor.core.metrics import Metric, Unit
 from monitor.view.documents.history import Series
-from monitor.view.picture import Bar, BarRole, Line, Mark, Picture
+from monitor.view.picture import Bar, BarRole, Gap, Line, Mark, Picture
 from monitor.view.words import bar_text, needed_text
 
 BARS = ("initial_level", "margin_call_level", "liquidation_level")
@@ -20,6 +20,9 @@ HELD_FOR = timedelta(hours=2)
 
 ONE_STORY = timedelta(minutes=5)
 """What is brought in and repaid within this time belongs together."""
+
+MOST_LINES = 6
+"""More lines than this can't be told from each other."""
 
 _ROLES: tuple[BarRole, ...] = ("initial", "margin_call", "liquidation")
 _LEVELS = frozenset({"margin_level", "polled_margin_level"})
@@ -37,19 +40,25 @@ def history_picture(
     since: datetime,
     until: datetime,
 ) -> Picture:
-    """The picture of one or more series up to `until`. Bars, alerts and actions are drawn only for a single one."""
+    """The picture of one or more series up to `until`. Bars, alerts and actions are drawn only for a single one.
+
+    Of many series, those that matter most.
+    """
     name = metric.name.replace("_", " ")
+    shown = _worst(metric, series)
     lines = [
         Line(_about(one) if len(series) > 1 else name, list(_held([(p.at, p.value) for p in one.points], until)))
-        for one in series
+        for one in shown
     ]
     single = series[0] if len(series) == 1 else None
+    left_out = f"; the {len(shown)} {_end_of(metric)} of {len(series)}" if len(shown) < len(series) else ""
     return Picture(
         title=f"{_about(single)}: {name}" if single is not None else name,
-        subtitle=metric.meaning,
+        subtitle=f"{metric.meaning}{left_out}",
         lines=lines,
         bars=_bars(bars) if metric.name in _LEVELS else _END if metric.name in _DISTANCES else (),
         marks=[*_alert_marks(alerts, single, since), *_action_marks(intents, single, since)] if single else (),
+        gaps=list(_gaps(metric, single, lines[0])) if single else (),
         form="percent" if metric.unit is Unit.FRACTION else "number",
     )
 
@@ -65,6 +74,42 @@ def _held(
             yield end, value
             if end < following:
                 yield end, None
+
+
+def _worst(metric: Metric, series: Sequence[Series]) -> Sequence[Series]:
+    """Those with the lowest values, or the highest where high is bad; in the order given."""
+    if len(series) <= MOST_LINES:
+        return series
+    sign = 1 if _is_bad_low(metric) else -1
+    known = [(index, [p.value for p in one.points if p.value is not None]) for index, one in enumerate(series)]
+    ranked = sorted((min(sign * value for value in values), index) for index, values in known if values)
+    chosen = sorted(index for _, index in ranked[:MOST_LINES])
+    return [series[index] for index in chosen]
+
+
+def _end_of(metric: Metric) -> str:
+    return "lowest" if _is_bad_low(metric) else "highest"
+
+
+def _is_bad_low(metric: Metric) -> bool:
+    return metric.unit in (Unit.LEVEL, Unit.SECONDS) or metric.name in _DISTANCES or metric.name == "equity_usdt"
+
+
+def _gaps(metric: Metric, series: Series, line: Line) -> Iterator[Gap]:
+    """Where the line ends and goes on later: because there was no limit, or because nothing is known."""
+    endless = {point.at for point in series.points if point.missing == "infinite"}
+    without = "nothing owed" if metric.unit is Unit.LEVEL else "out of reach"
+    start: datetime | None = None
+    is_endless = False
+    for at, value in line.points:
+        if value is not None:
+            if start is not None:
+                yield Gap(start, at, without if is_endless else "not recorded")
+            start = None
+        elif start is None:
+            start, is_endless = at, at in endless
+        else:
+            is_endless = is_endless or at in endless
 
 
 def _about(series: Series) -> str:

@@ -46,6 +46,15 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which the line has no value, and why."""
+
+    start: datetime
+    end: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """A time series with what matters around it. `prices` get a panel of their own, as change since its start.
 
@@ -58,6 +67,7 @@ class Picture:
     bars: Sequence[Bar] = ()
     marks: Sequence[Mark] = ()
     prices: Sequence[Line] = ()
+    gaps: Sequence[Gap] = ()
     form: Literal["number", "percent"] = "number"
 
 
@@ -98,6 +108,7 @@ def as_document(picture: Picture) -> Document:
         "form": picture.form,
         "lines": [_line(line) for line in picture.lines],
         "prices": [_line(line) for line in picture.prices],
+        "gaps": [{"start": moment_text(g.start), "end": moment_text(g.end), "text": g.text} for g in picture.gaps],
         "bars": [{"label": b.label, "value": decimal_text(b.value), "role": b.role} for b in picture.bars],
         "marks": [
             {"at": moment_text(m.at), "kind": m.kind, "text": m.text, "line": m.line, "severity": m.severity}

@@ -101,3 +101,25 @@ def test_a_distance_is_drawn_against_its_end() -> None:
     series = _Series([_Sample(NOON, Decimal("0.2"))], metric="distance_to_liquidation")
     picture = history_picture(METRICS["distance_to_liquidation"], [series], {}, (), (), NOON, NOON)
     assert [(bar.label, bar.value) for bar in picture.bars] == [("liquidation", Decimal(0))]
+
+
+def test_a_gap_says_whether_it_was_safe_or_blind() -> None:
+    points = [
+        _Sample(NOON, Decimal(2)),
+        _Sample(NOON + timedelta(hours=1), None, "infinite"),
+        _Sample(NOON + timedelta(hours=2), Decimal(3)),
+        _Sample(NOON + timedelta(hours=9), Decimal(3)),
+    ]
+    end = NOON + timedelta(hours=9)
+    picture = history_picture(METRICS["margin_level"], [_Series(points)], {}, (), (), NOON, end)
+    assert [(gap.start.hour, gap.end.hour, gap.text) for gap in picture.gaps] == [
+        (13, 14, "nothing owed"),
+        (16, 21, "not recorded"),
+    ]
+
+
+def test_of_many_series_those_near_the_end_are_drawn() -> None:
+    many = [_Series([_Sample(NOON, Decimal(9 - n)), _Sample(NOON, None)], subject=f"A{n}") for n in range(9)]
+    picture = history_picture(METRICS["margin_level"], many, {}, (), (), NOON, NOON)
+    assert [line.label for line in picture.lines] == [f"main A{n}" for n in (3, 4, 5, 6, 7, 8)]
+    assert picture.subtitle.endswith("; the 6 lowest of 9")
