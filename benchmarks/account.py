@@ -12,7 +12,6 @@ from monitor.core.events import CrossRead, Event, PricesRead, StreamChanged, Str
 from monitor.core.lifecycle import Audience
 from monitor.core.rules import Rule, parse_rules
 from monitor.core.state import AccountState, Settings, apply
-from monitor.core.subjects import MEASURED
 from monitor.resources import shipped
 
 ASSETS = ("BTC", "ETH", *(f"A{number:02}" for number in range(44)))
@@ -53,9 +52,9 @@ def level_at(prices: Mapping[str, Decimal]) -> Decimal:
 
 
 def rules() -> tuple[Rule, ...]:
-    """The shipped ladder, as far as it can be measured."""
+    """The shipped ladder."""
     tables = tomllib.loads(shipped("config", "rules", "ladder.toml").read_text())["rules"]
-    return tuple(rule for rule in parse_rules(tables, "ladder") if MEASURED.issuperset(rule.names))
+    return parse_rules(tables, "ladder")
 
 
 def policy() -> Policy:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from monitor.clock import Clock
 from monitor.core.alerts import Alert, AlertState, Notification, Reason
-from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Skip, Told, choose, retry_delay_s
+from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Send, Skip, Told, choose, retry_delay_s
 from monitor.core.restraint import (
     HOUR,
     Due,
@@ -70,6 +70,8 @@ class Notifier:
         self._rungs = rungs if rungs is not None else Rungs()
         self._woken = {name: asyncio.Event() for name in self._channels}
         self._idle = {name: asyncio.Event() for name in self._channels}
+        self._fresh: dict[str, list[Delivery]] = {name: [] for name in self._channels}
+        self._looked = dict.fromkeys(self._channels, 0)
         self._draining = False
         self._wellbeing = Wellbeing(self._channels)
         self._unrecorded: set[asyncio.Task[None]] = set()
@@ -91,6 +93,17 @@ class Notifier:
             if name in self._woken:
                 self._woken[name].set()
 
+    def hand(self, deliveries: Iterable[Delivery]) -> None:
+        """These were recorded just now. The first word of something critical waits for no look at the store."""
+        for delivery in deliveries:
+            channel = self._channels.get(delivery.channel)
+            if channel is None:
+                continue
+            urgent = delivery.reason is Reason.FIRED and delivery.severity == "critical"
+            if urgent and not channel.restraint.max_per_hour:
+                self._fresh[channel.name].append(delivery)
+            self._woken[channel.name].set()
+
     def tell_unrecorded(self, alert: Alert, notification: Notification) -> None:
         """The store has failed: say it once from memory, marked as not recorded."""
         message = self._composer.compose(alert, notification.reason, severity=notification.severity, recorded=False)
@@ -104,12 +117,14 @@ class Notifier:
                 self._unrecorded.add(task)
                 task.add_done_callback(self._unrecorded.discard)
 
+    async def recall(self) -> None:
+        """What the store knows of the channels: those that failed still do, and what was held is looked at again."""
+        for name in await self._store.read(failing_channels, tuple(self._channels)):
+            self._wellbeing.tried(name, "its last message before the start was not taken")
+        await self._store.release_deliveries(self._clock.now())
+
     async def run(self) -> None:
         """One task a channel until cancelled. A channel whose task fails is restarted; the others never notice."""
-        with suppress(StoreError):
-            for name in await self._store.read(failing_channels, tuple(self._channels)):
-                self._wellbeing.tried(name, "its last message before the start was not taken")
-            await self._store.release_deliveries(self._clock.now())
         async with asyncio.TaskGroup() as tasks:
             for channel in self._channels.values():
                 tasks.create_task(self._keep_serving(channel), name=f"channel {channel.name}")
@@ -165,7 +180,9 @@ class Notifier:
         """
         while True:
             await self._ledger.write(channel.name)
+            await self._send_fresh(channel)
             queued = await self._store.due(channel.name, self._clock.now(), BATCH)
+            self._looked[channel.name] = max([self._looked[channel.name], *(delivery.id for delivery in queued)])
             due = [delivery for delivery in queued if not self._ledger.is_unwritten(delivery.id)]
             if not due:
                 self._idle[channel.name].set()
@@ -174,6 +191,20 @@ class Notifier:
             if not await self._send_one(channel, due, later):
                 return min(later, default=None)
             self._wellbeing.seen(channel.name)
+
+    async def _send_fresh(self, channel: Channel) -> None:
+        """Tells what was handed over and no look at the store has shown yet; what is in any doubt is left to that."""
+        fresh, self._fresh[channel.name] = self._fresh[channel.name], []
+        due: list[Due] = []
+        for delivery in fresh:
+            alert = self._open_alert(delivery.alert) if delivery.alert is not None else None
+            if alert is None or delivery.id <= self._looked[channel.name]:
+                continue
+            chosen = choose(delivery, alert, None, superseded=False)
+            if isinstance(chosen, Send) and chosen.reason is Reason.FIRED and channel.wants("critical", Reason.FIRED):
+                due.append(Due(delivery, alert, Reason.FIRED))
+        for group in gathered(due):
+            await self._tell(channel, group)
 
     async def _send_one(self, channel: Channel, due: Sequence[Delivery], later: list[datetime]) -> bool:
         """Whether a message left, or it was found that some need not. `later`: when those being gathered are ripe."""
@@ -239,11 +270,13 @@ class Notifier:
     async def _say(self, channel: Channel, delivery: Delivery, sent: Sequence[datetime]) -> None:
         """A notice, or a message of a drill: that one nothing holds back, since somebody asked for it."""
         now = self._clock.now()
-        if delivery.severity not in channel.severities:
+        document = json.loads(delivery.text) if delivery.reason == "drill" else None
+        reason = Reason.FIRED if document is None else Reason(document["stage"])
+        if not channel.wants(delivery.severity, reason):
             await self._leave_out(channel, delivery, str(delivery.reason))
             return
-        if delivery.reason == "drill":
-            await self._send(channel, [delivery], drill_message(delivery.severity, json.loads(delivery.text)), {})
+        if document is not None:
+            await self._send(channel, [delivery], drill_message(delivery.severity, document), {})
             return
         restraint = channel.restraint
         wait = quiet_until(delivery.severity, restraint, now) or notice_over_limit(

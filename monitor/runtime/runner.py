@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 LIVE_EVERY_S = 1.0
 """The live document is written at most this often (machine seconds)."""
+
+LIVE_AFTER_S = 0.1
+"""How long it waits after something was decided (machine seconds)."""
 
 AT_ONCE = 500
 """Events in one commit of those that waited in the file."""
@@ -74,6 +77,8 @@ class Runner:
         self._machine_time = machine_time
         self._live = ""
         self._live_at = float("-inf")
+        self._live_from = float("-inf")
+        self._living: asyncio.Task[None] | None = None
         self._backlog: list[Entry] = []
         self._spill = store.spill(state.account)
         self.steps = 0
@@ -84,53 +89,83 @@ class Runner:
     async def run(self) -> None:
         """Until cancelled. What was being committed then is committed all the same."""
         while True:
-            await _to_its_end(self.handle(await self._inbox.take()))
+            decided = self._decide(await self._inbox.take())
+            # A price that changes nothing, which is nearly every one, leaves nothing to wait for.
+            if self._has_work(decided):
+                await _to_its_end(self._remember(decided))
+            self._tell(decided)
 
     async def finish(self) -> None:
         """Decide on what still waits, and commit it."""
         while not self._inbox.is_empty:
             await self.handle(await self._inbox.take())
+        if self._living is not None:
+            await self._living
 
     async def handle(self, events: Iterable[Event]) -> None:
         """Decide on each event in order, then commit all of it as one entry and tell the others."""
+        decided = self._decide(events)
+        await self._remember(decided)
+        self._tell(decided)
+
+    def _decide(self, events: Iterable[Event]) -> "_Decided":
         self.is_deciding = True
-        entries: list[Entry] = []
-        wants: frozenset[str] = frozenset()
-        intervals: Mapping[str, timedelta] = {}
-        reread = ticked = False
+        decided = _Decided()
         for event in events:
             done = step(self.state, event, self._policy, self._clock.now(), self._ids)
             self.state = done.state
-            wants |= done.wants
-            intervals = done.intervals or intervals
-            reread = reread or isinstance(event, (CrossRead, IsolatedRead))
+            decided.wants |= done.wants
+            decided.intervals = done.intervals or decided.intervals
+            decided.reread = decided.reread or isinstance(event, (CrossRead, IsolatedRead))
             self.steps += 1
-            ticked = ticked or isinstance(event, Tick)
+            decided.ticked = decided.ticked or isinstance(event, Tick)
             if not done.entry.is_empty:
-                entries.append(done.entry)
-        if entries:
-            await self._commit(merged(entries))
-        # After what was decided, so that no alert waits for a picture of the whole account.
-        live = self._live_entry(any(entry.transitions or entry.intent_steps for entry in entries))
-        if live is not None:
-            await self._commit(live)
+                decided.entries.append(done.entry)
+        return decided
+
+    def _has_work(self, decided: "_Decided") -> bool:
+        return bool(decided.entries) or not self._spill.is_empty
+
+    async def _remember(self, decided: "_Decided") -> None:
+        if decided.entries:
+            await self._commit(merged(decided.entries))
         if not self._spill.is_empty and not self._store.failing:
             await self._replay()
-        self.ticks += ticked
-        self.is_deciding = False
-        self._followers.stepped(self.state, wants, intervals, reread)
 
-    def _live_entry(self, told: bool) -> Entry | None:
-        """The live document and the present values of open alerts, when they are due and have changed."""
-        if self._store.failing or (not told and self._machine_time() - self._live_at < LIVE_EVERY_S):
-            return None
+    def _tell(self, decided: "_Decided") -> None:
+        self._keep_living(any(entry.transitions or entry.intent_steps for entry in decided.entries))
+        self.ticks += decided.ticked
+        self.is_deciding = False
+        self._followers.stepped(self.state, decided.wants, decided.intervals, decided.reread)
+
+    def _keep_living(self, told: bool) -> None:
+        """Write the live document and the present values of open alerts, when they are due and have changed.
+
+        After what was decided, and after what was told of it has had a moment to leave: no alert waits for a picture of
+        the whole account, nor does the next price for its being written.
+        """
+        now = self._machine_time()
+        if told:
+            self._live_from = now + LIVE_AFTER_S
+        is_due = now - self._live_at >= LIVE_EVERY_S and now >= self._live_from
+        if not is_due or self._store.failing or (self._living is not None and not self._living.done()):
+            return
+        self._live_at = now
         live = self._live_document(self.state)
         if live == self._live:
-            return None
-        self._live, self._live_at = live, self._machine_time()
-        return Entry(
-            account=self.state.account, at=self._clock.now(), live=live, alerts=tuple(self.state.alerts.values())
-        )
+            return
+        self._live = live
+        alerts = tuple(self.state.alerts.values())
+        entry = Entry(account=self.state.account, at=self._clock.now(), live=live, alerts=alerts)
+        self._living = asyncio.create_task(self._write_live(entry), name=f"live {self.state.account}")
+
+    async def _write_live(self, entry: Entry) -> None:
+        try:
+            await self._store.commit(entry)
+        except StoreError as error:
+            # The next one takes its place.
+            self._live = ""
+            log.error("live.unwritten account=%s cause=%s", entry.account, error)
 
     async def _commit(self, entry: Entry) -> None:
         if entry.events and (self._store.failing or not self._spill.is_empty):
@@ -211,6 +246,17 @@ class Runner:
             if self._spill.is_empty:
                 log.warning("spill.replayed account=%s", account)
                 return
+
+
+@dataclass(slots=True)
+class _Decided:
+    """What came of the events that were taken in one go."""
+
+    entries: list[Entry] = field(default_factory=list)
+    wants: frozenset[str] = frozenset()
+    intervals: Mapping[str, timedelta] = field(default_factory=dict)
+    reread: bool = False
+    ticked: bool = False
 
 
 def merged(entries: Iterable[Entry]) -> Entry:
