@@ -15,8 +15,9 @@ from monitor.core.alerts import MetricScope
 from monitor.core.amounts import ONE
 from monitor.core.metrics import Missing, Value
 from monitor.core.rehearsal.driver import Frame
+from monitor.core.rehearsal.given import Given
 from monitor.core.rehearsal.portfolio import PairHolding, Portfolio, lacking_prices, level_of
-from monitor.core.subjects import Subject
+from monitor.core.subjects import MONITOR, Subject
 
 FILL = timedelta(seconds=30)
 """Between two reads the engine looks at least this often."""
@@ -34,7 +35,7 @@ _USUAL_PACE = Decimal(60)
 _QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", "TRY", "BRL", "JPY")
 _ANEW: Mapping[MetricScope, frozenset[str]] = {
     "account": frozenset({"actions_blocked"}),
-    "monitor": frozenset({"data_age", "poll_interval"}),
+    "monitor": frozenset(),
     "asset": frozenset({"held", "owed", "spot_free", "funding_free", "price_usdt"}),
 }
 """The metrics that the rehearsal measures itself; of cross and pairs it measures all but these:"""
@@ -59,12 +60,19 @@ class _Known:
 
     values: dict[Subject, dict[str, Value]] = field(default_factory=dict)
     heard: dict[Subject, datetime] = field(default_factory=dict)
+    pace: Value | None = None
+    """The newest pace: it holds from the next age on, since the two are not always written together."""
 
     def take(self, samples: Iterable[Recorded], at: datetime) -> bool:
         """Whether the samples come from a read, not only from figures that went stale."""
         is_read = False
         for sample in samples:
             subject = (sample.scope, sample.subject)
+            if sample.metric == "poll_interval":
+                self.pace = sample.value
+                continue
+            if sample.metric == "data_age" and self.pace is not None:
+                self.values[subject] = {**self.values.get(subject, {}), "poll_interval": self.pace}
             # A copy: frames made before keep what was true then.
             self.values[subject] = {**self.values.get(subject, {}), sample.metric: sample.value}
             self.heard[subject] = at
@@ -102,8 +110,18 @@ def _between(last: Frame, until: datetime, known: _Known) -> Iterator[Frame]:
         return
     at = last.at + FILL
     while at < min(until, last.at + LONGEST_BLINDNESS):
-        yield replace(last, at=at, is_read=went_on, portfolio=None)
+        given = last.given if went_on else _aged(last.given, at - last.at)
+        yield replace(last, at=at, given=given, is_read=went_on, portfolio=None)
         at += FILL
+
+
+def _aged(given: Given, by: timedelta) -> Given:
+    """The figures with the age of the data counted on."""
+    monitor = given.get(MONITOR, {})
+    age = monitor.get("data_age")
+    if not isinstance(age, Decimal):
+        return given
+    return {**given, MONITOR: {**monitor, "data_age": age + Decimal(by // timedelta(milliseconds=1)) / 1000}}
 
 
 def _frame(known: _Known, at: datetime, is_read: bool) -> Frame:
