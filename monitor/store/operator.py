@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from monitor.core.alerts import AlertState
+from monitor.core.drills import Drill
 from monitor.core.events import OperatorRead, Silence
 from monitor.core.intents import Intent, IntentState, IntentStep
 from monitor.errors import OrderRefused, StoreError
@@ -18,18 +19,6 @@ from monitor.store.readers.alerts import newest_acks
 from monitor.store.rows import intent_of, silence_of, silence_row
 
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
-
-
-@dataclass(frozen=True, slots=True)
-class Drill:
-    """A rule that the daemon is to fire once for practice. `outcome` is what came of it."""
-
-    id: int
-    rule: str
-    by: str
-    requested_at: datetime
-    done_at: datetime | None
-    outcome: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,18 @@ def queue(connection: Connection, delivery: Delivery) -> Delivery:
     return replace(delivery, id=key[0])
 
 
+def queue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
+    """The deliveries with the ids they got, all or none."""
+    return tuple(queue(connection, delivery) for delivery in deliveries)
+
+
+def read_drill(connection: Connection, drill: int) -> tuple[Delivery, ...]:
+    """All that a drill says, in order, with what became of it."""
+    table = tables.deliveries
+    rows = connection.execute(select(table).where(table.c.drill == drill).order_by(table.c.id))
+    return tuple(delivery_of(row) for row in rows.mappings())
+
+
 def due(connection: Connection, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
     """The channel's queued deliveries whose time has come, oldest first."""
     table = tables.deliveries

@@ -50,6 +50,15 @@ class Message:
     picture: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DrillMark:
+    """Which drill a message belongs to, and which of its messages it is."""
+
+    id: int
+    number: int
+    of: int
+
+
 def alert_message(
     alert: Alert,
     reason: Reason,
@@ -60,7 +69,7 @@ def alert_message(
     at: datetime | None = None,
     restore: Sequence[str] = (),
     limits: Mapping[str, str] | None = None,
-    drill: bool = False,
+    drill: DrillMark | None = None,
     recorded: bool = True,
     picture: Path | None = None,
 ) -> Message:
@@ -72,10 +81,11 @@ def alert_message(
     the alert's after an escalation. `recorded` False: the database could not be written when this left.
     """
     severity = severity or alert.severity
-    title = f"[{'DRILL' if drill else _FIRST_WORDS[reason]}] {severity} {_about(alert)}: {_value(alert)} (#{alert.id})"
+    word, number = ("DRILL", f"drill {drill.id}") if drill is not None else (_FIRST_WORDS[reason], f"#{alert.id}")
+    title = f"[{word}] {severity} {_about(alert)}: {_value(alert)} ({number})"
     text = "\n".join(
         [
-            *(["This is a drill: the condition below was not met and nothing was done."] if drill else []),
+            *([_drill_line(drill, alert, reason)] if drill is not None else []),
             _first_line(alert, reason, figures),
             *(f"Not done: {action}: {limit}" for action, limit in (limits or {}).items()),
             *(f"To be safe again: {line}" for line in restore),
@@ -86,12 +96,15 @@ def alert_message(
     )
     kind = "success" if reason is Reason.RESOLVED else KINDS[severity]
     document = {**alert_document(alert), "severity": severity, "reason": reason.value, "title": title, "text": text}
+    if drill is not None:
+        document |= {"reason": "drill", "stage": reason.value, "drill": drill.id}
     return Message(title, text, kind, document, picture)
 
 
 def drill_message(severity: Severity, document: Document) -> Message:
     """A message of a drill, from the object that a webhook gets of it."""
-    return Message(document["title"], document["text"], KINDS[severity], document)
+    kind = "success" if document["stage"] == Reason.RESOLVED.value else KINDS[severity]
+    return Message(document["title"], document["text"], kind, document)
 
 
 def notice_message(severity: Severity, text: str, *, recorded: bool = True) -> Message:
@@ -104,6 +117,14 @@ def notice_message(severity: Severity, text: str, *, recorded: bool = True) -> M
 
 
 _NOT_RECORDED = "Not recorded: the database could not be written when this was sent; it may come again."
+
+
+def _drill_line(drill: DrillMark, alert: Alert, reason: Reason) -> str:
+    said = {Reason.RESOLVED: "is over", Reason.ESCALATED: "is not answered and escalates"}.get(reason, "fires")
+    return (
+        f"This is a drill, message {drill.number} of {drill.of}: {alert.key.rule} {said}. "
+        "Nothing of it is real but the figures, and nothing is done."
+    )
 
 
 def _about(alert: Alert) -> str:

@@ -9,7 +9,7 @@ import pytest
 from monitor.core.account import Bars
 from monitor.core.alerts import Alert, AlertKey, AlertState, Reason
 from monitor.core.measure import cross_figures, isolated_figures
-from monitor.view.messages import alert_message, notice_message
+from monitor.view.messages import DrillMark, alert_message, drill_message, notice_message
 from tests.view.samples import ALERT, NOW, SETTINGS, STATE, WITHOUT_DEBT
 
 PAIR_ALERT = replace(
@@ -94,9 +94,17 @@ def test_kind_follows_severity_and_resolution(severity: str, reason: Reason, kin
 
 
 def test_drill_says_that_it_is_one() -> None:
-    message = alert_message(ALERT, Reason.FIRED, None, NOW, drill=True)
-    assert message.title.startswith("[DRILL] critical main cross")
-    assert message.text.startswith("This is a drill")
+    message = alert_message(ALERT, Reason.FIRED, None, NOW, drill=DrillMark(3, 2, 5))
+    assert message.title == "[DRILL] critical main cross: margin level 1.21 (drill 3)"
+    assert message.text.startswith("This is a drill, message 2 of 5: margin-call fires. ")
+    assert (message.document["reason"], message.document["stage"], message.document["drill"]) == ("drill", "fired", 3)
+    assert drill_message("critical", message.document) == message
+
+
+def test_the_end_of_a_drill_looks_like_an_end() -> None:
+    message = alert_message(ALERT, Reason.RESOLVED, None, NOW, drill=DrillMark(3, 5, 5))
+    assert drill_message("critical", message.document).kind == message.kind == "success"
+    assert "message 5 of 5: margin-call is over. " in message.text
 
 
 def test_unrecorded_late_and_restoring_lines_are_said() -> None:
