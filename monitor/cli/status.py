@@ -138,7 +138,7 @@ def account_problems(account: Document, longest_s: float) -> Sequence[str]:
 def print_screen(document: Document, keepers: Keepers) -> None:
     """All of it, for a person: the verdict first, then what can be done about it."""
     accounts = document["accounts"]
-    print_lines([*headlines(document), *restore_cells(accounts)])
+    print_lines([*headlines(document), *restore_cells(accounts, SystemClock().now())])
     output.print_line()
     print_table(scopes_table(accounts, keepers))
     print_lines([*status_lines(document), *gap_cells(accounts)])

@@ -11,7 +11,7 @@ from monitor.core.measure import cross_figures, isolated_figures
 from monitor.core.restore import RestoreOption, restore_options
 from monitor.core.standing import standing_of
 from monitor.core.state import AccountState, Settings
-from monitor.view.documents.fields import Document
+from monitor.view.documents.fields import Document, moment_text
 from monitor.view.words import level_text, money_text, needed_text
 
 SAFE_OVER_INITIAL = Decimal("1.05")
@@ -20,10 +20,11 @@ SAFE_OVER_INITIAL = Decimal("1.05")
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """The ways to reach `target`, the cheapest first."""
+    """The ways to reach `target`, the cheapest first. `outside_as_of`: when what could be brought in was last read."""
 
     target: Decimal
     options: tuple[RestoreOption, ...]
+    outside_as_of: datetime | None = None
 
 
 def restoration(state: AccountState, scope: Scope, figures: Figures) -> Restoration | None:
@@ -34,7 +35,8 @@ def restoration(state: AccountState, scope: Scope, figures: Figures) -> Restorat
         return None
     target = initial * SAFE_OVER_INITIAL
     options = restore_options(standing, target)
-    return Restoration(target, options) if options else None
+    wallets = [at for place, at in standing.outside_as_of.items() if place != "cross"]
+    return Restoration(target, options, min(wallets, default=None)) if options else None
 
 
 def restore_lines(state: AccountState, settings: Settings, scope: Scope, now: datetime) -> list[str]:
@@ -53,6 +55,7 @@ def restore_document(found: Restoration | None) -> Document | None:
         return None
     return {
         "target": plain(found.target),
+        "outside_as_of": moment_text(found.outside_as_of),
         "options": [
             {
                 "route": option.route,

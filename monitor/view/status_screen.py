@@ -1,11 +1,12 @@
 """What `status` shows: the verdict first, then each scope's room to the exchange's bars, debts, and ways back."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.account import INFINITE, ZERO
 from monitor.core.amounts import ONE
+from monitor.core.durations import parse_since
 from monitor.core.margin import drop_to_level, exposure, largest_transfer_out, rise_to_level
 from monitor.core.stress import Portfolio, first_to_reach
 from monitor.view.documents.fields import Document
@@ -26,6 +27,9 @@ from monitor.view.words import (
     stamp_text,
     whole_text,
 )
+
+FRESH = timedelta(minutes=1)
+"""Balances no older than this need no word about their age."""
 
 _BARS = (("call", "margin_call_level"), ("liquidation", "liquidation_level"))
 _MOST_WAYS = 3
@@ -84,8 +88,11 @@ def debts_table(accounts: Iterable[Document]) -> Table:
     return Table(("account", "scope", "owed", "value", "rate", "free of it"), rows, frozenset({2, 3, 4, 5}))
 
 
-def restore_cells(accounts: Iterable[Document]) -> list[Cell]:
-    """One line a scope that is in danger: the ways back that are at hand, else the cheapest one."""
+def restore_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
+    """One line a scope that is in danger: the ways back that are at hand, else the cheapest one.
+
+    How old the balances are that could be brought in is said where they are older than `FRESH`.
+    """
     lines = []
     for account in accounts:
         for label, scope in scopes_of(account):
@@ -99,7 +106,8 @@ def restore_cells(accounts: Iterable[Document]) -> list[Cell]:
             )
             lacking = "" if feasible else ", which is more than is at hand"
             target = level_text(Decimal(restore["target"]))
-            lines.append(Cell(f"{account['account']} {label}: to be back at {target}: {ways}{lacking}", "note"))
+            text = f"{account['account']} {label}: to be back at {target}: {ways}{lacking}"
+            lines.append(Cell(f"{text}{_wallets_age(restore, now)}", "note"))
     return lines
 
 
@@ -155,6 +163,14 @@ def check_line(account: Document, problems: Sequence[str]) -> Cell:
     if problems:
         return Cell(f"{account['account']}: {'; '.join(problems)} ({known})", "bad")
     return Cell(f"{account['account']}: ok ({known})", "good")
+
+
+def _wallets_age(restore: Document, now: datetime) -> str:
+    as_of = restore.get("outside_as_of")
+    if as_of is None:
+        return ""
+    age = now - parse_since(as_of, now)
+    return f" (spot and funding read {age_text(age)} ago)" if age > FRESH else ""
 
 
 def _verdicts(account: Document) -> Iterator[Cell]:

@@ -53,5 +53,5 @@ def test_safe_scope_needs_nothing() -> None:
 
 
 def test_status_says_the_cheapest_way_that_is_at_hand() -> None:
-    (line, *_) = restore_cells([account_document(BELOW, SETTINGS, NOW, "1")])
+    (line, *_) = restore_cells([account_document(BELOW, SETTINGS, NOW, "1")], NOW)
     assert line.text.startswith("main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT")

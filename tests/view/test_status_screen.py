@@ -86,14 +86,20 @@ def test_the_pair_tells_the_exchange_s_own_liquidation_price() -> None:
 def test_only_what_is_in_danger_is_told_how_to_get_out() -> None:
     spot = {"spot": Wallet(samples.NOW, {"USDT": Decimal(8000)})}
     below = replace(cross_with("2", "1.9", "1.1"), wallets=spot)
-    assert texts(restore_cells(status(below)["accounts"])) == [
+    assert texts(restore_cells(status(below)["accounts"], samples.NOW)) == [
         "main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT from the free balance, "
         "or sell 0.2477 BTC for USDT and repay"
     ]
     nearly = replace(cross_with("1.8", "1.3", "1.1"), wallets=spot)
     document = status(nearly)
     assert document["accounts"][0]["cross"]["restore"] is not None
-    assert restore_cells(document["accounts"]) == []
+    assert restore_cells(document["accounts"], samples.NOW) == []
+
+
+def test_old_wallets_are_told_as_old() -> None:
+    below = replace(cross_with("2", "1.9", "1.1"), wallets={"spot": Wallet(samples.NOW, {"USDT": Decimal(8000)})})
+    (line,) = restore_cells(status(below)["accounts"], samples.NOW + timedelta(minutes=7))
+    assert line.text.endswith("(spot and funding read 7m ago)")
 
 
 def test_what_may_leave_keeps_a_collateral_level_of_2() -> None:
