@@ -9,10 +9,12 @@ import pytest
 from monitor import app
 from monitor.clock import SystemClock
 from monitor.core.intents import Accepted, IntentState, Unknown
+from monitor.core.state import AccountState
 from monitor.errors import OrderRefused
 from monitor.exchange.binance.functions import FUNCTIONS
 from monitor.runtime.by_hand import ByHand
 from monitor.sandbox.faults import Fault
+from monitor.store import operator
 from monitor.store.by_hand import FIRST_BY_HAND
 from tests.support.daemon import daemon_here, starting_now, write_config
 from tests.support.sandbox import sandbox
@@ -44,14 +46,46 @@ async def test_a_running_daemon_settles_what_a_person_can_not(tmp_path: Path, da
         assert repaid == (Decimal("107.5") if what == "cut_after" else Decimal(7))
 
 
+@pytest.mark.slow
+async def test_a_running_daemon_knows_what_was_ordered_by_name_and_looks_for_nothing(
+    tmp_path: Path, database_url: str
+) -> None:
+    lost = Fault(what="cut_after", method="POST", path="/sapi/v1/bnbBurn", count=1)
+    async with sandbox(starting_now(), faults=[lost]) as box:
+        config = write_config(tmp_path, box.ready, url=database_url)
+        async with daemon_here(config) as here:
+            await here.until(lambda state: state.cross is not None)
+            burn = {"interestBNBBurn": "false"}
+            first = await _call(here.config, "set_bnb_burn", burn)
+            assert isinstance(first.outcome, Unknown)
+            await here.until(lambda state: _state_of(state, FIRST_BY_HAND) is IntentState.UNRESOLVED)
+            with pytest.raises(OrderRefused, match="under way"):
+                await _call(here.config, "set_bnb_burn", burn)
+            with app.open_operator(here.config) as store:
+                now = SystemClock().now()
+                store.order(operator.resolve, FIRST_BY_HAND, IntentState.CONFIRMED, "me", "the setting is off", now)
+            await here.until(lambda state: _state_of(state, FIRST_BY_HAND) is IntentState.CONFIRMED)
+            await _call(here.config, "set_bnb_burn", burn)
+            await here.until(lambda state: _state_of(state, FIRST_BY_HAND + 1) is IntentState.CONFIRMED)
+        assert len([one for one in box.sandbox.requests if (one.method, one.path) == ("POST", lost.path)]) == 2
+
+
+def _state_of(state: AccountState, intent: int) -> IntentState | None:
+    found = state.intents.get(intent)
+    return None if found is None else found.state
+
+
 async def _by_hand(config: Any, *, amount: str) -> Any:
+    return await _call(config, "repay_margin_loan", {"asset": "USDT", "amount": amount})
+
+
+async def _call(config: Any, name: str, given: dict[str, str]) -> Any:
     clock = SystemClock()
     exchange = app.open_account(config, "main", clock)
     store = app.open_operator(config)
     try:
         await exchange.sync_clock()
-        function: Any = FUNCTIONS["repay_margin_loan"]
-        given = {"asset": "USDT", "amount": amount}
+        function: Any = FUNCTIONS[name]
         return await ByHand("main", exchange, store, clock, config.safety).carry_out(function, given)
     finally:
         store.close()

@@ -11,13 +11,13 @@ import pytest
 
 from monitor.core.account import CROSS
 from monitor.core.actions.spec import ActionSpec, Safety
-from monitor.core.intents import IntentState, IntentStep, Repay
+from monitor.core.intents import ByName, IntentState, IntentStep, Repay
 from monitor.core.journal import Entry
 from monitor.core.state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Permissions, Readings, Scenario, hmac_key, holding
 from monitor.sandbox.scenarios import calm
-from monitor.store import operator
+from monitor.store import by_hand, operator
 from monitor.store.store import Store
 from tests.core.actions.samples import intent, repay_spec, seconds, transfer_spec
 from tests.exchange.binance.world import World, world
@@ -390,3 +390,20 @@ async def test_a_record_that_pends_and_a_history_that_lags_end_confirmed(tmp_pat
         [done] = await running.settles()
         assert done.state is S.CONFIRMED
         assert len(money_requests(running.world)) == 1
+
+
+async def test_a_command_that_died_while_sending_leaves_a_question(tmp_path: Path) -> None:
+    order = ByName("set_bnb_burn", CROSS, "", D(0))
+    setting = replace(intent(1, S.PLANNED), order=order, kind="setting", mode="manual", action="set_bnb_burn")
+
+    async def died(made: Rig) -> None:
+        now = made.world.clock.now()
+        living = await made.store.order(by_hand.begin_intent, setting, now)
+        other = replace(setting, order=replace(order, asset="USDT"))
+        dead = await made.store.order(by_hand.begin_intent, other, now - seconds(180))
+        made.state = replace(made.state, intents={living.id: living, dead.id: dead})
+
+    async with rig(tmp_path, prepared=died) as running:
+        living, dead = running.state.intents
+        await running.until(lambda: running.state.intents[dead].state is S.UNRESOLVED)
+        assert running.state.intents[living].state is S.SUBMITTING
