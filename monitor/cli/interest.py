@@ -11,7 +11,7 @@ from monitor.cli.printing import print_lines, print_table
 from monitor.cli.values import moment
 from monitor.clock import SystemClock
 from monitor.errors import Exit
-from monitor.store.readers.interest import read_interest
+from monitor.store.readers.interest import read_interest, read_spans
 from monitor.store.readers.status import read_live
 from monitor.view.documents.interest import interest_document
 from monitor.view.tables import interest_lines, interest_table, rates_table
@@ -32,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     with app.open_reader(config) as store:
         totals = store.read(read_interest, by=args.by, since=since)
         live = store.read(read_live)
-    document = interest_document(totals, [json.loads(row.document) for row in live], since, now, args.by)
+        spans = store.read(read_spans)
+    document = interest_document(totals, [json.loads(row.document) for row in live], since, now, args.by, spans)
     if args.json:
         output.print_json(document)
         return Exit.DONE

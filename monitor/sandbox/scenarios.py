@@ -26,6 +26,13 @@ _SOL_CRASH = (
 )  # fmt: skip
 
 
+# WBETH beside an ETH of 4,000: an hour at 1.08 of it, then within five minutes down to 0.2, and most of it back.
+_WBETH_DEPEG = (
+    (0, "4320.0"), (66, "4320.0"), (67, "4180.0"), (68, "3650.0"), (69, "2500.0"), (70, "1400.0"), (71, "800.0"),
+    (73, "800.0"), (75, "2900.0"), (78, "3950.0"), (84, "4240.0"),
+)  # fmt: skip
+
+
 def calm() -> Scenario:
     """Flat prices and a small account, far from liquidation."""
     account = AccountSpec(
@@ -80,7 +87,26 @@ def crash() -> Scenario:
     )
 
 
-SCENARIOS: dict[str, Callable[[], Scenario]] = {"calm": calm, "crash-2025-10-10": crash}
+def depeg() -> Scenario:
+    """A staking token loses its peg while the asset that it stands for keeps its price: WBETH falls to 0.2 ETH."""
+    account = AccountSpec(
+        name="main",
+        spot={"USDT": Decimal(60_000)},
+        funding={"USDT": Decimal(20_000)},
+        cross={"WBETH": holding("10"), "USDT": holding("1000", borrowed="20000")},
+        bars=CROSS_3X,
+    )
+    return Scenario(
+        name="depeg-wbeth",
+        start=CRASH_START,
+        duration_s=84 * 60,
+        accounts=(account,),
+        prices={"ETHUSDT": Decimal(4000)},
+        paths={"WBETHUSDT": _path(_WBETH_DEPEG)},
+    )
+
+
+SCENARIOS: dict[str, Callable[[], Scenario]] = {"calm": calm, "crash-2025-10-10": crash, "depeg-wbeth": depeg}
 
 
 def _path(points: Sequence[tuple[int, str]]) -> PricePath:

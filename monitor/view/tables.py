@@ -103,23 +103,30 @@ def rates_table(document: Document) -> Table:
             Cell(rate["asset"]),
             Cell(rate["symbol"] or rate["scope"]),
             Cell(f"{Decimal(rate['hourly']) * 100:.6f} %"),
+            Cell(f"{Decimal(rate['next_hourly']) * 100:.6f} %" if rate["next_hourly"] is not None else ""),
             Cell(percent_text(Decimal(rate["annual"]))),
         ]
         for rate in document["rates"]
     ]
-    return Table(("asset", "scope", "an hour", "a year"), rows, frozenset({2, 3}))
+    return Table(("asset", "scope", "an hour", "next hour", "a year"), rows, frozenset({2, 3, 4}))
 
 
 def interest_lines(document: Document) -> list[Cell]:
-    """The sums and what is to come."""
-    ahead = document["projected"]
+    """The sums, what is to come, and what of it is not known."""
+    ahead, recorded = document["projected"], document["recorded"]
     lines = [
         Cell(f"paid since {stamp_text(document['since'])}: {money_text(Decimal(document['total_usdt']))}", "strong"),
-        Cell(
-            f"at the rates now: {money_text(Decimal(ahead['day_usdt']))} a day, "
-            f"{money_text(Decimal(ahead['month_usdt']))} in 30 days, {money_text(Decimal(ahead['year_usdt']))} a year"
-        ),
     ]
+    if document["items"] and recorded["since"] is None:
+        lines.append(Cell("not every charge of that time is recorded yet", "note"))
+    elif recorded["since"] is not None and recorded["since"] > document["since"]:
+        lines.append(Cell(f"charges before {stamp_text(recorded['since'])} are not all recorded", "note"))
+    if document["rates"] or not ahead["without"]:
+        day, month, year = (money_text(Decimal(ahead[f"{span}_usdt"])) for span in ("day", "month", "year"))
+        lines.append(Cell(f"at the rates now: {day} a day, {month} in 30 days, {year} a year"))
+    if ahead["without"]:
+        owed = ", ".join(ahead["without"])
+        lines.append(Cell(f"what is owed in {owed} is not counted: its rate or price is not known yet", "note"))
     for saving in document["saving_if_repaid"]:
         amount = f"{amount_text(Decimal(saving['per_day']))} {saving['asset']}"
         lines.append(Cell(f"repaying what is free now would save {amount} a day"))

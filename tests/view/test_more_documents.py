@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import CROSS, Scope
-from monitor.core.events import Matcher, Silence
+from monitor.core.events import Matcher, NextRatesRead, RatesRead, Silence
 from monitor.core.intents import Intent, IntentState, IntentStep, Repay
 from monitor.core.state import AccountState
 from monitor.store.readers.events import EventRow
@@ -19,6 +19,7 @@ from monitor.view.documents.events import event_document
 from monitor.view.documents.history import history_document
 from monitor.view.documents.interest import interest_document
 from monitor.view.documents.silences import silence_document
+from monitor.view.tables import interest_lines
 from tests.view.samples import NOW, SETTINGS, STATE
 
 EVENT = EventRow(
@@ -92,9 +93,9 @@ class _Rates:
     eth: str = "0.00002"
 
     def document(self, state: AccountState) -> dict[str, object]:
-        document = account_document(state, SETTINGS, NOW, "1")
-        for row in document["cross"]["balances"]:
-            row["hourly_rate"] = {"USDT": self.usdt, "ETH": self.eth}.get(row["asset"])
+        told = RatesRead({"USDT": Decimal(self.usdt), "ETH": Decimal(self.eth)}, {}, NOW)
+        coming = NextRatesRead({"USDT": Decimal("0.00003")}, {}, NOW)
+        document = account_document(replace(state, rates=told, next_rates=coming), SETTINGS, NOW, "1")
         document["isolated"] = []
         return document
 
@@ -115,8 +116,33 @@ def test_interest_sums_projects_and_says_what_repaying_saves() -> None:
     assert document["projected"]["month_usdt"] == "647.496"
     rates = {rate["asset"]: rate for rate in document["rates"]}
     assert (rates["USDT"]["daily"], rates["USDT"]["annual"]) == ("0.00024", "0.0876")
-    # 20,000 USDT are free: 20,000 x 0.00001 x 24.
-    assert document["saving_if_repaid"] == [{"asset": "USDT", "per_day": "4.8"}]
+    assert (rates["USDT"]["next_hourly"], rates["ETH"]["next_hourly"]) == ("0.00003", None)
+    # 20,000 USDT are free, of which 10 go to the interest owed: 19,990 x 0.00001 x 24.
+    assert document["saving_if_repaid"] == [{"asset": "USDT", "per_day": "4.7976"}]
+    assert document["projected"]["without"] == []
+
+
+def test_debt_whose_rate_is_not_known_is_named_and_not_taken_for_free() -> None:
+    unknown = account_document(STATE, SETTINGS, NOW, "1")
+    document = interest_document([], [unknown], NOW - timedelta(days=1), NOW, "asset")
+    assert document["rates"] == []
+    assert document["projected"]["day_usdt"] == "0"
+    assert document["projected"]["without"] == ["ETH", "USDT"]
+    assert [cell.text for cell in interest_lines(document)][1:] == [
+        "what is owed in ETH, USDT is not counted: its rate or price is not known yet"
+    ]
+
+
+def test_interest_says_in_which_time_every_charge_is_recorded() -> None:
+    live = _Rates().document(STATE)
+    early, late = NOW - timedelta(days=9), NOW - timedelta(days=2)
+    spans = {("main", ""): ((early, early), (late, NOW))}
+    document = interest_document([], [live], NOW - timedelta(days=5), NOW, "asset", spans)
+    assert document["recorded"] == {"since": "2025-10-08T21:15:30.000Z", "until": "2025-10-10T21:15:30.000Z"}
+    assert [cell.text for cell in interest_lines(document) if cell.tone == "note"] == [
+        "charges before 2025-10-08 21:15:30 UTC are not all recorded"
+    ]
+    assert interest_document([], [live], NOW, NOW, "asset")["recorded"] == {"since": None, "until": None}
 
 
 def test_interest_of_an_account_never_seen_is_empty() -> None:

@@ -34,21 +34,29 @@ class InterestTotal(Protocol):
     def charges(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Debt:
-    """One asset of one scope with its rate, as a live account document has it."""
+    """One asset that is borrowed in one scope, with its rate, as a live account document has it."""
 
+    account: str
     asset: str
     scope: str
     symbol: str | None
     free: Decimal
     borrowed: Decimal
-    hourly: Decimal
-    as_of: str | None
+    interest: Decimal
+    rate: Document | None
+    """None: not known."""
 
     @property
-    def daily_cost(self) -> Decimal:
-        return self.borrowed * self.hourly * HOURS_A_DAY
+    def daily(self) -> Decimal | None:
+        """The rate a day."""
+        return Decimal(self.rate["hourly"]) * HOURS_A_DAY if self.rate is not None else None
+
+    @property
+    def repayable(self) -> Decimal:
+        """How much of the principal what is free would repay: interest comes first."""
+        return min(self.borrowed, max(ZERO, self.free - self.interest))
 
 
 def interest_document(
@@ -57,17 +65,21 @@ def interest_document(
     since: datetime,
     until: datetime,
     by: Literal["day", "asset"],
+    spans: Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]] | None = None,
 ) -> Document:
     """Sums from `since` to `until`; `accounts` are live account documents, which know rates and prices now.
 
-    Values in USDT are at the prices now; null, and left out of the totals, where no price is known. `saving_if_repaid`
-    is what repaying now from the free balance of the same scope would save a day.
+    Values in USDT are at the prices now; null, and left out of the totals, where no price is known. `projected` is
+    without those debts whose rate or price is not known; it names them. `saving_if_repaid` is what repaying now from
+    the free balance of the same scope would save a day. `recorded`: between these times every charge of every scope
+    is recorded, as `spans` by account and pair tell.
     """
     accounts = list(accounts)
     prices = _prices(accounts)
     debts = [debt for account in accounts for debt in _debts(account)]
     in_usdt = [_usdt(total.interest, total.asset, prices) for total in totals]
-    day_usdt = sum((_usdt(debt.daily_cost, debt.asset, prices) or ZERO for debt in debts), ZERO)
+    costs = {debt: _daily_usdt(debt, prices) for debt in debts}
+    day_usdt = sum((cost for cost in costs.values() if cost is not None), ZERO)
     return {
         "since": moment_text(since),
         "until": moment_text(until),
@@ -85,70 +97,101 @@ def interest_document(
             }
             for total, usdt in zip(totals, in_usdt, strict=True)
         ],
-        "rates": [_rate(debt) for debt in debts if debt.borrowed],
+        "rates": [_rate(debt, debt.rate) for debt in debts if debt.rate is not None],
         "total_usdt": plain(sum((usdt for usdt in in_usdt if usdt is not None), ZERO)),
         "projected": {
             "day_usdt": plain(day_usdt),
             "month_usdt": plain(day_usdt * DAYS_A_MONTH),
             "year_usdt": plain(day_usdt * DAYS_A_YEAR),
+            "without": sorted({debt.asset for debt, cost in costs.items() if cost is None}),
         },
         "saving_if_repaid": [
             {"asset": asset, "per_day": plain(saved)} for asset, saved in sorted(_savings(debts).items())
         ],
+        "recorded": _recorded(accounts, spans or {}),
     }
 
 
-def _rate(debt: _Debt) -> Document:
+def _rate(debt: _Debt, rate: Document) -> Document:
+    hourly = Decimal(rate["hourly"])
     return {
+        "account": debt.account,
         "asset": debt.asset,
         "scope": debt.scope,
         "symbol": debt.symbol,
-        "hourly": plain(debt.hourly),
-        "next_hourly": None,
-        "daily": plain(debt.hourly * HOURS_A_DAY),
-        "annual": plain(debt.hourly * HOURS_A_DAY * DAYS_A_YEAR),
-        "as_of": debt.as_of,
+        "hourly": plain(hourly),
+        "next_hourly": rate["next_hourly"],
+        "daily": plain(hourly * HOURS_A_DAY),
+        "annual": plain(hourly * HOURS_A_DAY * DAYS_A_YEAR),
+        "as_of": rate["as_of"],
     }
+
+
+def _daily_usdt(debt: _Debt, prices: Mapping[str, Decimal]) -> Decimal | None:
+    return None if debt.daily is None else _usdt(debt.borrowed * debt.daily, debt.asset, prices)
 
 
 def _savings(debts: Iterable[_Debt]) -> dict[str, Decimal]:
     saved: dict[str, Decimal] = {}
     for debt in debts:
-        a_day = min(debt.free, debt.borrowed) * debt.hourly * HOURS_A_DAY
+        a_day = debt.repayable * debt.daily if debt.daily is not None else ZERO
         if a_day:
             saved[debt.asset] = saved.get(debt.asset, ZERO) + a_day
     return saved
 
 
 def _debts(account: Document) -> Iterator[_Debt]:
-    for scope, symbol, as_of, row in _rows(account):
-        if row["hourly_rate"] is not None:
+    rates = {(rate["symbol"], rate["asset"]): rate for rate in account.get("rates", ())}
+    for scope, symbol, row in _rows(account):
+        borrowed = Decimal(row["borrowed"])
+        if borrowed:
             yield _Debt(
+                account["account"],
                 row["asset"],
                 scope,
                 symbol,
                 Decimal(row["free"]),
-                Decimal(row["borrowed"]),
-                Decimal(row["hourly_rate"]),
-                as_of,
+                borrowed,
+                Decimal(row["interest"]),
+                rates.get((symbol, row["asset"])),
             )
 
 
-def _rows(account: Document) -> Iterator[tuple[str, str | None, str | None, Document]]:
+def _recorded(
+    accounts: Iterable[Document], spans: Mapping[tuple[str, str], Sequence[tuple[datetime, datetime]]]
+) -> Document:
+    """The time in which no charge of any scope is missing; null while a scope has none."""
+    scopes = [
+        (account["account"], symbol)
+        for account in accounts
+        for symbol in (
+            *([""] if account.get("cross") is not None else []),
+            *(pair["symbol"] for pair in account["isolated"] if pair["state"] != "not_created"),
+        )
+    ]
+    newest = [spans[scope][-1] for scope in scopes if spans.get(scope)]
+    whole = bool(newest) and len(newest) == len(scopes)
+    return {
+        "since": moment_text(max(since for since, _ in newest)) if whole else None,
+        "until": moment_text(min(until for _, until in newest)) if whole else None,
+    }
+
+
+def _rows(account: Document) -> Iterator[tuple[str, str | None, Document]]:
     cross = account.get("cross")
     if cross is not None:
         for row in cross["balances"]:
-            yield "cross", None, cross["as_of"], row
+            yield "cross", None, row
     for pair in account["isolated"]:
         for side in (pair["base"], pair["quote"]):
             if side is not None:
-                yield "isolated", pair["symbol"], pair["as_of"], side
+                yield "isolated", pair["symbol"], side
 
 
 def _prices(accounts: Iterable[Document]) -> dict[str, Decimal]:
     prices = {"USDT": Decimal(1)}
     for account in accounts:
-        for _, _, _, row in _rows(account):
+        for _, _, row in _rows(account):
             if row["price_usdt"] is not None:
                 prices[row["asset"]] = Decimal(row["price_usdt"])
     return prices
