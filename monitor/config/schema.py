@@ -141,8 +141,12 @@ class Account:
 class Schedule:
     """How often what is read."""
 
-    cross: timedelta = key(kinds.duration("1s"), "the cross account; 30s while a stream is down", "60s")
-    isolated: timedelta = key(kinds.duration("1s"), "the isolated pairs, all in one read", "60s")
+    cross: timedelta = key(
+        kinds.duration("1s"), "the cross account; 30s while a stream is down, a quarter longer while it is safe", "60s"
+    )
+    isolated: timedelta = key(
+        kinds.duration("1s"), "the isolated pairs, all in one read; a quarter longer while all are safe", "60s"
+    )
     near_liquidation: timedelta = key(
         kinds.duration("1s"),
         "either of them below initial_level, or while a warning or critical rule of the scope is pending or firing",
@@ -151,13 +155,13 @@ class Schedule:
     interest: timedelta = key(kinds.duration("1s"), "interest charged", "1h")
     interest_rates: timedelta = key(kinds.duration("1s"), "interest rates", "1h")
     transfers: timedelta = key(
-        kinds.duration("1s"), "the spot and funding wallets, from which money can be brought in", "10m"
+        kinds.duration("1s"), "transfers into and out of margin; the wallets from which money can be brought in", "10m"
     )
     liquidations: timedelta = key(kinds.duration("1s"), "forced liquidations", "5m")
     capital_flow: timedelta = key(
-        kinds.duration("1s"), "the ledger; at once too after a balance change that nothing explains", "1h"
+        kinds.duration("1s"), "the ledger of scopes in which something moved; at once when nothing explains what did", "1h"
     )
-    reference_data: timedelta = key(kinds.duration("1s"), "the account's own bars and the tiers of its pairs", "6h")
+    reference_data: timedelta = key(kinds.duration("1s"), "bars, tiers, collateral ratios, restrictions, what is to be delisted", "6h")
     key_permissions: timedelta = key(kinds.duration("1s"), "what the API key may do", "24h")
     stale_after: timedelta = key(kinds.duration("1s"), "age at which account snapshots are stale", "3m")
 

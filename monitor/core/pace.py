@@ -13,26 +13,36 @@ CHANCE = timedelta(seconds=5)
 """A read that is to be made faster from now on is given at least this long to come."""
 
 
+SAFE = Decimal("1.25")
+"""Times its initial level, or without debt, a scope is safe."""
+
+ECONOMY = 4
+"""A read is made that part later while all streams are up and every scope that it tells of is safe."""
+
+
 def intervals(state: AccountState, settings: Settings, scopes: Iterable[Figures]) -> Mapping[str, timedelta]:
     """The intervals now in force, by the name of the read. `scopes` are the figures of cross and of every pair.
 
     A scope whose figures went stale goes on at the pace of the last ones.
     """
+    scopes = tuple(scopes)
     near = {figures.kind for figures in scopes if _below_initial(figures)}
+    exposed = {figures.kind for figures in scopes if not _is_safe(figures)}
     pace = settings.pace
     found: dict[str, timedelta] = {}
+    streaming = all(state.streams.get(name, StreamState()).connected for name in wanted_streams(settings))
     if settings.cross:
-        found["cross"] = pace.cross
-        if not all(state.streams.get(name, StreamState()).connected for name in wanted_streams(settings)):
-            found["cross"] = min(pace.cross, pace.cross_without_stream)
+        found["cross"] = pace.cross if streaming else min(pace.cross, pace.cross_without_stream)
     if settings.isolated != ():
         # One request reads all pairs.
         found["isolated"] = pace.isolated
     alarmed = _alarmed(state)
-    return {
-        name: min(interval, pace.near_liquidation) if name in near or name in alarmed else interval
-        for name, interval in found.items()
-    }
+    for name, interval in found.items():
+        if name in near or name in alarmed:
+            found[name] = min(interval, pace.near_liquidation)
+        elif streaming and name not in exposed:
+            found[name] = interval + interval / ECONOMY
+    return found
 
 
 def repaced(state: AccountState, found: Mapping[str, timedelta], now: datetime) -> Mapping[str, Paced]:
@@ -57,6 +67,13 @@ def interval_in_force(paced: Paced, now: datetime) -> timedelta:
 def wanted_streams(settings: Settings) -> tuple[StreamName, ...]:
     """The streams that the account should have."""
     return ("account", "market", "risk") if settings.cross else ("account", "market")
+
+
+def _is_safe(figures: Figures) -> bool:
+    level, initial = figures.shown.get("margin_level"), figures.shown.get("initial_level")
+    if not isinstance(level, Decimal):
+        return False
+    return not level.is_finite() or (isinstance(initial, Decimal) and level >= initial * SAFE)
 
 
 def _below_initial(figures: Figures) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -69,6 +70,7 @@ class InterestWatch:
         self._deliver = deliver
         self._state = state
         self._looked = asyncio.Event()
+        self._crosses_turn = True
 
     async def look(self, guarded: Guarded) -> None:
         """The newest charges of every scope, and what all recorded ones tell."""
@@ -169,14 +171,20 @@ class InterestWatch:
         )
 
     async def _read_next(self, cross: list[str], isolated: list[str]) -> None:
-        now, reads = self._clock.now(), self._exchange.interest
-        self._deliver(
-            NextRatesRead(
+        now, reads, known = self._clock.now(), self._exchange.interest, self._state().next_rates
+        if known is None or not (cross and isolated):
+            told = NextRatesRead(
                 cross=await reads.read_next_rates(cross, isolated=False),
                 isolated=await reads.read_next_rates(isolated, isolated=True),
                 at=now,
             )
-        )
+        # The dearest read of all that are made at rest: where both are owed they take turns.
+        elif self._crosses_turn:
+            told = replace(known, cross=await reads.read_next_rates(cross, isolated=False), at=now)
+        else:
+            told = replace(known, isolated=await reads.read_next_rates(isolated, isolated=True), at=now)
+        self._crosses_turn = not self._crosses_turn
+        self._deliver(told)
 
     def _scopes(self) -> tuple[Scope, ...]:
         return scopes(self._state(), self._settings)

@@ -98,6 +98,11 @@ class Sandbox:
         return self._door.requests
 
     @property
+    def ip_weight_spent(self) -> int:
+        """All the weight that requests and connections were charged to the address, over all pools."""
+        return self._meter.spent["IP"]
+
+    @property
     def sent_events(self) -> list[SentEvent]:
         """Every stream event sent, oldest first."""
         return self.venue.feed.sent

@@ -45,6 +45,8 @@ class Meter:
     """Counts weight in clock-aligned virtual minutes and bans who goes on after a 429."""
 
     limits: Limits
+    spent: dict[Unit, int] = field(default_factory=lambda: {"IP": 0, "UID": 0})
+    """All that was ever charged, over all pools."""
     _minute: int = -1
     _used: dict[tuple[str, str], int] = field(default_factory=lambda: defaultdict(int))
     _offenders: dict[str, _Offender] = field(default_factory=lambda: defaultdict(_Offender))
@@ -72,6 +74,7 @@ class Meter:
         else:
             pool, limit, header = (endpoint, f"uid {account}"), self.limits.sapi_uid_weight, "X-SAPI-USED-UID-WEIGHT-1M"
         self._used[pool] += weight.amount
+        self.spent[weight.unit] += weight.amount
         used = self._used[pool]
         if used > limit:
             self._over(address, minute, limit, weight.unit, header, used, now_ms)

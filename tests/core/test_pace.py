@@ -6,12 +6,13 @@ from decimal import Decimal
 
 import pytest
 
+from monitor.core.account import Balance
 from monitor.core.alerts import Alert, AlertKey, AlertState, MetricScope, Severity
-from monitor.core.events import IsolatedRead, StreamChanged, StreamName
+from monitor.core.events import CrossRead, IsolatedRead, StreamChanged, StreamName
 from monitor.core.pace import interval_in_force, intervals
 from monitor.core.state import AccountState, Pace, Paced, Settings
 from monitor.core.subjects import Sight
-from tests.core.worked import NOW, SETTINGS, after, isolated, long_pair, told, watched
+from tests.core.worked import NOW, SETTINGS, after, cross, isolated, long_pair, told, watched
 
 STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")
 
@@ -40,6 +41,28 @@ def test_at_rest_the_configured_intervals_hold() -> None:
 def test_scopes_that_are_not_watched_are_not_read() -> None:
     assert paced(at_rest(), settings=Settings("main", isolated=())) == {"cross": 60}
     assert paced(at_rest(), settings=Settings("main", cross=False)) == {"isolated": 60}
+
+
+def safe() -> AccountState:
+    """Cross and the pair well above their initial levels of 1.5 and 1.25, all streams up."""
+    state = told(
+        watched(level=Decimal("1.88")), IsolatedRead(isolated(replace(long_pair(), margin_level=Decimal("1.6"))))
+    )
+    return told(state, *(StreamChanged(name, True, (), NOW) for name in STREAMS))
+
+
+def test_what_is_safe_is_read_a_quarter_more_seldom() -> None:
+    assert paced(safe()) == {"cross": 75, "isolated": 75}
+    owing_nothing = told(
+        at_rest(), CrossRead(cross(after(1), Decimal("Infinity"), {"BTC": Balance("BTC", Decimal(1))}))
+    )
+    assert paced(owing_nothing, 1) == {"cross": 75, "isolated": 60}
+
+
+def test_economy_ends_with_a_stream_and_with_an_alert() -> None:
+    assert paced(told(safe(), StreamChanged("account", False, (), NOW))) == {"cross": 30, "isolated": 60}
+    known = alert("cross", AlertState.PENDING)
+    assert paced(replace(safe(), alerts={known.key: known})) == {"cross": 2, "isolated": 75}
 
 
 @pytest.mark.parametrize("lost", STREAMS)

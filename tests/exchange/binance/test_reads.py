@@ -271,8 +271,10 @@ async def test_weight_used_is_the_share_of_the_fullest_pool() -> None:
     async with world() as w:
         await w.account.read_cross()
         assert w.account.weight_used == D(10) / 12000
-        await w.account.read_spot()
-        assert w.account.weight_used == D(20) / 6000
+        await w.account.sync_clock()
+        assert w.account.weight_used == D(10) / 12000
+        await w.account.call("GET", "/api/v3/account", {})
+        assert w.account.weight_used == D(21) / 6000
 
 
 async def test_any_read_can_be_asked_for_by_its_path() -> None:

@@ -4,19 +4,15 @@ from monitor.core.account import Wallet
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.translate import references
-from monitor.exchange.binance.wire.account import FundingRow, SpotAccount
+from monitor.exchange.binance.wire.account import WalletRow
 
-SPOT = Endpoint("GET", "/api/v3/account", SpotAccount, weight=20)
-FUNDING = Endpoint("POST", "/sapi/v1/asset/get-funding-asset", list[FundingRow])
+SPOT = Endpoint("POST", "/sapi/v3/asset/getUserAsset", list[WalletRow], weight=5)
+FUNDING = Endpoint("POST", "/sapi/v1/asset/get-funding-asset", list[WalletRow])
 
 
 async def read_spot(transport: Transport) -> Wallet:
-    """The free amounts of the spot wallet."""
-    return await transport.fetch(
-        SPOT,
-        {"omitZeroBalances": "true"},
-        lambda account, answer: references.wallet(account.balances, as_of=answer.as_of),
-    )
+    """The free amounts of the spot wallet. A POST by the venue's choice too, at a quarter of what its GET costs."""
+    return await transport.fetch(SPOT, None, lambda rows, answer: references.wallet(rows, as_of=answer.as_of))
 
 
 async def read_funding(transport: Transport) -> Wallet:

@@ -24,7 +24,7 @@ class Guards:
     overlap_s: float = 10.0
     """Wall seconds for which a replaced connection is still listened to: what it owes may be under way."""
 
-    probe_every_s: float = 120.0
+    probe_every_s: float = 240.0
     """Exchange seconds between two questions whether all subscriptions are still there."""
 
     renew_at: float = 0.5

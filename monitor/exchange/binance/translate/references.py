@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import Bars, KeyPermissions, Price, Tier, Wallet
-from monitor.exchange.binance.wire.account import ApiRestrictions, FundingRow, SpotBalance, TierRow, TradeCoeff
+from monitor.exchange.binance.wire.account import ApiRestrictions, TierRow, TradeCoeff, WalletRow
 from monitor.exchange.binance.wire.market import Ticker
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive
 
@@ -54,7 +54,7 @@ def prices(tickers: Iterable[Ticker], wanted: frozenset[str], *, at: datetime) -
     }
 
 
-def wallet(rows: Iterable[SpotBalance | FundingRow], *, as_of: datetime) -> Wallet:
+def wallet(rows: Iterable[WalletRow], *, as_of: datetime) -> Wallet:
     """The free amounts that are not zero. Raises Implausible for an asset that comes twice."""
     free: dict[str, Decimal] = {}
     for row in rows:

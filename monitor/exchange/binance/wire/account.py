@@ -92,21 +92,8 @@ class TierRow(msgspec.Struct, rename="camel"):
     quote_asset_max_borrowable: str
 
 
-class SpotBalance(msgspec.Struct):
-    """One asset of the spot wallet."""
-
-    asset: str
-    free: str
-
-
-class SpotAccount(msgspec.Struct):
-    """GET /api/v3/account."""
-
-    balances: list[SpotBalance]
-
-
-class FundingRow(msgspec.Struct):
-    """A row of POST /sapi/v1/asset/get-funding-asset."""
+class WalletRow(msgspec.Struct):
+    """A row of POST /sapi/v3/asset/getUserAsset (spot) and POST /sapi/v1/asset/get-funding-asset."""
 
     asset: str
     free: str
