@@ -98,4 +98,4 @@ def filled(moments: Sequence[datetime], gap: timedelta) -> tuple[datetime, ...]:
 def longest_gap(corners: Sequence[datetime]) -> timedelta:
     """How far apart two looks may be, by how far apart the points are."""
     typical = (corners[-1] - corners[0]) / max(1, len(corners) - 1)
-    return min(LONGEST_LOOK, max(SHORTEST_LOOK, typical / 20))
+    return min(LONGEST_LOOK, max(SHORTEST_LOOK, typical / 5))

@@ -40,7 +40,9 @@ _ANEW: Mapping[MetricScope, frozenset[str]] = {
 }
 """The metrics that the rehearsal measures itself; of cross and pairs it measures all but these:"""
 
-_KEPT = frozenset({"time_to_liquidation_by_interest", "margin_level_change_5m", "status", "liquidation_price"})
+_KEPT = frozenset(
+    {"time_to_liquidation_by_interest", "margin_level_change_5m", "status", "liquidation_price", "time_to_delist"}
+)
 
 
 @dataclass(frozen=True, slots=True)
