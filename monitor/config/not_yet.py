@@ -33,8 +33,6 @@ NOT_YET: Mapping[str, Off | Unbuilt] = {
     "channels.template": Off(("",)),
     "actions.kind": Unbuilt(("reduce", "cancel_orders")),
     "exchange.account_stream": Unbuilt(("listen-key-v2",)),
-    # Nothing reads these yet, so only the default is accepted.
-    "schedule.capital_flow": Off(("1h",)),
 }
 """By `table` or `table.key`."""
 

@@ -204,16 +204,3 @@ def test_paths_are_relative_to_the_config_file(tmp_path: Path) -> None:
 def test_the_pause_file_is_relative_to_the_config_file_and_need_not_be_there(tmp_path: Path) -> None:
     text = MINIMAL + '[safety]\npause_file = "PAUSE"\n'
     assert load_config(write_config(tmp_path, text), {}).safety.pause_file == f"{tmp_path}/PAUSE"
-
-
-@pytest.mark.parametrize(
-    ("table", "key", "value"),
-    [
-        ("schedule", "capital_flow", "10m"),
-    ],
-)
-def test_a_key_that_nothing_reads_yet_is_refused_and_not_ignored(
-    tmp_path: Path, table: str, key: str, value: str
-) -> None:
-    with pytest.raises(ConfigError, match=rf"{table}\.{key}: is not available yet"):
-        load_config(write_config(tmp_path, f'{MINIMAL}[{table}]\n{key} = "{value}"\n'), {})
