@@ -178,7 +178,9 @@ def _told(followed: Followed, event: StreamEvent) -> Followed:
     if assets:
         told_at = {**followed.told_at, **{(scope, asset): at for asset in assets}}
         untold = {key: since for key, since in followed.untold.items() if not (key[0] == scope and key[1] in assets)}
-        followed = replace(followed, told_at=told_at, untold=untold, moved_at={**followed.moved_at, scope: at})
+        # The risk stream tells of interest too, which is no movement; a new loan shows in the balances.
+        moved_at = followed.moved_at if event.stream == "risk" else {**followed.moved_at, scope: at}
+        followed = replace(followed, told_at=told_at, untold=untold, moved_at=moved_at)
     if event.order is not None:
         told = event.order
         orders = followed.orders.get(scope, OpenOrders()).changed(told.number, told.is_open, told.as_of)
