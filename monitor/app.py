@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from monitor import __version__
 from monitor.clock import Clock
 from monitor.config.credentials import Credentials as KeySecrets
-from monitor.config.credentials import resolve_account, resolve_channel, resolve_url
+from monitor.config.credentials import resolve_account, resolve_channel, resolve_heartbeat, resolve_url
 from monitor.config.model import Config
 from monitor.config.schema import Channel as ChannelTable
 from monitor.config.secrets import SecretRef
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.exchange.port import Exchange
     from monitor.notify.sinks import Sink
     from monitor.runtime.daemon import Daemon
+    from monitor.runtime.heartbeat import DeadManSwitch
     from monitor.store.store import OrderStore, ReadStore, Store
 
 SLOW_READS_STALE = 3
@@ -78,7 +79,15 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
         for channel in config.channels
     )
     return Daemon(
-        accounts, channels, store, clock, __version__, heartbeat, BanBook(usage, store), rungs=Rungs.of(config.rules)
+        accounts,
+        channels,
+        store,
+        clock,
+        __version__,
+        heartbeat,
+        BanBook(usage, store),
+        rungs=Rungs.of(config.rules),
+        switch=_dead_man_switch(config),
     )
 
 
@@ -171,6 +180,7 @@ def check_secrets(config: Config) -> None:
             _signing(keys.action, account.action_private_key)
     for channel in config.channels:
         parse_channel(config, channel.name)
+    resolve_heartbeat(config)
 
 
 def sink(config: Config, name: str) -> "Sink":
@@ -300,6 +310,16 @@ def check_database(config: Config) -> str:
             "; ".join(problems), where="database", mend="restore a backup, or ask for help with these words"
         )
     return f"{config.storage_url} is sound"
+
+
+def _dead_man_switch(config: Config) -> "DeadManSwitch | None":
+    from monitor.notify.heartbeat import TIMEOUT_S, Heartbeat
+    from monitor.runtime.heartbeat import DeadManSwitch
+
+    url, every = resolve_heartbeat(config), config.heartbeat.every
+    if url is None:
+        return None
+    return DeadManSwitch(Heartbeat(url.reveal(), min(TIMEOUT_S, every.total_seconds())), every)
 
 
 def _restraint(channel: ChannelTable) -> Restraint:

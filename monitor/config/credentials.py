@@ -65,6 +65,12 @@ def resolve_channel(config: Config, name: str) -> ChannelAddress:
     return ChannelAddress(url=_resolve_url_of(config, channel.url, ()))
 
 
+def resolve_heartbeat(config: Config) -> Secret | None:
+    """Where the heartbeat goes, None if nowhere. Raises ConfigError naming the place and the mend."""
+    ref = config.heartbeat.url
+    return None if ref is None else _resolve_url_of(config, ref, ("https", "http"))
+
+
 def resolve_url(config: Config) -> Secret:
     """The URL to connect to the database with. Raises ConfigError naming the place and the mend."""
     ref = config.storage.url

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
@@ -23,6 +24,7 @@ from monitor.core.judgement import OPEN, abandoned
 from monitor.core.lifecycle import Audience
 from monitor.core.restraint import Rungs
 from monitor.core.state import AccountState, Settings
+from monitor.core.vitality import Watched, ailments
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import AccountWatch, Collaborators, Timetable
@@ -30,6 +32,7 @@ from monitor.runtime.bans import BanBook
 from monitor.runtime.channels import Channel
 from monitor.runtime.composer import Composer
 from monitor.runtime.drills import Drills
+from monitor.runtime.heartbeat import DeadManSwitch, Pulse
 from monitor.runtime.notifier import Notifier
 from monitor.store.load import Loaded
 from monitor.store.readers.alerts import read_alerts
@@ -72,6 +75,7 @@ class Daemon:
         heartbeat: Callable[[], None] = lambda: None,
         bans: BanBook | None = None,
         rungs: Rungs | None = None,
+        switch: DeadManSwitch | None = None,
     ) -> None:
         """`heartbeat` is called whenever every running account has completed another tick."""
         self._accounts = accounts
@@ -86,10 +90,13 @@ class Daemon:
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, rungs)
         self._watches: dict[str, AccountWatch] = {}
         policies = {name: account.policy for name, account in accounts.items()}
+        self._pulse = None if switch is None else Pulse(switch, clock, partial(self._ailments, switch.every))
+        self._stepped: dict[str, datetime] = {}
         self._drills = Drills(store, clock, policies, self.states, self._notifier.wake)
         self._operator: OperatorRead | None = None
         self._operator_changes: int | None = None
         self._progress: Mapping[str, int] = {}
+        self._counted: Mapping[str, int] = {}
         self._stop = asyncio.Event()
         self.started_at: datetime | None = None
 
@@ -126,6 +133,7 @@ class Daemon:
                     tasks.create_task(self._notifier.run(), name="notifier"),
                     tasks.create_task(self._beat(), name="heartbeat"),
                     tasks.create_task(self._drills.run(), name="drills"),
+                    *([] if self._pulse is None else [tasks.create_task(self._pulse.run(), name="pulse")]),
                     *(
                         tasks.create_task(self._supervise(name, account, ids), name=f"account {name}")
                         for name, account in self._accounts.items()
@@ -201,6 +209,9 @@ class Daemon:
             for watch in self._watches.values():
                 watch.tick(fresh, self._notifier.failing, self._store.failing)
             progress = {name: watch.runner.ticks for name, watch in self._watches.items()}
+            now = self._clock.now()
+            self._stepped |= {name: now for name, count in progress.items() if count > self._counted.get(name, 0)}
+            self._counted = progress
             if progress and all(count > self._progress.get(name, 0) for name, count in progress.items()):
                 self._progress = progress
                 self._heartbeat()
@@ -226,6 +237,15 @@ class Daemon:
             if known is None or known.state not in FINAL:
                 watch.settled(ActionSettled(intent))
         return orders.read
+
+    def _ailments(self, every: timedelta) -> tuple[str, ...]:
+        """Why the heartbeat must not say that all is well."""
+        states, since = self.states(), self.started_at or self._clock.now()
+        accounts = {
+            name: Watched(account.policy.settings, states.get(name), self._stepped.get(name, since))
+            for name, account in self._accounts.items()
+        }
+        return ailments(accounts, self._notifier.troubles, self._store.failing, every, self._clock.now())
 
     def _open_alert(self, number: int) -> Alert | None:
         for watch in self._watches.values():

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,17 +30,26 @@ severity = "warning"
 """
 
 
+Said = dict[str, Any]
+"""What was said of one alert."""
+
+
+def said(received: Sequence[Received]) -> list[Said]:
+    """What was said of each alert, also of those that came together."""
+    return [alert for one in received for alert in one.json().get("alerts", [one.json()])]
+
+
 def titles(received: Sequence[Received]) -> list[str]:
-    return [str(one.json()["title"]) for one in received]
+    return [str(one["title"]) for one in said(received)]
 
 
-def heads(received: Sequence[Received]) -> list[str]:
+def heads(alerts: Sequence[Said]) -> list[str]:
     """The first word of each title with the rule: `FIRING near-call`."""
-    return [f"{one.json()['title'].split(']')[0].strip('[')} {one.json()['rule']}" for one in received]
+    return [f"{one['title'].split(']')[0].strip('[')} {one['rule']}" for one in alerts]
 
 
-def about(received: Sequence[Received], rules: Sequence[str] = tuple(LEVELS)) -> list[Received]:
-    return [one for one in received if one.json()["rule"] in rules and one.json()["scope"] == "cross"]
+def about(received: Sequence[Received], rules: Sequence[str] = tuple(LEVELS)) -> list[Said]:
+    return [one for one in said(received) if one["rule"] in rules and one["scope"] == "cross"]
 
 
 async def told(sink: HttpSink, *expected: str, within_s: float = 20) -> None:
@@ -75,10 +85,10 @@ async def test_a_fall_fires_the_rungs_in_order_and_recovery_resolves_them(tmp_pa
             alerts = [row.alert for row in await here_alerts(tmp_path)]
     assert heads(about(sink.received))[:4] == expected
     assert sorted(heads(about(sink.received))[4:]) == sorted(f"RESOLVED {rule}" for rule in LEVELS)
-    first, numbers = titles(about(sink.received))[0], {alert.key.rule: alert.id for alert in alerts}
+    first, numbers = about(sink.received)[0]["title"], {alert.key.rule: alert.id for alert in alerts}
     # (20000 + 1.5 × 45000) / 60000 = 1.4583: shown never better than it is
     assert first == f"[FIRING] warning main cross: margin level 1.45 (#{numbers['below-initial']})"
-    call = next(one.json() for one in about(sink.received) if one.json()["rule"] == "margin-call")
+    call = next(one for one in about(sink.received) if one["rule"] == "margin-call")
     # (20000 + 1.5 × 38000) / 60000
     assert call["title"] == f"[FIRING] critical main cross: margin level 1.28 (#{numbers['margin-call']})"
     assert (call["severity"], call["account"], call["reason"]) == ("critical", "main", "fired")
@@ -189,4 +199,4 @@ async def test_a_hanging_channel_delays_no_other(tmp_path: Path) -> None:
                 await eventually(lambda: tried(hanging, "below-initial"))
                 price(box.sandbox, "41000")
                 await told(phone, "FIRING below-initial", "FIRING near-call", within_s=5)
-                assert heads(hanging.received) == ["FIRING below-initial"]
+                assert heads(about(hanging.received)) == ["FIRING below-initial"]

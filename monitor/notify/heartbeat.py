@@ -1,0 +1,46 @@
+"""The request of the heartbeat: a GET says that all is well, a POST to `/fail` says what is not."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from monitor.notify.scrub import Scrubber
+
+TIMEOUT_S = 10.0
+
+_LONGEST_REASON = 1000
+
+
+class Heartbeat:
+    """Tells a dead man's switch elsewhere. Its address is a secret and in no answer."""
+
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        self._url = url
+        self._fail_url = fail_url(url)
+        self._timeout_s = timeout_s
+        self._scrub = Scrubber(url)
+
+    async def well(self) -> str | None:
+        """Says that all is well. What went wrong in saying so, None if nothing did."""
+        return await self._ask("GET", self._url, None)
+
+    async def ill(self, reason: str) -> str | None:
+        """Says what is not well. What went wrong in saying so, None if nothing did."""
+        return await self._ask("POST", self._fail_url, reason[:_LONGEST_REASON])
+
+    async def _ask(self, method: str, url: str, text: str | None) -> str | None:
+        # A connection of its own: an interval is longer than servers keep one.
+        headers = {"User-Agent": "margin-monitor"} | ({"Content-Type": "text/plain; charset=utf-8"} if text else {})
+        content = None if text is None else text.encode()
+        try:
+            async with httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client:
+                response = await client.request(method, url, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            return self._scrub(f"{type(error).__name__}: {error}".rstrip(": "))
+        return None if response.is_success else f"HTTP {response.status_code}"
+
+
+def fail_url(url: str) -> str:
+    """The address with `/fail` after its path."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/fail"))
