@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 from monitor.core.account import INFINITE, ZERO, Bars, IsolatedPair, Tier
@@ -90,7 +91,7 @@ def measured(
     state: FigureState = "stale" if stale else "ok" if level.value.is_finite() else "no_debt"
     values: Mapping[str, Value] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
     source: Literal["live", "poll"] = "live" if level.is_live else "poll"
-    return Figures(kind, subject, state, as_of, source, values, shown, level.drift, list_holdings)
+    return Figures(kind, subject, state, as_of, source, values, shown, level.drift, cache(list_holdings))
 
 
 def never_read(kind: Literal["cross", "isolated"], subject: str, bars: Mapping[str, Value]) -> Figures:

@@ -66,7 +66,7 @@ class Composer:
             state, settings = known
             figures = figures_of(state, settings, (alert.key.scope, alert.key.subject), now)
             if alert.key.scope in ("cross", "isolated") and reason is not Reason.RESOLVED:
-                restore = restore_lines(state, settings, Scope(alert.key.subject), now)
+                restore = restore_lines(state, Scope(alert.key.subject), figures)
             if alert.key.scope in ("cross", "isolated", "account") and reason is not Reason.RESOLVED:
                 limits = state.blocked
         return alert_message(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Insert, Table
+from sqlalchemy import Connection, CursorResult, Insert, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
@@ -43,6 +43,26 @@ class HotInsert:
         return connection.exec_driver_sql(self._sql, converted).rowcount
 
 
+class HotRow:
+    """A statement that writes one whole row of a table, such as an upsert. The database fills what is left out."""
+
+    def __init__(self, statement: Insert, table: Table, dialect: Dialect, leaving_out: tuple[str, ...] = ()) -> None:
+        self._columns = [column.name for column in table.columns if column.name not in leaving_out]
+        compiled = statement.compile(dialect=dialect, column_keys=self._columns)
+        self._sql = str(compiled)
+        self._order = list(compiled.positiontup) if compiled.positiontup is not None else None
+        self._converters = {name: _converter(table.c[name].type, dialect) for name in self._columns}
+
+    def run(self, connection: Connection, row: Mapping[str, Any]) -> CursorResult[Any]:
+        """The result of writing the row, which has a value for every column."""
+        values = {
+            name: row[name] if convert is None or row[name] is None else convert(row[name])
+            for name, convert in self._converters.items()
+        }
+        given = values if self._order is None else tuple(values[name] for name in self._order)
+        return connection.exec_driver_sql(self._sql, given)
+
+
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
     # The long way through the type costs as much as the insert itself.
     return milliseconds if isinstance(kind, Moment) else kind.bind_processor(dialect)
@@ -52,6 +72,18 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
 def hot_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> HotInsert:
     """The compiled insert of these columns for this database."""
     return HotInsert(table, columns, dialect)
+
+
+@lru_cache(maxsize=16)
+def hot_upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()) -> HotRow:
+    """`upsert`, compiled for this database."""
+    return HotRow(upsert(table, dialect, keys, guard), table, dialect)
+
+
+@lru_cache(maxsize=16)
+def hot_numbered(table: Table, dialect: Dialect) -> HotRow:
+    """INSERT of a row without its `id`; the result holds the one that the database gave it."""
+    return HotRow(insert(table).returning(table.c.id), table, dialect, leaving_out=("id",))
 
 
 def new_rows_only(table: Table, dialect: Dialect) -> Insert:

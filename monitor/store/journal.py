@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from monitor.core.alerts import Alert, AlertState, Notification, Transition
 from monitor.core.events import ReadFailed, StreamEvent
@@ -14,7 +13,7 @@ from monitor.core.notices import notices_of
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
 from monitor.store import intents, movements, outbox, tables
-from monitor.store.hot import hot_insert, upsert
+from monitor.store.hot import hot_insert, hot_upsert, upsert
 from monitor.store.rows import alert_row
 
 EVENT_COLUMNS = (
@@ -30,6 +29,7 @@ EVENT_COLUMNS = (
     "rejected",
 )
 FAILURE_COLUMNS = ("account", "read", "scope", "symbol", "at", "cause", "rejected", "payload")
+TRANSITION_COLUMNS = ("alert", "from_state", "to_state", "at", "value", "note")
 SAMPLE_COLUMNS = ("series", "at", "value", "missing")
 
 SeriesKey = tuple[str, str, str, str]
@@ -134,26 +134,15 @@ def _series(connection: Connection, key: SeriesKey) -> int:
 
 def _alerts(connection: Connection, alerts: tuple[Alert, ...]) -> None:
     guard = ("rule", "account", "scope", "subject")
-    statement = upsert(tables.alerts, connection.dialect, ("id",), guard)
+    write = hot_upsert(tables.alerts, connection.dialect, ("id",), guard)
     for alert in alerts:
-        if connection.execute(statement, alert_row(alert)).rowcount != 1:
+        if write.run(connection, alert_row(alert)).rowcount != 1:
             raise StoreError(f"the number #{alert.id} belongs to another alert")
 
 
 def _transitions(connection: Connection, transitions: tuple[Transition, ...]) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "alert": transition.alert,
-            "from_state": transition.from_state,
-            "to_state": AlertState(transition.to_state),
-            "at": transition.at,
-            "value": transition.value,
-            "note": transition.note,
-        }
-        for transition in transitions
-    ]
-    if rows:
-        connection.execute(insert(tables.alert_transitions), rows)
+    rows = ((t.alert, t.from_state, AlertState(t.to_state), t.at, t.value, t.note) for t in transitions)
+    hot_insert(tables.alert_transitions, TRANSITION_COLUMNS, connection.dialect).run(connection, rows)
 
 
 def _notices(connection: Connection, notices: tuple[Notice, ...]) -> tuple[Delivery, ...]:

@@ -8,9 +8,8 @@ from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, upd
 
 from monitor.core.alerts import AlertKey, AlertState
 from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Told
-from monitor.errors import StoreError
 from monitor.store import tables
-from monitor.store.hot import upsert
+from monitor.store.hot import hot_numbered, upsert
 from monitor.store.rows import delivery_of, told_of
 
 _QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
@@ -32,10 +31,7 @@ def queue(connection: Connection, delivery: Delivery) -> Delivery:
         "text": delivery.text,
         "drill": delivery.drill,
     }
-    key = connection.execute(insert(tables.deliveries), row).inserted_primary_key
-    if key is None:
-        raise StoreError("the database gave a delivery no number")
-    return replace(delivery, id=key[0])
+    return replace(delivery, id=hot_numbered(tables.deliveries, connection.dialect).run(connection, row).scalar_one())
 
 
 def queue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:

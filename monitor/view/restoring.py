@@ -7,10 +7,9 @@ from decimal import Decimal
 from monitor.core.account import Scope
 from monitor.core.amounts import plain
 from monitor.core.figures import Figures
-from monitor.core.measure import cross_figures, isolated_figures
 from monitor.core.restore import RestoreOption, restore_options
 from monitor.core.standing import standing_of
-from monitor.core.state import AccountState, Settings
+from monitor.core.state import AccountState
 from monitor.view.documents.fields import Document, moment_text
 from monitor.view.words import level_text, money_text, needed_text
 
@@ -39,11 +38,8 @@ def restoration(state: AccountState, scope: Scope, figures: Figures) -> Restorat
     return Restoration(target, options, min(wallets, default=None)) if options else None
 
 
-def restore_lines(state: AccountState, settings: Settings, scope: Scope, now: datetime) -> list[str]:
+def restore_lines(state: AccountState, scope: Scope, figures: Figures) -> list[str]:
     """The ways back to safety as sentences for a message; empty when there is no need or no knowledge."""
-    figures = (
-        isolated_figures(state, settings, scope.symbol, now) if scope.symbol else cross_figures(state, settings, now)
-    )
     found = restoration(state, scope, figures)
     if found is None:
         return []

@@ -40,7 +40,7 @@ def test_what_is_not_at_hand_is_not_feasible() -> None:
 
 
 def test_sentences_name_amount_and_target() -> None:
-    lines = restore_lines(BELOW, SETTINGS, CROSS, NOW)
+    lines = restore_lines(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW))
     assert lines[0].startswith("bring in 7,620 USDT")
     assert lines[0].endswith("USDT and repay (back at 2.10)")
     assert lines[1].startswith("repay 14,550 USDT")
@@ -48,7 +48,7 @@ def test_sentences_name_amount_and_target() -> None:
 
 def test_safe_scope_needs_nothing() -> None:
     assert restoration(STATE, CROSS, cross_figures(STATE, SETTINGS, NOW)) is None
-    assert restore_lines(STATE, SETTINGS, CROSS, NOW) == []
+    assert restore_lines(STATE, CROSS, cross_figures(STATE, SETTINGS, NOW)) == []
     assert account_document(STATE, SETTINGS, NOW, "1")["cross"]["restore"] is None
 
 
