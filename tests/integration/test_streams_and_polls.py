@@ -84,6 +84,10 @@ async def test_what_happened_while_the_stream_was_down_is_known_at_once_after(tm
             await here.until(lambda state: not any(stream.connected for stream in state.streams.values()))
             await settled_reads(box.sandbox)
             box.sandbox.hand.borrow("main", "USDT", Decimal(77))
+            # Nobody told it, and nothing of it will ever be sent again.
+            known = here.state().cross
+            assert known is not None
+            assert known.balances["USDT"].borrowed == 30_000
             box.sandbox.clear_faults()
             await here.until(lambda state: state.cross and state.cross.balances["USDT"].borrowed == 30_077)
 

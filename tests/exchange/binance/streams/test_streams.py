@@ -240,6 +240,19 @@ async def test_wanted_prices_change_without_a_new_connection() -> None:
             assert [change.connected for change in inbox.changes("market")] == [True, False, True, True]
 
 
+async def test_wishes_that_change_all_the_time_send_fewer_than_five_messages_a_second() -> None:
+    # The sandbox ends a connection that sends six in a second, as the exchange does.
+    async with world() as w:
+        inbox = Inbox()
+        async with running(w.account, inbox) as streams:
+            await inbox.until(lambda: inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+            for turn in range(60):
+                streams.watch_prices(["BTCUSDT", "ETHUSDT" if turn % 2 else "SOLUSDT"])
+                await asyncio.sleep(0.03)
+            await inbox.until(lambda: inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+            assert all(change.connected for change in inbox.changes("market"))
+
+
 @pytest.mark.parametrize("reading", ["same", "new"])
 async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: Any) -> None:
     scenario = replace(calm(), readings=Readings(renewed_subscription_id=reading))
@@ -282,6 +295,19 @@ async def test_terminated_subscriptions_are_announced_and_made_again(what: str) 
         await both.everything_arrived()
         ended = [event for event in both.inbox.stream_events() if event.type == "eventStreamTerminated"]
         assert {str(event.scope) for event in ended} == {"cross", "BTCUSDT"}
+
+
+async def test_refused_token_is_not_tried_again_but_replaced() -> None:
+    async with listening() as both:
+        tokens = len(both.world.requests(TOKEN_PATH))
+        both.world.sandbox.add_fault(Fault(what="spurn", stream="account", count=2))
+        both.world.sandbox.add_fault(Fault(what="terminate", stream="account"))
+        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        # One for each of the two scopes, and one for each of the two that were refused.
+        assert len(both.world.requests(TOKEN_PATH)) == tokens + 4
+        both.move()
+        await both.everything_arrived()
 
 
 async def test_subscription_that_vanished_silently_is_found_by_asking() -> None:
