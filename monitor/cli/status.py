@@ -2,13 +2,13 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from monitor import __version__, app
 from monitor.cli import output, settings
-from monitor.cli.asking import session
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_lines, print_table
 from monitor.cli.values import duration
@@ -29,6 +29,7 @@ from monitor.view.status_screen import (
     debts_table,
     gap_cells,
     headlines,
+    interest_cells,
     leaving_cells,
     restore_cells,
     scopes_table,
@@ -109,7 +110,7 @@ def fetch_all(config: Config) -> tuple[Mapping[str, Document], Sequence[MonitorE
 
 async def _fetched(config: Config, name: str, clock: Clock) -> Document:
     own = app.policy_of(config, name).settings
-    async with session(config, name, clock) as exchange:
+    async with contextlib.aclosing(app.open_account(config, name, clock)) as exchange:
         state = await fetch(exchange, own, clock)
     return account_document(state, own, clock.now(), __version__)
 
@@ -143,7 +144,9 @@ def print_screen(document: Document, keepers: Keepers) -> None:
     print_table(scopes_table(accounts, keepers))
     print_lines([*status_lines(document), *gap_cells(accounts)])
     output.print_line()
-    print_lines([*crash_cells(document, CRASHES[WORST_NIGHT], keepers), *leaving_cells(accounts)])
+    print_lines(
+        [*crash_cells(document, CRASHES[WORST_NIGHT], keepers), *interest_cells(accounts), *leaving_cells(accounts)]
+    )
     debts = debts_table(accounts)
     if debts.rows:
         output.print_line()

@@ -33,6 +33,7 @@ FRESH = timedelta(minutes=1)
 
 _BARS = (("call", "margin_call_level"), ("liquidation", "liquidation_level"))
 _MOST_WAYS = 3
+_YEAR = timedelta(days=365)
 _REACHED = "reached"
 
 
@@ -117,6 +118,15 @@ def gap_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
         for label, scope in scopes_of(account):
             for gap in scope.get("gaps", ()):
                 yield Cell(f"{account['account']} {label}: {gap['text']}", "note")
+
+
+def interest_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+    """One line a cross account that interest alone would liquidate within a year, all prices unmoved."""
+    for account in accounts:
+        seconds = (account.get("cross") or {}).get("time_to_liquidation_by_interest")
+        if seconds is not None and timedelta(seconds=seconds) < _YEAR:
+            text = f"{account['account']} cross: interest alone liquidates it in {age_text(timedelta(seconds=seconds))}"
+            yield Cell(text, "note")
 
 
 def leaving_cells(accounts: Iterable[Document]) -> Iterator[Cell]:

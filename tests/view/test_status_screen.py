@@ -9,7 +9,7 @@ from monitor.core.account import Balance, Bars, Wallet
 from monitor.core.state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonSeen, refreshed, status_document
-from monitor.view.status_screen import gap_cells, headlines, leaving_cells, restore_cells, scopes_table
+from monitor.view.status_screen import headlines, interest_cells, leaving_cells, restore_cells, scopes_table
 from monitor.view.stress import Keepers
 from monitor.view.tables import Cell
 from tests.view import samples
@@ -108,6 +108,13 @@ def test_what_may_leave_keeps_a_collateral_level_of_2() -> None:
     (line,) = leaving_cells(status(rich)["accounts"])
     assert line.text.startswith("main cross: 6,000.00 USDT of collateral may leave it")
     assert list(leaving_cells(status(CALM)["accounts"])) == []
+
+
+def test_interest_is_told_where_it_liquidates_within_a_year() -> None:
+    document = account_document(CALM, samples.SETTINGS, samples.NOW, "1")
+    for seconds, told in ((None, []), (86_400 * 400, []), (86_400 * 30 + 3600, ["30d 1h"])):
+        document["cross"]["time_to_liquidation_by_interest"] = seconds
+        assert [line.text.rpartition(" in ")[2] for line in interest_cells([document])] == told
 
 
 def test_a_fetched_account_keeps_what_only_the_daemon_knows() -> None:
