@@ -9,7 +9,14 @@ from monitor.core.account import Balance, Bars, Wallet
 from monitor.core.state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonSeen, refreshed, status_document
-from monitor.view.status_screen import headlines, interest_cells, leaving_cells, restore_cells, scopes_table
+from monitor.view.status_screen import (
+    gap_cells,
+    headlines,
+    interest_cells,
+    leaving_cells,
+    restore_cells,
+    scopes_table,
+)
 from monitor.view.stress import Keepers
 from monitor.view.tables import Cell
 from tests.view import samples
