@@ -4,7 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
 
 import msgspec
 
@@ -34,8 +33,6 @@ from monitor.exchange.binance.wire.frames import (
     TickerFrame,
 )
 from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, positive, signed
-
-T = TypeVar("T")
 
 LARGEST_EVENT = 2**20
 """No event is believed above this many bytes."""
@@ -86,7 +83,7 @@ def read_frame(raw: bytes) -> Frame:
     if len(raw) > LARGEST_EVENT:
         return Unreadable(f"too large: {len(raw)} bytes")
     try:
-        envelope = _read(raw, Envelope)
+        envelope = decode(raw, Envelope)
     except Implausible as why:
         # An event may use our words for its envelope in a way of its own.
         return Delivery(None, raw) if _type_of(raw) is not None else Unreadable(str(why))
@@ -122,7 +119,7 @@ def stream_event(
 ) -> StreamEvent:
     """The event with its meaning, or a rejection of it. `hide` is a secret that never enters the record."""
     try:
-        head = _read(raw, EventHead)
+        head = decode(raw, EventHead)
         canonical = msgspec.json.encode(msgspec.json.decode(raw), order="sorted")
         event_time = moment(head.at, "E") if head.at is not None else received_at
         meaning = _meaning(head.e, raw, event_time)
@@ -170,7 +167,7 @@ def ticker(raw: bytes) -> tuple[str, Price] | None:
 def listen_key_of(raw: bytes) -> str:
     """The secret that a listenKeyExpired event carries, or empty."""
     try:
-        return _read(raw, _Expired).key
+        return decode(raw, _Expired).key
     except Implausible:
         return ""
 
@@ -182,16 +179,9 @@ class _Expired(msgspec.Struct):
 _TICKER = msgspec.json.Decoder(TickerFrame)
 
 
-def _read(raw: bytes, kind: type[T]) -> T:
-    try:
-        return decode(raw, kind)
-    except RecursionError:
-        raise Implausible("nested too deeply") from None
-
-
 def _type_of(event: bytes) -> str | None:
     try:
-        return _read(event, EventHead).e
+        return decode(event, EventHead).e
     except Implausible:
         return None
 

@@ -251,7 +251,7 @@ def test_absurd_price_is_refused(price: str) -> None:
     ],
 )
 def test_frame_nested_without_end_is_unreadable(frame: bytes) -> None:
-    assert read_frame(frame) == Unreadable("nested too deeply")
+    assert read_frame(frame) == Unreadable("unreadable: nested too deeply")
 
 
 @pytest.mark.parametrize(
