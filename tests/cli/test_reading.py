@@ -14,6 +14,7 @@ from monitor.core.account import CROSS, InterestCharge
 from monitor.core.alerts import Alert, AlertKey, AlertState, Transition
 from monitor.core.events import StreamEvent
 from monitor.core.journal import Entry, Sample
+from monitor.store.interest import record
 from monitor.store.store import Store
 from monitor.view.documents.account import account_document
 from tests.support.command import margin_monitor, write_config
@@ -147,7 +148,9 @@ async def test_interest_adds_up_by_day(config: Path, now: datetime) -> None:
         )
         for n, at in enumerate((now - timedelta(days=2), now - timedelta(days=1), now - timedelta(days=40)))
     )
-    await _write(config, Entry("main", now, interest=charges))
+    store = Store.open(f"sqlite:///{config.parent / 'monitor.db'}", create=False)
+    await store.order(record, "main", CROSS, charges, (now - timedelta(days=10), now))
+    await store.close()
     by_day = margin_monitor(config, "interest", "--by", "day", "--json").json()
     assert [(item["interest"], item["charges"]) for item in by_day["items"]] == [("0.0125", 1), ("0.0125", 1)]
     assert by_day["total_usdt"] == "0.025"
