@@ -31,8 +31,10 @@ from monitor.view.words import (
 FRESH = timedelta(minutes=1)
 """Balances no older than this need no word about their age."""
 
-_BARS = (("call", "margin_call_level"), ("liquidation", "liquidation_level"))
+_BARS = (("call", "margin_call_level"), ("liq.", "liquidation_level"))
 _MOST_WAYS = 3
+_LONG_FROM = Decimal(1_000)
+_WHOLE_FROM = Decimal(10_000)
 _YEAR = timedelta(days=365)
 _REACHED = "reached"
 
@@ -48,9 +50,9 @@ def headlines(document: Document) -> list[Cell]:
 
 
 def scopes_table(accounts: Sequence[Document], keepers: Keepers) -> Table:
-    """A row for each scope and bar: how far all prices, or one alone, may go before it is met, and what that loses.
+    """A row for each scope and bar: how far all prices, or one alone, may go before it is met, and the loss (USDT).
 
-    Made to fit 100 columns: a single account is not named in every row.
+    Made to fit 80 columns: a single account is not named in every row.
     """
     rows: list[list[Cell]] = []
     for account in accounts:
@@ -60,7 +62,7 @@ def scopes_table(accounts: Sequence[Document], keepers: Keepers) -> Table:
         if account["state"] != "unknown":
             for label, scope in scopes:
                 rows += _scope_rows(account["account"], label, scope, keepers)
-    headings = ("account", "scope", "level", "initial", "bar", "if prices", "loss, USDT", "or alone", "age")
+    headings = ("account", "scope", "level", "initial", "bar", "if prices", "loss", "or alone", "age")
     start = 1 if len(accounts) == 1 and accounts[0]["state"] not in ("unknown", "key_refused") else 0
     width = len(headings)
     padded = [[*row, *[Cell("")] * (width - len(row))][start:] for row in rows]
@@ -80,10 +82,10 @@ def debts_table(accounts: Iterable[Document]) -> Table:
                 [
                     Cell(account["account"]),
                     Cell(label),
-                    Cell(f"{amount_text(owed)} {row['asset']}"),
+                    Cell(f"{_short_amount(owed)} {row['asset']}"),
                     Cell(money_text(owed * price) if price is not None else ""),
                     Cell(f"{percent_text(hourly * 24 * 365)} a year" if hourly is not None else "not known yet", "dim"),
-                    Cell(f"{amount_text(Decimal(row['free']))} {row['asset']}"),
+                    Cell(f"{_short_amount(Decimal(row['free']))} {row['asset']}"),
                 ]
             )
     return Table(("account", "scope", "owed", "value", "rate", "free of it"), rows, frozenset({2, 3, 4, 5}))
@@ -242,13 +244,23 @@ def _room(scope: Document, portfolio: Portfolio, bar: Decimal, keepers: Keepers)
         move = f"fall {percent_text(drop)}" if falls else f"rise {percent_text(rise)}"
         loss = whole_text(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
     first = first_to_reach(portfolio, bar, keepers.stables)
-    alone = f"{first.asset} {price_text(first.price)}" if first is not None else ""
+    alone = f"{first.asset} {_short_price(first.price)}" if first is not None else ""
     if "index_price" in scope and bar == portfolio.bar and number(scope["liquidation_price"]) is not None:
         # Of its own liquidation the exchange's word is the better one.
         distance, price = number(scope["distance_to_liquidation"]), number(scope["liquidation_price"])
         verb = {"below": "fall", "above": "rise"}.get(scope["danger"] or "", "move")
-        move, alone = f"{verb} {percent_text(distance)}", f"{scope['base']['asset']} {price_text(price)}"
+        move, alone = f"{verb} {percent_text(distance)}", f"{scope['base']['asset']} {_short_price(price)}"
     return [Cell(move), Cell(loss), Cell(alone, "dim")]
+
+
+def _short_amount(amount: Decimal) -> str:
+    """An amount to eight digits that count; programs get them all."""
+    return amount_text(amount if amount < _LONG_FROM else round(amount, 2))
+
+
+def _short_price(price: Decimal | None) -> str:
+    """A price without cents where they say nothing."""
+    return price_text(price) if price is None or price < _WHOLE_FROM else f"{price:,.0f}"
 
 
 def _liquidated_by(scope: Document) -> str:

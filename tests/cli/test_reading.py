@@ -74,9 +74,9 @@ async def test_status_shows_the_worked_example_in_one_look(config: Path, now: da
     call, liquidation = (lines[n].split() for n in (4, 5))
     # 110,000 - 1.3 x 60,000 = 32,000 of 51,000 that move: BTC at (1.3 x 60,000 - 20,000) / 1.5.
     assert call[:7] == ["cross", "1.83", "over", "1.50", "call", "1.30", "fall"]
-    assert call[7:-1] == ["62.7", "%", "37,647", "BTC", "38,666.67"]
+    assert call[7:-1] == ["62.7", "%", "37,647", "BTC", "38,667"]
     # 77.19 % of the 60,000 that BTC and ETH are worth together.
-    assert liquidation == ["liquidation", "1.10", "fall", "77.1", "%", "46,315", "BTC", "30,666.67"]
+    assert liquidation == ["liq.", "1.10", "fall", "77.1", "%", "46,315", "BTC", "30,667"]
     assert "30,000 USDT" in said.out
     assert "10 ETH" in said.out
     assert "main cross: if 2025-10-10 came again: 1.91, survives" in said.out

@@ -85,9 +85,9 @@ def test_the_pair_tells_the_exchange_s_own_liquidation_price() -> None:
     rows = scopes_table(status(samples.STATE)["accounts"], KEEPERS).rows
     # 50,000 - 46,000 = 8 %, with 1 BTC; the call at 1.19 x 40,000.
     assert [cell.text for cell in rows[2]][:7] == [
-        *("BTCUSDT", "1.25", "over 1.25", "call 1.19", "fall 4.8 %", "2,400", "BTC 47,600.00")
+        *("BTCUSDT", "1.25", "over 1.25", "call 1.19", "fall 4.8 %", "2,400", "BTC 47,600")
     ]
-    assert [cell.text for cell in rows[3]][3:7] == ["liquidation 1.15", "fall 8.0 %", "4,000", "BTC 46,000.00"]
+    assert [cell.text for cell in rows[3]][3:7] == ["liq. 1.15", "fall 8.0 %", "4,000", "BTC 46,000"]
 
 
 def test_only_what_is_in_danger_is_told_how_to_get_out() -> None:
