@@ -218,7 +218,7 @@ def _callout(mark: dict[str, Any], lines: dict[str, Points]) -> Callout:
             colour = "#111827"
         case _:
             colour = "#15803d"
-    return Callout(x, value_at(lines.get(line, []), x), mark["text"], colour, _MARKERS[mark["kind"]])
+    return Callout(x, value_at(lines.get(line, []), x), mark["text"], colour, _MARKERS[mark["kind"]], line)
 
 
 def _style(axes: Axes) -> None:

@@ -26,13 +26,14 @@ RESOLVED = "^"
 
 @dataclass(frozen=True, slots=True)
 class Callout:
-    """One marked moment; `y` None: the line has no value there."""
+    """One marked moment of one line; `y` None: the line has no value there."""
 
     x: float
     y: float | None
     text: str
     colour: str
     marker: str
+    line: str = ""
 
 
 def readable(marks: list[Callout], span: tuple[float, float]) -> list[Callout]:
@@ -42,9 +43,9 @@ def readable(marks: list[Callout], span: tuple[float, float]) -> list[Callout]:
     """
     near = (span[1] - span[0]) * _NEAR
     kept: list[Callout] = []
-    for mark in sorted(marks, key=lambda m: (m.marker, m.colour, m.x)):
+    for mark in sorted(marks, key=lambda m: (*_look(m), m.x)):
         last = kept[-1] if kept else None
-        if last is None or (last.marker, last.colour) != (mark.marker, mark.colour) or mark.x - last.x > near:
+        if last is None or _look(last) != _look(mark) or mark.x - last.x > near:
             kept.append(mark)
         else:
             kept[-1] = replace(last, text=_joined(last.text, mark.text))
@@ -154,6 +155,10 @@ def value_at(points: list[tuple[float, float]], x: float) -> float | None:
     if math.isnan(y0):
         return None
     return y0 if math.isnan(y1) or x1 == x0 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+
+
+def _look(mark: Callout) -> tuple[str, str, str]:
+    return mark.line, mark.marker, mark.colour
 
 
 def _joined(first: str, second: str) -> str:

@@ -1,5 +1,7 @@
 """Names of marks: as many as can be read."""
 
+from dataclasses import replace
+
 from monitor.view.chart_labels import RESOLVED, Callout, readable
 
 SPAN = (0.0, 100.0)
@@ -12,6 +14,11 @@ def mark(x: float, text: str, marker: str = "D", colour: str = "green") -> Callo
 def test_marks_of_one_moment_and_one_look_share_a_name() -> None:
     marks = [mark(1.0, "a"), mark(2.0, "b"), mark(50.0, "c"), mark(50.5, "d", "v", "red")]
     assert {(one.x, one.text) for one in readable(marks, SPAN)} == {(1.0, "a, b"), (50.0, "c"), (50.5, "d")}
+
+
+def test_marks_of_two_lines_stay_apart() -> None:
+    marks = [replace(mark(1.0, "a"), line="guarded"), replace(mark(1.0, "a"), line="unguarded")]
+    assert readable(marks, SPAN) == marks
 
 
 def test_a_shared_name_ends_before_it_gets_too_long() -> None:
