@@ -22,7 +22,7 @@ from monitor.view.drills import drill_document, drill_table
 BEGINS_WITHIN_S = 10.0
 """A daemon looks for orders several times a second."""
 
-ENDS_WITHIN_S = 90.0
+ENDS_WITHIN_S = 60.0
 LOOK_S = 0.1
 
 

@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(listed, lists=True)
     expire = parts.add_parser("expire", help="end a silence now", description="End a silence now.")
     expire.add_argument("id", metavar="ID", help="its number, as `silence list` shows it")
+    add_json(expire)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -105,8 +106,13 @@ def _list(args: argparse.Namespace) -> int:
 def _expire(args: argparse.Namespace) -> int:
     number = count("ID", args.id)
     config = settings.load(args)
+    now = SystemClock().now()
     with app.open_operator(config) as store:
-        store.order(expire_silence, number, SystemClock().now())
+        store.order(expire_silence, number, now)
+        silences = store.order(read_silences)
+    if args.json:
+        output.print_json(next(silence_document(silence, now) for silence in silences if silence.id == number))
+        return Exit.DONE
     output.print_line(f"silence {number} is over; what it kept quiet and still fires is told now", "good")
     return Exit.DONE
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 TOO_OLD = timedelta(minutes=5)
 """A drill that no daemon was there for is not made up for later."""
 
-PATIENCE_S = 60.0
+PATIENCE_S = 20.0
 """Machine seconds in which its messages have to be taken; what is still tried then is given up."""
 
 LOOK_S = 0.2

@@ -1,0 +1,112 @@
+"""The dead man's switch: whatever part of the daemon stops, the ping stops within two intervals."""
+
+import sqlite3
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.sandbox.faults import Fault
+from tests.support.daemon import Here, daemon_here, eventually, starting_now, write_config
+from tests.support.sandbox import Running, sandbox
+from tests.support.sinks import Answer, HttpSink, http_sink
+
+EVERY_S = 2
+PAUSES = f"""
+[heartbeat]
+url = "{{url}}/ping"
+every = "{EVERY_S}s"
+
+[[rules]]
+name = "below-initial"
+scope = "cross"
+when = "margin_level < initial_level"
+severity = "critical"
+repeat = "1s"
+"""
+BUSY_S = 1.5
+"""What a busy machine may add."""
+
+
+def pings(sink: HttpSink) -> int:
+    return sum(one.method == "GET" for one in list(sink.received))
+
+
+def reasons(sink: HttpSink) -> list[str]:
+    return [one.body.decode() for one in list(sink.received) if one.path == "/ping/fail"]
+
+
+async def stops(switch: HttpSink, why: str) -> None:
+    """Returns once it was said why not all is well; the pings must have ended within two intervals of now."""
+    begun = pings(switch)
+
+    async def is_said() -> bool:
+        return any(why in reason for reason in reasons(switch))
+
+    await eventually(is_said, 2 * EVERY_S + BUSY_S + EVERY_S, story=lambda: str(reasons(switch)))
+    assert pings(switch) - begun <= 2
+
+
+async def resumes(switch: HttpSink) -> None:
+    before = pings(switch)
+
+    async def is_well() -> bool:
+        return pings(switch) > before
+
+    await eventually(is_well, 40, story=lambda: str(reasons(switch)))
+
+
+@pytest.mark.slow
+async def test_the_ping_stops_with_the_poller_the_writer_and_every_channel(tmp_path: Path) -> None:
+    with http_sink() as switch, http_sink() as phone, http_sink() as mail:
+        async with sandbox(starting_now()) as box:
+            config = write_config(
+                tmp_path,
+                box.ready,
+                channels={"phone": phone.url, "mail": mail.url},
+                first="default_rules = false",
+                more=PAUSES.format(url=switch.url),
+            )
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                await resumes(switch)
+                assert reasons(switch) == []
+                for stop, why in (
+                    (no_reads, "account main was not read for"),
+                    (lambda box, here: lock(tmp_path, here), "the database can't be written"),
+                    (lambda box, here: deaf(box, (phone,)), "channel phone does not work: HTTP 503"),
+                    (lambda box, here: deaf(box, (phone, mail)), "channel mail does not work: HTTP 503"),
+                ):
+                    mend = stop(box, here)
+                    await stops(switch, why)
+                    mend()
+                    await resumes(switch)
+            last = pings(switch)
+        # Nothing pings once the daemon has ended.
+        assert pings(switch) == last
+
+
+def no_reads(box: Running, here: Here) -> Callable[[], None]:
+    for path in ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"):
+        box.sandbox.add_fault(Fault("status", path=path, status=503, count=0))
+    return box.sandbox.clear_faults
+
+
+def lock(folder: Path, here: Here) -> Callable[[], None]:
+    other = sqlite3.connect(folder / "monitor.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    return other.close
+
+
+def deaf(box: Running, sinks: tuple[HttpSink, ...]) -> Callable[[], None]:
+    """The channels refuse everything, and there is something to tell."""
+    for sink in sinks:
+        sink.default = Answer(503)
+    box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
+
+    def mend() -> None:
+        for sink in sinks:
+            sink.default = Answer()
+
+    return mend
