@@ -1,8 +1,8 @@
 """Bare stream programs: a price in, the level in memory, an alert out when it falls below a bar. No rules, no memory.
 
-`python -m benchmarks.prototypes.streaming CLIENT SENDER URL SINK BAR [DATABASE]`. CLIENT is websockets, picows or
-python-binance; SENDER is httpx, raw or nothing (then only what crosses the bar leaves, raw). With a DATABASE the alert
-is a durable row before it leaves.
+`python -m benchmarks.prototypes.streaming CLIENT SENDER URL SINK BAR [DATABASE]`. CLIENT is websockets, picows, or one
+that only decodes and waits for BTC to fall below the BAR as a price: loop (websockets again) or python-binance. SENDER
+is httpx or raw. With a DATABASE the alert is a durable row before it leaves.
 """
 
 import asyncio
@@ -65,6 +65,19 @@ class Watch:
         self._below = below
 
 
+class EndMark:
+    """Hears of each price and waits for the one that says that it was the last."""
+
+    def __init__(self, bar: Decimal, alert: Callable[[str], None]) -> None:
+        self._bar = bar
+        self._alert = alert
+
+    def take(self, symbol: str, text: str) -> None:
+        """A price."""
+        if symbol == "BTCUSDT" and Decimal(text) < self._bar:
+            self._alert(text)
+
+
 async def main(client: str, sender: str, url: str, sink: str, bar: str, database: str = "") -> None:
     """Runs until it is killed."""
     send = await _sender(sender, sink)
@@ -83,11 +96,18 @@ async def main(client: str, sender: str, url: str, sink: str, bar: str, database
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    watch = Watch(Decimal(bar), alert)
-    await {"websockets": _websockets, "picows": _picows, "python-binance": _python_binance}[client](url, watch)
+    match client:
+        case "websockets":
+            await _websockets(url, Watch(Decimal(bar), alert))
+        case "picows":
+            await _picows(url, Watch(Decimal(bar), alert))
+        case "loop":
+            await _websockets(url, EndMark(Decimal(bar), alert))
+        case _:
+            await _python_binance(url, EndMark(Decimal(bar), alert))
 
 
-async def _websockets(url: str, watch: Watch) -> None:
+async def _websockets(url: str, watch: Watch | EndMark) -> None:
     decode = msgspec.json.Decoder(Frame).decode
     async with websockets.connect(url, compression=None) as connection:
         while True:
@@ -108,7 +128,7 @@ async def _picows(url: str, watch: Watch) -> None:
     await transport.wait_disconnected()
 
 
-async def _python_binance(url: str, watch: Watch) -> None:
+async def _python_binance(url: str, watch: EndMark) -> None:
     from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
     parts = urlsplit(url)

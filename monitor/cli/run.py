@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -134,6 +135,9 @@ class _Turn:
         while not self._stopped.is_set():
             self._daemon = app.build(self._config, store, clock, self._manager.beat)
             pruning = asyncio.create_task(keep_samples_for(self._config.storage.retain_samples, store, clock))
+            # What is there now stays: looking through it for what may go would only stop the loop for milliseconds.
+            gc.collect()
+            gc.freeze()
             try:
                 await self._daemon.run()
             finally:

@@ -117,6 +117,10 @@ def step(
         if figures
         else Judged(applied.alerts)
     )
+    if after_price and judged.open is applied.alerts and not (policy.actions or applied.intents or applied.blocked):
+        # Nearly every price: it changes no decision, and there is nobody to act.
+        wants = _wants(before, applied, event, settings, now)
+        return Step(applied, Entry(account=applied.account, at=now), wants, {})
     state = applied if judged.open is applied.alerts else replace(applied, alerts=judged.open)
     decided = decide(state, figures, policy.rules, policy.actions, policy.safety, settings, now, ids.intent)
     samples, sampled = due_samples(before.sampled, figures, event, now)

@@ -36,13 +36,18 @@ _IN_MESSAGE = 200
 _BETWEEN_MESSAGES_S = 0.3
 
 
+AT_MOST_EVERY_S = 0.003
+"""How often prices are handed on in a rush: a thousand a second cost a third of what each alone would."""
+
+
 class Newest:
-    """The newest price of each symbol, older ones refused, handed on together."""
+    """The newest price of each symbol, older ones refused, handed on together: at once after a rest."""
 
     def __init__(self, deliver: Callable[[Event], None]) -> None:
         self._deliver = deliver
         self._last: dict[str, Price] = {}
         self._waiting: dict[str, Price] = {}
+        self._handed_on_at = float("-inf")
 
     def take(self, symbol: str, price: Price) -> None:
         """Note a price; whatever else arrives in this turn of the loop goes out with it."""
@@ -51,11 +56,17 @@ class Newest:
             return
         self._last[symbol] = price
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop = asyncio.get_running_loop()
+            rest_s = self._handed_on_at + AT_MOST_EVERY_S - loop.time()
+            if rest_s > 0:
+                loop.call_later(rest_s, self._flush)
+            else:
+                loop.call_soon(self._flush)
         self._waiting[symbol] = price
 
     def _flush(self) -> None:
         prices, self._waiting = self._waiting, {}
+        self._handed_on_at = asyncio.get_running_loop().time()
         self._deliver(PricesRead(prices))
 
 
