@@ -40,7 +40,7 @@ from monitor.core.lifecycle import Audience
 from monitor.core.notices import notices_of
 from monitor.core.pace import intervals, repaced
 from monitor.core.pegs import noted
-from monitor.core.picture import cross_balances, pair_now
+from monitor.core.picture import cross_balances, overdue_reads, pair_now
 from monitor.core.rules import Rule
 from monitor.core.sampling import due_samples
 from monitor.core.state import AccountState, Settings, apply, needed_symbols, scopes
@@ -214,6 +214,8 @@ def _called_for(
             return _read_of(scope) if rejected is not None or stream == "risk" else frozenset()
         case PricesRead(prices):
             return _comparable_now(before, after, prices, settings, now)
+        case Tick():
+            return overdue_reads(after, now)
         case CrossRead() | IsolatedRead():
             return _unpriced(before, after, settings) | _unknown(before, after, settings)
         case _:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from monitor.core.account import CROSS, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Scope
@@ -15,6 +16,10 @@ from monitor.core.told import NOTHING_TOLD, Told, balances_now, heard, pair_told
 
 if TYPE_CHECKING:
     from monitor.core.state import AccountState
+
+
+PATIENCE = timedelta(seconds=5)
+"""Between two tries to read what events told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,20 @@ def reconciled(state: AccountState, snapshot: CrossSnapshot | IsolatedSnapshot) 
         left = read_again(picture.told.get(scope, NOTHING_TOLD), snapshot.as_of, answered_at)
         picture = _with_told(state, picture, scope, left)
     return picture
+
+
+def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
+    """The reads that should long have settled what events told: the one that was asked for must have failed."""
+    overdue: set[str] = set()
+    failure = state.last_failure
+    for scope, told in state.picture.told.items():
+        name, snapshot = ("isolated", state.isolated) if scope.symbol else ("cross", state.cross)
+        tries = [told.news_at, snapshot.received_at if snapshot is not None else None]
+        if failure is not None and failure.read == name:
+            tries.append(failure.at)
+        if told.news_at is not None and now - max(at for at in tries if at is not None) >= PATIENCE:
+            overdue.add(name)
+    return frozenset(overdue)
 
 
 def _with_told(state: AccountState, picture: Picture, scope: Scope, told: Told) -> Picture:

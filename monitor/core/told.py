@@ -53,6 +53,13 @@ class Told:
     read_until: datetime | None = None
     """What is not newer than this is in the read."""
 
+    @property
+    def news_at(self) -> datetime | None:
+        """When the newest of it happened; None: nothing is newer than the read."""
+        times = [position.at for position in self.positions.values()]
+        times += [fill.as_of for fill in self.fills.values()]
+        return max([*times, *self.borrowed.values()], default=None)
+
 
 NOTHING_TOLD = Told()
 

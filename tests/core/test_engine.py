@@ -37,7 +37,7 @@ from monitor.core.events import (
 from monitor.core.intents import Intent, IntentState, Order, Repay, Transfer
 from monitor.core.lifecycle import Audience
 from monitor.core.rules import Rule, parse_rules
-from monitor.core.state import AccountState
+from monitor.core.state import AccountState, Settings
 from monitor.resources import shipped
 from tests.core.worked import (
     FIVE_FOLD,
@@ -71,9 +71,10 @@ class Story:
     rules: tuple[Rule, ...] = LOW
     state: AccountState = field(default_factory=started)
     alerts: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    settings: Settings = SETTINGS
 
     def tell(self, event: Event, seconds: float = 0) -> Step:
-        policy = Policy(SETTINGS, self.rules, Audience(("phone",)))
+        policy = Policy(self.settings, self.rules, Audience(("phone",)))
         ids = Ids(self.alerts.__next__, itertools.count(1).__next__)
         done = step(self.state, event, policy, after(seconds), ids)
         self.state = done.state
@@ -252,6 +253,17 @@ class TestWants:
         assert Story().tell(event_of(rejected="not JSON", scope=Scope("BTCUSDT"))).wants == {"isolated"}
         assert Story().tell(event_of(rejected="not JSON", stream="market")).wants == frozenset()
 
+    def test_what_was_told_is_read_again_and_again_until_a_read_succeeds(self) -> None:
+        story = Story().begin()
+        left = BalancesChanged(after(1), {"BTC": (Decimal("1.2"), Decimal(0))})
+        assert story.tell(event_of(left), 1).wants == {"cross"}
+        assert story.tell(Tick(), 3).wants == frozenset()
+        story.tell(ReadFailed("cross", CROSS, after(4), "HTTP 503"), 4)
+        assert story.tell(Tick(), 8).wants == frozenset()
+        assert story.tell(Tick(), 9).wants == {"cross"}
+        story.tell(CrossRead(cross(after(10))), 10)
+        assert story.tell(Tick(), 30).wants == frozenset()
+
     def test_event_that_moves_nothing_calls_for_nothing(self) -> None:
         assert Story().tell(event_of()).wants == frozenset()
 
@@ -291,6 +303,19 @@ class TestWants:
         assert wants == {"reference_data", "interest", "interest_rates"}
         story.tell(TiersRead("BTCUSDT", (FIVE_FOLD,)), 1)
         assert story.tell(IsolatedRead(isolated(at=after(2))), 2).wants == frozenset()
+
+    def test_new_debt_calls_for_its_first_charge_and_its_rate(self) -> None:
+        story = Story().begin()
+        more = {**sample_balances(), "BTC": Balance("BTC", free=Decimal(1), borrowed=Decimal("0.1"))}
+        assert story.tell(CrossRead(cross(after(1), balances=more)), 1).wants == {"interest", "interest_rates"}
+        assert story.tell(CrossRead(cross(after(2), balances=more)), 2).wants == frozenset()
+
+    def test_ratio_of_what_is_pegged_is_noted_at_a_tick(self) -> None:
+        balances = {**sample_balances(), "WBETH": Balance("WBETH", free=Decimal(1))}
+        story = Story(settings=replace(SETTINGS, pegs={"WBETH": "ETH"}))
+        story.tell(PricesRead(prices(NOW, ETHUSDT=4_000, WBETHUSDT=4_320)))
+        story.tell(CrossRead(cross(balances=balances)))
+        assert story.tell(Tick()).state.pegs["WBETH"].points == ((NOW, Decimal("1.08")),)
 
     def test_bars_that_could_not_be_read_are_asked_for_again(self) -> None:
         story = Story(state=started(bars=None)).begin()

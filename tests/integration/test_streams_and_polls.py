@@ -1,4 +1,4 @@
-"""Streams are hints and prices: what they bring is used at once, and what they may have missed is read."""
+"""What streams bring is used at once, and what they may have missed is read."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -112,6 +112,21 @@ async def test_an_event_leads_to_a_read_of_its_scope(tmp_path: Path) -> None:
             await here.until(
                 lambda state: state.isolated and state.isolated.pairs["BTCUSDT"].base.free == Decimal("2.5"), 5
             )
+
+
+@pytest.mark.slow
+async def test_a_loan_is_seen_before_any_read_tells_it(tmp_path: Path) -> None:
+    async with sandbox() as box:
+        config = write_config(tmp_path, box.ready, schedule=RARELY)
+        async with daemon_here(config, clock_of(box.sandbox)) as here:
+            await settled(here, box.sandbox)
+            box.sandbox.add_fault(Fault("status", path="/sapi/v1/margin/account", status=503, count=0))
+            box.sandbox.hand.borrow("main", "USDT", Decimal(10_000))
+            # (110,000 + 10,000) / (60,000 + 10,000)
+            shown = await here.until_stored(lambda shown: shown["cross"]["margin_level"][:6] == "1.7142", 5)
+            assert (shown["cross"]["source"], shown["cross"]["polled_margin_level"][:6]) == ("live", "1.8333")
+            box.sandbox.clear_faults()
+            await here.until(lambda state: state.cross and state.cross.balances["USDT"].borrowed == 40_000)
 
 
 async def test_an_event_during_a_slow_read_leads_to_one_more_read(tmp_path: Path) -> None:
