@@ -119,7 +119,7 @@ class InterestWatch:
                 await self._tell()
             while self._exchange.weight_used > BUSY:
                 await self._clock.sleep(BUSY_REST_S)
-            if await guarded("interest", scope, partial(self._record, scope, since, until)):
+            if await guarded("interest", scope, partial(self._older, scope, since, until)):
                 filled = True
             else:
                 # Its turn comes again after the next look.
@@ -128,13 +128,17 @@ class InterestWatch:
             log.info("interest.complete account=%s", self._settings.account)
             await self._tell()
 
-    async def _record(self, scope: Scope, since: datetime, until: datetime) -> None:
+    async def _older(self, scope: Scope, since: datetime, until: datetime) -> None:
+        rows = await self._record(scope, since, until)
+        await self._clock.sleep(REST_S * (1 + rows // ROWS_A_REQUEST))
+
+    async def _record(self, scope: Scope, since: datetime, until: datetime) -> int:
+        """How many charges there were."""
         now = self._clock.now()
         charges = await self._exchange.interest.read_charges(scope, since, until)
         span = (since, min(until, now - OVERLAP))
         await self._store.order(recording.record, self._settings.account, scope, charges, span)
-        if until < now:
-            await self._clock.sleep(REST_S * (1 + len(charges) // ROWS_A_REQUEST))
+        return len(charges)
 
     async def _gap(self, given_up: set[Scope]) -> tuple[Scope, Span] | None:
         """The newest missing window of all scopes."""
