@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from monitor.core.account import ZERO, Balance, Price
@@ -11,10 +12,12 @@ from monitor.core.amounts import ONE
 from monitor.core.margin import Exposure, Totals, margin_level
 
 NOTHING: frozenset[str] = frozenset()
+AT_SPOT: Mapping[str, Decimal] = MappingProxyType({})
+"""No bases: everything is worth its spot price."""
 
 
 class Book(NamedTuple):
-    """The value of everything held and owed at `prices`, without `leaving_out` and without what has no price.
+    """The value of everything held and owed at `prices` times `bases`, without `leaving_out` and what has no price.
 
     Equal to a full recompute to the last digit, however many prices it was moved on by: nothing is ever rounded.
     """
@@ -24,13 +27,15 @@ class Book(NamedTuple):
     leaving_out: frozenset[str]
     unpriced: frozenset[str]
     rows: Mapping[str, tuple[Decimal, Decimal]]
-    """What is held and owed of the assets that have a pair of their own, by its symbol."""
+    """What is held and owed of the assets that have a pair of their own, by its symbol; times their basis."""
     through: tuple[Balance, ...]
     """What has a price through BTC alone."""
     touched_by: frozenset[str]
     """The symbols on which the value depends."""
     assets: Decimal
     liabilities: Decimal
+    bases: Mapping[str, Decimal] = AT_SPOT
+    """By symbol what one unit of its spot price is worth to the exchange, where that is known to be another."""
 
     @property
     def totals(self) -> Totals:
@@ -47,13 +52,27 @@ class Book(NamedTuple):
             balance = self.balances.get(asset)
             price = price_of(asset, self.prices) if balance is not None and asset not in self.leaving_out else None
             if balance is not None and price is not None:
+                symbol = f"{asset}USDT"
+                if symbol in self.bases and symbol in self.rows:
+                    price *= self.bases[symbol]
                 assets += balance.held * price
                 liabilities += balance.owed * price
         return Exposure(assets, liabilities, self.assets - assets, self.liabilities - liabilities)
 
-    def is_of(self, balances: Mapping[str, Balance], prices: Mapping[str, Price], leaving_out: frozenset[str]) -> bool:
+    def is_of(
+        self,
+        balances: Mapping[str, Balance],
+        prices: Mapping[str, Price],
+        leaving_out: frozenset[str],
+        bases: Mapping[str, Decimal] = AT_SPOT,
+    ) -> bool:
         """Whether it was made of exactly these."""
-        return self.balances is balances and self.prices is prices and self.leaving_out == leaving_out
+        return (
+            self.balances is balances
+            and self.prices is prices
+            and self.bases is bases
+            and self.leaving_out == leaving_out
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +84,12 @@ class PricesThen:
     _books: list[Book] = field(default_factory=list, init=False, repr=False, compare=False)
     """The last book that was asked for: a pure function of what never changes, asked for at every price."""
 
-    def book(self, balances: Mapping[str, Balance], leaving_out: frozenset[str]) -> Book:
+    def book(
+        self, balances: Mapping[str, Balance], leaving_out: frozenset[str], bases: Mapping[str, Decimal] = AT_SPOT
+    ) -> Book:
         """What the balances were worth at that moment's prices."""
-        if not self._books or not self._books[0].is_of(balances, self.prices, leaving_out):
-            self._books[:] = [book_of(balances, self.prices, leaving_out)]
+        if not self._books or not self._books[0].is_of(balances, self.prices, leaving_out, bases):
+            self._books[:] = [book_of(balances, self.prices, leaving_out, bases)]
         return self._books[0]
 
 
@@ -84,7 +105,10 @@ def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
 
 
 def book_of(
-    balances: Mapping[str, Balance], prices: Mapping[str, Price], leaving_out: frozenset[str] = NOTHING
+    balances: Mapping[str, Balance],
+    prices: Mapping[str, Price],
+    leaving_out: frozenset[str] = NOTHING,
+    bases: Mapping[str, Decimal] = AT_SPOT,
 ) -> Book:
     """The book of these balances, computed in full."""
     assets = liabilities = ZERO
@@ -100,9 +124,11 @@ def book_of(
             unpriced.append(asset)
             continue
         held, owed = balance.held, balance.owed
+        symbol = f"{asset}USDT"
+        if symbol in bases and symbol in prices:
+            held, owed = held * bases[symbol], owed * bases[symbol]
         assets += held * price
         liabilities += owed * price
-        symbol = f"{asset}USDT"
         if symbol in prices:
             rows[symbol] = (held, owed)
             touched.add(symbol)
@@ -119,6 +145,7 @@ def book_of(
         frozenset(touched),
         assets,
         liabilities,
+        bases,
     )
 
 
@@ -126,13 +153,13 @@ def repriced(book: Book, prices: Mapping[str, Price], changed: Iterable[str]) ->
     """The book at `prices`, which differ from its own in no more than the symbols `changed`."""
     before, rows = book.prices, book.rows
     if len(prices) != len(before):
-        return book_of(book.balances, prices, book.leaving_out)
+        return book_of(book.balances, prices, book.leaving_out, book.bases)
     assets, liabilities = book.assets, book.liabilities
     for symbol in changed:
         was = before.get(symbol)
         if was is None:
             # A price that was not known: what it prices may have had another one, or none.
-            return book_of(book.balances, prices, book.leaving_out)
+            return book_of(book.balances, prices, book.leaving_out, book.bases)
         row = rows.get(symbol)
         if row is not None:
             held, owed = row
@@ -144,7 +171,7 @@ def repriced(book: Book, prices: Mapping[str, Price], changed: Iterable[str]) ->
     for balance in book.through:
         old, new = price_of(balance.asset, before), price_of(balance.asset, prices)
         if old is None or new is None:
-            return book_of(book.balances, prices, book.leaving_out)
+            return book_of(book.balances, prices, book.leaving_out, book.bases)
         if new != old:
             assets += balance.held * (new - old)
             liabilities += balance.owed * (new - old)
@@ -158,4 +185,5 @@ def repriced(book: Book, prices: Mapping[str, Price], changed: Iterable[str]) ->
         book.touched_by,
         assets,
         liabilities,
+        book.bases,
     )

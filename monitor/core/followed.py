@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
 from monitor.core.account import CROSS, Balance, CrossSnapshot, IsolatedSnapshot, Price, Scope
+from monitor.core.amounts import EIGHT, floor_to
+from monitor.core.books import AT_SPOT
 from monitor.core.events import (
     AssetMoved,
     BalancesChanged,
@@ -50,6 +53,9 @@ OWN_DOING = timedelta(minutes=2)
 LEDGER_LAG = timedelta(hours=3)
 """What moved and did not show in the ledger within this long is not waited for any more."""
 
+SAME_TIME = timedelta(seconds=15)
+"""Index and spot price compare when they are no further apart than this."""
+
 DEBTS = ""
 """Stands for all debts of a scope, where the stream does not say which balance it told of."""
 
@@ -64,6 +70,8 @@ class Followed:
     collateral: CollateralRead | None = None
     indexes: Mapping[str, Price] = field(default_factory=dict)
     """The margin index price of symbols in USDT, as last read."""
+    bases: Mapping[str, Decimal] = field(default_factory=lambda: AT_SPOT)
+    """By symbol that price over the spot price of the same moment, to eight decimals."""
     terms: Mapping[TermsKey, Terms] = field(default_factory=dict)
     """The terms last seen of what is held or owed, remembered from run to run."""
     told_at: Mapping[tuple[Scope, str], datetime] = field(default_factory=dict)
@@ -87,6 +95,8 @@ class Known(Protocol):
     def cross(self) -> CrossSnapshot | None: ...
     @property
     def isolated(self) -> IsolatedSnapshot | None: ...
+    @property
+    def prices(self) -> Mapping[str, Price]: ...
     @property
     def followed(self) -> Followed: ...
     @property
@@ -118,7 +128,7 @@ def follow(before: Known, event: Event, now: datetime) -> Followed:
         case LiquidationLoanRead():
             return replace(followed, liquidation_loan=event)
         case IndexRead(symbol, price):
-            return replace(followed, indexes={**followed.indexes, symbol: price})
+            return _with_index(before, followed, symbol, price)
         case SchedulesRead():
             return replace(_with_terms(followed, new_terms(before, event, now)), schedules=event)
         case CollateralRead():
@@ -268,6 +278,16 @@ def _ripened(followed: Followed, now: datetime) -> Followed:
         return followed
     untold = {key: since for key, since in followed.untold.items() if key not in ripe}
     return replace(followed, untold=untold, asked_at=now)
+
+
+def _with_index(before: Known, followed: Followed, symbol: str, index: Price) -> Followed:
+    spot = before.prices.get(symbol)
+    indexes = {**followed.indexes, symbol: index}
+    if spot is None or abs(index.at - spot.at) > SAME_TIME:
+        return replace(followed, indexes=indexes)
+    # Eight decimals keep all that is worked out with it exact.
+    basis = floor_to(index.value / spot.value, EIGHT)
+    return replace(followed, indexes=indexes, bases={**followed.bases, symbol: basis})
 
 
 def _with_ledger(followed: Followed, read: LedgerRead, now: datetime) -> Followed:

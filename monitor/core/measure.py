@@ -102,7 +102,9 @@ class _Cross:
         if not level.value.is_finite():
             return ZERO
         past = self.market.before() if level.is_live else None
-        before = past.totals(self.present.balances, self.then.unpriced) if past is not None else None
+        before = (
+            past.totals(self.present.balances, self.then.unpriced, self.present.bases) if past is not None else None
+        )
         if before is None:
             return UNAVAILABLE
         if not self.snapshot.margin_level.is_finite():
@@ -125,7 +127,7 @@ class _Cross:
         snapshot, stables = self.snapshot, self.settings.stable_assets
         btc = price_of("BTC", self.state.cross_prices)
         if btc is None or self.present.unpriced:
-            everything = book_of(self.present.balances, self.state.prices)
+            everything = book_of(self.present.balances, self.state.prices, bases=self.state.cross_bases)
             return None if everything.unpriced else everything.exposure(stables)
         seen, parts = self.then.totals, self.present.exposure(stables)
         return Exposure(

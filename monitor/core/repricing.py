@@ -59,5 +59,5 @@ def _moved_on(state: AccountState, prices: Mapping[str, Price], changed: Mapping
     balances = cross_balances(state)
     if book is not None and book.balances is balances and book.prices is state.prices:
         return repriced(book, prices, changed)
-    then = state.book_then or book_of(snapshot.balances, state.cross_prices)
-    return book_of(balances, prices, then.unpriced)
+    then = state.book_then or book_of(snapshot.balances, state.cross_prices, bases=state.cross_bases)
+    return book_of(balances, prices, then.unpriced, state.cross_bases)

@@ -19,7 +19,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
-from monitor.core.books import Book, PricesThen, book_of
+from monitor.core.books import AT_SPOT, Book, PricesThen, book_of
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
@@ -138,6 +138,8 @@ class AccountState:
     price_history: tuple[PricesThen, ...] = ()
     cross_prices: Mapping[str, Price] = field(default_factory=dict)
     """The prices known when `cross` arrived: own and polled level are compared at these."""
+    cross_bases: Mapping[str, Decimal] = field(default_factory=lambda: AT_SPOT)
+    """By symbol the index price over the spot price, as known when `cross` arrived; they hold until the next read."""
     isolated_prices: Mapping[str, Price] = field(default_factory=dict)
     """The same for `isolated`."""
     cross_priced_at: datetime | None = None
@@ -201,10 +203,11 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
         case CrossRead(snapshot):
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
-            book = book_of(snapshot.balances, state.prices)
+            book = book_of(snapshot.balances, state.prices, bases=state.followed.bases)
             state = replace(
                 state,
                 cross=snapshot,
+                cross_bases=state.followed.bases,
                 cross_prices=state.prices,
                 cross_priced_at=state.priced_at,
                 book_then=book,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from monitor.core.account import ZERO, Balance, CrossSnapshot, Price
 from monitor.core.amounts import ONE
-from monitor.core.books import NOTHING, Book, PricesThen, book_of, price_of
+from monitor.core.books import AT_SPOT, NOTHING, Book, PricesThen, book_of, price_of
 from monitor.core.margin import Position, Totals
 from monitor.core.picture import cross_balances
 from monitor.core.repricing import PRICE_HISTORY
@@ -49,12 +49,14 @@ class Past(NamedTuple):
             return before.value if before is not None else None
         return before.value + (after.value - before.value) * self.part
 
-    def totals(self, balances: Mapping[str, Balance], leaving_out: frozenset[str]) -> Totals | None:
+    def totals(
+        self, balances: Mapping[str, Balance], leaving_out: frozenset[str], bases: Mapping[str, Decimal] = AT_SPOT
+    ) -> Totals | None:
         """What the balances were worth; None when one of them had no price."""
-        before = self.last.book(balances, leaving_out)
+        before = self.last.book(balances, leaving_out, bases)
         if before.unpriced:
             return None
-        after = self.following.book(balances, leaving_out) if self.following is not None else before
+        after = self.following.book(balances, leaving_out, bases) if self.following is not None else before
         if after.unpriced:
             return before.totals
         return Totals(
@@ -115,17 +117,17 @@ def newest_at(state: AccountState) -> datetime | None:
 def book_then(state: AccountState, snapshot: CrossSnapshot) -> Book:
     """What the cross account was worth when it was read, at the prices known then."""
     kept = state.book_then
-    if kept is not None and kept.is_of(snapshot.balances, state.cross_prices, NOTHING):
+    if kept is not None and kept.is_of(snapshot.balances, state.cross_prices, NOTHING, state.cross_bases):
         return kept
-    return book_of(snapshot.balances, state.cross_prices)
+    return book_of(snapshot.balances, state.cross_prices, bases=state.cross_bases)
 
 
 def book_now(state: AccountState, leaving_out: frozenset[str]) -> Book:
     """What the cross account is worth now, at the newest prices, without the assets that are to be left out."""
     kept, balances = state.book, cross_balances(state)
-    if kept is not None and kept.is_of(balances, state.prices, leaving_out):
+    if kept is not None and kept.is_of(balances, state.prices, leaving_out, state.cross_bases):
         return kept
-    return book_of(balances, state.prices, leaving_out)
+    return book_of(balances, state.prices, leaving_out, state.cross_bases)
 
 
 def positions(balances: Iterable[Balance], prices: Mapping[str, Price]) -> dict[str, Position]:

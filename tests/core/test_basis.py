@@ -1,0 +1,56 @@
+"""The exchange judges by its index: what one unit of spot price is worth to it enters the level between polls."""
+
+from decimal import Decimal
+
+from monitor.core.account import Price
+from monitor.core.events import CrossRead, PricesRead
+from monitor.core.state import AccountState
+from monitor.core.subjects import figures_of
+from monitor.core.surroundings import IndexRead
+from tests.core.worked import NOW, SETTINGS, after, cross, prices, sample_prices, started, told
+
+D = Decimal
+# 1.5 BTC at an index of 60,600 where spot is 60,000, and 20,000 USDT, against 60,000 USDT.
+POLLED = D(110_900) / D(60_000)
+
+
+def read_with_an_index(index: str = "60600", seconds: float = 0) -> AccountState:
+    told_index = IndexRead("BTCUSDT", Price(D(index), after(seconds)))
+    return told(started(), PricesRead(sample_prices()), told_index, CrossRead(cross(level=POLLED)))
+
+
+def level(state: AccountState, at: float) -> Decimal:
+    found = figures_of(state, SETTINGS, ("cross", ""), after(at)).read("margin_level")
+    assert isinstance(found, Decimal)
+    return found
+
+
+def test_a_basis_explains_what_spot_prices_alone_are_off() -> None:
+    spot_alone = told(started(), PricesRead(sample_prices()), CrossRead(cross(level=POLLED)))
+    drifts = [figures_of(s, SETTINGS, ("cross", ""), NOW).drift for s in (spot_alone, read_with_an_index())]
+    assert drifts[0] is not None
+    assert round(drifts[0], 5) == D("0.00812")
+    assert drifts[1] == 0
+
+
+def test_a_level_between_polls_is_that_of_the_index() -> None:
+    # Spot falls by a tenth, and the index with it, to 54,540: (81,810 + 20,000) / 60,000.
+    state = told(read_with_an_index(), PricesRead(prices(after(5), BTCUSDT=54_000)))
+    assert abs(level(state, 5) - D(101_810) / D(60_000)) < D("1E-40")
+
+
+def test_the_level_is_the_polled_one_until_something_moves() -> None:
+    assert level(read_with_an_index(), 5) == POLLED
+
+
+def test_a_new_basis_holds_from_the_next_read_on() -> None:
+    state = told(read_with_an_index(), IndexRead("BTCUSDT", Price(D(59_000), NOW)))
+    assert level(state, 5) == POLLED
+    assert state.cross_bases == {"BTCUSDT": D("1.01")}
+    assert told(state, CrossRead(cross(after(60), POLLED))).cross_bases == {"BTCUSDT": D("0.98333333")}
+
+
+def test_an_index_that_is_dated_far_from_the_spot_price_gives_no_basis() -> None:
+    state = read_with_an_index(seconds=60)
+    assert state.followed.indexes.keys() == {"BTCUSDT"}
+    assert not state.cross_bases
