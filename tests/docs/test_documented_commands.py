@@ -30,8 +30,11 @@ from tests.support.sinks import http_sink
 
 _S = IntentState
 
-CODES = {"margin-monitor init": 2}
-"""Exit codes other than 0. `init` asks, and here is no terminal; tests/cli/test_init.py has one."""
+CODES = {"margin-monitor init": 2, "margin-monitor rules lint": 1, "margin-monitor drill near-call": 1}
+"""Exit codes other than 0.
+
+`init` asks, and here is no terminal; tests/cli/test_init.py has one. `lint` misses a heartbeat, `drill` a daemon.
+"""
 
 BEFORE = {
     "margin-monitor silence expire 1": ["margin-monitor silence add rule=thin --duration 1h --comment first"],
@@ -94,6 +97,9 @@ async def home(tmp_path: Path, sqlite_template: Path, ready: Ready) -> AsyncIter
         state = tmp_path / ".local" / "state" / "margin-monitor"
         state.mkdir(parents=True)
         shutil.copy(sqlite_template, state / "margin-monitor.db")
+        (tmp_path / "floor.test.toml").write_text(_block("[[tests]]"), encoding="utf-8")
+        (tmp_path / "portfolio.toml").write_text(_block("[cross]"), encoding="utf-8")
+        (tmp_path / "BTCUSDT.csv").write_text("1760130000000,60000,60000,50000,51000,1\n", encoding="utf-8")
         yield tmp_path
 
 
@@ -159,6 +165,12 @@ def test_the_demo_leaves_the_picture_that_the_page_shows(tmp_path: Path) -> None
     assert (tmp_path / "crash" / "demo.png").read_bytes().startswith(b"\x89PNG")
     endings = [text.partition(":")[0] for text in said.out.splitlines()[-3:]]
     assert endings == ["unguarded", "guarded", "picture"]
+
+
+def _block(with_line: str) -> str:
+    """The configuration of the pages that has this line."""
+    (found,) = (block.text for block in blocks("toml") if with_line in block.text.splitlines())
+    return found
 
 
 def _state_for(line: str) -> IntentState:
