@@ -23,7 +23,15 @@ HOSTS = {"github.com", "127.0.0.1", "db.example", "HOST", "host"}
 """Hosts that pages may name, apart from the exchange's own in the reference of defaults."""
 
 
-@pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.place)
+def is_of_rehearsals(block: Block) -> bool:
+    """Whether it is a file of tests, or a portfolio."""
+    return not {"tests", "cross"}.isdisjoint(tomllib.loads(block.text))
+
+
+CONFIGURATIONS = [block for block in blocks("toml") if not is_of_rehearsals(block)]
+
+
+@pytest.mark.parametrize("block", CONFIGURATIONS, ids=lambda block: block.place)
 def test_a_configuration_of_the_pages_loads(block: Block, tmp_path: Path) -> None:
     complete = block.text if "accounts" in tomllib.loads(block.text) else block.text + ACCOUNT
     config = build_config(complete.encode(), tmp_path / "config.toml", {})
