@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import shutil
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,17 +18,16 @@ from monitor.core.state import AccountState, Settings, apply
 from monitor.errors import ExchangeError
 from monitor.runtime.interest import InterestWatch
 from monitor.runtime.poller import ReadOnce
-from monitor.sandbox.accounts import InterestRecord
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenarios import calm
 from monitor.store.readers.interest import read_charges, read_interest, read_spans
 from monitor.store.store import Store
 from tests.exchange.binance.world import World, world
+from tests.support.interest import books, charge_hours
 
 SETTINGS = Settings("main", isolated=("BTCUSDT",))
 PAIR = Scope("BTCUSDT")
 HISTORY = "/sapi/v1/margin/interestHistory"
-DEBTS = ((None, "USDT", Decimal("30000")), (None, "ETH", Decimal(10)), ("BTCUSDT", "USDT", Decimal(20000)))
 
 
 @dataclass
@@ -100,43 +98,12 @@ class Desk:
 async def desk(store: Store, days: float = 0, faults: Sequence[Fault] = ()) -> AsyncIterator[Desk]:
     """The calm account after so many days of hourly charges on its three debts."""
     async with world(replace(calm(), start=datetime(2026, 3, 1, 12, 30, tzinfo=UTC)), faults=faults) as w:
-        charge_hours(w, int(days * 24))
+        charge_hours(w.sandbox, w.clock.now(), int(days * 24))
         await w.account.sync_clock()
         state = AccountState(account="main", started_at=w.clock.now())
         for event in (CrossRead(await w.account.read_cross()), IsolatedRead(await w.account.read_isolated())):
             state = apply(state, event, w.clock.now())
         yield Desk(w, ManualClock(w.clock.now()), store, state)
-
-
-def charge_hours(w: World, hours: int) -> None:
-    """Charges of past hours in the exchange's books, with rates and amounts that change."""
-    account, now = w.sandbox.venue.accounts["main"], w.clock.now().replace(minute=0, second=0, microsecond=0)
-    for hour in range(hours, -1, -1):
-        for symbol, asset, principal in DEBTS:
-            rate = Decimal("0.00024") + Decimal(hour % 7) / 1_000_000
-            account.interest.append(
-                InterestRecord(
-                    tran_id=w.sandbox.venue.next_interest_id(),
-                    at_ms=int((now - timedelta(hours=hour)).timestamp()) * 1000,
-                    symbol=symbol,
-                    asset=asset,
-                    raw_asset=asset,
-                    principal=principal,
-                    interest=(principal * rate / 24).quantize(Decimal("0.00000001")),
-                    daily_rate=rate,
-                    kind="PERIODIC",
-                )
-            )
-
-
-def books(w: World, since: datetime) -> dict[tuple[str, str], tuple[Decimal, int]]:
-    """By pair and asset, what the exchange itself charged since, and how often."""
-    found: dict[tuple[str, str], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
-    for row in w.sandbox.venue.accounts["main"].interest:
-        if row.at_ms >= int(since.timestamp()) * 1000:
-            total, count = found[row.symbol or "", row.asset]
-            found[row.symbol or "", row.asset] = total + row.interest, count + 1
-    return dict(found)
 
 
 async def recorded(store: Store, since: datetime | None = None) -> dict[tuple[str, str], tuple[Decimal, int]]:
@@ -165,11 +132,11 @@ async def test_sums_of_90_days_are_the_exchanges_own_to_the_last_digit(either_st
         read = await d.filled()
         told = {debt: paid.last_30d for debt, paid in read.paid.items()}
         kept = await recorded(d.store, start - timedelta(days=89))
-        assert kept == books(d.world, start - timedelta(days=89))
+        assert kept == books(d.world.sandbox, start - timedelta(days=89))
         assert kept["", "USDT"][1] == 89 * 24
-        month = books(d.world, read.at - timedelta(days=30))
+        month = books(d.world.sandbox, read.at - timedelta(days=30))
         assert told == {(Scope(s), asset): {asset: total} for (s, asset), (total, _) in month.items()}
-        day = books(d.world, read.at - timedelta(hours=24))
+        day = books(d.world.sandbox, read.at - timedelta(hours=24))
         assert {debt: paid.last_24h[debt[1]] for debt, paid in read.paid.items()} == {
             (Scope(s), asset): total for (s, asset), (total, _) in day.items()
         }
@@ -192,12 +159,12 @@ async def test_what_was_interrupted_goes_on_where_it_ended(store: Store) -> None
         async with d.filling():
             await d.until(lambda: len(d.world.requests(HISTORY)) > 12)
         kept = await recorded(store)
-        assert kept != books(d.world, d.clock.now() - timedelta(days=90))
+        assert kept != books(d.world.sandbox, d.clock.now() - timedelta(days=90))
         # As a daemon that starts anew: it knows nothing but the database.
         asked = len(d.world.requests(HISTORY))
         anew = Desk(d.world, d.clock, store, d.state)
         await anew.filled()
-        assert await recorded(store) == books(d.world, d.clock.now() - timedelta(days=90))
+        assert await recorded(store) == books(d.world.sandbox, d.clock.now() - timedelta(days=90))
         assert len(d.world.requests(HISTORY)) - asked < 50
         assert [len(spans) for spans in (await store.read(read_spans)).values()] == [1, 1]
 
@@ -213,7 +180,7 @@ async def test_gap_after_a_downtime_is_closed(store: Store) -> None:
         assert read.since > end - timedelta(hours=27), "what lies before the downtime is not yet connected"
         again = Desk(d.world, d.clock, store, d.state)
         await again.filled()
-        assert await recorded(store) == books(d.world, end - timedelta(days=90))
+        assert await recorded(store) == books(d.world.sandbox, end - timedelta(days=90))
 
 
 async def test_charge_that_is_listed_late_is_found_by_a_later_look(store: Store) -> None:
@@ -236,7 +203,11 @@ async def test_scope_that_is_refused_does_not_hold_up_the_others(store: Store) -
         assert read.since is None, "a sum over scopes of which one is unknown would be too small"
         async with d.filling():
             await d.until(lambda: len(d.told) > 1)
-        own = {key: value for key, value in books(d.world, d.clock.now() - timedelta(days=90)).items() if not key[0]}
+        own = {
+            key: value
+            for key, value in books(d.world.sandbox, d.clock.now() - timedelta(days=90)).items()
+            if not key[0]
+        }
         assert await recorded(store) == own
 
 
