@@ -82,6 +82,8 @@ class Followed:
     """Scopes in which something moved that their ledger, as last read, does not show; and when that was noticed."""
     ledger_at: Mapping[Scope, datetime] = field(default_factory=dict)
     """Up to when the ledger of each scope was read."""
+    index_asked: bool = False
+    """Whether the index was asked for as soon as there was something to compare it with."""
     asked_at: datetime | None = None
     """When the ledger was last asked for because nothing explained what had moved."""
     disagreeing: frozenset[Scope] = frozenset()
@@ -115,6 +117,8 @@ def follow(before: Known, event: Event, now: datetime) -> Followed:
             old = None if before.cross is None else before.cross.balances
             since = None if before.cross is None else before.cross.as_of
             followed = _with_balances(before, followed, CROSS, old, snapshot.balances, since, now)
+            if before.prices and not followed.index_asked and any(b.owed for b in snapshot.balances.values()):
+                followed = replace(followed, index_asked=True)
             return _with_locked(followed, CROSS, snapshot.balances.values(), snapshot.as_of)
         case IsolatedRead(snapshot):
             return _with_pairs(before, followed, snapshot, now)
@@ -168,6 +172,8 @@ def newly_wanted(before: Followed, after: Followed) -> frozenset[str]:
     wanted: set[str] = set()
     if after.asked_at != before.asked_at:
         wanted.add("capital_flow")
+    if after.index_asked != before.index_asked:
+        wanted.add("index")
     if after.disagreeing - before.disagreeing:
         wanted.add("orders")
     return frozenset(wanted)

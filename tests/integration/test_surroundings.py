@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.core.account import CROSS
+from monitor.core.subjects import MONITOR, figures_of
 from monitor.sandbox import loans
 from monitor.sandbox.scenario import CROSS_5X, CollateralTier, Scenario, holding
 from monitor.sandbox.scenarios import calm
@@ -66,6 +67,17 @@ async def test_a_change_that_nothing_explains_is_looked_up_in_the_ledger_at_once
                 return sum(one.path == FLOW_PATH for one in box.sandbox.requests) > before
 
             await eventually(is_asked, 10)
+
+
+async def test_between_polls_the_level_follows_the_index_and_not_the_spot_price(tmp_path: Path) -> None:
+    async with sandbox(replace(calm(), basis={"BTCUSDT": D("0.005"), "ETHUSDT": D("-0.003")})) as box:
+        config = write_config(tmp_path, box.ready)
+        async with daemon_here(config, clock_of(box.sandbox)) as here:
+            await here.until(lambda state: len(state.cross_bases) == 2)
+            drift = figures_of(here.state(), here.daemon.settings("main"), MONITOR, here.clock.now())
+    found = drift.read("live_drift")
+    assert isinstance(found, Decimal)
+    assert found < D("0.00001")
 
 
 def terms_at_risk() -> Scenario:

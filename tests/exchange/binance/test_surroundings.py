@@ -68,6 +68,14 @@ async def test_no_loan_is_nothing_owed() -> None:
         assert (await w.account.surroundings.liquidation_loan(w.clock.now())).remaining == 0
 
 
+async def test_what_a_bankrupt_liquidation_left_owing_is_what_remains_of_the_loan() -> None:
+    async with world() as w:
+        w.sandbox.venue.accounts["main"].loan.amount = D(1000)
+        w.sandbox.venue.accounts["main"].loan.repaid = D(300)
+        loan = await w.account.surroundings.liquidation_loan(w.clock.now())
+    assert (loan.asset, loan.remaining) == ("USDC", D(700))
+
+
 async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() -> None:
     gone = datetime(2026, 4, 1, tzinfo=UTC)
     scenario = replace(
