@@ -9,23 +9,23 @@ from random import Random
 
 import pytest
 
-from monitor.core.account import INFINITE, Balance, CrossSnapshot, Price, Scope
-from monitor.core.events import CrossRead, PricesRead, StreamEvent
-from monitor.core.measure import cross_figures
-from monitor.core.picture import cross_balances
+from monitor.core.account import INFINITE, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Price, Scope
+from monitor.core.events import CrossRead, IsolatedRead, PricesRead, StreamEvent
+from monitor.core.measure import cross_figures, isolated_figures
+from monitor.core.picture import cross_balances, pair_now
 from monitor.core.state import AccountState, Settings, apply
 from monitor.exchange.binance.streams.decode import stream_event
 from monitor.sandbox import loans, orders, transfers
-from monitor.sandbox.accounts import Account
+from monitor.sandbox.accounts import Account, Margin
 from monitor.sandbox.clockwork import Clockwork
 from monitor.sandbox.feed import SentEvent, Stream
 from monitor.sandbox.orders import Ticket
 from monitor.sandbox.refusal import Refusal
-from monitor.sandbox.scenario import AccountSpec, Holding, Readings, Scenario
+from monitor.sandbox.scenario import AccountSpec, Holding, PairSpec, Readings, Scenario
 from monitor.sandbox.timeline import Timeline
 from monitor.sandbox.venue import Venue
 
-SETTINGS = Settings("main", isolated=())
+SETTINGS = Settings("main")
 PRICES = {"BTCUSDT": Decimal(60_000), "ETHUSDT": Decimal(3_000), "BNBUSDT": Decimal(600)}
 ASSETS = ("BTC", "ETH", "BNB", "USDT")
 ROUNDING = Decimal("1E-9")
@@ -51,7 +51,8 @@ class World:
             "ETH": Holding(Decimal(30), Decimal(5)),
             "USDT": Holding(Decimal(90_000), Decimal(40_000)),
         }
-        account = AccountSpec(spot=rich, cross=owing)
+        pair = PairSpec(base=Holding(Decimal(2)), quote=Holding(Decimal(90_000), Decimal(40_000)))
+        account = AccountSpec(spot=rich, cross=owing, isolated={"BTCUSDT": pair})
         scenario = Scenario(
             accounts=(account,), prices=PRICES, rates=dict.fromkeys(ASSETS, Decimal(0)), readings=self.readings
         )
@@ -66,7 +67,15 @@ class World:
         return datetime.fromtimestamp(self.venue.now_ms() / 1000, UTC)
 
     def listens_to(self, _account: str, symbol: str | None, _stream: Stream) -> bool:
-        return symbol is None
+        return symbol == self.margin.symbol
+
+    @property
+    def margin(self) -> Margin:
+        return self.account.cross
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        return ASSETS
 
     def carry(self, event: SentEvent) -> None:
         self.unheard.append(event)
@@ -75,15 +84,15 @@ class World:
         """One of these happens in the account, a second later."""
         self.venue.timeline.advance(1)
         self.clockwork.catch_up()
-        asset, size = self.random.choice(ASSETS), Decimal(self.random.randint(1, 40)) / 100
-        amount = (size * self.account.cross.wallet.get(asset).held).quantize(Decimal("0.0001"))
+        asset, size = self.random.choice(self.assets), Decimal(self.random.randint(1, 40)) / 100
+        amount = (size * self.margin.wallet.get(asset).held).quantize(Decimal("0.0001"))
         with suppress(Refusal):
             self.random.choice(doings)(self, asset, amount)
 
     def heard(self, events: list[SentEvent]) -> Iterator[None]:
         """The state after each of the events."""
         for sent in events:
-            told = stream_event("main", sent.stream, Scope(), sent.text.encode(), self.now())
+            told = stream_event("main", sent.stream, Scope(self.margin.symbol or ""), sent.text.encode(), self.now())
             assert isinstance(told, StreamEvent)
             assert told.rejected is None
             self.state = apply(self.state, told, self.now())
@@ -91,7 +100,7 @@ class World:
 
     def read(self) -> None:
         now = self.now()
-        self.state = apply(self.state, PricesRead({s: Price(p, now) for s, p in PRICES.items()}), now)
+        self.state = self.priced()
         held, owed = self._value("held"), self._value("owed")
         self.state = apply(
             self.state,
@@ -114,7 +123,7 @@ class World:
         """What the exchange's books say."""
         rows = {
             asset: Balance(asset, row.free, row.locked, row.borrowed, row.interest)
-            for asset, row in self.account.cross.wallet.balances.items()
+            for asset, row in self.margin.wallet.balances.items()
         }
         return {asset: row for asset, row in rows.items() if not row.is_zero}
 
@@ -122,22 +131,28 @@ class World:
         owed = self._value("owed")
         return self._value("held") / owed if owed else INFINITE
 
-    def shown(self) -> Decimal:
+    def priced(self) -> AccountState:
         now = self.now()
-        priced = apply(self.state, PricesRead({s: Price(p, now) for s, p in PRICES.items()}), now)
-        level = cross_figures(priced, SETTINGS, now).values["margin_level"]
+        return apply(self.state, PricesRead({s: Price(p, now) for s, p in PRICES.items()}), now)
+
+    def shown(self) -> Decimal:
+        level = cross_figures(self.priced(), SETTINGS, self.now()).values["margin_level"]
         assert isinstance(level, Decimal)
         return level
+
+    def known(self) -> dict[str, Balance]:
+        """What the picture says."""
+        return dict(cross_balances(self.state))
 
     def _value(self, side: str) -> Decimal:
         prices = {symbol.removesuffix("USDT"): price for symbol, price in PRICES.items()} | {"USDT": Decimal(1)}
         return sum((getattr(row, side) * prices[asset] for asset, row in self.rows().items()), Decimal(0))
 
     def borrow(self, asset: str, amount: Decimal) -> None:
-        loans.borrow(self.venue, self.account, self.account.cross, asset, amount, by="api")
+        loans.borrow(self.venue, self.account, self.margin, asset, amount, by="api")
 
     def repay(self, asset: str, amount: Decimal) -> None:
-        loans.repay(self.venue, self.account, self.account.cross, asset, amount, by="api")
+        loans.repay(self.venue, self.account, self.margin, asset, amount, by="api")
 
     def bring(self, asset: str, amount: Decimal) -> None:
         way = transfers.route(self.venue, "MAIN_MARGIN", None, None)
@@ -160,21 +175,64 @@ class World:
             client_id=f"o{self.random.random()}",
             side_effect=self.random.choice(self.side_effects),
         )
-        orders.place(self.venue, self.account, self.account.cross, ticket)
+        orders.place(self.venue, self.account, self.margin, ticket)
+
+
+@dataclass
+class PairWorld(World):
+    """The same of an isolated pair, of whose debts no stream tells."""
+
+    @property
+    def margin(self) -> Margin:
+        return self.account.isolated["BTCUSDT"]
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        return ("BTC", "USDT")
+
+    def read(self) -> None:
+        now, rows = self.now(), self.rows()
+        self.state = self.priced()
+        pair = IsolatedPair(
+            symbol="BTCUSDT",
+            base=rows.get("BTC", Balance("BTC")),
+            quote=rows.get("USDT", Balance("USDT")),
+            margin_level=self.level(),
+            status=None,
+            index_price=PRICES["BTCUSDT"],
+            liquidation_price=None,
+        )
+        snapshot = IsolatedSnapshot(now, now, {"BTCUSDT": pair}, answered_at=now)
+        self.state = apply(self.state, IsolatedRead(snapshot), now)
+
+    def shown(self) -> Decimal:
+        level = isolated_figures(self.priced(), SETTINGS, "BTCUSDT", self.now()).values["margin_level"]
+        assert isinstance(level, Decimal)
+        return level
+
+    def known(self) -> dict[str, Balance]:
+        pair = pair_now(self.state, "BTCUSDT")
+        assert pair is not None
+        return {side.asset: side for side in (pair.base, pair.quote) if not side.is_zero}
+
+
+CROSS_DOINGS = (World.borrow, World.repay, World.bring, World.take, World.trade)
+PAIR_DOINGS = (World.borrow, World.repay, World.trade)
 
 
 @pytest.mark.parametrize("sends_balance_update", [False, True])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("kind", "doings"), [(World, CROSS_DOINGS), (PairWorld, PAIR_DOINGS)])
 def test_unexplained_money_never_makes_the_picture_safer_and_a_read_makes_it_true(
-    seed: int, sends_balance_update: bool
+    seed: int, sends_balance_update: bool, kind: type[World], doings: tuple[Doing, ...]
 ) -> None:
     random = Random(seed)
-    world = World(random, Readings(loan_sends_balance_update=sends_balance_update))
+    world = kind(random, Readings(loan_sends_balance_update=sends_balance_update))
     moved = 0
     for _ in range(150):
         at_the_read = world.level()
         for _ in range(random.randint(1, 5)):
-            world.act(World.borrow, World.repay, World.bring, World.take, World.trade)
+            world.act(*doings)
             events, world.unheard = world.unheard, []
             events = [event for event in events if random.random() > 0.1]
             events += [event for event in events if random.random() < 0.1]
@@ -186,7 +244,7 @@ def test_unexplained_money_never_makes_the_picture_safer_and_a_read_makes_it_tru
         world.venue.timeline.advance(1)
         world.read()
         assert world.shown() == world.level()
-        assert cross_balances(world.state) == world.rows()
+        assert world.known() == world.rows()
     assert moved > 100
 
 
@@ -198,5 +256,5 @@ def test_trades_and_loans_are_shown_as_the_books_have_them_before_any_read(seed:
         events, world.unheard = world.unheard, []
         for _ in world.heard(events):
             pass
-        shown, true = cross_balances(world.state), world.rows()
+        shown, true = world.known(), world.rows()
         assert {a: (row.held, row.owed) for a, row in shown.items()} == {a: (r.held, r.owed) for a, r in true.items()}
