@@ -50,7 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = settings.load(args)
-    rows = [Row("config", "ok", str(config.source)), *_rules(config), *asyncio.run(_accounts(config, args.offline))]
+    rows = [
+        Row("config", "ok", str(config.source)),
+        *_rules(config, args.offline),
+        *asyncio.run(_accounts(config, args.offline)),
+    ]
     rows.append(_database(config, args.offline))
     rows += _channels(config)
     is_ok = all(row.result != "error" for row in rows)
@@ -61,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
     return Exit.DONE if is_ok else Exit.NO
 
 
-def _rules(config: Config) -> list[Row]:
+def _rules(config: Config, offline: bool) -> list[Row]:
     """What lint finds, then how many rules there are and what they may do; of no rules at all one word is enough."""
     rows: list[Row] = []
-    for flaw in flaws_of(config) if config.rules else ():
+    for flaw in flaws_of(config, offline=offline) if config.rules else ():
         detail = f"{flaw.rule}: {flaw.detail}" if flaw.rule is not None else flaw.detail
         rows.append(Row("rules", flaw.result, detail, flaw.mend))
     return [*rows, _ruled(config)]

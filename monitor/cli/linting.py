@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from monitor import app
-from monitor.config.model import Config
+from monitor.config.credentials import resolve_url
+from monitor.config.model import Config, sqlite_file
 from monitor.config.rehearsals.portfolios import BAR_KEYS
 from monitor.config.schema import Channel
 from monitor.core.account import Bars
@@ -19,9 +20,12 @@ from monitor.view.documents.fields import Document
 SHIPPED_FILE = "ladder.toml"
 
 
-def flaws_of(config: Config) -> tuple[Flaw, ...]:
-    """Everything that lint finds; without a database it knows neither bars nor debts."""
-    documents = _recorded(config)
+def flaws_of(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
+    """Everything that lint finds; without a database it knows neither bars nor debts.
+
+    `offline`: one that is no file is not asked.
+    """
+    documents = _recorded(config, offline)
     rules = {rule.name: rule for each in config.accounts for rule in app.policy_of(config, each.name).rules}
     return lint(
         Setup(
@@ -35,6 +39,7 @@ def flaws_of(config: Config) -> tuple[Flaw, ...]:
             shipped=frozenset(rule.name for rule in config.rules if rule.where.startswith(f"{SHIPPED_FILE}:")),
             has_heartbeat=config.heartbeat.url is not None,
             bars={scope: found for scope in ("cross", "isolated") if (found := tuple(_bars(documents, scope)))},
+            pegged=frozenset({*config.risk.stable_assets, *config.risk.pegs} - {"USDT"}),
             worth={**dict.fromkeys(config.risk.stable_assets, Decimal(1)), **dict(_prices(documents))},
             owed=max(_debts(documents), default=None),
         )
@@ -49,8 +54,10 @@ def _ear(config: Config, channel: Channel) -> Ear:
     return Ear(channel.name, severities, channel.fallback, rings=kind not in SILENT_KINDS)
 
 
-def _recorded(config: Config) -> list[Document]:
+def _recorded(config: Config, offline: bool) -> list[Document]:
     try:
+        if offline and sqlite_file(resolve_url(config).reveal()) is None:
+            return []
         with app.open_reader(config) as store:
             return [json.loads(row.document) for row in store.read(read_live)]
     except (ConfigError, StoreError):

@@ -9,6 +9,8 @@ from monitor.core.lint.flaws import Flaw, Setup
 from monitor.core.lint.worlds import World, holds, names_of, worlds
 from monitor.core.rules import Rule
 
+PEGS = frozenset({"peg_deviation", "peg_ratio"})
+
 
 def flaws_alone(setup: Setup) -> Iterator[Flaw]:
     """The flaws of each rule."""
@@ -31,6 +33,9 @@ def _why_never(rule: Rule, setup: Setup) -> str | None:
 
 def _why_nowhere(rule: Rule, setup: Setup) -> str | None:
     """Why there is nothing that the rule could look at; None when there may be."""
+    if setup.pegged is not None and rule.scopes == ("asset",) and PEGS & set(rule.names):
+        fitting = [name for name in setup.pegged if any(fnmatchcase(name, pattern) for pattern in rule.assets)]
+        return None if fitting else "none of its assets is pegged to another"
     mine = [each for each in setup.watched if any(fnmatchcase(each.account, pattern) for pattern in rule.accounts)]
     if not mine or any(scope not in ("cross", "isolated") for scope in rule.scopes):
         return None

@@ -70,6 +70,7 @@ class Watched:
 class Setup:
     """Everything that lint looks at. `rules` are those that can be measured, `shipped` the names of the ladder's.
 
+    `pegged` are the assets that can leave a peg; None: not known.
     `bars` are by scope those of the accounts, where they are known. `worth` is the price in USDT of assets, `owed` the
     largest debt of a scope in USDT; None: not known.
     """
@@ -80,6 +81,7 @@ class Setup:
     watched: tuple[Watched, ...] = ()
     shipped: frozenset[str] = frozenset()
     has_heartbeat: bool = False
+    pegged: frozenset[str] | None = None
     bars: Mapping[str, tuple[Bars, ...]] = field(default_factory=dict)
     worth: Mapping[str, Decimal] = field(default_factory=dict)
     owed: Decimal | None = None

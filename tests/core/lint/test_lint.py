@@ -145,6 +145,8 @@ def test_a_rule_that_has_nothing_to_look_at_is_named() -> None:
     eth = rule("mine", "margin_level < 1.5", scope="isolated", symbols=["ETH*"])
     assert found(setup(eth, watched=only_pairs)) == [("never-fires", "mine")]
     assert lint(setup({**eth, "symbols": ["BTC*"]}, watched=only_pairs)) == ()
+    peg = rule("mine", "peg_deviation < -2%", scope="asset", assets=["BTC"])
+    assert found(setup(peg, pegged=frozenset({"DAI"}))) == [("never-fires", "mine")]
 
 
 @pytest.mark.parametrize(
