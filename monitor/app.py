@@ -15,6 +15,7 @@ from monitor.config.credentials import resolve_account, resolve_channel, resolve
 from monitor.config.model import Config
 from monitor.config.schema import Channel as ChannelTable
 from monitor.config.secrets import SecretRef
+from monitor.config.templates import read_template
 from monitor.config.zones import zone_of
 from monitor.core.alerts import SEVERITIES, Severity
 from monitor.core.engine import Policy
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from monitor.runtime.daemon import Daemon
     from monitor.runtime.heartbeat import DeadManSwitch
     from monitor.store.store import OrderStore, ReadStore, Store
+    from monitor.view.template import MessageTemplate
 
 SLOW_READS_STALE = 3
 """What a slow read brought is believed for this many of its intervals."""
@@ -193,6 +195,7 @@ def sink(config: Config, name: str) -> "Sink":
         url="" if address.url is None else address.url.reveal(),
         webhook="" if address.webhook is None else address.webhook.reveal(),
         timeout_s=channel.timeout.total_seconds(),
+        template=_template(config, name),
     )
 
 
@@ -201,6 +204,7 @@ def parse_channel(config: Config, name: str) -> str:
     from monitor.notify.building import parse
 
     address = resolve_channel(config, name)
+    _template(config, name)
     return parse(
         name,
         url="" if address.url is None else address.url.reveal(),
@@ -320,6 +324,21 @@ def _dead_man_switch(config: Config) -> "DeadManSwitch | None":
     if url is None:
         return None
     return DeadManSwitch(Heartbeat(url.reveal(), min(TIMEOUT_S, every.total_seconds())), every)
+
+
+def _template(config: Config, name: str) -> "MessageTemplate | None":
+    """The words of the channel's own, None where it speaks in ours. Raises ConfigError."""
+    found = read_template(config, name)
+    if found is None:
+        return None
+    from monitor.view.template import MessageTemplate, TemplateInvalid
+
+    try:
+        return MessageTemplate(*found)
+    except TemplateInvalid as error:
+        where = f'channels "{name}".template'
+        mend = "its words are the fields of a webhook's message; see docs/reference/configuration.md"
+        raise ConfigError(f"{found[0]}: {error}", where=where, mend=mend) from error
 
 
 def _restraint(channel: ChannelTable) -> Restraint:

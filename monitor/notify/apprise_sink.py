@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from monitor.notify.apprise_plugins import plugin_of
 from monitor.notify.scrub import Scrubber
 from monitor.notify.sinks import NotTold, SendResult, Told
+from monitor.view.bodies import Format, body_of
 from monitor.view.messages import Message
 
 _T = TypeVar("_T")
@@ -75,6 +76,8 @@ class AppriseSink:
             plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _SLOWEST_RATE_S)
             plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, self._timeout_s)
             plugin.socket_read_timeout = min(plugin.socket_read_timeout, self._timeout_s)
+            # Longer than the service takes: in parts, since what is cut off may be what helps.
+            plugin.overflow_mode = "split"
             self._plugin = plugin
         return self._plugin
 
@@ -88,12 +91,13 @@ class AppriseSink:
             service = Apprise(asset=plugin.asset)
             service.add(plugin)
             picture = str(message.picture) if message.picture is not None and plugin.attachment_support else None
+            body, written_in = _body(message, _taken(plugin.notify_format))
             took_it = bool(
                 service.notify(
-                    body=message.text,
+                    body=body,
                     title=message.title,
                     notify_type=message.kind,
-                    body_format="text",
+                    body_format=written_in,
                     attach=picture,
                 )
             )
@@ -141,6 +145,20 @@ class AppriseSink:
         finally:
             if result.done() and not result.cancelled():
                 self._abandoned.discard(thread)
+
+
+def _taken(formats: Any) -> str:
+    """What a service shows best: its format, or the first of those it takes."""
+    first = formats[0] if isinstance(formats, tuple) else formats
+    return str(first.value)
+
+
+def _body(message: Message, taken: str) -> tuple[str, Format]:
+    """The text, and what it is written in: what the service shows best, unless a template has chosen."""
+    if message.format != "text":
+        return message.text, message.format
+    wanted: Format = "html" if taken == "html" else "markdown" if taken == "markdown" else "text"
+    return body_of(message.text, wanted), wanted
 
 
 def _said(record: logging.LogRecord) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from monitor.core.alerts import Alert, Reason, Severity
 from monitor.core.figures import Figures
 from monitor.core.metrics import Value
+from monitor.view.bodies import Format
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.fields import Document
 from monitor.view.words import (
@@ -41,13 +42,17 @@ _FIRST_WORDS: Mapping[Reason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What one channel is to be told. `document` is what a webhook posts; `picture` a PNG file, where one helps."""
+    """What one channel is to be told. `document` is what a webhook posts; `picture` a PNG file, where one helps.
+
+    `format` is what `text` is written in: plain unless a template made it.
+    """
 
     title: str
     text: str
     kind: Kind
     document: Document
     picture: Path | None = None
+    format: Format = "text"
 
 
 @dataclass(frozen=True, slots=True)

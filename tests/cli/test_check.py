@@ -20,6 +20,7 @@ CLOSED = "http://127.0.0.1:1"
 
 
 def _write(folder: Path, rest_url: str, account: dict[str, str], more: str = "", channels: str = "") -> None:
+    keys = "\n".join(f'{name} = "{value}"' for name, value in account.items() if name != "name")
     (folder / "config.toml").write_text(
         f"""
 [exchange]
@@ -27,8 +28,7 @@ rest_url = "{rest_url}"
 request_timeout = "5s"
 [[accounts]]
 name = "main"
-api_key = "{account["api_key"]}"
-api_secret = "{account["api_secret"]}"
+{keys}
 {channels}
 {more}
 """

@@ -176,3 +176,10 @@ def text_of(mail: EmailMessage) -> str:
     part = mail.get_body(("plain", "html"))
     assert part is not None
     return str(part.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    """What a mail program shows that knows HTML."""
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())

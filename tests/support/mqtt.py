@@ -1,0 +1,81 @@
+"""A real MQTT broker on loopback, and what was published through it."""
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+MISSING = "mosquitto is not installed: apt-get install mosquitto"
+PATIENCE_S = 10.0
+
+
+class MqttSink:
+    """Every message published under `alerts/`, in the order of arrival."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.published: list[str] = []
+        self._arrived = threading.Condition()
+
+    def take(self, client: Client, userdata: Any, message: MQTTMessage) -> None:
+        with self._arrived:
+            self.published.append(message.payload.decode())
+            self._arrived.notify_all()
+
+    def wait_for_count(self, count: int, timeout_s: float = PATIENCE_S) -> list[str]:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.published) >= count, timeout_s), self.published
+            return list(self.published)
+
+
+@contextmanager
+def mqtt_sink(folder: Path) -> Iterator[MqttSink]:
+    """A mosquitto of its own that anybody on this machine may use, and a client that listens to it."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        pytest.skip(MISSING)
+    port = _free_port()
+    config = folder / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    broker = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sink = MqttSink(port)
+    client = Client(CallbackAPIVersion.VERSION2)
+    client.on_message = sink.take
+    try:
+        _connect(client, port)
+        client.subscribe("alerts/#", qos=1)
+        client.loop_start()
+        yield sink
+    finally:
+        client.loop_stop()
+        client.disconnect()
+        broker.kill()
+        broker.wait()
+
+
+def _connect(client: Client, port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            client.connect("127.0.0.1", port)
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
