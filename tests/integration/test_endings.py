@@ -1,0 +1,71 @@
+"""What ends well: an account that is not watched any more, and a silence across a restart."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.core.alerts import AlertState
+from monitor.core.events import Matcher, Silence
+from monitor.store.operator import add_silence, expire_silence
+from tests.integration.test_alerting import QUICK, about, heads, told
+from tests.support.daemon import daemon_here, eventually, starting_now, write_config
+from tests.support.sandbox import sandbox
+from tests.support.sinks import http_sink
+
+
+@pytest.mark.slow
+async def test_open_alerts_of_an_account_that_left_the_configuration_are_gone(tmp_path: Path) -> None:
+    with http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
+                await told(sink, "FIRING near-call")
+            text = config.read_text()
+            config.write_text(text.replace('name = "main"', 'name = "other"'))
+            async with daemon_here(config) as here:
+                await here.until_alerts(
+                    lambda rows: all(
+                        row.alert.state not in (AlertState.FIRING, AlertState.PENDING)
+                        for row in rows
+                        if row.alert.key.account == "main"
+                    )
+                )
+
+                async def is_over() -> bool:
+                    return "RESOLVED near-call" in heads(about(sink.received))
+
+                await eventually(is_over)
+                gone = [row.alert for row in await here.alerts() if row.alert.key.account == "main"]
+    assert all(alert.gone for alert in gone if alert.key.rule in ("near-call", "below-initial"))
+    over = next(one for one in about(sink.received) if one["title"].startswith("[RESOLVED]"))
+    assert (over["account"], over["gone"]) == ("main", True)
+
+
+@pytest.mark.slow
+async def test_a_silence_holds_across_a_restart_and_what_still_fires_at_its_end_is_told(tmp_path: Path) -> None:
+    with http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
+                await told(sink, "FIRING below-initial")
+                now = SystemClock().now()
+                quiet = Silence(
+                    0, (Matcher("rule", "=", "below-initial"),), now, now + timedelta(hours=2), "me", "known"
+                )
+                quiet = await here.store.order(add_silence, quiet)
+                await here.until(lambda state: any(alert.silenced_by for alert in state.alerts.values()))
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                await here.until(
+                    lambda state: any(a.silenced_by and not a.unknown_since for a in state.alerts.values())
+                )
+                assert heads(about(sink.received)) == ["FIRING below-initial"]
+                await here.store.order(expire_silence, quiet.id, SystemClock().now())
+                await told(sink, "FIRING below-initial", "REMINDER below-initial")
