@@ -14,6 +14,7 @@ from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.intents import ByName, IntentState, IntentStep, Repay
 from monitor.core.journal import Entry
 from monitor.core.state import AccountState
+from monitor.sandbox import loans
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Permissions, Readings, Scenario, hmac_key, holding
 from monitor.sandbox.scenarios import calm
@@ -179,6 +180,22 @@ async def test_dropped_before_it_was_done_is_failed_after_the_settle_time(tmp_pa
         assert done.settled_at - done.submitted_at >= seconds(5)
         assert len(money_requests(running.world)) == 1
         assert owed(running) >= 30_000
+
+
+async def test_the_exchanges_own_repayment_is_told_apart_from_an_order_that_was_dropped(tmp_path: Path) -> None:
+    cut = Fault("cut_before", method="POST", path=REPAY_PATH, count=0)
+    spec = repay_spec(asset="USDT", max_amount=D(500), max_actions_per_day=1, cooldown=seconds(3600))
+    async with rig(tmp_path, spec, faults=[cut]) as running:
+        await running.until(lambda: any(i.state is S.UNCERTAIN for i in running.intents))
+        await running.world.clock.sleep(2)
+        venue = running.world.sandbox.venue
+        account = venue.accounts["main"]
+        loans.repay(venue, account, account.cross, "USDT", D(700), by="venue", kind="AUTO")
+        [done] = await running.settles()
+        assert done.state is S.FAILED
+        assert done.evidence is not None
+        assert "moved by others (700 USDT repaid by the exchange itself" in done.evidence
+        assert len(money_requests(running.world)) == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
