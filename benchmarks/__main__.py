@@ -1,0 +1,33 @@
+"""All benchmarks one after the other, or those named: `python -m benchmarks [--quick] [g01 g13 …]`."""
+
+import argparse
+import importlib
+import sys
+
+from benchmarks.report import show
+
+MODULES = ("g01", "g05", "g06", "g08", "g09", "g13", "g14", "g15")
+
+
+def main() -> int:
+    """Exit 0 when all could be measured, whatever they found."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(MODULES)}; all without any")
+    parser.add_argument("--quick", action="store_true", help="short runs: they work, their figures are rough")
+    parser.add_argument("--json", action="store_true", help="one JSON object a figure")
+    given = parser.parse_args()
+    unknown = sorted(set(given.names) - set(MODULES))
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]}; there are {', '.join(MODULES)}")
+    failed = False
+    for name in given.names or MODULES:
+        try:
+            show(importlib.import_module(f"benchmarks.{name}").measure(given.quick), as_json=given.json)
+        except (RuntimeError, TimeoutError, OSError) as error:
+            failed = True
+            print(f"{name}: not measured: {error}", file=sys.stderr)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
