@@ -1,4 +1,4 @@
-"""The real daemon, killed around the moment of telling: nothing critical stays untold, a repeated word keeps its number."""
+"""The real daemon, killed around the moment of telling: nothing critical is lost, a repeated word keeps its number."""
 
 import asyncio
 import random

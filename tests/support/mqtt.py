@@ -38,18 +38,21 @@ class MqttSink:
 
 
 @contextmanager
-def mqtt_sink(folder: Path) -> Iterator[MqttSink]:
-    """A mosquitto of its own that anybody on this machine may use, and a client that listens to it."""
+def mqtt_sink(folder: Path, password: str = "") -> Iterator[MqttSink]:
+    """A mosquitto of its own and a client that listens to it; open to anybody unless there is a password."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if program is None:
         pytest.skip(MISSING)
     port = _free_port()
     config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+    # A broker that is started by root would give that up, and could not read the folder then.
+    config.write_text(f"user root\nlistener {port} 127.0.0.1\n{_access(folder, password)}\n")
     broker = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     sink = MqttSink(port)
     client = Client(CallbackAPIVersion.VERSION2)
     client.on_message = sink.take
+    if password:
+        client.username_pw_set("listener", password)
     try:
         _connect(client, port)
         client.subscribe("alerts/#", qos=1)
@@ -72,6 +75,14 @@ def _connect(client: Client, port: int) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
+
+
+def _access(folder: Path, password: str) -> str:
+    if not password:
+        return "allow_anonymous true"
+    known = folder / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", str(known), "listener", password], check=True, capture_output=True)
+    return f"allow_anonymous false\npassword_file {known}"
 
 
 def _free_port() -> int:
