@@ -1,0 +1,52 @@
+"""The benchmarks run: what they find is not judged here."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import g13, g14
+from benchmarks.__main__ import MODULES
+from benchmarks.report import Bar, finding
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("bar", "value", "verdict"),
+    [
+        (Bar("x", 1.5, 1.2), 1.6, "missed"),
+        (Bar("x", 1.5, 1.2), 1.5, "target"),
+        (Bar("x", 1.5, 1.2), 1.2, "stretch"),
+        (Bar("x", 0.6, 0.8, at_least=True), 0.5, "missed"),
+        (Bar("x", 0.6, 0.8, at_least=True), 0.6, "target"),
+        (Bar("x", 0.6, 0.8, at_least=True), 0.9, "stretch"),
+        (Bar("x", 8), 3, "target"),
+        (Bar("x"), 3, "reported"),
+    ],
+)
+def test_verdict_is_where_the_value_lies(bar: Bar, value: float, verdict: str) -> None:
+    assert bar.verdict(value) == verdict
+
+
+def test_figure_is_the_median_of_its_rounds_with_their_ends() -> None:
+    found = finding(Bar("x"), "what", "µs", [3.0, 1.0, 2.0])
+    assert (found.value, found.low, found.high, found.rounds) == (2.0, 1.0, 3.0, 3)
+
+
+def test_short_runs_of_the_pure_parts_measure_something() -> None:
+    found = [*g13.measure(True), *g14.measure(True)]
+    assert {each.bar.name for each in found} == {"G13", "G14"}
+    # The one figure that must be exact: what is moved on equals what is computed in full.
+    assert [each.value for each in found if each.what.startswith("difference")] == [0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("g13", "g14")])
+def test_short_run_of_each_other_measures_something(name: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", "--quick"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(line.startswith("G") for line in done.stdout.splitlines()) and done.stdout
