@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 PICTURED = timedelta(hours=6)
 """How far back the picture of a message goes."""
 
+MOST_PRICES = 3
+"""So many prices are drawn beneath a level."""
+
 PICTURE_PATIENCE_S = 4.0
 """A picture that takes longer is left out: the words must not wait for it (machine seconds)."""
 
@@ -125,7 +128,29 @@ class Composer:
             [row.intent for row in intents],
             since,
             until,
+            await self._prices(alert, since),
         )
+
+    async def _prices(self, alert: Alert, since: datetime) -> list[HistoryRow]:
+        """The index of a pair, or what the assets that weigh most in cross cost."""
+        if alert.key.scope == "isolated":
+            index = await self._series("index_price", alert, since)
+            return [index] if index is not None else []
+        known = self._knowledge(alert.key.account)
+        if known is None:
+            return []
+        state, settings = known
+        holdings = figures_of(state, settings, ("cross", ""), self._clock.now()).holdings
+        worth = {
+            h.balance.asset: max(h.balance.held, h.balance.owed) * h.price
+            for h in holdings
+            if h.price is not None and h.balance.asset not in settings.stable_assets
+        }
+        heaviest = sorted(worth, key=lambda asset: worth[asset], reverse=True)[:MOST_PRICES]
+        rows = await self._store.read(
+            read_history, "price_usdt", account=alert.key.account, scope="asset", subject=None, since=since
+        )
+        return sorted((r for r in rows if r.subject in heaviest), key=lambda row: heaviest.index(row.subject))
 
     async def _series(self, metric: str, alert: Alert, since: datetime) -> HistoryRow | None:
         key = alert.key

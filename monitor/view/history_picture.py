@@ -39,10 +39,11 @@ def history_picture(
     intents: Iterable[Intent],
     since: datetime,
     until: datetime,
+    prices: Sequence[Series] = (),
 ) -> Picture:
     """The picture of one or more series up to `until`. Bars, alerts and actions are drawn only for a single one.
 
-    Of many series, those that matter most.
+    Of many series, those that matter most. `prices` are those behind it, shown beneath.
     """
     name = metric.name.replace("_", " ")
     shown = _worst(metric, series)
@@ -59,6 +60,11 @@ def history_picture(
         bars=_bars(bars) if metric.name in _LEVELS else _END if metric.name in _DISTANCES else (),
         marks=[*_alert_marks(alerts, single, since), *_action_marks(intents, single, since)] if single else (),
         gaps=list(_gaps(metric, single, lines[0])) if single else (),
+        prices=[
+            Line(f"{one.subject} price", list(_held([(p.at, p.value) for p in one.points], until)))
+            for one in prices
+            if sum(p.value is not None for p in one.points) > 1
+        ],
         form="percent" if metric.unit is Unit.FRACTION else "number",
     )
 

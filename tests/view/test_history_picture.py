@@ -123,3 +123,12 @@ def test_of_many_series_those_near_the_end_are_drawn() -> None:
     picture = history_picture(METRICS["margin_level"], many, {}, (), (), NOON, NOON)
     assert [line.label for line in picture.lines] == [f"main A{n}" for n in (3, 4, 5, 6, 7, 8)]
     assert picture.subtitle.endswith("; the 6 lowest of 9")
+
+
+def test_the_prices_behind_a_level_are_shown_beneath_it_while_they_moved() -> None:
+    end = NOON + timedelta(hours=1)
+    level = _Series([_Sample(NOON, Decimal(2))])
+    moved = _Series([_Sample(NOON, Decimal(60_000)), _Sample(end, Decimal(50_000))], metric="price_usdt", subject="BTC")
+    seen_once = _Series([_Sample(NOON, Decimal(3000))], metric="price_usdt", subject="ETH")
+    picture = history_picture(METRICS["margin_level"], [level], {}, (), (), NOON, end, [moved, seen_once])
+    assert [line.label for line in picture.prices] == ["BTC price"]
