@@ -40,11 +40,6 @@ class Wellbeing:
         """How many channels failed at their last attempt."""
         return len(self._failing)
 
-    @property
-    def working(self) -> int:
-        """How many neither failed at their last attempt nor hang."""
-        return len(self._seen_at) - len(self.troubles())
-
     def seen(self, channel: str) -> None:
         """The channel was looked after just now."""
         self._seen_at[channel] = time.monotonic()

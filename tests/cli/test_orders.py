@@ -105,7 +105,8 @@ def test_a_silence_is_added_listed_and_expired(config: Path) -> None:
     table = margin_monitor(config, "silence", "list").out
     assert "rule=own severity!=info" in table and "ann" in table and "(not critical)" in table
     number = str(made["id"])
-    assert margin_monitor(config, "silence", "expire", number).code == 0
+    ended = margin_monitor(config, "silence", "expire", number, "--json").json()
+    assert (ended["id"], ended["state"], ended["comment"]) == (made["id"], "expired", "my work")
     again = margin_monitor(config, "silence", "expire", number)
     assert (again.code, again.err) == (1, f"silence {number} is over already\n")
     assert margin_monitor(config, "silence", "list", "--json").json() == {"items": []}
