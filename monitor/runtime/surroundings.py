@@ -52,7 +52,8 @@ class SurroundingsWatch:
         self._clock = clock
         self._deliver = deliver
         self._state = state
-        self._read_first: set[Scope] = set()
+        self._ledger_read: set[Scope] = set()
+        self._transfers_read: set[Scope] = set()
         self._last_index = ""
 
     async def ledger(self, guarded: Guarded) -> None:
@@ -67,7 +68,7 @@ class SurroundingsWatch:
                 around = self._exchange.surroundings
                 rows = await around.ledger(scope, since, now)
                 repayments = await around.repayments(scope, since, now) if needs_repayments(rows) else ()
-                self._read_first.add(scope)
+                self._ledger_read.add(scope)
                 self._deliver(LedgerRead(scope, since, now, rows, repayments))
 
             await guarded("capital_flow", scope, read)
@@ -78,9 +79,10 @@ class SurroundingsWatch:
 
             async def read(scope: Scope = scope) -> None:
                 now = self._clock.now()
-                known = self._state().followed.ledger_at
-                since = now - (TRANSFERS_BACK if scope in known else FIRST_LEDGER)
+                # After a start those of the time in which nobody read them, too.
+                since = now - (TRANSFERS_BACK if scope in self._transfers_read else FIRST_LEDGER)
                 self._deliver(TransfersRead(scope, await self._exchange.surroundings.transfers(scope, since, now)))
+                self._transfers_read.add(scope)
 
             await guarded("transfers", scope, read)
 
@@ -148,7 +150,7 @@ class SurroundingsWatch:
     def _ledger_is_due(self, scope: Scope) -> bool:
         followed = self._state().followed
         read_at = followed.ledger_at.get(scope)
-        if read_at is None or scope not in self._read_first or scope in followed.moved_at:
+        if read_at is None or scope not in self._ledger_read or scope in followed.moved_at:
             return True
         return self._clock.now() - read_at >= LEDGER_AT_LEAST
 
