@@ -44,6 +44,9 @@ BUSY = Decimal("0.5")
 BUSY_REST_S = 15.0
 AFTER_FAILURE_S = 60.0
 
+SPARED_TURNS = 2
+"""So often the coming rates are left out between two times, while balances are read at the full pace of rest."""
+
 Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]
 """Makes a read; a failure is told, and False."""
 
@@ -71,6 +74,7 @@ class InterestWatch:
         self._state = state
         self._looked = asyncio.Event()
         self._crosses_turn = True
+        self._spared = 0
 
     async def look(self, guarded: Guarded) -> None:
         """The newest charges of every scope, and what all recorded ones tell."""
@@ -100,8 +104,22 @@ class InterestWatch:
         isolated = sorted({asset for assets in owed.values() for asset in assets})
         if self._settings.cross:
             await guarded("interest_rates", CROSS, partial(self._read_rates, cross))
-        if cross or isolated:
+        if (cross or isolated) and not self._spares(cross, isolated):
             await guarded("interest_rates", None, partial(self._read_next, cross, isolated))
+
+    def _spares(self, cross: list[str], isolated: list[str]) -> bool:
+        """Whether the coming rates wait this time: cross and pairs, both owed, are neither safe nor in danger.
+
+        Their balances alone then cost twenty of weight a minute, the coming rates more than all other reads.
+        """
+        pace, state = self._settings.pace, self._state()
+        paced = {name: known.interval for name, known in state.paced.items()}
+        at_full_pace = paced == {"cross": pace.cross, "isolated": pace.isolated}
+        if not (at_full_pace and cross and isolated and state.next_rates) or self._spared == SPARED_TURNS:
+            self._spared = 0
+            return False
+        self._spared += 1
+        return True
 
     async def _newest(self, scope: Scope) -> None:
         now = self._clock.now()
