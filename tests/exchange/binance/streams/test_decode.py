@@ -300,3 +300,20 @@ def ticker_or_none(raw: bytes) -> None:
     """Decodes a frame as a price; a price that can't be believed is refused in order."""
     with contextlib.suppress(Implausible):
         ticker(raw)
+
+
+@pytest.mark.parametrize(
+    ("status", "is_open"),
+    [("NEW", True), ("PARTIALLY_FILLED", True), ("FILLED", False), ("CANCELED", False), ("EXPIRED_IN_MATCH", False)],
+)
+def test_a_report_tells_whether_its_order_is_open(status: str, is_open: bool) -> None:
+    told = {"e": "executionReport", "E": 1499405658658, "s": "ETHBTC", "i": 4293153, "X": status, "T": 1499405658657}
+    found = event(json.dumps(told).encode()).order
+    assert found is not None
+    assert (found.number, found.symbol, found.is_open) == (4293153, "ETHBTC", is_open)
+    assert found.as_of == datetime(2017, 7, 7, 5, 34, 18, 657000, tzinfo=UTC)
+
+
+def test_a_report_of_an_unknown_status_tells_nothing_of_its_order() -> None:
+    told = {"e": "executionReport", "E": 1499405658658, "s": "ETHBTC", "i": 1, "X": "RESTING", "T": 1499405658657}
+    assert event(json.dumps(told).encode()).order is None
