@@ -115,6 +115,7 @@ def policy_of(config: Config, name: str) -> Policy:
             pegs=config.risk.pegs,
             drift_bound=config.risk.drift_bound,
             acts_with_own_key=account.action_api_key is not None,
+            trades=any(action.kind == "reduce" for action in config.actions),
             isolated_margin_call={
                 Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
             },

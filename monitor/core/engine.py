@@ -33,7 +33,7 @@ from monitor.core.events import (
     WalletRead,
 )
 from monitor.core.followed import newly_wanted
-from monitor.core.intents import Transfer
+from monitor.core.intents import CancelOrders, Intent, Transfer
 from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
@@ -206,7 +206,7 @@ def _called_for(
             # A bankrupt one leaves a loan.
             return frozenset({"liquidation_loan"} if set(liquidations) - set(before.liquidations or ()) else ())
         case ActionSettled(intent):
-            return ACCOUNTS | {"spot", "funding"} if isinstance(intent.order, Transfer) else ACCOUNTS
+            return ACCOUNTS | _touched_by(intent)
         case StreamEvent(scope=scope, meaning=BalancesChanged() | AssetMoved() | Filled() | MarginNotice()):
             return _read_of(scope)
         case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
@@ -218,6 +218,17 @@ def _called_for(
             return overdue_reads(after, now)
         case CrossRead() | IsolatedRead():
             return _unpriced(before, after, settings) | _unknown(before, after, settings)
+        case _:
+            return frozenset()
+
+
+def _touched_by(intent: Intent) -> frozenset[str]:
+    """What else an order changes beside the margin accounts."""
+    match intent.order:
+        case Transfer():
+            return frozenset({"spot", "funding"})
+        case CancelOrders():
+            return frozenset({"orders"})
         case _:
             return frozenset()
 

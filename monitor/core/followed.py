@@ -20,7 +20,8 @@ from monitor.core.events import (
     Tick,
     TiersRead,
 )
-from monitor.core.intents import FINAL, Intent, Transfer
+from monitor.core.intents import FINAL, Intent, Reduce, Transfer
+from monitor.core.markets import Markets, MarketsRead, Resting
 from monitor.core.open_orders import OpenOrders
 from monitor.core.surroundings import (
     CollateralRead,
@@ -68,6 +69,10 @@ class Followed:
     liquidation_loan: LiquidationLoanRead | None = None
     schedules: SchedulesRead | None = None
     collateral: CollateralRead | None = None
+    resting: Mapping[Scope, tuple[Resting, ...]] = field(default_factory=dict)
+    """What was open in each scope when that was last read."""
+    markets: Markets = field(default_factory=Markets)
+    """The rules of symbols, where an action trades."""
     indexes: Mapping[str, Price] = field(default_factory=dict)
     """The margin index price of symbols in USDT, as last read."""
     bases: Mapping[str, Decimal] = field(default_factory=lambda: AT_SPOT)
@@ -122,11 +127,16 @@ def follow(before: Known, event: Event, now: datetime) -> Followed:
             return _with_locked(followed, CROSS, snapshot.balances.values(), snapshot.as_of)
         case IsolatedRead(snapshot):
             return _with_pairs(before, followed, snapshot, now)
-        case OrdersRead(scope, numbers, as_of):
+        case OrdersRead(scope, numbers, as_of, resting):
             orders = followed.orders.get(scope, OpenOrders()).read(numbers, as_of)
             return replace(
-                followed, orders={**followed.orders, scope: orders}, disagreeing=followed.disagreeing - {scope}
+                followed,
+                orders={**followed.orders, scope: orders},
+                resting={**followed.resting, scope: resting},
+                disagreeing=followed.disagreeing - {scope},
             )
+        case MarketsRead(markets, assets, _):
+            return replace(followed, markets=Markets(markets, assets))
         case LedgerRead():
             return _with_ledger(followed, event, now)
         case LiquidationLoanRead():
@@ -258,6 +268,8 @@ def _ours(intents: Iterable[Intent], scope: Scope, now: datetime) -> frozenset[s
         from_cross = isinstance(intent.order, Transfer) and intent.order.source == "cross"
         if is_recent and (intent.scope == scope or (from_cross and scope == CROSS)):
             found.add(intent.asset)
+            if isinstance(intent.order, Reduce):
+                found.add(intent.order.sells)
     return frozenset(found)
 
 

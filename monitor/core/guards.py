@@ -9,7 +9,18 @@ from monitor.core.account import INFINITE, ZERO, KeyPermissions, Scope
 from monitor.core.actions.proposal import Allowance, Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.amounts import EIGHT, floor_to, plain
-from monitor.core.intents import IN_FLIGHT, SPENT, ActionKind, CallKind, Intent, IntentState, Repay, Transfer
+from monitor.core.intents import (
+    IN_FLIGHT,
+    SPENT,
+    ActionKind,
+    CallKind,
+    CancelOrders,
+    Intent,
+    IntentState,
+    Reduce,
+    Repay,
+    Transfer,
+)
 from monitor.core.standing import Place, Standing
 from monitor.core.verify import was_executed_late
 
@@ -160,6 +171,8 @@ def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:
         return Refused("the key may not repay; allow margin loan, repay and transfer (enableMargin) at the exchange")
     if isinstance(proposal.order, Transfer) and not key.universal_transfer:
         return Refused("the key may not transfer; allow universal transfer (permitsUniversalTransfer) at the exchange")
+    if isinstance(proposal.order, Reduce | CancelOrders) and not key.trading:
+        return Refused("the key may not trade; allow spot and margin trading (enableSpotAndMarginTrading)")
     return None
 
 
@@ -167,6 +180,8 @@ def _allowed_by_account(proposal: Proposal, standing: Standing) -> Refused | Non
     order = proposal.order
     if isinstance(order, Repay) and not standing.repay_enabled:
         return Refused(f"{standing.scope} is not enabled")
+    if isinstance(order, Reduce) and not standing.trade_enabled:
+        return Refused(f"{standing.scope} may not trade now")
     if isinstance(order, Transfer) and not standing.transfer_in_enabled:
         return Refused(f"{standing.scope} takes no transfers now")
     over_cross = isinstance(order, Transfer) and (order.source == "cross" or order.scope != standing.scope)
@@ -208,11 +223,16 @@ def _amount(
     proposal: Proposal, standing: Standing, spec: ActionSpec, spent: Spent, half_of: Intent | None
 ) -> Approved | Refused:
     order = proposal.order
+    if isinstance(order, CancelOrders):
+        return Approved(order.amount)
     price = proposal.amount_usdt / order.amount
     left = allowance(spec, spent) if half_of is None else Allowance(half_of.amount)
     capped = min(order.amount, left.of(price))
     if capped <= ZERO:
         return Refused(_which_cap(spec, spent))
+    if isinstance(order, Reduce):
+        # Sized within all limits in whole lots; whatever has shrunk since makes it another order.
+        return Approved(order.amount) if capped == order.amount else Refused(_which_cap(spec, spent))
     if isinstance(order, Repay):
         row = standing.rows.get(order.asset)
         there = min(row.balance.free, row.balance.owed) if row is not None else ZERO

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
 
-from monitor.core.account import Scope
+from monitor.core.account import ZERO, Scope
 
 Mode = Literal["dry-run", "approve", "live", "manual"]
 ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
@@ -15,6 +15,7 @@ CallKind = Literal[
 ]
 """What a person can order by name and no action does, `cancel_orders` apart."""
 Wallet = Literal["spot", "funding"]
+Side = Literal["BUY", "SELL"]
 Purpose = Literal["repay", "collateral"]
 """What money is brought in for."""
 
@@ -93,6 +94,49 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Reduce:
+    """Trade `sells` for what is owed of `asset`, by one order with a price bound; the exchange then repays with it.
+
+    `amount` of the debt is what the order may bring at the price it was sized by; once settled, what it brought.
+    `quantity` and the bound `price` are those of the order on `symbol`: whoever sells gets at least that price,
+    whoever buys pays at most that. `client_id` is the name that the order bears at the exchange.
+    """
+
+    scope: Scope
+    asset: str
+    amount: Decimal
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    sells: str
+    client_id: str = ""
+
+    @property
+    def least(self) -> Decimal:
+        """What it brings when it is filled at the bound, before any fee."""
+        return self.quantity * self.price if self.side == "SELL" else self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrders:
+    """Cancel every open order on `symbol` of the scope, so that what they lock of `frees` is free."""
+
+    scope: Scope
+    symbol: str
+    frees: str
+
+    @property
+    def asset(self) -> str:
+        """What it is about, as of all orders that are no amount of anything: the symbol."""
+        return self.symbol
+
+    @property
+    def amount(self) -> Decimal:
+        return ZERO
+
+
+@dataclass(frozen=True, slots=True)
 class ByName:
     """Any other change that a person ordered by the name of the exchange's `function`.
 
@@ -107,7 +151,7 @@ class ByName:
     amount: Decimal
 
 
-Order = Repay | Transfer
+Order = Repay | Transfer | Reduce | CancelOrders
 """What the program sends by itself, and whose traces it can find."""
 
 
@@ -158,6 +202,8 @@ class Record:
     status: Literal["PENDING", "CONFIRMED", "FAILED"]
     at: datetime
     automatic: bool = False
+    spent: Decimal | None = None
+    """What an order on the market gave for `amount`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +221,8 @@ class Intent:
     `plan` groups the intents of one alert episode; `goal` is the scope that the plan is to help where the order goes
     elsewhere first, None where it goes there; `purpose` is what a transfer is made for; `ref` is the venue's
     transaction id once it is known; `submitted_at` is when it was sent, in the exchange's time as its records are;
-    `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there).
+    `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there; source:
+    free where a transfer comes from, held of what is sold, locked of what is to be freed).
     `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
     """
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.core.alerts import Severity
 from monitor.core.amounts import floor_to, plain
-from monitor.core.intents import ByName, Intent, IntentState, Transfer
+from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
 from monitor.core.journal import Notice
 from monitor.core.verify import was_executed_late
 
@@ -28,10 +28,24 @@ def _about(intent: Intent) -> str:
         use = {"repay": " to repay with", "collateral": " as collateral", None: ""}[intent.purpose]
         over = "" if intent.goal is None else f" over {intent.scope}"
         wish = f"bring in {plain(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
+    if isinstance(intent.order, Reduce):
+        wish = _trade(intent, intent.order)
+    if isinstance(intent.order, CancelOrders):
+        wish = f"cancel the orders on {intent.order.symbol}, which lock {intent.order.frees}"
     if isinstance(intent.order, ByName):
         amount = f" {plain(intent.amount)}" if intent.amount else ""
         return f"{intent.account} {intent.scope}: {intent.action}{amount} {intent.asset}".rstrip() + f" (R-{intent.id})"
     return f"{intent.account} {intent.helps}: {wish} ({intent.action}, R-{intent.id})"
+
+
+def _trade(intent: Intent, order: Reduce) -> str:
+    """What is traded; once it is done, what it brought."""
+    if intent.state is _S.CONFIRMED:
+        return f"{order.sells} traded for {plain(order.amount)} {order.asset} owed"
+    what = f"sell {plain(order.quantity)} {order.sells} for the {order.asset} owed"
+    if order.side == "BUY":
+        what = f"buy {plain(order.quantity)} of the {order.asset} owed with {order.sells}"
+    return f"{what}, at {plain(order.price)} or better"
 
 
 def _said(intent: Intent) -> tuple[Severity, str] | None:

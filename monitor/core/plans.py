@@ -1,23 +1,35 @@
 """The plan of one alert: its actions in the order of the configuration, the next one when the one before is settled.
 
-A transfer may have a second half: the hop from cross into the pair, and the repayment with what arrived. That is made
-first, and for a while also when the alert is over: collateral alone may have ended it.
+A transfer may have a second half: the hop from cross into the pair, and the repayment with what arrived. So may an
+order on the market, where the exchange did not repay with what it brought. That is made first, and for a while also
+when the alert is over: collateral alone may have ended it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import assert_never
 
-from monitor.core.account import CROSS, ZERO, Scope
-from monitor.core.actions import repay, transfer_in
+from monitor.core.account import ZERO
+from monitor.core.actions import cancel_orders, reduce, repay, transfer_in
 from monitor.core.actions.proposal import SMALLEST_REST, Allowance, Nothing, Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
-from monitor.core.expressions import Read
+from monitor.core.ground import REST_REFUSALS, Ground, may_try_again, says_no_direct_way, target_of
 from monitor.core.guards import Approved, Refused, allowance, exhausted, review, spent_by
-from monitor.core.intents import IN_FLIGHT, SPENT, ByName, Intent, IntentState, Transfer
-from monitor.core.metrics import Missing
+from monitor.core.halves import IN_HALVES, half_open, is_recent, of_action, second_half
+from monitor.core.intents import (
+    IN_FLIGHT,
+    ActionKind,
+    ByName,
+    CancelOrders,
+    Intent,
+    IntentState,
+    Reduce,
+    Repay,
+    Transfer,
+)
 from monitor.core.standing import Standing
 
 ACKNOWLEDGED_PATIENCE = timedelta(seconds=10)
@@ -29,14 +41,8 @@ RETRIES_WITHIN = timedelta(minutes=1)
 REFUSAL_PAUSE = timedelta(minutes=1)
 """How long an action that was refused for good is passed over, at least."""
 
-REST_REFUSALS = frozenset({-3015, -3016, -3024})
-"""Codes by which the exchange says that the amount, or what it would leave, is not to its liking."""
-
 LARGER_REST = Decimal(20)
 """USDT that a partial repayment leaves at least, after the exchange refused a smaller rest."""
-
-SECOND_HALF_WITHIN = timedelta(minutes=10)
-"""How long after a transfer was sent its second half is made although no alert calls for it any more."""
 
 _S = IntentState
 
@@ -56,18 +62,6 @@ class Choice:
     wants: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What the plan of an alert (its number) stands on: its scope as it is now, and every intent that may matter."""
-
-    plan: int | None
-    scope: Scope
-    standing: Standing
-    read: Read
-    intents: Sequence[Intent]
-    worse_since: datetime | None = None
-
-
 def choose(ground: Ground, specs: Sequence[ActionSpec], patience: timedelta, now: datetime) -> Choice:
     """The first action of the plan that is wanted and allowed; a refused one passes to the next."""
     if _has_to_wait(ground, patience, now):
@@ -78,7 +72,7 @@ def choose(ground: Ground, specs: Sequence[ActionSpec], patience: timedelta, now
         mine = of_action(ground, spec)
         if _passed_over(ground, spec, mine, now):
             continue
-        found, half_of = _next(ground, spec, mine, now)
+        found, half_of = _next(ground, spec, specs, mine, now)
         if isinstance(found, Proposal):
             return Choice(spec, found, half_of)
         if isinstance(found, Nothing):
@@ -91,8 +85,8 @@ def choose(ground: Ground, specs: Sequence[ActionSpec], patience: timedelta, now
 def unfinished(
     intents: Iterable[Intent], specs: Sequence[ActionSpec], now: datetime
 ) -> list[tuple[ActionSpec, Intent]]:
-    """The transfers sent lately that arrived and whose second half is still to come, each with its action."""
-    known = {spec.name: spec for spec in specs if spec.kind == "transfer_in" and spec.mode != "dry-run"}
+    """What was sent lately, arrived, and has a second half that is still to come, each with its action."""
+    known = {spec.name: spec for spec in specs if spec.kind in IN_HALVES and spec.mode != "dry-run"}
     plans: dict[tuple[int | None, str], list[Intent]] = {}
     for intent in intents:
         if intent.mode != "manual" and intent.action in known:
@@ -111,10 +105,20 @@ def finish(ground: Ground, spec: ActionSpec, first: Intent, patience: timedelta,
 
 
 def propose(
-    ground: Ground, spec: ActionSpec, mine: Sequence[Intent], left: Allowance, now: datetime
+    ground: Ground,
+    spec: ActionSpec,
+    plan: Sequence[ActionSpec],
+    mine: Sequence[Intent],
+    left: Allowance,
+    now: datetime,
+    *,
+    only: str | None = None,
 ) -> tuple[Proposal | Nothing, Intent | None]:
-    """What `spec` would do on this ground, and the transfer of which that is the second half, if it is one."""
-    target = _target(ground, spec)
+    """What `spec` would do on this ground, and the intent of which that is the second half, if it is one.
+
+    `plan` are the actions that orders would be cancelled for; `only` the one symbol on which they would be.
+    """
+    target = target_of(ground, spec)
     if isinstance(target, Nothing):
         return target, None
     first = half_open(spec, mine)
@@ -122,95 +126,61 @@ def propose(
         second = second_half(ground, spec, first, now)
         if isinstance(second, Proposal) or first.scope != ground.scope:
             return second, first
-    busy = frozenset(
-        i.asset for i in ground.intents if i.kind == "repay" and i.scope == ground.scope and i.state in IN_FLIGHT
-    )
+    busy = _busy(ground, spec.kind if spec.kind in ("reduce", "cancel_orders") else "repay")
     rest = LARGER_REST if any(i.refused_code in REST_REFUSALS for i in mine) else SMALLEST_REST
     standing = ground.standing
     match spec.kind:
         case "repay":
             return repay.propose(standing, spec, target, now, left, busy=busy, rest=rest), None
         case "transfer_in":
-            direct = not any(_says_no_direct_way(i) for i in ground.intents)
+            direct = not any(says_no_direct_way(i) for i in ground.intents)
             found = transfer_in.propose(standing, spec, target, now, left, busy=busy, rest=rest, direct=direct)
             return found, None
+        case "reduce":
+            return reduce.propose(standing, spec, target, now, left, busy=busy), None
+        case "cancel_orders":
+            aim, sellable = _aim(ground, plan), _sellable(plan)
+            return cancel_orders.propose(standing, spec, aim, sellable, busy=busy, only=only), None
         case _:
-            return Nothing(f"{spec.kind} is not available yet", blocked=True), None
+            assert_never(spec.kind)
 
 
-def second_half(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) -> Proposal | Nothing:
-    """What follows the transfer `first`: its second hop, or the repayment with what it brought.
-
-    What was brought in as collateral, because the debt could not be repaid then, is used up to the target only.
-    """
-    if first.scope != ground.scope:
-        return transfer_in.second_hop(ground.standing, first)
-    if spec.use == "collateral":
-        return Nothing("it was brought in as collateral")
-    target = None if first.purpose == "repay" else _target(ground, spec)
-    if isinstance(target, Nothing):
-        return target
-    left = first.amount - _repaid_since(ground, first)
-    if left <= ZERO:
-        return Nothing("what was brought in is repaid already")
-    return repay.propose(ground.standing, spec, target, now, Allowance(left), only=first.asset)
-
-
-def half_open(spec: ActionSpec, mine: Sequence[Intent]) -> Intent | None:
-    """The last transfer of this action in its plan that arrived, while its second half is still to come."""
-    done = _S.SIMULATED if spec.mode == "dry-run" else _S.CONFIRMED
-    arrived = [i for i in mine if i.kind == "transfer_in" and i.state is done]
-    if not arrived:
-        return None
-    last = max(arrived, key=lambda i: i.id)
-    later = [i for i in mine if i.id > last.id]
-    if any(i.state not in (_S.EXPIRED, _S.REFUSED) or (i.state is _S.REFUSED and not _may_try_again(i)) for i in later):
-        return None
-    return last
-
-
-def is_recent(first: Intent, now: datetime) -> bool:
-    """Whether a transfer was sent so lately that its second half may be made without a firing alert."""
-    return now - (first.submitted_at or first.created_at) <= SECOND_HALF_WITHIN
-
-
-def of_action(ground: Ground, spec: ActionSpec) -> list[Intent]:
-    """The intents of this plan that the action has made."""
-    return [i for i in ground.intents if i.plan == ground.plan and i.made_by(spec.name)]
-
-
-def _repaid_since(ground: Ground, first: Intent) -> Decimal:
-    """What others have repaid of the asset since the transfer was sent, which may be what it brought."""
-    sent = first.submitted_at or first.created_at
-    return sum(
-        (
-            i.amount
-            for i in ground.intents
-            if (i.kind, i.scope, i.asset) == ("repay", ground.scope, first.asset)
-            and i.state in SPENT
-            and i.submitted_at is not None
-            and i.submitted_at >= sent
-        ),
-        ZERO,
+def _busy(ground: Ground, kind: ActionKind) -> frozenset[str]:
+    """What an order of this kind and of unknown outcome is about."""
+    return frozenset(
+        i.asset for i in ground.intents if (i.kind, i.scope) == (kind, ground.scope) and i.state in IN_FLIGHT
     )
 
 
-def _target(ground: Ground, spec: ActionSpec) -> Decimal | Nothing | None:
-    """The level that sizes the action; None when an amount does."""
-    if spec.sized_to is None:
+def _aim(ground: Ground, plan: Sequence[ActionSpec]) -> Decimal | None:
+    """The highest level that an action of the plan is to reach; None where one is sized by an amount."""
+    levels: list[Decimal] = []
+    for spec in plan:
+        if spec.kind == "cancel_orders":
+            continue
+        level = None if spec.sized_to is None else level_wanted(spec.sized_to, ground.read)
+        if not isinstance(level, Decimal):
+            return None
+        levels.append(level)
+    return max(levels, default=None)
+
+
+def _sellable(plan: Sequence[ActionSpec]) -> frozenset[str] | None:
+    """What an action of the plan would sell; None: anything."""
+    sellers = [spec for spec in plan if spec.kind == "reduce"]
+    if any(not spec.sell for spec in sellers):
         return None
-    level = level_wanted(spec.sized_to, ground.read)
-    return Nothing("the level of its target is not known", blocked=True) if isinstance(level, Missing) else level
+    return frozenset(asset for spec in sellers for asset in spec.sell)
 
 
 def _next(
-    ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetime
+    ground: Ground, spec: ActionSpec, plan: Sequence[ActionSpec], mine: Sequence[Intent], now: datetime
 ) -> tuple[Proposal | Nothing | Refused, Intent | None]:
     """The reviewed proposal of one action, with the amount that the limits leave, and what it is the second half of."""
     if spec.mode == "dry-run":
         ground = replace(ground, standing=_as_if_done(ground))
     spent = spent_by(spec, ground.standing.account, ground.intents, now)
-    found, half_of = propose(ground, spec, mine, allowance(spec, spent), now)
+    found, half_of = propose(ground, spec, plan, mine, allowance(spec, spent), now)
     if isinstance(found, Nothing):
         return ((exhausted(spec, spent) or found) if found.blocked else found), None
     return _reviewed(ground, spec, found, half_of, now), half_of
@@ -225,8 +195,11 @@ def _reviewed(
 
 
 def cut(proposal: Proposal, amount: Decimal, standing: Standing) -> Proposal:
-    """The proposal with a smaller amount, and the level that this leads to."""
-    if amount == proposal.order.amount:
+    """The proposal with a smaller amount, and the level that this leads to.
+
+    An order on the market is sized within its limits from the start: its lots can't be cut as finely.
+    """
+    if amount == proposal.order.amount or not isinstance(proposal.order, Repay | Transfer):
         return proposal
     order = replace(proposal.order, amount=amount)
     usdt = proposal.amount_usdt * amount / proposal.order.amount
@@ -264,26 +237,13 @@ def _passed_over(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: 
         unanswered = intent.state is _S.EXPIRED and intent.expires_at is not None and at >= intent.expires_at
         if (intent.state is _S.REJECTED or unanswered) and (since is None or since <= at):
             return True
-        if intent.state is _S.REFUSED and not _may_try_again(intent) and now - at < max(spec.cooldown, REFUSAL_PAUSE):
+        if intent.state is _S.REFUSED and not may_try_again(intent) and now - at < max(spec.cooldown, REFUSAL_PAUSE):
             return True
         if intent.state in (_S.REFUSED, _S.EXPIRED):
             tries += now - at < RETRIES_WITHIN
             if now - at < RETRY_AFTER:
                 return True
     return tries >= RETRIES
-
-
-def _may_try_again(refused: Intent) -> bool:
-    return refused.refused_transiently or refused.refused_code in REST_REFUSALS or _says_no_direct_way(refused)
-
-
-def _says_no_direct_way(intent: Intent) -> bool:
-    return (
-        intent.refused_code in transfer_in.DIRECT_REFUSALS
-        and isinstance(intent.order, Transfer)
-        and intent.order.source == "spot"
-        and intent.scope != CROSS
-    )
 
 
 def _as_if_done(ground: Ground) -> Standing:
@@ -297,6 +257,14 @@ def _as_if_done(ground: Ground) -> Standing:
 
 
 def _still_possible(standing: Standing, intent: Intent) -> bool:
+    if isinstance(intent.order, CancelOrders):
+        return any(one.symbol == intent.order.symbol for one in standing.resting)
+    if isinstance(intent.order, Reduce):
+        sold = standing.rows.get(intent.order.sells)
+        price = standing.last_price(intent.order.symbol)
+        if sold is None or price is None or intent.asset not in standing.rows:
+            return False
+        return intent.order.quantity * (1 if intent.order.side == "SELL" else price) <= sold.balance.free
     if isinstance(intent.order, Transfer):
         there = standing.outside.get(intent.order.source, {}).get(intent.asset, ZERO)
         return intent.amount <= there and standing.price(intent.asset) is not None

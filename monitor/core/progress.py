@@ -5,8 +5,20 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import assert_never
 
-from monitor.core.intents import Accepted, ByName, Intent, IntentState, IntentStep, Outcome, Refused, Trace, Unknown
-from monitor.core.verify import LATE, Confirmed, Failed, Judgement, LookAgain, Unresolved
+from monitor.core.intents import (
+    Accepted,
+    ByName,
+    Intent,
+    IntentState,
+    IntentStep,
+    Outcome,
+    Reduce,
+    Refused,
+    Trace,
+    Unknown,
+)
+from monitor.core.looks import Confirmed, Failed, Judgement, LookAgain, Unresolved
+from monitor.core.verify import LATE
 
 _S = IntentState
 
@@ -92,9 +104,14 @@ def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decim
     match verdict:
         case LookAgain():
             return None
-        case Confirmed(evidence, ref, at):
+        case Confirmed(evidence, ref, at, amount):
             after = replace(
-                intent, state=_S.CONFIRMED, ref=ref, settled_at=at, evidence=evidence, level_after=level_after
+                _brought(intent, amount),
+                state=_S.CONFIRMED,
+                ref=ref,
+                settled_at=at,
+                evidence=evidence,
+                level_after=level_after,
             )
             return moved(intent, after, now, evidence)
         case Failed(evidence):
@@ -106,6 +123,14 @@ def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decim
             return moved(intent, after, now, f"a person has to look: {reason}")
         case _:
             assert_never(verdict)
+
+
+def _brought(intent: Intent, amount: Decimal | None) -> Intent:
+    """The intent with what its order on the market brought, which is what counts against the caps."""
+    if amount is None or not isinstance(intent.order, Reduce) or not intent.amount:
+        return intent
+    order = replace(intent.order, amount=amount)
+    return replace(intent, order=order, amount_usdt=intent.amount_usdt * amount / intent.amount)
 
 
 def _told(intent: Intent, outcome: Outcome, now: datetime) -> Moved:

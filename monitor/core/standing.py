@@ -8,12 +8,16 @@ from typing import Literal, assert_never
 
 from monitor.core.account import CROSS, ZERO, Balance, KeyPermissions, Scope
 from monitor.core.figures import Figures
-from monitor.core.intents import Order, Repay, Transfer
+from monitor.core.intents import CancelOrders, Order, Reduce, Repay, Transfer
 from monitor.core.margin import TRANSFER_OUT_LEVEL, margin_level
+from monitor.core.markets import Markets, Resting
 from monitor.core.state import AccountState
 from monitor.core.valuation import price_of
 
 Place = Literal["spot", "funding", "cross"]
+
+FEE = Decimal("0.001")
+"""What a trade costs where nothing lowers it."""
 
 LEVEL_STEP = Decimal("1E-8")
 """The exchange tells levels rounded to this."""
@@ -63,6 +67,16 @@ class Standing:
     cross_lets_out: bool = True
     """Whether what is brought to cross may leave it again."""
     repay_enabled: bool = True
+    trade_enabled: bool = True
+    markets: Markets = field(default_factory=Markets)
+    traded: Mapping[str, Decimal] = field(default_factory=dict)
+    """The last price of symbols, quote per base; where there is none, that which values the assets stands for it."""
+    resting: tuple[Resting, ...] = ()
+    """What is open, as far as it was read."""
+    uncounted: frozenset[str] = frozenset()
+    """Assets of which the exchange counts nothing more, or that leave margin trading."""
+    counted: Mapping[str, Decimal] = field(default_factory=dict)
+    """The share of its value that an asset counts for as collateral, where that is known."""
 
     @property
     def refuses_key(self) -> bool:
@@ -82,6 +96,14 @@ class Standing:
         row = self.rows.get(asset)
         return row.price if row is not None else self.prices.get(asset)
 
+    def last_price(self, symbol: str) -> Decimal | None:
+        """What one unit of the symbol's base costs in its quote."""
+        if symbol in self.traded:
+            return self.traded[symbol]
+        market = self.markets.by_symbol.get(symbol)
+        base, quote = (None, None) if market is None else (self.price(market.base), self.price(market.quote))
+        return None if base is None or not quote else base / quote
+
     def after(self, order: Order) -> "Standing":
         """The standing once `order` is done, all prices unchanged. Raises KeyError for an asset without a price."""
         match order:
@@ -89,6 +111,10 @@ class Standing:
                 return self._repaid(order)
             case Transfer():
                 return self._brought_in(order)
+            case Reduce():
+                return self._traded(order)
+            case CancelOrders():
+                return self._freed(order)
             case _:
                 assert_never(order)
 
@@ -109,6 +135,29 @@ class Standing:
             liabilities=self.liabilities - value if left.owed or len(self._debts()) > 1 else ZERO,
             rows={**self.rows, order.asset: replace(row, balance=left)},
         )
+
+    def _traded(self, order: Reduce) -> "Standing":
+        """What is sold is gone, and what came in repays as far as that is owed."""
+        price = self.last_price(order.symbol) or order.price
+        given = order.quantity if order.side == "SELL" else order.quantity * price
+        brought = order.amount * (1 - FEE)
+        sold, owing = self.rows[order.sells], self.rows[order.asset]
+        rows = {
+            **self.rows,
+            order.sells: replace(sold, balance=replace(sold.balance, free=sold.balance.free - given)),
+            order.asset: replace(owing, balance=replace(owing.balance, free=owing.balance.free + brought)),
+        }
+        assets = self.assets - given * sold.price + brought * owing.price
+        repaid = Repay(order.scope, order.asset, min(brought, owing.balance.owed))
+        return replace(self, assets=assets, rows=rows)._repaid(repaid)
+
+    def _freed(self, order: CancelOrders) -> "Standing":
+        row = self.rows.get(order.frees)
+        if row is None:
+            return self
+        free = replace(row.balance, free=row.balance.free + row.balance.locked, locked=ZERO)
+        left = tuple(one for one in self.resting if one.symbol != order.symbol)
+        return replace(self, rows={**self.rows, order.frees: replace(row, balance=free)}, resting=left)
 
     def _brought_in(self, order: Transfer) -> "Standing":
         source = dict(self.outside.get(order.source, {}))
@@ -173,6 +222,12 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         transfer_in_enabled=_takes_transfers(state, scope),
         cross_lets_out=_cross_lets_out(state),
         repay_enabled=scope == CROSS or _pair_enabled(state, scope),
+        trade_enabled=_trades(state, scope),
+        markets=state.followed.markets,
+        traded=_last_prices(state),
+        resting=_resting(state, scope),
+        uncounted=_uncounted(state, scope),
+        counted=_counted(state, scope),
     )
 
 
@@ -216,6 +271,47 @@ def _cross_lets_out(state: AccountState) -> bool:
     """Whether cross allows transfers out: below a collateral level of 2 the exchange refuses them."""
     cross = state.cross
     return cross is not None and cross.transfer_out_enabled and cross.collateral_margin_level > TRANSFER_OUT_LEVEL
+
+
+def _trades(state: AccountState, scope: Scope) -> bool:
+    if scope == CROSS:
+        return state.cross is not None and state.cross.trade_enabled
+    pair = state.isolated.pairs.get(scope.symbol) if state.isolated is not None else None
+    return _pair_enabled(state, scope) and pair is not None and pair.trade_enabled
+
+
+def _last_prices(state: AccountState) -> dict[str, Decimal]:
+    """Of the symbols whose rules are known."""
+    return {symbol: state.prices[symbol].value for symbol in state.followed.markets.by_symbol if symbol in state.prices}
+
+
+def _resting(state: AccountState, scope: Scope) -> tuple[Resting, ...]:
+    """What was open when that was last read, without what a stream has told the end of since."""
+    known = state.followed.orders.get(scope)
+    if known is None:
+        return ()
+    return tuple(one for one in state.followed.resting.get(scope, ()) if one.number in known.numbers)
+
+
+def _uncounted(state: AccountState, scope: Scope) -> frozenset[str]:
+    """What would not help as collateral of cross: its share is zero, no more of it is taken, or it is delisted soon."""
+    if scope != CROSS:
+        return frozenset()
+    found: set[str] = set()
+    if state.followed.schedules is not None:
+        found |= state.followed.schedules.restricted.no_more_collateral
+        for delisting in state.followed.schedules.delistings:
+            found |= delisting.assets
+    return frozenset(found | {asset for asset, share in _counted(state, scope).items() if not share})
+
+
+def _counted(state: AccountState, scope: Scope) -> dict[str, Decimal]:
+    known = state.followed.collateral
+    if scope != CROSS or known is None:
+        return {}
+    brought = {asset for wallet in state.wallets.values() for asset in wallet.free}
+    tiers = {asset: known.tiers.get(asset, ()) for asset in brought}
+    return {asset: of[0].ratio if of else ZERO for asset, of in tiers.items()}
 
 
 def _pair_enabled(state: AccountState, scope: Scope) -> bool:

@@ -45,6 +45,7 @@ from monitor.core.events import (
 )
 from monitor.core.followed import Followed, follow
 from monitor.core.intents import FINAL, Intent
+from monitor.core.markets import MarketsRead
 from monitor.core.metrics import Value
 from monitor.core.picture import Picture, reconciled, told
 from monitor.core.ratios import Ratios
@@ -91,6 +92,8 @@ class Settings:
     """Margin-call ratio by liquidation ratio: in no answer of the venue (stream-facts 6.5, 2026-11-22)."""
     acts_with_own_key: bool = False
     """Whether a second key moves money: what the reading key may not do then stops nothing."""
+    trades: bool = False
+    """Whether an action trades: then the rules of symbols have to be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +276,7 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             | SchedulesRead()
             | CollateralRead()
             | IndexRead()
+            | MarketsRead()
         ):
             return state
         case _:

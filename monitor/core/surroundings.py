@@ -9,6 +9,7 @@ from monitor.core.account import Price, Scope
 from monitor.core.intents import Record
 from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
+from monitor.core.markets import MarketsRead, Resting
 from monitor.core.terms import Delisting, Restricted
 
 
@@ -29,6 +30,8 @@ class OrdersRead:
     scope: Scope
     numbers: frozenset[int]
     as_of: datetime
+    orders: tuple[Resting, ...] = ()
+    """The same, with what they lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +90,13 @@ class IndexRead:
     price: Price
 
 
-Surrounding = OrdersRead | LedgerRead | TransfersRead | LiquidationLoanRead | SchedulesRead | CollateralRead | IndexRead
+Surrounding = (
+    OrdersRead
+    | LedgerRead
+    | TransfersRead
+    | LiquidationLoanRead
+    | SchedulesRead
+    | CollateralRead
+    | IndexRead
+    | MarketsRead
+)

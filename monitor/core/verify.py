@@ -1,79 +1,35 @@
 """Did it happen? Judged from the exchange's records, its ledger and the balances, never from one of them alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import ZERO
 from monitor.core.actions.spec import Safety
 from monitor.core.amounts import plain
 from monitor.core.evidence import debt_fell_beside, explains_transfer, in_words, ledger_trace, others
-from monitor.core.intents import ByName, Intent, IntentState, Record, Repay, Transfer
+from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Record, Reduce, Repay, Transfer
 from monitor.core.ledger import LedgerRow
-
-LOOKS = 5
-"""Looks that must all find nothing before an order may count as not done."""
-
-EARLY = timedelta(seconds=5)
-"""How much earlier than our stamp of the send, in its own time as we measured it, the exchange may date a record."""
+from monitor.core.looks import (
+    EARLY,
+    LOOKS,
+    Confirmed,
+    Failed,
+    Judgement,
+    Look,
+    LookAgain,
+    Unresolved,
+    fell,
+    sent_at,
+    undecided,
+)
+from monitor.core.trades import judge_cancellation, judge_trade
 
 INTEREST_SLACK = Decimal("0.005")
 """Share of a debt that interest may have added between two looks at it: hours at the highest rates seen."""
 
-
 LATE = "executed late: "
 """How the evidence of a FAILED intent begins once the exchange turned out to have executed it after all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look found: the records that may be traces of the order, and the balances after it.
-
-    `at` is when the balances were true. `owed` and `free` are those of the order's asset in its scope, `source` what
-    is free where a transfer came from; None where it could not be read. `ledger` is what the margin ledger shows of the
-    asset in the scope, read after the balances; None: it was not read.
-    """
-
-    at: datetime
-    records: tuple[Record, ...]
-    owed: Decimal | None = None
-    free: Decimal | None = None
-    source: Decimal | None = None
-    ledger: tuple[LedgerRow, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """It happened: the exchange's record and the changed balance agree. `at` is when the balance showed it."""
-
-    evidence: str
-    ref: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """It did not happen."""
-
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class LookAgain:
-    """Not decided yet."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unresolved:
-    """Not decided, and it has been long enough: a person is asked while looking goes on."""
-
-    reason: str
-
-
-Judgement = Confirmed | Failed | LookAgain | Unresolved
 
 
 def judge(
@@ -91,7 +47,11 @@ def judge(
     if isinstance(intent.order, ByName):
         return Unresolved(f"{intent.order.function} leaves no trace that could be looked for")
     if not looks:
-        return _undecided(intent, "the exchange could not be looked at yet", safety, now)
+        return undecided(intent, "the exchange could not be looked at yet", safety, now)
+    if isinstance(intent.order, Reduce):
+        return judge_trade(intent, intent.order, looks, safety, now)
+    if isinstance(intent.order, CancelOrders):
+        return judge_cancellation(intent, intent.order, looks, safety, now)
     last = looks[-1]
     record = trace_of(intent, last.records, taken)
     has_moved = moved(intent, last)
@@ -99,23 +59,23 @@ def judge(
     if record is not None:
         return _by_record(intent, record, last, _moved_beside(intent, last, taken), safety, now, row)
     if has_moved is None:
-        return _undecided(intent, "no record, and the balances could not be read", safety, now)
+        return undecided(intent, "no record, and the balances could not be read", safety, now)
     if row is not None:
         return _by_ledger(intent, row, looks, taken, safety, now)
     beside = _told_of_others(intent, last, taken)
     if _moved_beside(intent, last, taken):
         missing = "no record" if last.ledger is None else "neither history nor capital flow shows it"
-        return _undecided(intent, f"the balances moved as if it had happened, but {missing}{beside}", safety, now)
+        return undecided(intent, f"the balances moved as if it had happened, but {missing}{beside}", safety, now)
     if intent.ref is not None:
-        return _undecided(intent, f"acknowledged as {intent.ref}, but there is no record yet{beside}", safety, now)
+        return undecided(intent, f"acknowledged as {intent.ref}, but there is no record yet{beside}", safety, now)
     empty = _empty_looks(intent, looks, taken)
     absent_for = empty[-1].at - empty[0].at
     stood = f"the balances moved by others{beside}" if has_moved else "the balances did not move"
     if len(empty) < LOOKS or absent_for < safety.settle:
-        return _undecided(intent, f"no record in {len(empty)} looks, and {stood}", safety, now)
+        return undecided(intent, f"no record in {len(empty)} looks, and {stood}", safety, now)
     ledger = "the capital flow does not show it"
     if last.ledger is None:
-        if now - _sent(intent) < safety.unresolved_after / 2:
+        if now - sent_at(intent) < safety.unresolved_after / 2:
             return LookAgain("the capital flow could not be read yet")
         ledger = "the capital flow could not be read"
     seconds = int(absent_for.total_seconds())
@@ -127,7 +87,7 @@ def wants_ledger(intent: Intent, looks: Sequence[Look], safety: Safety, taken: f
 
     When the two other witnesses disagree, before absence may count, and once a person was asked.
     """
-    if not looks or looks[-1].ledger is not None or isinstance(intent.order, ByName):
+    if not looks or looks[-1].ledger is not None or not isinstance(intent.order, Repay | Transfer):
         return False
     last = looks[-1]
     record, has_moved = trace_of(intent, last.records, taken), moved(intent, last)
@@ -144,9 +104,14 @@ def trace_of(intent: Intent, records: Sequence[Record], taken: frozenset[str] = 
 
     Rows that the exchange made by itself (auto-repay) and those of other intents are never ours.
     """
+    if isinstance(intent.order, Reduce):
+        # It bears a name of its own.
+        return next(iter(records), None)
+    if isinstance(intent.order, CancelOrders):
+        return None
     if intent.ref is not None:
         return next((r for r in records if r.ref == intent.ref), None)
-    since = _sent(intent) - EARLY
+    since = sent_at(intent) - EARLY
     fitting = [
         r
         for r in records
@@ -166,12 +131,12 @@ def moved(intent: Intent, look: Look) -> bool | None:
     A repayment shows in the debt (which interest may have raised a little), a transfer at its source or where it went.
     """
     if isinstance(intent.order, Repay):
-        fell = _fell(intent.owed_before, look.owed)
-        if fell is None or intent.owed_before is None:
+        drop = fell(intent.owed_before, look.owed)
+        if drop is None or intent.owed_before is None:
             return None
-        return fell >= intent.amount - _slack(intent.owed_before, intent.amount)
-    arrived = _fell(look.free, intent.free_before)
-    left = _fell(intent.source_before, look.source)
+        return drop >= intent.amount - _slack(intent.owed_before, intent.amount)
+    arrived = fell(look.free, intent.free_before)
+    left = fell(intent.source_before, look.source)
     if arrived is None and left is None:
         return None
     return (arrived is not None and arrived >= intent.amount) or (left is not None and left >= intent.amount)
@@ -201,20 +166,20 @@ def _by_record(
 ) -> Judgement:
     match record.status:
         case "PENDING":
-            return _undecided(intent, f"record {record.ref} is pending", safety, now)
+            return undecided(intent, f"record {record.ref} is pending", safety, now)
         case "FAILED" if row is not None:
-            return _undecided(intent, f"record {record.ref} says FAILED, but the capital flow shows it", safety, now)
+            return undecided(intent, f"record {record.ref} says FAILED, but the capital flow shows it", safety, now)
         case "FAILED" if has_moved is False:
             return Failed(f"record {record.ref} says FAILED, and the balances did not move")
         case "FAILED":
-            return _undecided(intent, f"record {record.ref} says FAILED, but the balances moved", safety, now)
+            return undecided(intent, f"record {record.ref} says FAILED, but the balances moved", safety, now)
         case "CONFIRMED" if has_moved:
             ledger = "" if row is None else f"; capital flow {row.id} agrees"
             return Confirmed(
                 f"record {record.ref} of {record.at:%H:%M:%S}; {_change(intent, look)}{ledger}", record.ref, look.at
             )
         case _:
-            return _undecided(intent, f"record {record.ref} says done, but the balances do not show it", safety, now)
+            return undecided(intent, f"record {record.ref} says done, but the balances do not show it", safety, now)
 
 
 def _by_ledger(
@@ -223,22 +188,22 @@ def _by_ledger(
     """The ledger shows it and the history does not: it is late, or has lost it."""
     last = looks[-1]
     if not (moved(intent, last) or _moved_beside(intent, last, taken)):
-        return _undecided(intent, f"capital flow {row.id} shows it, but the balances do not", safety, now)
+        return undecided(intent, f"capital flow {row.id} shows it, but the balances do not", safety, now)
     silent = [look for look in looks if trace_of(intent, look.records, taken) is None]
-    if len(silent) < len(looks) or last.at - _sent(intent) < safety.settle:
-        return _undecided(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
+    if len(silent) < len(looks) or last.at - sent_at(intent) < safety.settle:
+        return undecided(intent, f"capital flow {row.id} shows it, the history does not yet", safety, now)
     told = f"capital flow {row.id} of {row.at:%H:%M:%S}; {_change(intent, last)}; the history does not show it"
     return Confirmed(told, intent.ref or str(row.tran_id), last.at)
 
 
 def _row_of(intent: Intent, look: Look, taken: frozenset[str]) -> LedgerRow | None:
-    since = _sent(intent) - EARLY
+    since = sent_at(intent) - EARLY
     rows = [row for row in look.ledger or () if row.at >= since]
     return ledger_trace(intent, rows, look.records, trace_of(intent, look.records, taken), taken)
 
 
 def _beside(intent: Intent, look: Look, taken: frozenset[str]) -> tuple[LedgerRow, ...]:
-    return others(intent, look.ledger or (), _row_of(intent, look, taken), _sent(intent))
+    return others(intent, look.ledger or (), _row_of(intent, look, taken), sent_at(intent))
 
 
 def _moved_beside(intent: Intent, look: Look, taken: frozenset[str]) -> bool | None:
@@ -247,11 +212,11 @@ def _moved_beside(intent: Intent, look: Look, taken: frozenset[str]) -> bool | N
     if seen is None or not beside:
         return seen
     if isinstance(intent.order, Repay):
-        fell = _fell(intent.owed_before, look.owed)
-        if fell is None or intent.owed_before is None:
+        drop = fell(intent.owed_before, look.owed)
+        if drop is None or intent.owed_before is None:
             return seen
-        return debt_fell_beside(fell, beside) >= intent.amount - _slack(intent.owed_before, intent.amount)
-    arrived, left = _fell(look.free, intent.free_before), _fell(intent.source_before, look.source)
+        return debt_fell_beside(drop, beside) >= intent.amount - _slack(intent.owed_before, intent.amount)
+    arrived, left = fell(look.free, intent.free_before), fell(intent.source_before, look.source)
     return seen and not explains_transfer(arrived or ZERO, left or ZERO, beside)
 
 
@@ -260,19 +225,9 @@ def _told_of_others(intent: Intent, look: Look, taken: frozenset[str]) -> str:
     return f" ({in_words(beside, look.records)})" if beside else ""
 
 
-def _sent(intent: Intent) -> datetime:
-    return intent.submitted_at or intent.created_at
-
-
 def _slack(owed: Decimal, amount: Decimal) -> Decimal:
     """How much interest may hide of a repayment."""
     return min(owed * INTEREST_SLACK, amount / 2)
-
-
-def _undecided(intent: Intent, reason: str, safety: Safety, now: datetime) -> LookAgain | Unresolved:
-    if intent.state is not IntentState.UNRESOLVED and now - _sent(intent) >= safety.unresolved_after:
-        return Unresolved(reason)
-    return LookAgain(reason)
 
 
 def _empty_looks(intent: Intent, looks: Sequence[Look], taken: frozenset[str]) -> list[Look]:
@@ -285,10 +240,6 @@ def _empty_looks(intent: Intent, looks: Sequence[Look], taken: frozenset[str]) -
             break
         empty.append(look)
     return empty[::-1]
-
-
-def _fell(before: Decimal | None, after: Decimal | None) -> Decimal | None:
-    return None if before is None or after is None else before - after
 
 
 def _change(intent: Intent, look: Look) -> str:

@@ -21,6 +21,7 @@ from monitor.core.events import Event
 from monitor.core.intents import Order, Outcome, Record, Window
 from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
+from monitor.core.markets import Market
 from monitor.core.surroundings import LiquidationLoanRead, OrdersRead
 from monitor.core.terms import Delisting, Restricted
 
@@ -48,6 +49,10 @@ class Surroundings(Protocol):
     """What an account reads besides balances and prices. Raises ExchangeError."""
 
     async def open_orders(self, scope: Scope) -> OrdersRead: ...
+
+    async def markets(self, assets: Iterable[str], isolated: Iterable[str]) -> Mapping[str, Market]:
+        """The rules of the symbols between `assets` that cross margin trades, and of the isolated pairs."""
+        ...
 
     async def ledger(self, scope: Scope, since: datetime, until: datetime) -> tuple[LedgerRow, ...]:
         """Every row of the margin ledger of the scope, oldest first. The venue keeps 90 days."""

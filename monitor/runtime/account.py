@@ -203,6 +203,7 @@ class AccountWatch:
             "orders": table.reference_data,
             "liquidation_loan": table.reference_data,
             "reference_data": table.reference_data,
+            "markets": table.reference_data,
             "key": table.key,
             "clock": table.clock,
         }

@@ -22,9 +22,10 @@ from monitor.core.intents import (
     Transfer,
     Unknown,
 )
+from monitor.core.looks import Look
 from monitor.core.progress import answered, judged
 from monitor.core.state import AccountState
-from monitor.core.verify import Look, judge
+from monitor.core.verify import judge
 from monitor.errors import ExchangeError
 from monitor.exchange.binance.client.answer import Answer, Sent
 from monitor.exchange.binance.functions.function import Change

@@ -126,7 +126,7 @@ class Executor:
         if checked is None:
             return
         now = self._clock.now()
-        note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot"
+        note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot" if checked.amount else checked.asset
         sent = replace(checked, state=_S.SUBMITTING, submitted_at=now + (self._exchange.clock_offset or timedelta()))
         try:
             claimed = await self._store.claim(replace(sent, state=checked.state), now, note)
@@ -162,7 +162,7 @@ class Executor:
             before = self.state()
             own_key = self._policy.settings.acts_with_own_key
             fresh, rights = await asyncio.gather(
-                self._snapshots.refresh(before, planned, planned.helps),
+                self._snapshots.before(before, planned),
                 self._snapshots.rights(before, own_acting_key=own_key),
             )
         except ExchangeError as error:

@@ -68,6 +68,8 @@ class Reads:
             "transfers": self.transfers,
             "orders": self.orders,
         }
+        if self._settings.trades:
+            found["markets"] = self.markets
         if self._settings.cross:
             found |= {"cross": self.cross, "liquidation_loan": self.liquidation_loan, "index": self.index}
         if self._settings.isolated != ():
@@ -112,6 +114,9 @@ class Reads:
 
     async def orders(self) -> None:
         await self._surroundings.orders(self._guarded)
+
+    async def markets(self) -> None:
+        await self._surroundings.markets(self._guarded)
 
     async def liquidation_loan(self) -> None:
         await self._surroundings.liquidation_loan(self._guarded)

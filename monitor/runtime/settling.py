@@ -8,10 +8,11 @@ from decimal import Decimal
 from monitor.clock import Clock
 from monitor.core.engine import Policy
 from monitor.core.intents import FINAL, ByName, Intent, IntentState
+from monitor.core.looks import LOOKS, Look
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
-from monitor.core.verify import LOOKS, Look, judge, late_execution, wants_ledger, was_executed_late
+from monitor.core.verify import judge, late_execution, wants_ledger, was_executed_late
 from monitor.errors import ExchangeError, StoreError
 from monitor.runtime.recorder import Recorder
 from monitor.runtime.snapshots import Snapshots

@@ -1,17 +1,17 @@
 """Fresh reads around an order: what the account shows right before it is sent, and whether it left a trace."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 from monitor.clock import Clock
 from monitor.core.account import CROSS, Scope
 from monitor.core.actions.recheck import balances
-from monitor.core.events import CrossRead, Event, IsolatedRead, KeyRead, WalletRead
-from monitor.core.intents import ByName, Intent, Transfer, Window
+from monitor.core.events import CrossRead, Event, IsolatedRead, KeyRead, PricesRead, WalletRead
+from monitor.core.intents import ByName, Intent, Reduce, Transfer, Window
+from monitor.core.looks import EARLY, Look
 from monitor.core.state import AccountState, apply
-from monitor.core.verify import EARLY, Look
 from monitor.errors import ExchangeError, KeyInvalid
 from monitor.exchange.port import Exchange
 
@@ -31,8 +31,18 @@ class Snapshots:
 
     async def refresh(self, state: AccountState, intent: Intent, *scopes: Scope) -> AccountState:
         """`state` with everything read anew that the order touches, and `scopes`. Raises ExchangeError."""
+        return await self._with(state, [self._read(place) for place in _places(intent, scopes)])
+
+    async def before(self, state: AccountState, intent: Intent) -> AccountState:
+        """`state` with everything read anew that sizes the order, the price that it trades at as well."""
+        reads = [self._read(place) for place in _places(intent, (intent.helps,))]
+        if isinstance(intent.order, Reduce):
+            reads.append(self._price(intent.order.symbol))
+        return await self._with(state, reads)
+
+    async def _with(self, state: AccountState, reads: Iterable[Awaitable[Event]]) -> AccountState:
         now = self._clock.now()
-        for event in await asyncio.gather(*(self._read(place) for place in _places(intent, scopes))):
+        for event in await asyncio.gather(*reads):
             self._deliver(event)
             state = apply(state, event, now)
         return state
@@ -94,6 +104,9 @@ class Snapshots:
                 return WalletRead("funding", await self._exchange.read_funding())
             case _:
                 return CrossRead(await self._exchange.read_cross())
+
+    async def _price(self, symbol: str) -> Event:
+        return PricesRead(await self._exchange.read_prices([symbol]))
 
 
 def _places(intent: Intent, scopes: Iterable[Scope]) -> list[str]:

@@ -9,6 +9,7 @@ from monitor.core.account import CROSS, ZERO, Balance, Scope
 from monitor.core.amounts import ONE
 from monitor.core.assets import balances_of
 from monitor.core.events import Event
+from monitor.core.markets import MarketsRead
 from monitor.core.movements import needs_repayments
 from monitor.core.open_orders import OpenOrders
 from monitor.core.state import AccountState, Settings, scopes
@@ -55,6 +56,7 @@ class SurroundingsWatch:
         self._ledger_read: set[Scope] = set()
         self._transfers_read: set[Scope] = set()
         self._last_index = ""
+        self._collaterals_turn = True
 
     async def ledger(self, guarded: Guarded) -> None:
         """The margin ledger of every scope in which something moved since, or that was not read for a day."""
@@ -110,7 +112,7 @@ class SurroundingsWatch:
         await guarded("liquidation_loan", CROSS, read)
 
     async def reference_data(self, guarded: Guarded) -> None:
-        """Schedules and restrictions, and what counts as collateral in cross."""
+        """Schedules and restrictions, and every second time what counts as collateral in cross: a dear read."""
 
         async def schedules() -> None:
             around = self._exchange.surroundings
@@ -121,8 +123,22 @@ class SurroundingsWatch:
             self._deliver(CollateralRead(await self._exchange.surroundings.collateral(), self._clock.now()))
 
         await guarded("reference_data", None, schedules)
-        if self._settings.cross:
-            await guarded("reference_data", CROSS, collateral)
+        if self._settings.cross and self._collaterals_turn:
+            self._collaterals_turn = not await guarded("reference_data", CROSS, collateral)
+        else:
+            self._collaterals_turn = True
+
+    async def markets(self, guarded: Guarded) -> None:
+        """The rules of the symbols that something held or owed could be traded by."""
+
+        async def read() -> None:
+            state = self._state()
+            assets = frozenset(b.asset for b in balances_of(state, CROSS) if not b.is_zero)
+            isolated = [scope.symbol for scope in self._scopes() if scope.symbol]
+            markets = await self._exchange.surroundings.markets(assets, isolated)
+            self._deliver(MarketsRead(markets, assets, self._clock.now()))
+
+        await guarded("markets", None, read)
 
     async def index(self, guarded: Guarded) -> None:
         """The index price of one asset that matters to cross, the next one each time; of all that are not known."""

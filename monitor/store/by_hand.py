@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, func, select
 
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState, IntentStep, Outcome
+from monitor.core.looks import Unresolved
 from monitor.core.progress import Moved, answered_by_name, given_up, is_abandoned, judged
-from monitor.core.verify import Unresolved
 from monitor.errors import OrderRefused, StoreError
 from monitor.store import intents as intent_rows
 from monitor.store import operator, tables

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep
+from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep, Reduce
 from monitor.core.progress import is_abandoned
 from monitor.errors import StoreError
 from monitor.store import audit, tables
@@ -24,13 +24,19 @@ _FIXED = frozenset(
         "asset",
         "amount",
         "source",
+        "market",
+        "side",
         "kind",
         "goal",
         "purpose",
         "created_at",
     }
 )
-"""What an intent is; none of its steps can change it, but that the amount is sized a last time when it is claimed."""
+"""What an intent is; none of its steps can change it, but that the amount is sized a last time when it is claimed.
+
+And that of an order on the market is what it brought, once that is certain.
+"""
+
 
 DAY = timedelta(hours=24)
 
@@ -167,7 +173,8 @@ def _move_or_refuse(connection: Connection, intent: Intent, step: IntentStep) ->
 
 def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     table = tables.intents
-    fixed = _FIXED - {"amount"} if step.to_state is IntentState.SUBMITTING else _FIXED
+    trades = isinstance(intent.order, Reduce) and step.to_state is IntentState.CONFIRMED
+    fixed = _FIXED - {"amount"} if trades or step.to_state is IntentState.SUBMITTING else _FIXED
     changed: dict[str, Any] = {name: value for name, value in intent_row(intent).items() if name not in fixed}
     moved = connection.execute(
         update(table)

@@ -8,12 +8,12 @@ from sqlalchemy import RowMapping
 from monitor.core.account import InterestCharge, Scope
 from monitor.core.alerts import Alert, AlertKey, AlertState, Reason
 from monitor.core.events import Matcher, Silence
-from monitor.core.intents import ByName, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Order, Reduce, Repay, Transfer
 from monitor.core.outbox import Delivery, DeliveryState, Told
 
 Row = RowMapping
 
-_ORDER_TYPES = {Repay: "repay", Transfer: "transfer", ByName: "call"}
+_ORDER_TYPES = {Repay: "repay", Transfer: "transfer", Reduce: "reduce", CancelOrders: "cancel_orders", ByName: "call"}
 
 
 def alert_row(alert: Alert) -> dict[str, Any]:
@@ -74,7 +74,12 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "symbol": order.scope.symbol,
         "asset": order.asset,
         "amount": order.amount,
-        "source": order.source if isinstance(order, Transfer) else None,
+        "source": _source(order),
+        "market": order.symbol if isinstance(order, Reduce) else None,
+        "side": order.side if isinstance(order, Reduce) else None,
+        "quantity": order.quantity if isinstance(order, Reduce) else None,
+        "price": order.price if isinstance(order, Reduce) else None,
+        "client_id": order.client_id if isinstance(order, Reduce) else None,
         "state": intent.state,
         "amount_usdt": intent.amount_usdt,
         "created_at": intent.created_at,
@@ -103,8 +108,14 @@ def intent_of(row: Row) -> Intent:
     values.pop("scope")
     scope, asset, amount = Scope(values.pop("symbol")), values.pop("asset"), values.pop("amount")
     source, order_type, goal = values.pop("source"), values.pop("order_type"), values.pop("goal")
+    market, side, quantity = values.pop("market"), values.pop("side"), values.pop("quantity")
+    price, client_id = values.pop("price"), values.pop("client_id")
     order: Order | ByName
     match order_type:
+        case "reduce":
+            order = Reduce(scope, asset, amount, market, side, quantity, price, source, client_id)
+        case "cancel_orders":
+            order = CancelOrders(scope, asset, source)
         case "transfer":
             order = Transfer(source, scope, asset, amount)
         case "call":
@@ -114,6 +125,17 @@ def intent_of(row: Row) -> Intent:
     return Intent(
         order=order, state=IntentState(values.pop("state")), goal=None if goal is None else Scope(goal), **values
     )
+
+
+def _source(order: Order | ByName) -> str | None:
+    """What the order takes from: a wallet, the asset that is sold, or that of which something is locked."""
+    match order:
+        case Transfer(source=source):
+            return source
+        case Reduce(sells=asset) | CancelOrders(frees=asset):
+            return asset
+        case _:
+            return None
 
 
 def delivery_of(row: Row) -> Delivery:

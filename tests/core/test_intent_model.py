@@ -28,10 +28,11 @@ from monitor.core.intents import (
     Refused,
     Unknown,
 )
+from monitor.core.looks import Look
 from monitor.core.progress import Moved, abandoned, answered, expired, judged, moved
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
-from monitor.core.verify import Look, judge
+from monitor.core.verify import judge
 from tests.core.actions.samples import NOW, SAFETY, SETTINGS, D, account, alert, balance, repay_spec, rule, seconds
 
 S = IntentState

@@ -10,18 +10,8 @@ from hypothesis import strategies as st
 from monitor.core.account import CROSS
 from monitor.core.intents import Intent, IntentState, Record, Repay, Transfer
 from monitor.core.ledger import LedgerRow
-from monitor.core.verify import (
-    Confirmed,
-    Failed,
-    Judgement,
-    Look,
-    LookAgain,
-    Unresolved,
-    judge,
-    late_execution,
-    trace_of,
-    wants_ledger,
-)
+from monitor.core.looks import Confirmed, Failed, Judgement, Look, LookAgain, Unresolved
+from monitor.core.verify import judge, late_execution, trace_of, wants_ledger
 from tests.core.actions.samples import NOW, SAFETY, D, intent, seconds
 
 S = IntentState

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -12,9 +12,10 @@ from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.alerts import SEVERITIES, Alert, AlertState
 from monitor.core.amounts import floor_to
 from monitor.core.figures import Figures
-from monitor.core.intents import Intent, IntentState, IntentStep
+from monitor.core.ground import Ground
+from monitor.core.intents import Intent, IntentState, IntentStep, Order, Reduce
 from monitor.core.metrics import Value
-from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, Ground, choose, finish, unfinished
+from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, choose, finish, unfinished
 from monitor.core.rules import Rule
 from monitor.core.standing import LEVEL_STEP, standing_of
 from monitor.core.state import AccountState, Settings
@@ -23,6 +24,7 @@ from monitor.core.subjects import Subject, figures_of
 READ_PAUSE = timedelta(seconds=5)
 """How long a read that failed is not asked for again."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _S = IntentState
 
 
@@ -123,6 +125,13 @@ def ground_of(
     return Ground(plan, scope, standing, measured.read, intents, _worse_since(state, alert))
 
 
+def named(order: Order, intent: Intent) -> Order:
+    """The order with the name that it is to bear at the exchange, by which it can be found there."""
+    if not isinstance(order, Reduce):
+        return order
+    return replace(order, client_id=f"mm-{intent.id}-{(intent.created_at - _EPOCH) // timedelta(milliseconds=1)}")
+
+
 def told_level(level: Value) -> Decimal | None:
     """The level as an intent tells it, to 8 decimals; None when it is infinite or missing."""
     return floor_to(level, LEVEL_STEP) if isinstance(level, Decimal) and level.is_finite() else None
@@ -163,7 +172,7 @@ def _worse_since(state: AccountState, alert: Alert | None) -> datetime | None:
 def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, number: int, *, is_half: bool) -> Intent:
     # Who approved a transfer has approved what it is for.
     asked = spec.mode == "approve" and not is_half
-    return Intent(
+    born = Intent(
         id=number,
         plan=ground.plan,
         action=spec.name,
@@ -182,6 +191,7 @@ def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, n
         level_after=told_level(proposal.level_after),
         expires_at=now + spec.approve_within if asked else None,
     )
+    return replace(born, order=named(proposal.order, born))
 
 
 def _birth(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[Intent, IntentStep]]:

@@ -6,19 +6,24 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import CROSS, Balance, Scope
-from monitor.core.actions.decide import ground_of, told_level
-from monitor.core.actions.proposal import Nothing
+from monitor.core.actions.decide import ground_of, named, told_level
+from monitor.core.actions.proposal import Allowance, Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import AlertState
 from monitor.core.guards import Refused, allowance, counts, review, spent_by
-from monitor.core.intents import ByName, Intent, Order, Transfer
-from monitor.core.plans import cut, half_open, is_recent, propose, second_half
+from monitor.core.halves import half_open, is_recent, second_half
+from monitor.core.intents import ByName, CancelOrders, Intent, Order, Reduce, Repay, Transfer
+from monitor.core.plans import cut, propose
 from monitor.core.state import AccountState, Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the account shows of an order's asset: owed and free in its scope, free where a transfer comes from."""
+    """What the account shows of an order's asset: owed and free in its scope.
+
+    `source` is what is free where a transfer comes from, what is held of the asset that is sold, or what is locked of
+    the one that is to be freed.
+    """
 
     owed: Decimal | None
     free: Decimal | None
@@ -62,7 +67,9 @@ def recheck(
     if half_of is not None:
         found = second_half(ground, spec, half_of, now)
     else:
-        found, half_of = propose(ground, _the_same(spec, intent), mine, allowance(spec, spent), now)
+        only = intent.order.symbol if isinstance(intent.order, CancelOrders) else None
+        left = _approved(allowance(spec, spent), spec, intent)
+        found, half_of = propose(ground, _the_same(spec, intent), specs, mine, left, now, only=only)
     if isinstance(found, Nothing):
         return NoLonger(found.reason)
     if found.purpose != intent.purpose or not _is_same_wish(found.order, intent.order):
@@ -78,7 +85,7 @@ def recheck(
     before = balances(state, intent.order)
     return replace(
         intent,
-        order=final.order,
+        order=named(final.order, intent),
         amount_usdt=final.amount_usdt,
         level_before=told_level(ground.read("margin_level")),
         level_after=told_level(final.level_after),
@@ -90,9 +97,15 @@ def recheck(
 
 def balances(state: AccountState, order: Order) -> Before:
     """What `state` shows of the order's asset; None where nothing was read."""
+    if isinstance(order, CancelOrders):
+        freed = _balance(state, order.scope, order.frees)
+        return Before(None, None, None if freed is None else freed.locked)
     balance = _balance(state, order.scope, order.asset)
     owed, free = (balance.owed, balance.free) if balance is not None else (None, None)
     source: Decimal | None = None
+    if isinstance(order, Reduce):
+        sold = _balance(state, order.scope, order.sells)
+        source = None if sold is None else sold.held
     if isinstance(order, Transfer):
         if order.source == "cross":
             there = _balance(state, CROSS, order.asset)
@@ -115,8 +128,23 @@ def _the_same(spec: ActionSpec, intent: Intent) -> ActionSpec:
     """The spec narrowed to what the intent is about, so that prices which moved do not change the choice."""
     if isinstance(intent.order, Transfer) and intent.order.source != "cross":
         return replace(spec, asset=intent.asset, source=(intent.order.source,))
+    if isinstance(intent.order, Reduce):
+        return replace(spec, asset=intent.asset, sell=(intent.order.sells,))
+    if isinstance(intent.order, CancelOrders):
+        return spec
     return replace(spec, asset=intent.asset)
 
 
+def _approved(left: Allowance, spec: ActionSpec, intent: Intent) -> Allowance:
+    """What a person approved of an order in whole lots bounds it before it is sized, since it can't be cut after."""
+    if intent.mode != "approve" or not isinstance(intent.order, Reduce):
+        return left
+    return replace(left, amount=min(left.amount, intent.amount * (1 + spec.max_slippage)))
+
+
 def _is_same_wish(found: Order, planned: Order) -> bool:
-    return replace(found, amount=planned.amount) == planned
+    if isinstance(found, Reduce) and isinstance(planned, Reduce):
+        return (found.symbol, found.side, found.asset) == (planned.symbol, planned.side, planned.asset)
+    if isinstance(found, CancelOrders) and isinstance(planned, CancelOrders):
+        return found.symbol == planned.symbol
+    return isinstance(found, Repay | Transfer) and replace(found, amount=planned.amount) == planned

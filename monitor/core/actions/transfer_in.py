@@ -17,7 +17,7 @@ from monitor.core.actions.proposal import (
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.amounts import EIGHT, ceil_to, floor_to
+from monitor.core.amounts import EIGHT, ONE, ceil_to, floor_to
 from monitor.core.intents import Intent, Purpose, Repay, Transfer, Wallet
 from monitor.core.margin import transfer_and_repay_to_reach, transfer_in_to_reach
 from monitor.core.standing import Standing
@@ -38,11 +38,14 @@ class _Choice:
     price: Decimal
     needed: Decimal
     usable: Decimal
+    share: Decimal = ONE
+    """How much of its value counts as collateral."""
 
     @property
-    def rank(self) -> tuple[bool, bool, Decimal]:
-        """Repaying before collateral, enough before too little, more before less."""
-        return self.use == "repay", self.usable >= self.needed, min(self.needed, self.usable) * self.price
+    def rank(self) -> tuple[bool, bool, Decimal, Decimal]:
+        """Repaying before collateral, enough before too little, what counts more before what counts less."""
+        worth = min(self.needed, self.usable) * self.price
+        return self.use == "repay", self.usable >= self.needed, self.share, worth
 
 
 def propose(
@@ -118,9 +121,12 @@ def _choices(
                 value = None if target is None else transfer_and_repay_to_reach(target, standing.assets, debt)
                 needed = _amount(value, spec, price)
                 yield _Choice("repay", place, asset, price, min(needed, owed), min(usable, owed))
+            elif asset in standing.uncounted:
+                continue
             elif spec.use != "repay" and (spec.asset is not None or row is not None or asset == "USDT"):
                 value = None if target is None else transfer_in_to_reach(target, standing.assets, debt)
-                yield _Choice("collateral", place, asset, price, _amount(value, spec, price), usable)
+                share = standing.counted.get(asset, ONE)
+                yield _Choice("collateral", place, asset, price, _amount(value, spec, price), usable, share)
 
 
 def _amount(value: Decimal | None, spec: ActionSpec, price: Decimal) -> Decimal:
@@ -149,6 +155,8 @@ def _why_empty(standing: Standing, spec: ActionSpec) -> str:
     what = spec.asset or ("what is owed" if spec.use == "repay" else "anything that would help")
     places = " or ".join(spec.source)
     kept = f" above the {spec.keep_in_source} kept there" if spec.keep_in_source else ""
+    if spec.asset in standing.uncounted and spec.asset is not None:
+        return f"{spec.asset} is not owed, and the exchange counts no more of it as collateral; name another asset"
     return f"{places} has no {what}{kept}, or the limits leave nothing of it; put some there"
 
 

@@ -8,9 +8,11 @@ from monitor.core.account import Price, Scope
 from monitor.core.intents import Record
 from monitor.core.ledger import SAME_MOMENT, LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
+from monitor.core.markets import Market
 from monitor.core.surroundings import LiquidationLoanRead, OrdersRead
 from monitor.core.terms import Delisting, Restricted
 from monitor.errors import ExchangeRefused
+from monitor.exchange.binance.client.symbols import read_markets
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.functions.loans import get_margin_liquidation_loan, get_margin_repay_details
 from monitor.exchange.binance.functions.market import (
@@ -47,15 +49,20 @@ class BinanceSurroundings:
         self._transport = transport
 
     async def open_orders(self, scope: Scope) -> OrdersRead:
-        """The numbers of all open orders of the scope."""
+        """All open orders of the scope."""
         asked = get_open_margin_orders.asked(
             {"symbol": scope.symbol, "isIsolated": "TRUE"} if scope.symbol else {"isIsolated": "FALSE"}
         )
         endpoint = get_open_margin_orders.endpoint
         weight = endpoint.weight if scope.symbol else ALL_SYMBOLS_WEIGHT
         reading = await self._transport.read(replace(endpoint, weight=weight, priority=Priority.LAST), asked)
-        numbers = frozenset(order.order_id for order in reading.content if order.is_isolated == bool(scope.symbol))
-        return OrdersRead(scope, numbers, reading.answer.as_of)
+        rows = [order for order in reading.content if order.is_isolated == bool(scope.symbol)]
+        numbers = frozenset(order.order_id for order in rows)
+        return OrdersRead(scope, numbers, reading.answer.as_of, tuple(surroundings.resting(order) for order in rows))
+
+    async def markets(self, assets: Iterable[str], isolated: Iterable[str]) -> Mapping[str, Market]:
+        """The rules of the symbols between `assets` that cross margin trades, and of the isolated pairs."""
+        return await read_markets(self._transport, assets, isolated)
 
     async def ledger(
         self, scope: Scope, since: datetime, until: datetime, asset: str | None = None

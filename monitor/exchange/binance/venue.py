@@ -22,7 +22,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.events import Event
-from monitor.core.intents import Order, Outcome, Record, Repay, Transfer, Window
+from monitor.core.intents import CancelOrders, Order, Outcome, Record, Reduce, Repay, Transfer, Window
 from monitor.core.ledger import LedgerRow
 from monitor.errors import ConfigError, PayloadRejected
 from monitor.exchange.binance.client import (
@@ -31,6 +31,7 @@ from monitor.exchange.binance.client import (
     liquidations,
     loans,
     market,
+    orders,
     transfers,
     wallet,
 )
@@ -291,6 +292,10 @@ class BinanceAccount:
                         return await loans.repay(self._acting, order)
                     case Transfer():
                         return await transfers.transfer(self._acting, order)
+                    case Reduce():
+                        return await orders.reduce(self._acting, order)
+                    case CancelOrders():
+                        return await orders.cancel(self._acting, order)
                     case _:
                         assert_never(order)
             finally:
@@ -309,6 +314,10 @@ class BinanceAccount:
                 return await loans.find_repayments(self._reading, order, wider)
             case Transfer():
                 return await transfers.find_transfers(self._reading, order, wider)
+            case Reduce():
+                return await orders.find_order(self._reading, order)
+            case CancelOrders():
+                return await orders.find_open(self._reading, order)
             case _:
                 assert_never(order)
 

@@ -9,7 +9,7 @@ from monitor.core.account import CROSS, Balance, Bars, CrossSnapshot, KeyPermiss
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.actions.target import read_target
 from monitor.core.alerts import Alert, AlertKey, AlertState, Severity
-from monitor.core.intents import Intent, IntentState, Order, Repay, Transfer
+from monitor.core.intents import ByName, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.rules import Rule, parse_rules
 from monitor.core.standing import Row, Standing
 from monitor.core.state import AccountState, Settings
@@ -25,8 +25,10 @@ PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(3000), "USDT": Decimal(1)}
 D = Decimal
 
 
-def matches(found: Order, expected: Order) -> bool:
+def matches(found: Order | ByName, expected: Order | ByName) -> bool:
     """Whether it is the expected order, with the hair more that a rounded level calls for."""
+    if not isinstance(found, Repay | Transfer):
+        return False
     return replace(found, amount=expected.amount) == expected and about(found.amount, expected.amount)
 
 

@@ -8,11 +8,13 @@ from monitor.core.account import Scope
 from monitor.core.intents import Record
 from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
+from monitor.core.markets import Resting
 from monitor.core.terms import Delisting, Restricted
 from monitor.exchange.binance.translate.histories import status_of
 from monitor.exchange.binance.wire.ledgers import CapitalFlow, LiquidationLoan, Loan
 from monitor.exchange.binance.wire.ledgers import MarginTransfer as TransferAnswer
 from monitor.exchange.binance.wire.listings import CollateralRatio, DelistSchedule, RestrictedAssets
+from monitor.exchange.binance.wire.orders import Order
 
 NOTHING = Decimal(0)
 
@@ -66,6 +68,11 @@ def transfer(row: TransferAnswer, scope: Scope) -> MarginTransfer:
         other=(row.trans_from if is_incoming else row.trans_to) or "",
         status=row.status,
     )
+
+
+def resting(order: Order) -> Resting:
+    """An open order, as far as it locks something."""
+    return Resting(order.order_id, order.symbol, "SELL" if order.side == "SELL" else "BUY")
 
 
 def remaining(loan: LiquidationLoan) -> Decimal:

@@ -1,0 +1,52 @@
+"""What a plan stands on: its scope as it is now, the intents that matter, and what their refusals tell."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.account import CROSS, Scope
+from monitor.core.actions import transfer_in
+from monitor.core.actions.proposal import Nothing
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.actions.target import level_wanted
+from monitor.core.expressions import Read
+from monitor.core.intents import Intent, Transfer
+from monitor.core.metrics import Missing
+from monitor.core.standing import Standing
+
+REST_REFUSALS = frozenset({-3015, -3016, -3024})
+"""Codes by which the exchange says that the amount, or what it would leave, is not to its liking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What the plan of an alert (its number) stands on: its scope as it is now, and every intent that may matter."""
+
+    plan: int | None
+    scope: Scope
+    standing: Standing
+    read: Read
+    intents: Sequence[Intent]
+    worse_since: datetime | None = None
+
+
+def target_of(ground: Ground, spec: ActionSpec) -> Decimal | Nothing | None:
+    """The level that sizes the action; None when an amount does, or nothing."""
+    if spec.sized_to is None or spec.kind == "cancel_orders":
+        return None
+    level = level_wanted(spec.sized_to, ground.read)
+    return Nothing("the level of its target is not known", blocked=True) if isinstance(level, Missing) else level
+
+
+def may_try_again(refused: Intent) -> bool:
+    return refused.refused_transiently or refused.refused_code in REST_REFUSALS or says_no_direct_way(refused)
+
+
+def says_no_direct_way(intent: Intent) -> bool:
+    return (
+        intent.refused_code in transfer_in.DIRECT_REFUSALS
+        and isinstance(intent.order, Transfer)
+        and intent.order.source == "spot"
+        and intent.scope != CROSS
+    )
