@@ -159,9 +159,11 @@ class Schedule:
     )
     liquidations: timedelta = key(kinds.duration("1s"), "forced liquidations", "5m")
     capital_flow: timedelta = key(
-        kinds.duration("1s"), "the ledger of scopes in which something moved; at once when nothing explains what did", "1h"
+        kinds.duration("1s"), "the ledger of scopes in which something moved; at once when nothing explains it", "1h"
     )
-    reference_data: timedelta = key(kinds.duration("1s"), "bars, tiers, collateral ratios, restrictions, what is to be delisted", "6h")
+    reference_data: timedelta = key(
+        kinds.duration("1s"), "bars, tiers, collateral ratios, restrictions, what is to be delisted", "6h"
+    )
     key_permissions: timedelta = key(kinds.duration("1s"), "what the API key may do", "24h")
     stale_after: timedelta = key(kinds.duration("1s"), "age at which account snapshots are stale", "3m")
 

@@ -37,7 +37,8 @@ class Entry:
     """Everything one step of one account wants remembered.
 
     `alerts` are whole rows as they are now (insert or replace by id), `intents` new ones or new states with
-    their `intent_steps`. Of `movements` those that are known are left out. `live` is the account's status document (JSON text), None: unchanged.
+    their `intent_steps`. Of `movements` those that are known are left out. `live` is the account's status document
+    (JSON text), None: unchanged.
     """
 
     account: str
