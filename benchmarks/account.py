@@ -51,6 +51,11 @@ def level_at(prices: Mapping[str, Decimal]) -> Decimal:
     return book_of(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).level
 
 
+def assets_at(prices: Mapping[str, Decimal]) -> Decimal:
+    """What it holds is worth at these prices."""
+    return book_of(BALANCES, {symbol: Price(value, NOW) for symbol, value in prices.items()}).assets
+
+
 def rules() -> tuple[Rule, ...]:
     """The shipped ladder."""
     tables = tomllib.loads(shipped("config", "rules", "ladder.toml").read_text())["rules"]

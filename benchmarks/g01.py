@@ -15,7 +15,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from benchmarks.account import PRICES, level_at
+from benchmarks.account import PRICES, assets_at, level_at
 from benchmarks.exchange import exchange
 from benchmarks.process import child, configure, daemon
 from benchmarks.report import Bar, Finding, finding, main, percentile, ratios
@@ -101,8 +101,11 @@ class Fair:
         stack.push_async_callback(sink.stop)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         ready = await stack.enter_async_context(exchange())
-        bar = level_at({**PRICES, "BTCUSDT": PRICES["BTCUSDT"] * (1 + DOWN) / 2})
-        rule = f'[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "margin_level < {bar:.8f}"'
+        low = {**PRICES, "BTCUSDT": PRICES["BTCUSDT"] * (1 + DOWN) / 2}
+        bar = level_at(low)
+        # What the exchange reads knows nothing of these prices, so the level could jump with a read; the value can't.
+        worth = assets_at(low)
+        rule = f'[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "assets_usdt < {worth:.8f}"'
         config = configure(folder, ready, market=f"{house.url}/daemon", webhook=sink.url, rules=rule)
         await stack.enter_async_context(daemon(config))
         streams = "/".join(f"{symbol.lower()}@miniTicker" for symbol in PRICES)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from benchmarks.account import PRICES, level_at
+from benchmarks.account import PRICES, assets_at
 from benchmarks.exchange import exchange
 from benchmarks.process import Child, child, configure, daemon
 from benchmarks.report import Bar, Finding, finding, main, ratios
@@ -81,8 +81,10 @@ class Race:
         race = cls(house, sink)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         ready = await stack.enter_async_context(exchange())
-        bar = level_at({**PRICES, "BTCUSDT": (PRICES["BTCUSDT"] + DOWN) / 2})
-        rule = f'[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "margin_level < {bar:.8f}"'
+        low = {**PRICES, "BTCUSDT": (PRICES["BTCUSDT"] + DOWN) / 2}
+        # What the exchange reads knows nothing of these prices, so the level could jump with a read; the value can't.
+        worth = assets_at(low)
+        rule = f'[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "assets_usdt < {worth:.8f}"'
         config = configure(folder, ready, market=f"{house.url}/daemon", webhook=sink.url, rules=rule)
         race.processes["daemon"] = await stack.enter_async_context(daemon(config))
         end = (PRICES["BTCUSDT"] + DOWN) / 2
