@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
+from monitor.core.account import Scope
 from monitor.core.actions.decide import decide
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.alerts import Alert, AlertKey, AlertState, MetricScope
@@ -26,6 +27,7 @@ from monitor.core.events import (
 from monitor.core.intents import FINAL, Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.lifecycle import Audience
+from monitor.core.markets import MarketsRead
 from monitor.core.rules import parse_rules
 from monitor.core.state import AccountState, Settings, apply, needed_symbols
 from monitor.core.subjects import Subject, figures_of
@@ -34,7 +36,7 @@ from monitor.sandbox.requests import ReceivedRequest
 from monitor.store.store import Store
 from tests.exchange.binance.world import World
 
-MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer")
+MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer", "/sapi/v1/margin/order")
 SPEED = 20.0
 """Exchange seconds in a second of the machine."""
 
@@ -105,6 +107,13 @@ class Rig:
         reads += [WalletRead("spot", await account.read_spot()), WalletRead("funding", await account.read_funding())]
         if self.subject[1]:
             reads.append(TiersRead(self.subject[1], await account.read_tiers(self.subject[1])))
+        around, pairs = account.surroundings, [self.subject[1]] if self.subject[1] else []
+        kinds = {spec.kind for spec in self.policy.actions}
+        if "reduce" in kinds:
+            assets = frozenset((await account.read_cross()).balances)
+            reads.append(MarketsRead(await around.markets(assets, pairs), assets, now))
+        if "cancel_orders" in kinds:
+            reads.append(await around.open_orders(Scope(self.subject[1])))
         reads += [PricesRead(await account.read_prices(["BTCUSDT", "ETHUSDT"])), *await self._snapshots()]
         for event in reads:
             self.state = apply(self.state, event, now)

@@ -94,6 +94,16 @@ def transfer_spec(**changes: object) -> ActionSpec:
     return repay_spec(**{"name": "top-up", "kind": "transfer_in", **changes})
 
 
+def reduce_spec(**changes: object) -> ActionSpec:
+    """A live reduce to level 2 with roomy limits."""
+    return repay_spec(**{"name": "sell", "kind": "reduce", **changes})
+
+
+def cancel_spec(**changes: object) -> ActionSpec:
+    """A live cancel_orders."""
+    return replace(ActionSpec(name="cancel", kind="cancel_orders", mode="live"), **changes)  # type: ignore[arg-type]  # the fields of the dataclass, by name
+
+
 def rule(
     *actions: str, severity: Severity = "critical", name: str = "near-call", when: str = "margin_level < 1.9"
 ) -> Rule:
