@@ -167,6 +167,7 @@ async def test_a_repayment_by_hand_is_an_intent_and_confirmed(tmp_path: Path) ->
     assert intent.owed_before == Decimal(30000)
 
 
+@pytest.mark.slow
 async def test_every_other_change_is_an_intent_too(tmp_path: Path) -> None:
     async with desk(tmp_path, database=True) as d:
         done = await d.call("create_margin_loan", "asset=USDT", "amount=5", "--yes")
@@ -193,6 +194,7 @@ async def test_every_other_change_is_an_intent_too(tmp_path: Path) -> None:
     assert [step["state"] for step in shown.json()["steps"]][:2] == ["PLANNED", "SUBMITTING"]
 
 
+@pytest.mark.slow
 async def test_an_order_whose_answer_was_lost_is_a_persons(tmp_path: Path) -> None:
     order = ["create_margin_order", "symbol=BTCUSDT", "side=SELL", "type=MARKET", "quantity=0.001", "--yes"]
     cut = Fault(what="cut_after", method="POST", path="/sapi/v1/margin/order", count=1)

@@ -125,6 +125,7 @@ async def test_the_command_ends_as_the_page_says(line: str, home: Path) -> None:
     assert "Traceback" not in said.err
 
 
+@pytest.mark.slow
 async def test_run_watches_until_it_is_stopped_and_status_check_is_content(home: Path) -> None:
     assert "margin-monitor run" in OURS
     process = _start(home, "margin-monitor run")

@@ -54,6 +54,7 @@ def recorded(path: Path) -> list[str]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 async def test_burst_with_a_stalled_channel_and_a_stalled_disk_loses_nothing(tmp_path: Path) -> None:
     with http_sink() as sink:
         sink.default = Answer(after_s=STALL_S)

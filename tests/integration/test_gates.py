@@ -42,6 +42,7 @@ def notices(sink: HttpSink) -> list[str]:
     return [str(one.json()["text"]) for one in list(sink.received) if one.json()["reason"] == "notice"]
 
 
+@pytest.mark.slow
 async def test_an_approval_from_another_process_is_obeyed_at_once_and_once(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:

@@ -31,6 +31,7 @@ url = "mailto://127.0.0.1:{smtp}/?from=monitor@example.org&to=me@example.org"
 
 
 @pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+@pytest.mark.slow
 async def test_http_mail_and_webhook_tell_the_same_alert(tmp_path: Path) -> None:
     with http_sink() as app, http_sink() as hook, smtp_sink() as mail:
         async with sandbox(speed=30) as running:

@@ -66,6 +66,7 @@ async def was_asked(requests: list[object] | object) -> bool:
     return bool(requests)
 
 
+@pytest.mark.slow
 async def test_a_second_instance_is_refused_with_73(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready)
@@ -170,6 +171,7 @@ severity = "info"
 """
 
 
+@pytest.mark.slow
 async def test_sighup_takes_a_new_rule_on_and_refuses_a_broken_config(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:

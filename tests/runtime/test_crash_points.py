@@ -92,12 +92,18 @@ async def remembered(around: World, folder: Path) -> tuple[tuple[Intent, ...], l
 @pytest.mark.parametrize(
     ("spec", "fault"),
     [
-        (repay_spec(asset="USDT"), None),
-        (repay_spec(asset="USDT"), Fault("cut_after", method="POST", path=REPAY_PATH)),
-        (repay_spec(asset="USDT"), Fault("cut_before", method="POST", path=REPAY_PATH)),
-        (transfer_spec(asset="USDT"), None),
+        pytest.param(repay_spec(asset="USDT"), None, marks=pytest.mark.slow, id="repaid"),
+        pytest.param(
+            repay_spec(asset="USDT"), Fault("cut_after", method="POST", path=REPAY_PATH), id="executed then cut"
+        ),
+        pytest.param(
+            repay_spec(asset="USDT"),
+            Fault("cut_before", method="POST", path=REPAY_PATH),
+            marks=pytest.mark.slow,
+            id="dropped",
+        ),
+        pytest.param(transfer_spec(asset="USDT"), None, marks=pytest.mark.slow, id="brought in and repaid"),
     ],
-    ids=["repaid", "executed then cut", "dropped", "brought in and repaid"],
 )
 async def test_at_most_one_money_request_an_intent_wherever_it_dies(
     tmp_path: Path, spec: ActionSpec, fault: Fault | None

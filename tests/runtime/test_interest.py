@@ -126,6 +126,7 @@ async def store(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Store]:
     await opened.close()
 
 
+@pytest.mark.slow
 async def test_sums_of_90_days_are_the_exchanges_own_to_the_last_digit(either_store: Store) -> None:
     async with desk(either_store, days=92) as d:
         start = d.clock.now()

@@ -74,6 +74,7 @@ async def test_systemd_hears_of_every_turn_in_the_daemons_life(tmp_path: Path, m
             assert manager.words[-1] == "STOPPING=1"
 
 
+@pytest.mark.slow
 async def test_a_reload_that_fails_is_over_too(tmp_path: Path, manager: Manager) -> None:
     async with sandbox(starting_now()) as exchange:
         config = write_config(tmp_path, exchange.ready)

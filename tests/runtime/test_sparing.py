@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from monitor.clock import SystemClock
 from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Reason, Severity
 from monitor.core.journal import Entry, Notice
@@ -71,6 +73,7 @@ async def heard(sink: HttpSink, count: int) -> Sequence[dict[str, Any]]:
     return documents(sink)
 
 
+@pytest.mark.slow
 async def test_many_pairs_crossing_together_are_one_message(database_url: str) -> None:
     store = await asyncio.to_thread(Store.open, database_url)
     clock = SystemClock(datetime.now(UTC), SPEED)

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from monitor.store.migrate import check
 from monitor.store.readers.actions import read_intents
 from monitor.store.readers.events import read_events
@@ -42,6 +44,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_what_was_committed_survives_kill_minus_nine(database_url: str) -> None:
     told: set[int] = set()
     claimed: set[int] = set()
