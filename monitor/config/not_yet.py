@@ -30,7 +30,6 @@ NOT_YET: Mapping[str, Off | Unbuilt] = {
     "http.listen": Off(("",)),
     "http.token": Off(("",)),
     "http.public_url": Off(("",)),
-    "actions.kind": Unbuilt(("reduce", "cancel_orders")),
     "exchange.account_stream": Unbuilt(("listen-key-v2",)),
 }
 """By `table` or `table.key`."""

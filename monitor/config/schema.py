@@ -228,7 +228,7 @@ class Action:
     use: str = key(
         kinds.choice("auto", "repay", "collateral"), "transfer_in: what the amount is for once it has arrived", "auto"
     )
-    max_slippage: Decimal = key(kinds.fraction(), "reduce: how far below the index price is sold", "1%")
+    max_slippage: Decimal = key(kinds.fraction(), "reduce: how far off the last price an order may be filled", "1%")
     sell: tuple[str, ...] = key(
         kinds.list_of(kinds.asset()),
         "reduce: what is sold; empty: the largest free collateral with a pair to the debt",

@@ -248,8 +248,6 @@ NOT_AVAILABLE_YET = (
     _case("report", f'{ACCOUNT}[report]\nat = "08:00"\n', "config.toml: report: is not available yet; remove [report]"),
     _key("status_page", "http", 'listen = "127.0.0.1:9184"', "is not available yet; leave it out"),
     _key("http_token", "http", 'token = "env:T"', "is not available yet; leave it out"),
-    _action("reduce", 'kind = "reduce"', '.kind: "reduce" is not available yet; choose another'),
-    _action("cancel_orders", 'kind = "cancel_orders"', '.kind: "cancel_orders" is not available yet; choose another'),
     _key("listen_key", "exchange", 'account_stream = "listen-key-v2"', '"listen-key-v2" is not available yet; choose another'),
 )  # fmt: skip
 

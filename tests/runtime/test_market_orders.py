@@ -64,7 +64,7 @@ async def test_a_short_is_bought_back_with_what_is_held_and_never_turned_round(t
         [done] = await running.settles()
         assert isinstance(done.order, Reduce)
         [asked] = sent(running.world)
-        assert (asked["symbol"], asked["side"], D(asked["quantity"])) == ("ETHUSDT", "BUY", 10)
+        assert (asked["symbol"], asked["side"], D(asked["quantity"])) == ("ETHUSDT", "BUY", D(10))
         assert D(asked["price"]) == 3030
         row = running.world.ledger["cross"]["balances"]["ETH"]
         assert D(row["free"]) == 0
