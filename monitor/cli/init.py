@@ -81,6 +81,7 @@ def _asked(args: argparse.Namespace) -> Answers:
     """The answers of a person at a terminal; what an option already says is not asked."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("questions need a terminal", mend="use --non-interactive with the options")
+    output.print_note("A key that may only read is enough to watch; actions take a second key, later, if ever.")
     output.print_note("Keys are given as credential:NAME, file:PATH, env:NAME, or themselves; they are not echoed.")
     account = args.account or _ask("Name of the account", "main")
     api_key = args.api_key or _ask_secret("API key")

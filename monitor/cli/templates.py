@@ -43,6 +43,9 @@ name = {toml_value(answers.account)}
 # A key that may only read is enough to watch. Never give it withdrawals.
 api_key = {toml_value(answers.api_key)}
 {secret}
+# Actions, should you want them one day, are sent with a second key that alone may move money:
+# action_api_key = "file:action-key"
+# action_api_secret = "file:action-secret"
 cross = true
 isolated = {isolated}    # "all", or a list such as ["BTCUSDT"]
 """
