@@ -9,10 +9,21 @@ from monitor.core.account import CROSS
 from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.guards import DAY, Approved, Refused, Spent, allowance, review, spent_by
-from monitor.core.intents import ActionKind, ByName, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.intents import ActionKind, ByName, CancelOrders, Intent, IntentState, Order, Reduce, Repay, Transfer
 from monitor.core.standing import Standing
 from monitor.core.verify import LATE
-from tests.core.actions.samples import KEY, NOW, D, intent, repay_spec, seconds, standing, transfer_spec
+from tests.core.actions.samples import (
+    KEY,
+    NOW,
+    D,
+    cancel_spec,
+    intent,
+    reduce_spec,
+    repay_spec,
+    seconds,
+    standing,
+    transfer_spec,
+)
 
 S = IntentState
 REPAY = Repay(CROSS, "USDT", D(500))
@@ -20,7 +31,8 @@ BRING = Transfer("spot", CROSS, "USDT", D(500))
 
 
 def proposal(order: Order = REPAY) -> Proposal:
-    kind: ActionKind = "repay" if isinstance(order, Repay) else "transfer_in"
+    kinds: dict[type, ActionKind] = {Repay: "repay", Reduce: "reduce", CancelOrders: "cancel_orders"}
+    kind = kinds.get(type(order), "transfer_in")
     return Proposal("x", kind, order, order.amount, D("1.83"), D("1.9"), "")
 
 
@@ -49,6 +61,37 @@ def moved(number: int, amount: str, state: IntentState = S.CONFIRMED, ago: float
 def test_what_no_limit_stops_goes_whole() -> None:
     assert reviewed() == Approved(D(500))
     assert reviewed(BRING) == Approved(D(500))
+
+
+SALE = Reduce(CROSS, "USDT", D(600), "BTCUSDT", "SELL", D("0.01"), D(59_400), "BTC")
+
+
+def test_an_order_on_the_market_goes_whole_or_not_at_all() -> None:
+    assert reviewed(SALE, reduce_spec()) == Approved(D(600))
+    assert "max_amount" in reason(reviewed(SALE, reduce_spec(max_amount=D(599))))
+    used = replace(moved(1, "2500"), order=replace(SALE, amount=D(2500)), kind="reduce", action="sell")
+    assert "max_amount" in reason(reviewed(SALE, reduce_spec(max_per_day=D(3000)), used))
+
+
+def test_the_repayment_that_finishes_a_sale_is_not_counted_again() -> None:
+    sale = replace(moved(1, "600"), order=SALE, kind="reduce", action="sell", amount_usdt=D(600))
+    rest = replace(moved(2, "600"), action="sell")
+    assert spent_by(reduce_spec(), "main", [sale, rest], NOW).amount == 600
+
+
+def test_trading_needs_its_right_and_an_account_that_may() -> None:
+    able = standing()
+    unable = replace(able, key=replace(KEY, trading=False))
+    for order, spec in ((SALE, reduce_spec()), (CancelOrders(CROSS, "BTCUSDT", "BTC"), cancel_spec())):
+        assert "enableSpotAndMarginTrading" in reason(reviewed(order, spec, held=unable))
+    assert "may not trade" in reason(reviewed(SALE, reduce_spec(), held=replace(able, trade_enabled=False)))
+
+
+def test_cancelling_moves_no_money_and_is_counted() -> None:
+    cancel = CancelOrders(CROSS, "BTCUSDT", "BTC")
+    assert reviewed(cancel, cancel_spec()) == Approved(D(0))
+    done = replace(moved(1, "1"), order=cancel, kind="cancel_orders", action="cancel", amount_usdt=D(0))
+    assert "max_actions_per_day" in reason(reviewed(cancel, cancel_spec(max_actions_per_day=1), done))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import CROSS, Scope
-from monitor.core.intents import Intent, IntentState, Refused, Repay, Transfer
+from monitor.core.intents import CancelOrders, Intent, IntentState, Reduce, Refused, Repay, Transfer
 from monitor.core.notices import notices_of
 from monitor.core.progress import answered, executed_late
 
@@ -24,6 +24,7 @@ INTENT = Intent(
     amount_usdt=Decimal("500.5"),
     created_at=NOW,
 )
+SALE = Reduce(CROSS, "USDT", Decimal(6000), "BTCUSDT", "SELL", Decimal("0.1"), Decimal(59_400), "BTC")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +106,25 @@ def test_levels_are_told_before_and_after() -> None:
 )
 def test_a_transfer_says_what_it_is_for(order: Transfer, changes: dict[str, object], words: str) -> None:
     assert words in text_of(IntentState.PROPOSED, order=order, **changes)
+
+
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        (SALE, "main cross: sell 0.1 BTC for the USDT owed, at 59400 or better"),
+        (
+            replace(SALE, side="BUY", asset="ETH", sells="USDT", symbol="ETHUSDT", quantity=Decimal(2)),
+            "main cross: buy 2 of the ETH owed with USDT, at 59400 or better",
+        ),
+        (CancelOrders(CROSS, "BTCUSDT", "BTC"), "main cross: cancel the orders on BTCUSDT, which lock BTC"),
+    ],
+)
+def test_an_order_on_the_market_says_what_is_traded(order: Reduce | CancelOrders, words: str) -> None:
+    assert words in text_of(IntentState.PROPOSED, order=order)
+
+
+def test_a_trade_that_is_done_says_what_it_brought() -> None:
+    assert "main cross: BTC traded for 6000 USDT owed" in text_of(IntentState.CONFIRMED, order=SALE)
 
 
 def test_without_channels_nothing_is_said() -> None:

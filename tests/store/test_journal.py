@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from monitor.core.account import CROSS, INFINITE, Scope
 from monitor.core.alerts import Alert, AlertState, Notification, Reason, Transition
 from monitor.core.events import ReadFailed
-from monitor.core.intents import IntentState, Transfer
+from monitor.core.intents import CancelOrders, IntentState, Reduce, Transfer
 from monitor.core.journal import Entry, Sample
 from monitor.errors import StoreError
 from monitor.store import tables
@@ -96,10 +96,18 @@ async def test_an_alert_reads_back_whole(store: Store) -> None:
     assert (await store.load("main", NOW)).alerts == (full,)
 
 
-async def test_an_intent_reads_back_whole(store: Store) -> None:
+@pytest.mark.parametrize(
+    "order",
+    [
+        Transfer("funding", Scope("BTCUSDT"), "USDT", Decimal("12.34567891")),
+        Reduce(Scope(), "USDT", Decimal(6000), "BTCUSDT", "SELL", Decimal("0.1"), Decimal(59_400), "BTC", "mm-1-2"),
+        CancelOrders(Scope("BTCUSDT"), "BTCUSDT", "BTC"),
+    ],
+)
+async def test_an_intent_reads_back_whole(store: Store, order: Transfer | Reduce | CancelOrders) -> None:
     wanted = dataclasses.replace(
         intent(1),
-        order=Transfer("funding", Scope("BTCUSDT"), "USDT", Decimal("12.34567891")),
+        order=order,
         kind="transfer_in",
         plan=9,
         reason="below",

@@ -178,7 +178,7 @@ def intent(
         account="main",
         order=wanted,
         state=state,
-        amount_usdt=wanted.amount * PRICES[wanted.asset],
+        amount_usdt=wanted.amount * PRICES.get(wanted.asset, D(0)),
         created_at=NOW - seconds(10),
         alert=1,
         purpose="repay" if is_transfer else None,

@@ -16,6 +16,7 @@ from tests.core.actions.test_repay import portfolios
 
 SPEC = transfer_spec()
 PAIR = Scope("BTCUSDT")
+DOLLARS = (balance("USDT", borrowed="30000"),)
 
 
 def order_of(found: Proposal | Nothing) -> Transfer:
@@ -41,6 +42,28 @@ def test_the_worked_example_brings_10_000_as_collateral() -> None:
 def test_what_is_not_owed_comes_as_collateral() -> None:
     # 10,000 USDT at 60,000 a BTC, rounded up.
     assert order_of(propose(standing(spot={"BTC": "1"}), SPEC, D(2), NOW)).amount == D("0.16666667")
+
+
+def test_of_two_that_do_it_what_counts_more_comes() -> None:
+    held = replace(standing(spot={"BTC": "1", "ETH": "20"}), rows=standing(*DOLLARS).rows, counted={"BTC": D("0.95")})
+    held = replace(held, rows={**held.rows, **standing(balance("BTC"), balance("ETH")).rows})
+    assert order_of(propose(held, SPEC, D(2), NOW)).asset == "ETH"
+    assert order_of(propose(replace(held, counted={"ETH": D("0.9")}), SPEC, D(2), NOW)).asset == "BTC"
+
+
+def test_what_the_exchange_no_longer_counts_is_no_collateral() -> None:
+    held = replace(standing(spot={"BTC": "1"}), uncounted=frozenset({"BTC"}))
+    found = propose(held, SPEC, D(2), NOW)
+    assert isinstance(found, Nothing)
+    assert found.blocked
+    named = propose(held, transfer_spec(asset="BTC"), D(2), NOW)
+    assert isinstance(named, Nothing)
+    assert "counts no more" in named.reason
+
+
+def test_what_is_owed_is_repaid_with_although_it_counts_for_nothing() -> None:
+    held = replace(standing(spot={"USDT": "9000"}), uncounted=frozenset({"USDT"}))
+    assert order_of(propose(held, SPEC, D(2), NOW)) == Transfer("spot", CROSS, "USDT", D(5000))
 
 
 def test_use_repay_brings_nothing_that_is_not_owed() -> None:
