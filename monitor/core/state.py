@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from monitor.core.account import (
     CROSS,
@@ -120,6 +120,14 @@ class StreamState:
         return max(0, self.connects - 1)
 
 
+class Sampled(NamedTuple):
+    """When a series got its last point, and which. `is_put_off`: it is another since, too soon for a new one."""
+
+    at: datetime
+    value: Value
+    is_put_off: bool = False
+
+
 @dataclass(frozen=True)
 class AccountState:
     """Everything a decision about one account may look at. Immutable; `apply` makes the next one.
@@ -176,8 +184,8 @@ class AccountState:
     """Open alerts: pending or firing."""
     intents: Mapping[int, Intent] = field(default_factory=dict)
     """Intents that are not final, and those settled in the last 24 hours."""
-    sampled: Mapping[tuple[MetricScope, str, str], tuple[datetime, Value]] = field(default_factory=dict)
-    """When each (scope, subject, metric) was last sampled, and with which value."""
+    sampled: Mapping[tuple[MetricScope, str, str], Sampled] = field(default_factory=dict)
+    """What was last sampled of each (scope, subject, metric)."""
     paced: Mapping[str, Paced] = field(default_factory=dict)
     """How often each account read is made, by its name."""
     blocked: Mapping[str, str] = field(default_factory=dict)

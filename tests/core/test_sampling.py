@@ -8,7 +8,8 @@ from monitor.core.events import CrossRead, Event, PricesRead, Tick
 from monitor.core.figures import Figures, FigureState
 from monitor.core.journal import Sample
 from monitor.core.metrics import Missing, Value
-from monitor.core.sampling import Sampled, due_samples
+from monitor.core.sampling import Series, due_samples
+from monitor.core.state import Sampled
 from tests.core.worked import NOW, after, cross
 
 READ = CrossRead(cross())
@@ -20,8 +21,12 @@ def figures(state: FigureState = "ok", **values: Value) -> Mapping[tuple[str, st
 
 
 def kept(
-    known: Sampled, seconds: float, event: Event = READ, state: FigureState = "ok", **values: Value
-) -> tuple[list[Value | None], Sampled]:
+    known: Mapping[Series, Sampled],
+    seconds: float,
+    event: Event = READ,
+    state: FigureState = "ok",
+    **values: Value,
+) -> tuple[list[Value | None], Mapping[Series, Sampled]]:
     samples, now_known = due_samples(known, figures(state, **values), event, after(seconds))  # type: ignore[arg-type]
     return [sample.value for sample in samples], now_known
 
@@ -44,6 +49,24 @@ def test_changed_value_is_kept_at_most_every_ten_seconds() -> None:
     _, known = kept({}, 0, margin_level=Decimal(1))
     assert kept(known, 9, margin_level=Decimal(2))[0] == []
     assert kept(known, 10, margin_level=Decimal(2))[0] == [2]
+
+
+def test_a_change_that_came_too_soon_is_kept_as_soon_as_it_may_be() -> None:
+    # An action was read back three seconds after the last point; the next read is a minute away.
+    _, known = kept({}, 0, margin_level=Decimal(1), equity_usdt=Decimal(7))
+    _, known = kept(known, 3, margin_level=Decimal(2), equity_usdt=Decimal(7))
+    early, known = kept(known, 9, TICK, margin_level=Decimal(2), equity_usdt=Decimal(8))
+    assert early == []
+    late, known = kept(known, 10, TICK, margin_level=Decimal(2), equity_usdt=Decimal(8))
+    assert late == [2]
+    assert kept(known, 60, TICK, margin_level=Decimal(3), equity_usdt=Decimal(8))[0] == []
+
+
+def test_a_change_that_was_undone_at_once_is_not_waited_for() -> None:
+    _, known = kept({}, 0, margin_level=Decimal(1))
+    _, known = kept(known, 3, margin_level=Decimal(2))
+    _, known = kept(known, 6, margin_level=Decimal(1))
+    assert kept(known, 10, TICK, margin_level=Decimal(5))[0] == []
 
 
 def test_same_value_is_kept_once_an_hour() -> None:
