@@ -44,8 +44,11 @@ BUSY = Decimal("0.5")
 BUSY_REST_S = 15.0
 AFTER_FAILURE_S = 60.0
 
-SPARED_TURNS = 2
-"""So often the coming rates are left out between two times, while balances are read at the full pace of rest."""
+SPARED_TURNS = 1
+"""So often the coming rates are left out between two times, while balances are read at the full pace of rest.
+
+Oftener, and a rate would go stale.
+"""
 
 Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]
 """Makes a read; a failure is told, and False."""

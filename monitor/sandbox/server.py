@@ -15,7 +15,7 @@ from monitor.sandbox.requests import ReceivedRequest
 from monitor.sandbox.rest import RestDoor
 from monitor.sandbox.scenario import Scenario
 from monitor.sandbox.statement import statement
-from monitor.sandbox.streams.connection import PING_EVERY_S, Connection
+from monitor.sandbox.streams.connection import PING_EVERY_S, PONG_WITHIN_S, Connection
 from monitor.sandbox.streams.house import StreamHouse
 from monitor.sandbox.timeline import Timeline, TimelineSettings
 from monitor.sandbox.venue import Venue
@@ -69,6 +69,7 @@ class Sandbox:
         anchor: float | None = None,
         frozen: bool = False,
         ping_every_s: float = PING_EVERY_S,
+        pong_within_s: float = PONG_WITHIN_S,
     ) -> None:
         self.scenario = scenario
         self.timeline = Timeline(scenario.start, speed=speed, anchor=anchor, frozen=frozen)
@@ -78,7 +79,9 @@ class Sandbox:
         self._clockwork = Clockwork(self.venue)
         self._script = FaultScript()
         self._meter = Meter(scenario.limits)
-        self._house = StreamHouse(self.venue, self._clockwork, self._meter, ping_every_s=ping_every_s)
+        self._house = StreamHouse(
+            self.venue, self._clockwork, self._meter, ping_every_s=ping_every_s, pong_within_s=pong_within_s
+        )
         self._door = RestDoor(self.venue, self._clockwork, self._meter, self._script, self._house.tokens)
         self.hand = Hand(self.venue, self._clockwork, self._house)
         self._runner: web.AppRunner | None = None

@@ -53,11 +53,13 @@ class Connection:
         self.last_pong = time.monotonic()
         self._transport: asyncio.Transport | None = None
 
-    async def run(self, request: web.Request, *, ping_every_s: float = PING_EVERY_S) -> web.WebSocketResponse:
+    async def run(
+        self, request: web.Request, *, ping_every_s: float = PING_EVERY_S, pong_within_s: float = PONG_WITHIN_S
+    ) -> web.WebSocketResponse:
         """Serve the connection until either side ends it."""
         await self.socket.prepare(request)
         self._transport = request.transport
-        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._ping(ping_every_s))]
+        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._ping(ping_every_s, pong_within_s))]
         try:
             self.on_open()
             async for message in self.socket:
@@ -158,12 +160,12 @@ class Connection:
                 self.cut()
                 return
 
-    async def _ping(self, every_s: float) -> None:
+    async def _ping(self, every_s: float, pong_within_s: float) -> None:
         while True:
             await asyncio.sleep(every_s)
             if self.silent:
                 continue
-            if time.monotonic() - self.last_pong > PONG_WITHIN_S + every_s:
+            if time.monotonic() - self.last_pong > pong_within_s + every_s:
                 self.cut()
                 return
             await self.socket.ping(str(int(time.time() * 1000)).encode())

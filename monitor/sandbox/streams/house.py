@@ -10,7 +10,7 @@ from monitor.sandbox.clockwork import Clockwork
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.refusal import Refusal
 from monitor.sandbox.streams.account import AccountConnection
-from monitor.sandbox.streams.connection import LIFETIME_MS, PING_EVERY_S, Connection
+from monitor.sandbox.streams.connection import LIFETIME_MS, PING_EVERY_S, PONG_WITHIN_S, Connection
 from monitor.sandbox.streams.market import MarketConnection, Tape
 from monitor.sandbox.streams.risk import RiskConnection
 from monitor.sandbox.streams.tokens import ListenKey, Tokens
@@ -24,11 +24,20 @@ LONGEST_BEAT_S = 0.05
 class StreamHouse:
     """Opens, feeds, ends and spoils stream connections."""
 
-    def __init__(self, venue: Venue, clockwork: Clockwork, meter: Meter, *, ping_every_s: float = PING_EVERY_S) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        clockwork: Clockwork,
+        meter: Meter,
+        *,
+        ping_every_s: float = PING_EVERY_S,
+        pong_within_s: float = PONG_WITHIN_S,
+    ) -> None:
         self._venue = venue
         self._clockwork = clockwork
         self._meter = meter
         self._ping_every_s = ping_every_s
+        self._pong_within_s = pong_within_s
         self._tape = Tape(venue)
         self._refusing: set[str] = set()
         self.tokens = Tokens(venue, self._key_expired)
@@ -187,7 +196,7 @@ class StreamHouse:
         if listener is not None:
             self._venue.feed.join(listener)
         try:
-            return await connection.run(request, ping_every_s=self._ping_every_s)
+            return await connection.run(request, ping_every_s=self._ping_every_s, pong_within_s=self._pong_within_s)
         finally:
             self.connections.remove(connection)
             if listener is not None:

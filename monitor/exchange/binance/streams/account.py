@@ -27,7 +27,7 @@ from monitor.exchange.binance.streams.decode import (
 from monitor.exchange.binance.streams.requests import Declined, Requests
 from monitor.exchange.binance.streams.session import Line, Pulse
 from monitor.exchange.binance.streams.sockets import Link, LinkLost, Sockets
-from monitor.exchange.binance.streams.waiting import Wanted, backoff_s, first_end, sleep_or
+from monitor.exchange.binance.streams.waiting import Wanted, first_end, sleep_or
 from monitor.exchange.binance.streams.witness import Witness
 from monitor.exchange.binance.wire.numbers import Implausible
 
@@ -127,7 +127,7 @@ class AccountLine(Line):
             wanted = self._wanted()
             for scope in [scope for scope in self._care if scope not in wanted]:
                 await self._unsubscribe(link, scope)
-            for scope in sorted(wanted):
+            for scope in sorted(wanted)[: None if guards.own_subscriptions else 1]:
                 care = self._care.setdefault(scope, _Care(due=self._clock.now()))
                 if care.due <= self._clock.now():
                     await self._subscribe(link, scope, care)
@@ -168,7 +168,7 @@ class AccountLine(Line):
             if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
                 # The other scopes would fare no better, each after its own patience.
                 raise LinkLost(care.trouble) from None
-            care.due = self._clock.now() + timedelta(seconds=backoff_s(care.failures))
+            care.due = self._clock.now() + timedelta(seconds=self._sockets.guards.rest_s(care.failures))
             log.warning("stream.not_subscribed account=%s scope=%s cause=%r", self._account, scope, care.trouble)
             return
         care.failures, care.trouble = 0, ""
@@ -263,7 +263,8 @@ class AccountLine(Line):
         now = self._clock.now()
         lived_long = care.since is None or now - care.since > _SHORT_LIFE
         care.short_lives = 0 if lived_long else care.short_lives + 1
-        patience = timedelta(seconds=0 if care.short_lives < 2 else backoff_s(care.short_lives - 1))
+        rest_s = self._sockets.guards.rest_s(care.short_lives - 1) if care.short_lives > 1 else 0
+        patience = timedelta(seconds=rest_s)
         care.subscription, care.trouble, care.due = None, trouble, now + patience
         if not self.is_leaving:
             self._witness.lost(scope)

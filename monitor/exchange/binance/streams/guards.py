@@ -4,6 +4,9 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
+_DOUBLINGS = 20
+"""More would not change a rest; after a thousand failures in a row there would be no number for it."""
+
 OFF = 1e9
 """Seconds that never pass: a guard with this limit does nothing."""
 
@@ -24,7 +27,7 @@ class Guards:
     overlap_s: float = 10.0
     """Wall seconds for which a replaced connection is still listened to: what it owes may be under way."""
 
-    probe_every_s: float = 240.0
+    probe_every_s: float = 300.0
     """Exchange seconds between two questions whether all subscriptions are still there."""
 
     renew_at: float = 0.5
@@ -36,6 +39,25 @@ class Guards:
 
     untold_s: float = 10.0
     """Seconds, wall and exchange both, that the account stream has to tell of a balance that a poll saw change."""
+
+    reconnects: bool = True
+    """Whether a stream that was lost is opened again."""
+
+    longest_rest_s: float = 60.0
+    """Exchange seconds that are waited at most between two attempts; 0: none are waited."""
+
+    own_subscriptions: bool = True
+    """Whether cross and each pair have a subscription of their own; otherwise the first one stands for all."""
+
+    remakes_key: bool = True
+    """Whether a listen key that is gone means a new key and a new socket."""
+
+    def rest_s(self, failures: int) -> float:
+        """Exchange seconds to wait after so many failures in a row: up to 1, 2, 4 … 60, any part of it.
+
+        Keeps even a connection that is refused at once far below the venue's 300 attempts in five minutes.
+        """
+        return random.uniform(0.1, 1.0) * min(self.longest_rest_s, 2.0 ** min(max(0, failures - 1), _DOUBLINGS))
 
     def lifespan(self) -> timedelta:
         """How long a new connection may serve: staggered, so that streams and daemons don't all reconnect at once."""

@@ -20,7 +20,7 @@ from monitor.exchange.binance.streams.decode import (
 from monitor.exchange.binance.streams.requests import Declined, Requests
 from monitor.exchange.binance.streams.session import Line, Pulse
 from monitor.exchange.binance.streams.sockets import Link, LinkLost, Sockets
-from monitor.exchange.binance.streams.waiting import Span, Wanted, backoff_s, first_end, sleep_or
+from monitor.exchange.binance.streams.waiting import Span, Wanted, first_end, sleep_or
 from monitor.exchange.binance.wire.numbers import Implausible
 
 log = logging.getLogger(__name__)
@@ -175,7 +175,7 @@ class MarketLine(Line):
             self._failures += 1
             self._trouble = f"{len(wanted - self._carried)} symbols not subscribed: {refusal}"
             log.warning("stream.not_subscribed account=%s stream=market code=%s", self._account, refusal.code)
-            return self._clock.now() + timedelta(seconds=backoff_s(self._failures))
+            return self._clock.now() + timedelta(seconds=self._sockets.guards.rest_s(self._failures))
         self._failures, self._trouble = 0, ""
         return datetime.max.replace(tzinfo=UTC)
 

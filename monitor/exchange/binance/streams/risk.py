@@ -23,7 +23,7 @@ from monitor.exchange.binance.streams.decode import (
 )
 from monitor.exchange.binance.streams.session import Line, Pulse
 from monitor.exchange.binance.streams.sockets import LinkLost, Sockets
-from monitor.exchange.binance.streams.waiting import backoff_s, first_end
+from monitor.exchange.binance.streams.waiting import first_end
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +80,12 @@ class RiskLine(Line):
                 continue
             try:
                 await extend_listen_key(self._transport, self._key)
-            except ExchangeRefused as refusal:
-                raise LinkLost(f"the listen key is gone (code {refusal.venue_code})") from None
             except ExchangeError as error:
+                if isinstance(error, ExchangeRefused) and guards.remakes_key:
+                    raise LinkLost(f"the listen key is gone (code {error.venue_code})") from None
                 failures += 1
                 log.warning("stream.key_not_extended account=%s cause=%s", self._account, error.code)
-                extend_at = self._clock.now() + timedelta(seconds=30 * backoff_s(failures))
+                extend_at = self._clock.now() + timedelta(seconds=30 * guards.rest_s(failures))
             else:
                 failures = 0
                 extend_at = self._clock.now() + timedelta(seconds=guards.extend_every_s)
@@ -97,7 +97,7 @@ class RiskLine(Line):
                 hide = listen_key_of(event) or self._key
                 told = stream_event(self._account, "risk", CROSS, event, now, hide=hide)
                 self._deliver(told)
-                if told.type == KEY_EXPIRED:
+                if told.type == KEY_EXPIRED and self._sockets.guards.remakes_key:
                     # The socket stays open and says nothing more.
                     raise LinkLost("the listen key expired")
             case Shutdown():

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from monitor.clock import Clock
 from monitor.core.events import Event, StreamAlive, StreamChanged, StreamName
 from monitor.errors import ExchangeError
+from monitor.exchange.binance.streams.guards import Guards
 from monitor.exchange.binance.streams.sockets import LinkLost
-from monitor.exchange.binance.streams.waiting import backoff_s, sleep_or
+from monitor.exchange.binance.streams.waiting import sleep_or
 
 log = logging.getLogger(__name__)
 
@@ -110,16 +111,18 @@ class Pulse:
             self._deliver(StreamAlive(self._stream, now))
 
 
-async def keep_up(open_line: Callable[[], Line], announcer: Announcer, overlap_s: float) -> None:
+async def keep_up(open_line: Callable[[], Line], announcer: Announcer, guards: Guards) -> None:
     """Serve the stream by one line after another until cancelled.
 
-    A line that should retire is replaced first and closed after, `overlap_s` wall seconds later, since what the
+    A line that should retire is replaced first and closed after, some wall seconds later, since what the
     exchange sent before the new one listened may be under way. Every loss and every connection is announced.
     """
-    keeper = _Keeper(announcer, overlap_s)
+    keeper = _Keeper(announcer, guards)
     try:
-        while True:
+        await keeper.one_more(open_line())
+        while guards.reconnects:
             await keeper.one_more(open_line())
+        await asyncio.Event().wait()
     finally:
         await keeper.close()
 
@@ -127,10 +130,10 @@ async def keep_up(open_line: Callable[[], Line], announcer: Announcer, overlap_s
 class _Keeper:
     """The line that serves, if one does, those that were replaced, and how often in a row the last ones failed."""
 
-    def __init__(self, announcer: Announcer, overlap_s: float) -> None:
+    def __init__(self, announcer: Announcer, guards: Guards) -> None:
         self._announcer = announcer
         self._clock = announcer.clock
-        self._overlap_s = overlap_s
+        self._guards = guards
         self._serving: _Serving | None = None
         self._leaving: set[asyncio.Task[str]] = set()
         self._failures = 0
@@ -188,7 +191,7 @@ class _Keeper:
         self._told_down = False
         _promote(candidate.line, self._announcer)
         if replaced is not None:
-            leaving = asyncio.create_task(replaced.leave(self._overlap_s))
+            leaving = asyncio.create_task(replaced.leave(self._guards.overlap_s))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
 
@@ -205,7 +208,7 @@ class _Keeper:
 
     async def _rest(self) -> None:
         self._failures += 1
-        rest = asyncio.create_task(self._clock.sleep(backoff_s(self._failures)))
+        rest = asyncio.create_task(self._clock.sleep(self._guards.rest_s(self._failures)))
         try:
             await asyncio.wait(
                 [rest, self._serving.task] if self._serving is not None else [rest],

@@ -61,7 +61,7 @@ class BinanceStreams:
         await first_end(*lines)
 
     def _keep_up(self, stream: StreamName, open_line: Callable[[], Line]) -> Coroutine[None, None, None]:
-        return keep_up(open_line, self._announcer(stream), self._sockets.guards.overlap_s)
+        return keep_up(open_line, self._announcer(stream), self._sockets.guards)
 
     def _announcer(self, stream: StreamName) -> Announcer:
         return Announcer(self._account, stream, self._time.clock, self._deliver)

@@ -1,21 +1,10 @@
 """Small waits that the streams share: for time or an event, for the first of several ends, for wishes to change."""
 
 import asyncio
-import random
 import time
 from collections.abc import Coroutine, Iterable
 
 from monitor.clock import Clock
-
-_LONGEST_BACKOFF_S = 60.0
-
-
-def backoff_s(failures: int) -> float:
-    """Exchange seconds to wait after so many failures in a row: up to 1, 2, 4 … 60, any part of it.
-
-    Keeps even a connection that is refused at once far below the venue's 300 attempts in five minutes.
-    """
-    return random.uniform(0.1, 1.0) * min(_LONGEST_BACKOFF_S, 2.0 ** max(0, failures - 1))
 
 
 async def sleep_or(clock: Clock, seconds: float, *events: asyncio.Event) -> None:

@@ -26,6 +26,7 @@ from tests.exchange.binance.world import Inbox, World, world
 
 D = Decimal
 HOUR = 3600.0
+DAY_MS = 86_400_000
 TOKEN_PATH = "/sapi/v1/userListenToken"
 KEY_PATH = "/sapi/v1/margin/listen-key"
 
@@ -253,15 +254,20 @@ async def test_wishes_that_change_all_the_time_send_fewer_than_five_messages_a_s
             assert all(change.connected for change in inbox.changes("market"))
 
 
+@pytest.mark.parametrize("unit", ["us", "ms"])
 @pytest.mark.parametrize("reading", ["same", "new"])
-async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: Any) -> None:
-    scenario = replace(calm(), readings=Readings(renewed_subscription_id=reading))
+async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: Any, unit: Any) -> None:
+    readings = Readings(renewed_subscription_id=reading, token_expiration_unit=unit)
+    scenario = replace(calm(), readings=readings)
     async with listening(scenario, speed=20_000) as both:
         tokens = len(both.world.requests(TOKEN_PATH))
         assert tokens == 2
         while len(both.world.requests(TOKEN_PATH)) < tokens + 2:
             both.move()
             await both.everything_arrived()
+        # A moment read in the wrong unit lies ages away: it would be renewed all the time, or never.
+        asked = [one.at for one in both.world.requests(TOKEN_PATH)]
+        assert min(abs(later - asked[0] - DAY_MS / 2) for later in asked[tokens:]) < DAY_MS / 10
         both.move("7", "BTCUSDT")
         await both.everything_arrived()
         assert not any(event.type == "eventStreamTerminated" for event in both.inbox.stream_events())
