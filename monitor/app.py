@@ -111,11 +111,12 @@ def policy_of(config: Config, name: str) -> Policy:
             interest_stale_after=config.schedule.interest * SLOW_READS_STALE,
             reference_stale_after=config.schedule.reference_data * SLOW_READS_STALE,
             rates_stale_after=config.schedule.interest_rates * SLOW_READS_STALE,
+            liquidations_stale_after=config.schedule.liquidations * SLOW_READS_STALE,
+            wallets_stale_after=config.schedule.transfers * SLOW_READS_STALE,
             stable_assets=frozenset(config.risk.stable_assets),
             pegs=config.risk.pegs,
             drift_bound=config.risk.drift_bound,
             acts_with_own_key=account.action_api_key is not None,
-            trades=any(action.kind == "reduce" for action in config.actions),
             isolated_margin_call={
                 Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
             },

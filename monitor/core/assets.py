@@ -14,7 +14,7 @@ from monitor.core.interest import annual_from_hourly, hourly_from_daily
 from monitor.core.metrics import Missing, Value
 from monitor.core.pegs import fair_ratio, price_ratio, reference_of
 from monitor.core.picture import cross_balances, pair_now
-from monitor.core.rates import Rate, rate_of
+from monitor.core.rates import Rate, is_current, rate_of
 from monitor.core.state import AccountState, Settings, scopes
 from monitor.core.valuation import is_fresh, market_at, price_of
 
@@ -91,7 +91,8 @@ def asset_figures(
             values["interest_30d_usdt"] = _in_usdt((paid.last_30d for paid in charges), state.prices)
     for wallet in ("spot", "funding"):
         known = state.wallets.get(wallet)
-        values[f"{wallet}_free"] = known.free.get(asset, ZERO) if known is not None else UNAVAILABLE
+        is_known = known is not None and is_fresh(known.as_of, now, settings.wallets_stale_after)
+        values[f"{wallet}_free"] = known.free.get(asset, ZERO) if known is not None and is_known else UNAVAILABLE
     reference = reference_of(asset, settings)
     if reference is not None:
         ratio = price_ratio(asset, reference, state.prices) if ledger.prices_are_fresh else None
@@ -130,11 +131,10 @@ def _rates(
     A younger debt is compared with the rate published then, else with its first charge.
     """
     owing = [scope for scope, balance in rows if balance.owed] or [CROSS]
-    bound = max(settings.interest_stale_after, settings.rates_stale_after)
     found = [
         (scope, rate)
         for scope in owing
-        if (rate := rate_of(state, asset, scope.symbol)) is not None and is_fresh(rate.as_of, now, bound)
+        if (rate := rate_of(state, asset, scope.symbol)) is not None and is_current(rate, settings, now)
     ]
     if not found:
         return None, UNAVAILABLE

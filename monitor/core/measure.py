@@ -153,7 +153,7 @@ class _Cross:
         owing = [balance for balance in self.present.balances.values() if balance.owed]
         prices = {asset: p.price for asset, p in positions(owing, self.market.prices).items()}
         bar = self.bars["liquidation_level"]
-        return seconds_to_liquidation(self.state, "", owing, prices, level, bar, self.market.now)
+        return seconds_to_liquidation(self.state, self.settings, "", owing, prices, level, bar, self.market.now)
 
 
 _METRICS: Mapping[str, Callable[[_Cross], Value]] = MappingProxyType(

@@ -10,7 +10,7 @@ from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
 from monitor.core.pace import interval_in_force, intervals, repaced, wanted_streams
 from monitor.core.state import AccountState, Settings, StreamState, scopes
-from monitor.core.valuation import newest_at, price_of
+from monitor.core.valuation import is_fresh, newest_at, price_of
 
 UNAVAILABLE = Missing.UNAVAILABLE
 
@@ -26,10 +26,8 @@ def account_figures(state: AccountState, settings: Settings, now: datetime) -> F
         "key_accepted": UNAVAILABLE if accepted is None else Decimal(accepted),
         "actions_blocked": Decimal(len(state.blocked)),
         "orders_open": _orders_open(state, settings),
-        "liquidation_loan_usdt": _liquidation_loan(state, settings),
-        "liquidations_24h": UNAVAILABLE
-        if state.liquidations is None
-        else Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24))),
+        "liquidation_loan_usdt": _liquidation_loan(state, settings, now),
+        "liquidations_24h": _liquidations(state, settings, now),
     }
     if not keys:
         values |= dict.fromkeys(("key_can_withdraw", "key_ip_restricted", "time_to_key_expiry"), UNAVAILABLE)
@@ -83,12 +81,19 @@ def _orders_open(state: AccountState, settings: Settings) -> Value:
     return Decimal(sum(len(orders.numbers) for orders in known if orders is not None))
 
 
-def _liquidation_loan(state: AccountState, settings: Settings) -> Value:
+def _liquidations(state: AccountState, settings: Settings, now: datetime) -> Value:
+    """The orders of the last day; of a day that was not read to its end lately nobody knows how many it has."""
+    if state.liquidations is None or not is_fresh(state.liquidations_at, now, settings.liquidations_stale_after):
+        return UNAVAILABLE
+    return Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24)))
+
+
+def _liquidation_loan(state: AccountState, settings: Settings, now: datetime) -> Value:
     """What cross was left owing; nothing of the kind exists without cross."""
     if not settings.cross:
         return Missing.NOT_APPLICABLE
     loan = state.followed.liquidation_loan
-    if loan is None:
+    if loan is None or not is_fresh(loan.at, now, settings.reference_stale_after):
         return UNAVAILABLE
     if not loan.remaining:
         return ZERO

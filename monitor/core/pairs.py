@@ -124,7 +124,7 @@ class _Pair:
         prices = {base.asset: self.index, quote.asset: ONE}
         bar = self.bars["liquidation_level"]
         return seconds_to_liquidation(
-            self.state, self.pair.symbol, (base, quote), prices, self.level.value, bar, self.market.now
+            self.state, self.settings, self.pair.symbol, (base, quote), prices, self.level.value, bar, self.market.now
         )
 
 

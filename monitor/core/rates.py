@@ -8,7 +8,7 @@ from decimal import Decimal
 from monitor.core.account import INFINITE, ZERO, Balance, Scope
 from monitor.core.interest import Loan, hourly_cost, hourly_from_daily, seconds_to_level
 from monitor.core.metrics import Missing, Value
-from monitor.core.state import AccountState
+from monitor.core.state import AccountState, Settings
 
 CHARGED_COUNTS_FOR = timedelta(hours=2)
 """A debt is charged at each full hour: a charge older than this against the published rate is of a debt repaid."""
@@ -39,8 +39,14 @@ def hourly_rate(state: AccountState, asset: str, symbol: str = "") -> Decimal | 
     return rate.hourly if rate is not None else None
 
 
+def is_current(rate: Rate, settings: Settings, now: datetime) -> bool:
+    """Whether the rate is no older than charges and published rates may be."""
+    return now - rate.as_of <= max(settings.interest_stale_after, settings.rates_stale_after)
+
+
 def seconds_to_liquidation(
     state: AccountState,
+    settings: Settings,
     symbol: str,
     balances: Iterable[Balance],
     prices: Mapping[str, Decimal],
@@ -51,7 +57,7 @@ def seconds_to_liquidation(
     """Seconds until interest alone brings the scope's `level` down to `bar`.
 
     `prices` by asset, all in one currency. INFINITE when nothing is owed; unavailable while the bar, a price or a
-    rate is not known.
+    rate is not known, or a rate is too old.
     """
     if not level.is_finite():
         return INFINITE
@@ -67,10 +73,10 @@ def seconds_to_liquidation(
             return Missing.UNAVAILABLE
         owed += balance.owed * price
         if balance.borrowed:
-            rate = hourly_rate(state, balance.asset, symbol)
-            if rate is None:
+            rate = rate_of(state, balance.asset, symbol)
+            if rate is None or not is_current(rate, settings, now):
                 return Missing.UNAVAILABLE
-            loans.append(Loan(balance.asset, balance.borrowed, rate, price))
+            loans.append(Loan(balance.asset, balance.borrowed, rate.hourly, price))
     return seconds_to_level(level * owed, owed, bar, hourly_cost(loans), now)
 
 

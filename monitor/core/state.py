@@ -85,6 +85,8 @@ class Settings:
     interest_stale_after: timedelta = timedelta(hours=3)
     reference_stale_after: timedelta = timedelta(hours=18)
     rates_stale_after: timedelta = timedelta(hours=3)
+    liquidations_stale_after: timedelta = timedelta(minutes=15)
+    wallets_stale_after: timedelta = timedelta(minutes=30)
     stable_assets: frozenset[str] = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"})
     pegs: Mapping[str, str] = field(default_factory=dict)
     drift_bound: Decimal = Decimal("0.01")
@@ -92,8 +94,6 @@ class Settings:
     """Margin-call ratio by liquidation ratio: in no answer of the venue (stream-facts 6.5, 2026-11-22)."""
     acts_with_own_key: bool = False
     """Whether a second key moves money: what the reading key may not do then stops nothing."""
-    trades: bool = False
-    """Whether an action trades: then the rules of symbols have to be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +167,8 @@ class AccountState:
     """The price ratios of the last week, of pegged assets that are held or owed."""
     liquidations: tuple[Liquidation, ...] | None = None
     """Forced liquidation orders of the last day; None: never read."""
+    liquidations_at: datetime | None = None
+    """When those were read."""
     followed: Followed = field(default_factory=Followed)
     wallets: Mapping[str, Wallet] = field(default_factory=dict)
     key_accepted: bool | None = None
@@ -242,7 +244,7 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
         case NextRatesRead():
             return replace(state, next_rates=event)
         case LiquidationsRead(liquidations):
-            return replace(state, liquidations=liquidations)
+            return replace(state, liquidations=liquidations, liquidations_at=now)
         case WalletRead(wallet, content):
             return replace(state, wallets={**state.wallets, wallet: content})
         case KeyRead(accepted, permissions, acting=True):

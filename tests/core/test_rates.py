@@ -7,7 +7,7 @@ from monitor.core.events import NextRatesRead, RatesRead
 from monitor.core.metrics import Missing
 from monitor.core.rates import hourly_rate, rate_of, seconds_to_liquidation
 from monitor.core.state import AccountState
-from tests.core.worked import NOW, after, charge, charged, started, told
+from tests.core.worked import NOW, SETTINGS, after, charge, charged, started, told
 
 ONE_USDT = {"USDT": Decimal(1)}
 
@@ -30,19 +30,19 @@ def test_time_is_that_of_the_last_full_hour_needed() -> None:
     # 1,000 owed, 1,300 held, bar 1.25: 40 may be added; 0.01 an hour makes 4,000 charges, the first in 40 minutes.
     owed = (Balance("USDT", borrowed=Decimal(1_000)),)
     at = after(20 * 60)
-    found = seconds_to_liquidation(owing("USDT"), "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), at)
+    found = seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), at)
     assert found == 40 * 60 + 3_999 * 3_600
 
 
 def test_interest_bears_no_interest() -> None:
     # 900 borrowed and 100 interest owed: 0.009 an hour; 40 / 0.009 = 4,444.4, so 4,445 charges.
     owed = (Balance("USDT", borrowed=Decimal(900), interest=Decimal(100)),)
-    found = seconds_to_liquidation(owing("USDT"), "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), NOW)
+    found = seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, Decimal("1.3"), Decimal("1.25"), NOW)
     assert found == 4_445 * 3_600
 
 
 def test_nothing_owed_never_ends() -> None:
-    found = seconds_to_liquidation(owing(), "", (), {}, INFINITE, Decimal("1.25"), NOW)
+    found = seconds_to_liquidation(owing(), SETTINGS, "", (), {}, INFINITE, Decimal("1.25"), NOW)
     assert found == INFINITE
 
 
@@ -50,10 +50,21 @@ def test_time_is_unknown_without_rate_price_or_bar() -> None:
     owed = (Balance("USDT", borrowed=Decimal(1_000)),)
     level, bar = Decimal("1.3"), Decimal("1.25")
     unavailable = Missing.UNAVAILABLE
-    assert seconds_to_liquidation(owing("BTC"), "", owed, ONE_USDT, level, bar, NOW) is unavailable
-    assert seconds_to_liquidation(owing("USDT"), "", owed, {}, level, bar, NOW) is unavailable
-    assert seconds_to_liquidation(owing("USDT"), "", owed, ONE_USDT, level, unavailable, NOW) is unavailable
-    assert seconds_to_liquidation(owing("USDT"), "ETHUSDT", owed, ONE_USDT, level, bar, NOW) is unavailable
+    assert seconds_to_liquidation(owing("BTC"), SETTINGS, "", owed, ONE_USDT, level, bar, NOW) is unavailable
+    assert seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, {}, level, bar, NOW) is unavailable
+    assert seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, level, unavailable, NOW) is unavailable
+    assert seconds_to_liquidation(owing("USDT"), SETTINGS, "ETHUSDT", owed, ONE_USDT, level, bar, NOW) is unavailable
+
+
+def test_time_is_unknown_with_a_rate_of_too_long_ago() -> None:
+    # Charged a minute before NOW, and rates are believed for three hours.
+    owed = (Balance("USDT", borrowed=Decimal(1_000)),)
+    level, bar = Decimal("1.3"), Decimal("1.25")
+    for seconds, is_known in ((3 * 3600 - 60, True), (3 * 3600 - 59, False)):
+        at = after(seconds)
+        found = seconds_to_liquidation(owing("USDT"), SETTINGS, "", owed, ONE_USDT, level, bar, at)
+        assert isinstance(found, Decimal) is is_known
+        assert found is not Missing.UNAVAILABLE or not is_known
 
 
 def test_scopes_keep_their_own_charges() -> None:

@@ -214,6 +214,11 @@ class TestAsset:
         assert asset_of(state, "BTC").read("spot_free") == 0
         assert asset_of(state, "USDT").read("funding_free") is UNAVAILABLE
 
+    def test_wallets_are_unknown_after_three_missed_reads(self) -> None:
+        state = complete(told(watched(), WalletRead("spot", Wallet(NOW, {"USDT": Decimal(12)}))))
+        assert asset_of(state, "USDT", 30 * 60).shown["spot_free"] == 12
+        assert asset_of(state, "USDT", 30 * 60 + 1).shown["spot_free"] is UNAVAILABLE
+
 
 class TestAccount:
     def test_nothing_is_known_of_a_key_before_it_was_read(self) -> None:
@@ -242,6 +247,12 @@ class TestAccount:
         assert account_of(state).values["liquidations_24h"] == 2
         assert account_of(state, 500).values["liquidations_24h"] == 1
         assert account_of(told(started(), LiquidationsRead(()))).values["liquidations_24h"] == 0
+
+    def test_liquidations_are_unknown_after_three_missed_reads(self) -> None:
+        state = told(started(), LiquidationsRead(()))
+        assert account_of(state, 15 * 60).values["liquidations_24h"] == 0
+        assert account_of(state, 15 * 60 + 1).values["liquidations_24h"] is UNAVAILABLE
+        assert account_of(told(state, LiquidationsRead(()), at=after(900)), 16 * 60).values["liquidations_24h"] == 0
 
     def test_blocked_actions_are_counted(self) -> None:
         assert account_of(started(blocked={"top-up": "paused"})).values["actions_blocked"] == 1

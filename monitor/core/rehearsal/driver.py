@@ -1,7 +1,8 @@
 """Virtual time: the engine looks at one moment after the other, and its orders are carried out on a portfolio.
 
 Every action is carried out as if it were live, and a proposal counts as approved: a rehearsal shows what would be
-done. The lines are up, the key may do what it has to, and an order takes two seconds.
+done. The lines are up, the key may do what it has to, and an order takes two seconds. What is sold is sold whole, at
+the price of the moment and the usual fee; which orders are open is not known, so none is cancelled.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +21,7 @@ from monitor.core.journal import Entry
 from monitor.core.pace import wanted_streams
 from monitor.core.rehearsal.given import Given, GivenSight
 from monitor.core.rehearsal.moved import Moved, added, difference
-from monitor.core.rehearsal.portfolio import Portfolio, carried_out, level_of, liquidated, reads, tiers_of
+from monitor.core.rehearsal.portfolio import Portfolio, carried_out, level_of, liquidated, markets_of, reads, tiers_of
 from monitor.core.standing import standing_of
 from monitor.core.state import AccountState, Settings, StreamState, apply
 from monitor.core.valuation import price_of
@@ -90,7 +91,7 @@ def rehearse(
             state = apply(state, frame.orders, frame.at)
         now = frame.at
         while True:
-            state = _read(state, portfolio, frame, now)
+            state = _read(state, portfolio, frame, now, trades=policy.settings.trades)
             levels = {scope: level_of(portfolio, scope, state.prices) for scope in portfolio.scopes}
             look = partial(GivenSight, given=frame.given)
             stepped = step(state, Tick(), policy, now, ids, look)
@@ -122,7 +123,10 @@ def _rehearsed(policy: Policy, portfolio: Portfolio, gap: timedelta) -> Policy:
         settings=replace(
             settings,
             acts_with_own_key=False,
+            trades=any(spec.kind == "reduce" for spec in policy.actions),
             prices_stale_after=max(settings.prices_stale_after, gap),
+            # What liquidates is told at once.
+            liquidations_stale_after=timedelta.max,
             isolated_margin_call={**settings.isolated_margin_call, **calls},
         ),
     )
@@ -144,6 +148,7 @@ def _start(settings: Settings, portfolio: Portfolio, at: datetime) -> AccountSta
         bars=portfolio.bars,
         tiers={symbol: tiers_of(pair) for symbol, pair in portfolio.pairs.items()},
         liquidations=(),
+        liquidations_at=at,
         key_accepted=True,
         key=_ABLE,
         streams=dict.fromkeys(wanted_streams(settings), up),
@@ -161,7 +166,7 @@ def _with_ends(frames: Iterable[Frame]) -> Iterator[tuple[Frame, datetime]]:
         yield last, last.at + LAST_ORDERS
 
 
-def _read(state: AccountState, portfolio: Portfolio, frame: Frame, now: datetime) -> AccountState:
+def _read(state: AccountState, portfolio: Portfolio, frame: Frame, now: datetime, *, trades: bool) -> AccountState:
     if frame.prices:
         state = apply(state, PricesRead({name: Price(value, now) for name, value in frame.prices.items()}), now)
     if frame.is_read:
@@ -170,6 +175,8 @@ def _read(state: AccountState, portfolio: Portfolio, frame: Frame, now: datetime
         state = replace(state, bars=bars, tiers=tiers)
         for event in reads(portfolio, state.prices, now):
             state = apply(state, event, now)
+        if trades:
+            state = apply(state, markets_of(portfolio, now), now)
     return state
 
 
