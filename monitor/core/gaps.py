@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from monitor.core.account import CROSS, Balance, Scope
+from monitor.core.collateral import collateral_drift
 from monitor.core.figures import Figures
 from monitor.core.picture import cross_balances, pair_now
 from monitor.core.state import AccountState, Settings
 from monitor.core.valuation import is_fresh, newest_at, price_of
 
-GapKind = Literal["no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "halted"]
+GapKind = Literal["no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"]
 
 QUIET = timedelta(minutes=20)
 """Without a price for so long a symbol is named: the stream tells every change, and a read was due twice."""
@@ -30,17 +31,27 @@ def gaps(state: AccountState, settings: Settings, scope: Scope, figures: Figures
     """What is missing in the figures of one scope, the most important first; empty when nothing is."""
     if figures.as_of is None or figures.state in ("unavailable", "not_created"):
         return ()
-    return (*_halted(state, scope), *_level(state, settings, figures, now), *_prices(state, settings, scope, now))
+    return (
+        *_halted(state, scope),
+        *_level(state, settings, figures, now),
+        *_collateral(state, settings, scope),
+        *_prices(state, settings, scope, now),
+    )
 
 
 def _halted(state: AccountState, scope: Scope) -> Iterator[Gap]:
-    if scope == CROSS:
-        if state.cross is not None and not state.cross.trade_enabled:
-            yield Gap("halted", "", "the exchange lets nothing be traded in this account")
-        return
-    pair = pair_now(state, scope.symbol)
+    pair = pair_now(state, scope.symbol) if scope.symbol else None
+    if scope == CROSS and state.cross is not None and not state.cross.trade_enabled:
+        yield Gap("halted", "", "the exchange lets nothing be traded in this account")
     if pair is not None and not pair.trade_enabled:
         yield Gap("halted", scope.symbol, f"{scope.symbol} is halted: nothing can be traded, its price may stand still")
+        return
+    assets = sorted(row.asset for row in _rows(state, scope) if not row.is_zero)
+    symbols = [f"{asset}USDT" if f"{asset}USDT" in state.prices else f"{asset}BTC" for asset in assets]
+    for symbol in dict.fromkeys((*([scope.symbol] if scope.symbol else ()), *symbols)):
+        market = state.followed.markets.by_symbol.get(symbol)
+        if market is not None and not market.is_traded:
+            yield Gap("halted", symbol, f"{symbol} is halted ({market.status}): its price may stand still")
 
 
 def _level(state: AccountState, settings: Settings, figures: Figures, now: datetime) -> Iterator[Gap]:
@@ -58,6 +69,13 @@ def _level(state: AccountState, settings: Settings, figures: Figures, now: datet
         yield Gap("drift", "", f"our valuation is {off} % off the exchange's: the level is the one last read")
 
 
+def _collateral(state: AccountState, settings: Settings, scope: Scope) -> Iterator[Gap]:
+    """Whether the ratios by which the exchange counts collateral are those that it tells."""
+    off = collateral_drift(state) if scope == CROSS else None
+    if off is not None and off > settings.drift_bound:
+        yield Gap("collateral", "", f"by its published ratios collateral is {off * 100:.1f} % off the exchange's level")
+
+
 def _prices(state: AccountState, settings: Settings, scope: Scope, now: datetime) -> Iterator[Gap]:
     believed = is_fresh(newest_at(state), now, settings.prices_stale_after)
     for balance in sorted(_rows(state, scope), key=lambda row: row.asset):
@@ -66,9 +84,7 @@ def _prices(state: AccountState, settings: Settings, scope: Scope, now: datetime
             continue
         own = state.prices.get(symbol)
         if own is None and price_of(asset, state.prices) is None:
-            counted = (
-                "it counts as the exchange counted it at the last read" if scope == CROSS else "no value has it"
-            )
+            counted = "it counts as the exchange counted it at the last read" if scope == CROSS else "no value has it"
             yield Gap("no_price", asset, f"{asset} has no price in USDT or BTC: {counted}")
             continue
         if own is None:

@@ -9,6 +9,9 @@ from monitor.core.account import INFINITE, ZERO
 from monitor.core.amounts import ceil_to, floor_to
 from monitor.core.intents import Side
 
+TRADING = "TRADING"
+"""The only status under which a symbol is traded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Market:
@@ -27,8 +30,15 @@ class Market:
     min_notional: Decimal = ZERO
     max_notional: Decimal = INFINITE
     is_open: bool = True
+    status: str = TRADING
+    """The exchange's own word."""
     buys: bool = True
     sells: bool = True
+
+    @property
+    def is_traded(self) -> bool:
+        """Whether it is traded at all, be it by margin accounts or not."""
+        return self.status == TRADING
 
     def takes(self, side: Side) -> bool:
         """Whether a margin account may trade this way now."""

@@ -50,8 +50,10 @@ class Surroundings(Protocol):
 
     async def open_orders(self, scope: Scope) -> OrdersRead: ...
 
-    async def markets(self, assets: Iterable[str], isolated: Iterable[str]) -> Mapping[str, Market]:
-        """The rules of the symbols between `assets` that cross margin trades, and of the isolated pairs."""
+    async def markets(
+        self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
+    ) -> Mapping[str, Market]:
+        """The symbols between `assets` that cross margin trades, the isolated pairs, and known ones that only value."""
         ...
 
     async def ledger(self, scope: Scope, since: datetime, until: datetime) -> tuple[LedgerRow, ...]:

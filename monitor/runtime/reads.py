@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from monitor.clock import Clock
-from monitor.core.account import CROSS, Scope
+from monitor.core.account import CROSS, Price, Scope
 from monitor.core.events import (
     BarsRead,
     CrossRead,
@@ -51,6 +51,7 @@ class Reads:
         self._state = state
         self._interest = interest
         self._surroundings = surroundings
+        self._prices_read: Mapping[str, Price] = {}
 
     def by_name(self) -> Mapping[str, ReadOnce]:
         """Every read that this account needs."""
@@ -67,9 +68,8 @@ class Reads:
             "capital_flow": self.capital_flow,
             "transfers": self.transfers,
             "orders": self.orders,
+            "markets": self.markets,
         }
-        if self._settings.trades:
-            found["markets"] = self.markets
         if self._settings.cross:
             found |= {"cross": self.cross, "liquidation_loan": self.liquidation_loan, "index": self.index}
         if self._settings.isolated != ():
@@ -91,9 +91,14 @@ class Reads:
     async def prices(self) -> None:
         async def read() -> None:
             prices = await self._exchange.read_prices(sorted(needed_symbols(self._state(), self._settings)))
+            self._prices_read = prices
             self._deliver(PricesRead(prices))
 
+        known = self._state().prices
+        resting = {symbol for symbol, price in self._prices_read.items() if known.get(symbol) == price}
+        moving = self._prices_read.keys() - resting
         await self._guarded("prices", None, read)
+        await self._surroundings.rested(self._guarded, resting, moving)
 
     async def interest(self) -> None:
         """The newest charges of every scope."""

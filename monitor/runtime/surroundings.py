@@ -1,6 +1,7 @@
 """One account's reads beside its balances: what moved, which orders are open, on which terms the exchange lends."""
 
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from monitor.core.events import Event
 from monitor.core.markets import MarketsRead
 from monitor.core.movements import needs_repayments
 from monitor.core.open_orders import OpenOrders
-from monitor.core.state import AccountState, Settings, scopes
+from monitor.core.state import AccountState, Settings, needed_symbols, scopes
 from monitor.core.surroundings import CollateralRead, IndexRead, LedgerRead, SchedulesRead, TransfersRead
 from monitor.core.valuation import price_of
 from monitor.exchange.port import Exchange
@@ -32,6 +33,9 @@ LEDGER_AT_LEAST = timedelta(hours=24)
 TRANSFERS_BACK = timedelta(hours=24)
 ORDERS_AGAIN_S = 30.0
 """Open orders that were read a moment ago are not read again, whoever asks."""
+
+RESTING_AGAIN = timedelta(hours=2)
+"""A symbol may rest because nobody trades it."""
 
 MATTERS = ONE / 20
 """An asset matters to the level from this share of everything held, or of everything owed."""
@@ -57,6 +61,8 @@ class SurroundingsWatch:
         self._transfers_read: set[Scope] = set()
         self._last_index = ""
         self._collaterals_turn = True
+        self._markets_at: datetime | None = None
+        self._asked_about: set[str] = set()
 
     async def ledger(self, guarded: Guarded) -> None:
         """The margin ledger of every scope in which something moved since, or that was not read for a day."""
@@ -129,16 +135,31 @@ class SurroundingsWatch:
             self._collaterals_turn = True
 
     async def markets(self, guarded: Guarded) -> None:
-        """The rules of the symbols that something held or owed could be traded by."""
+        """The rules and the status of the symbols that something held or owed could be traded by, or is valued by."""
 
         async def read() -> None:
             state = self._state()
+            valuing = needed_symbols(state, self._settings) & state.prices.keys()
             assets = frozenset(b.asset for b in balances_of(state, CROSS) if not b.is_zero)
             isolated = [scope.symbol for scope in self._scopes() if scope.symbol]
-            markets = await self._exchange.surroundings.markets(assets, isolated)
-            self._deliver(MarketsRead(markets, assets, self._clock.now()))
+            markets = await self._exchange.surroundings.markets(assets, isolated, valuing)
+            self._markets_at = self._clock.now()
+            self._deliver(MarketsRead(markets, assets, self._markets_at))
 
         await guarded("markets", None, read)
+
+    async def rested(self, guarded: Guarded, resting: AbstractSet[str], moving: AbstractSet[str]) -> None:
+        """Ask whether symbols are halted whose price no stream told since the last read; of each every two hours.
+
+        At once when one that was halted is told again.
+        """
+        markets = self._state().followed.markets.by_symbol
+        revived = any(symbol in markets and not markets[symbol].is_traded for symbol in moving)
+        if self._markets_at is None or self._clock.now() - self._markets_at >= RESTING_AGAIN:
+            self._asked_about = set()
+        if revived or resting - self._asked_about:
+            self._asked_about |= resting
+            await self.markets(guarded)
 
     async def index(self, guarded: Guarded) -> None:
         """The index price of one asset that matters to cross, the next one each time; of all that are not known."""

@@ -77,6 +77,14 @@ class Hand:
         self._venue.prices.set_price(symbol, price)
         self._touched()
 
+    def set_status(self, symbol: str, status: str) -> None:
+        """Give a symbol the status that the exchange tells of it; under any but TRADING it sends no frames."""
+        if symbol not in self._venue.catalogue.pairs:
+            raise bad_symbol()
+        self._venue.halted.pop(symbol, None)
+        if status != "TRADING":
+            self._venue.halted[symbol] = status
+
     def set_basis(self, symbol: str, basis: Decimal) -> None:
         """Let the index price be spot × (1 + basis)."""
         self._clockwork.catch_up()

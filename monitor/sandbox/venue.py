@@ -49,6 +49,8 @@ class Venue:
         self.prices.move_to(self.second)
         self.books.now_ms = self.second * 1000
         self.movements: list[Movement] = []
+        # Symbols whose status is another than TRADING; they send no frames.
+        self.halted: dict[str, str] = {}
         # Changes of daily rates: when, and what held before.
         self.rate_changes: dict[str, list[tuple[int, Decimal]]] = {}
         self.accounts: dict[str, Account] = {}

@@ -4,9 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from monitor.core.account import CROSS, Balance, Price, Scope
 from monitor.core.events import CrossRead
 from monitor.core.gaps import QUIET, Gap, gaps
+from monitor.core.markets import Market, MarketsRead
 from monitor.core.measure import cross_figures, isolated_figures
 from monitor.core.state import AccountState
 from tests.core.worked import (
@@ -81,6 +84,17 @@ def test_a_halted_pair_is_named() -> None:
     figures = isolated_figures(state, SETTINGS, "BTCUSDT", NOW)
     (gap,) = gaps(state, SETTINGS, Scope("BTCUSDT"), figures, NOW)
     assert (gap.kind, gap.name) == ("halted", "BTCUSDT")
+
+
+@pytest.mark.parametrize("status", ["HALT", "BREAK", "END_OF_DAY", "CANCEL_ONLY"])
+def test_a_symbol_that_is_not_traded_is_named_where_it_values_something(status: str) -> None:
+    markets = {
+        name: Market(name, name[:3], "USDT", Decimal("0.01"), Decimal("0.001"), status=word)
+        for name, word in {"BTCUSDT": status, "ETHUSDT": "TRADING", "SOLUSDT": status}.items()
+    }
+    state = told(watched(), MarketsRead(markets, frozenset({"BTC", "ETH", "USDT"}), NOW))
+    (gap,) = found(state)
+    assert (gap.kind, gap.text) == ("halted", f"BTCUSDT is halted ({status}): its price may stand still")
 
 
 def test_an_account_in_which_nothing_may_be_traded_is_named() -> None:

@@ -32,9 +32,6 @@ from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import surroundings
 from monitor.exchange.binance.wire.ledgers import UniversalTransfer
 
-ALL_SYMBOLS_WEIGHT = 2000
-"""Open orders of cross without a symbol cost as much as there are symbols, if the documents are right."""
-
 NO_LOAN = -21004
 """The code of the answer where no liquidation loan is owed."""
 
@@ -53,16 +50,17 @@ class BinanceSurroundings:
         asked = get_open_margin_orders.asked(
             {"symbol": scope.symbol, "isIsolated": "TRUE"} if scope.symbol else {"isIsolated": "FALSE"}
         )
-        endpoint = get_open_margin_orders.endpoint
-        weight = endpoint.weight if scope.symbol else ALL_SYMBOLS_WEIGHT
-        reading = await self._transport.read(replace(endpoint, weight=weight, priority=Priority.LAST), asked)
+        endpoint = replace(get_open_margin_orders.priced(asked), priority=Priority.LAST)
+        reading = await self._transport.read(endpoint, asked)
         rows = [order for order in reading.content if order.is_isolated == bool(scope.symbol)]
         numbers = frozenset(order.order_id for order in rows)
         return OrdersRead(scope, numbers, reading.answer.as_of, tuple(surroundings.resting(order) for order in rows))
 
-    async def markets(self, assets: Iterable[str], isolated: Iterable[str]) -> Mapping[str, Market]:
-        """The rules of the symbols between `assets` that cross margin trades, and of the isolated pairs."""
-        return await read_markets(self._transport, assets, isolated)
+    async def markets(
+        self, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
+    ) -> Mapping[str, Market]:
+        """The symbols between `assets` that cross margin trades, the isolated pairs, and known ones that only value."""
+        return await read_markets(self._transport, assets, isolated, valuing)
 
     async def ledger(
         self, scope: Scope, since: datetime, until: datetime, asset: str | None = None

@@ -80,7 +80,7 @@ def _asked(call: Call) -> list[str]:
 def _symbol(call: Call, pair: Pair) -> dict[str, object]:
     return {
         "symbol": pair.symbol,
-        "status": "TRADING",
+        "status": call.venue.halted.get(pair.symbol, "TRADING"),
         "baseAsset": pair.base,
         "baseAssetPrecision": 8,
         "quoteAsset": pair.quote,

@@ -160,7 +160,7 @@ class MarketConnection(Connection):
         low_symbol, _, kind = name.partition("@")
         symbol = low_symbol.upper()
         price = self._venue.prices.spot(symbol) if low_symbol.islower() else None
-        if price is None or kind not in KINDS:
+        if price is None or kind not in KINDS or symbol in self._venue.halted:
             return 0
         second = self._venue.second
         if last is not None and last[1] == price and (last[0] == second or symbol in self._venue.scenario.quiet):

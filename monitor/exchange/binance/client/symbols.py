@@ -19,13 +19,19 @@ _OFF_TICK = exact(Amount("1E-8"))
 """The step of a rule that is switched off: that of every amount."""
 
 
-async def read_markets(transport: Transport, assets: Iterable[str], isolated: Iterable[str]) -> Mapping[str, Market]:
-    """The symbols between `assets` that cross margin trades, and those of isolated pairs."""
+async def read_markets(
+    transport: Transport, assets: Iterable[str], isolated: Iterable[str], valuing: Iterable[str] = ()
+) -> Mapping[str, Market]:
+    """The symbols between `assets` that cross margin trades, those of isolated pairs, and those that only value.
+
+    Of the last the exchange must know every one; of them nothing is bought or sold.
+    """
     wanted = frozenset(assets)
     pairs = await get_margin_all_pairs(transport) if len(wanted) > 1 else []
     listed = {pair.symbol: pair for pair in pairs if pair.base in wanted and pair.quote in wanted}
-    symbols = sorted(listed.keys() | set(isolated))
-    found = [_market(rules, listed.get(rules.symbol)) for rules in await _rules(transport, symbols)]
+    traded = listed.keys() | set(isolated)
+    rules = await _rules(transport, sorted(traded | set(valuing)))
+    found = (_market(one, listed.get(one.symbol), is_traded=one.symbol in traded) for one in rules)
     return {market.symbol: market for market in found}
 
 
@@ -46,10 +52,10 @@ async def _rules(transport: Transport, symbols: Sequence[str]) -> list[SymbolRul
     return [rules for rules in info.symbols if rules.symbol in wanted]
 
 
-def _market(rules: SymbolRules, pair: MarginPair | None) -> Market:
+def _market(rules: SymbolRules, pair: MarginPair | None, *, is_traded: bool) -> Market:
     price, lot = _filter(rules, "PRICE_FILTER"), _filter(rules, "LOT_SIZE")
     worth = _filter(rules, "NOTIONAL") or _filter(rules, "MIN_NOTIONAL")
-    trades = pair is None or pair.is_margin_trade
+    trades = is_traded and (pair is None or pair.is_margin_trade)
     return Market(
         symbol=rules.symbol,
         base=rules.base_asset,
@@ -61,6 +67,7 @@ def _market(rules: SymbolRules, pair: MarginPair | None) -> Market:
         min_notional=exact((worth and worth.min_notional) or ZERO),
         max_notional=exact((worth and worth.max_notional) or INFINITE),
         is_open=rules.status == "TRADING" and "LIMIT" in rules.order_types and rules.is_margin_trading_allowed,
+        status=rules.status,
         buys=trades and (pair is None or pair.is_buy_allowed),
         sells=trades and (pair is None or pair.is_sell_allowed),
     )
