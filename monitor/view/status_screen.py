@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.account import INFINITE, ZERO
-from monitor.core.amounts import ONE
+from monitor.core.account import INFINITE
+from monitor.core.amounts import ONE, floor_to
 from monitor.core.durations import parse_since
-from monitor.core.margin import drop_to_level, exposure, largest_transfer_out, rise_to_level
+from monitor.core.margin import drop_to_level, exposure, rise_to_level
 from monitor.core.stress import Portfolio, first_to_reach
 from monitor.view.documents.fields import Document
 from monitor.view.documents.status import oldest_age_s
@@ -132,19 +132,17 @@ def interest_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
 
 
 def leaving_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
-    """One line a cross account from which something may leave although it owes."""
+    """One line a cross account from which something may leave although it owes: one asset or the other."""
     for account in accounts:
         cross = account.get("cross")
         if cross is None or cross["state"] != "ok":
             continue
-        level, owed = number(cross["collateral_margin_level"]), number(cross["liabilities_usdt"])
-        if level is None or owed is None:
-            continue
-        # An asset that counts less than whole may leave for more than this; never for less.
-        room = largest_transfer_out(level * owed, owed, ONE)
-        if ZERO < room < INFINITE:
-            text = f"{account['account']} cross: {money_text(room)} of collateral may leave it"
-            yield Cell(f"{text} (collateral level {level_text(level)}, 2.00 must remain)", "dim")
+        found = [one for one in cross.get("may_leave", ()) if Decimal(one["value_usdt"]) >= ONE][:_MOST_WAYS]
+        if found:
+            what = " or ".join(_leaving_text(one) for one in found)
+            level = level_text(number(cross["collateral_margin_level"]))
+            text = f"{account['account']} cross: {what} may leave it (collateral level {level}, 2.00 must remain)"
+            yield Cell(text, "dim")
 
 
 def status_lines(document: Document) -> list[Cell]:
@@ -175,6 +173,14 @@ def check_line(account: Document, problems: Sequence[str]) -> Cell:
     if problems:
         return Cell(f"{account['account']}: {'; '.join(problems)} ({known})", "bad")
     return Cell(f"{account['account']}: ok ({known})", "good")
+
+
+def _leaving_text(one: Document) -> str:
+    """An amount that may be had, rounded down to four digits that say something, and what that is worth."""
+    exact = Decimal(one["amount"])
+    amount = floor_to(exact, Decimal(1).scaleb(max(exact.adjusted() - 3, -8)))
+    value = "" if one["asset"] == "USDT" else f" ({whole_text(Decimal(one['value_usdt']))} USDT)"
+    return f"{amount_text(amount)} {one['asset']}{value}"
 
 
 def _wallets_age(restore: Document, now: datetime) -> str:

@@ -113,7 +113,9 @@ def test_what_may_leave_keeps_a_collateral_level_of_2() -> None:
     # 2.1 x 60,000 - 2 x 60,000
     rich = replace(CALM, cross=replace(samples.CROSS, collateral_margin_level=Decimal("2.1")))
     (line,) = leaving_cells(status(rich)["accounts"])
-    assert line.text.startswith("main cross: 6,000.00 USDT of collateral may leave it")
+    assert line.text == (
+        "main cross: 0.1 BTC (6,000 USDT) or 6,000 USDT may leave it (collateral level 2.10, 2.00 must remain)"
+    )
     assert list(leaving_cells(status(CALM)["accounts"])) == []
 
 

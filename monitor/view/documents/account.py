@@ -6,7 +6,9 @@ from decimal import Decimal
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import SEVERITIES, AlertState
+from monitor.core.amounts import plain
 from monitor.core.assets import owed_rates
+from monitor.core.collateral import may_leave
 from monitor.core.figures import Figures, Holding
 from monitor.core.gaps import Gap, gaps
 from monitor.core.intents import IN_FLIGHT
@@ -76,6 +78,7 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
                 "last_frame_at": moment_text(stream.last_frame_at),
                 "silence_s": age_number(stream.last_frame_at, now),
                 "reconnects": stream.reconnects,
+                **{oddity: stream.oddities.get(oddity, 0) for oddity in get_args(Oddity)},
             }
             for name, stream in sorted(state.streams.items())
         ],
@@ -120,13 +123,20 @@ def scope_documents(document: Document) -> Iterator[Document]:
 
 
 def cross_document(state: AccountState, settings: Settings, figures: Figures, now: datetime) -> Document:
-    """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity."""
+    """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity.
+
+    `may_leave`: of each asset what may be moved out while the collateral level that the exchange demands remains.
+    """
     return {
         **_head(figures, now),
         **{name: decimal_text(figures.shown.get(name)) for name in _CROSS_LEVELS},
         "time_to_liquidation_by_interest": seconds_number(figures.shown.get("time_to_liquidation_by_interest")),
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
         "gaps": _gaps(gaps(state, settings, CROSS, figures, now)),
+        "may_leave": [
+            {"asset": one.asset, "amount": plain(one.amount), "value_usdt": plain(one.value_usdt)}
+            for one in may_leave(state, settings, now)
+        ],
         "restore": restore_document(restoration(state, CROSS, figures)),
     }
 
