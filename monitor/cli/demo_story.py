@@ -9,7 +9,7 @@ from typing import Any
 from monitor.core.account import Liquidation
 from monitor.core.alerts import AlertState
 from monitor.core.durations import rfc3339
-from monitor.core.intents import IntentState, Repay
+from monitor.core.intents import CancelOrders, IntentState, Transfer
 from monitor.store.readers.actions import IntentRow, read_intents
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.readers.events import read_events
@@ -89,8 +89,8 @@ def _alert(row: AlertRow, liquidated_at: datetime | None) -> dict[str, Any]:
 def _moved(intents: Iterable[IntentRow]) -> dict[str, dict[str, str]]:
     sums: dict[str, dict[str, Decimal]] = {"repaid": {}, "transferred_in": {}}
     for row in intents:
-        if row.intent.state is IntentState.CONFIRMED:
-            kind = sums["repaid" if isinstance(row.intent.order, Repay) else "transferred_in"]
+        if row.intent.state is IntentState.CONFIRMED and not isinstance(row.intent.order, CancelOrders):
+            kind = sums["transferred_in" if isinstance(row.intent.order, Transfer) else "repaid"]
             kind[row.intent.asset] = kind.get(row.intent.asset, Decimal(0)) + row.intent.amount
     return {kind: {asset: decimal_text(amount) or "0" for asset, amount in per.items()} for kind, per in sums.items()}
 

@@ -61,7 +61,8 @@ def judge_cancellation(
             intent, f"no order is open on {order.symbol}, but no less {order.frees} is locked", safety, now
         )
     full = [look for look in looks if _older(intent, look)]
-    if intent.ref is None and len(full) >= LOOKS and last.at - full[0].at >= safety.settle:
+    is_ripe = len(full) >= LOOKS and last.at - full[0].at >= safety.settle
+    if intent.ref is None and is_ripe and freed is not None and freed <= ZERO:
         return Failed(f"{len(left)} orders on {order.symbol} are still open")
     return undecided(intent, f"{len(left)} orders on {order.symbol} are still open", safety, now)
 

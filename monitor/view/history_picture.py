@@ -162,7 +162,8 @@ def _action_marks(intents: Iterable[Intent], series: Series, since: datetime) ->
             marks.pop()
             word = "brought in and repaid"
         brought = intent if intent.kind == "transfer_in" else None
-        marks.append(Mark(_done_at(intent), "action", f"{word} {needed_text(intent.amount, intent.asset)}"))
+        what = needed_text(intent.amount, intent.asset) if intent.amount else intent.asset
+        marks.append(Mark(_done_at(intent), "action", f"{word} {what}"))
     return marks
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 import pytest
 
+from monitor.core.account import CROSS
 from monitor.core.actions.decide import decide
 from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.events import OperatorRead
@@ -20,23 +21,41 @@ from monitor.core.intents import (
     FINAL,
     LEGAL,
     Accepted,
+    CancelOrders,
     Intent,
     IntentState,
     IntentStep,
     Outcome,
     Record,
+    Reduce,
     Refused,
     Unknown,
 )
 from monitor.core.looks import Look
+from monitor.core.markets import Market, MarketsRead, Resting
 from monitor.core.progress import Moved, abandoned, answered, expired, judged, moved
-from monitor.core.state import AccountState
+from monitor.core.state import AccountState, apply
 from monitor.core.subjects import figures_of
+from monitor.core.surroundings import OrdersRead
 from monitor.core.verify import judge
-from tests.core.actions.samples import NOW, SAFETY, SETTINGS, D, account, alert, balance, repay_spec, rule, seconds
+from tests.core.actions.samples import (
+    NOW,
+    SAFETY,
+    SETTINGS,
+    D,
+    account,
+    alert,
+    balance,
+    cancel_spec,
+    reduce_spec,
+    repay_spec,
+    rule,
+    seconds,
+)  # fmt: skip
 
 S = IntentState
 
+Kind = Literal["repay", "reduce", "cancel_orders"]
 Mode = Literal["dry-run", "approve", "live"]
 Answer = Literal["approved", "rejected", "silence"]
 Change = Literal["none", "paid by hand", "paused"]
@@ -59,6 +78,12 @@ class Story:
     trace: Trace
     crash: Crash
     person: Verdict
+    kind: Kind = "repay"
+
+
+SPECS = {"repay": repay_spec(), "reduce": reduce_spec(), "cancel_orders": cancel_spec()}
+MARKET = Market("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"))
+RESTING = Resting(5, "BTCUSDT", "BUY")
 
 
 class Life:
@@ -84,7 +109,11 @@ class Life:
         if after and self.story.change == "paid by hand":
             owed -= D(20_000)
         rows = (balance("BTC", "1.5"), balance("USDT", "20000", borrowed=str(owed)))
+        if self.story.kind == "cancel_orders":
+            rows = (balance("BTC", "1.5"), balance("USDT", locked="20000", borrowed=str(owed)))
         known = account(*rows, alerts=(alert(),), now=self.now)
+        known = apply(known, MarketsRead({"BTCUSDT": MARKET}, frozenset({"BTC", "USDT"}), self.now), self.now)
+        known = apply(known, OrdersRead(CROSS, frozenset({5}), self.now, (RESTING,)), self.now)
         paused = after and self.story.change == "paused"
         return replace(known, operator=OperatorRead(paused=paused))
 
@@ -99,10 +128,10 @@ class Life:
             self._look()
 
     def _decide(self) -> None:
-        spec = repay_spec(mode=self.story.mode)
+        spec = replace(SPECS[self.story.kind], mode=self.story.mode)
         state = self.state()
         figures = {("cross", ""): figures_of(state, SETTINGS, ("cross", ""), self.now)}
-        found = decide(state, figures, [rule("repay")], [spec], SAFETY, SETTINGS, self.now, count(1).__next__)  # type: ignore[arg-type]  # a literal key
+        found = decide(state, figures, [rule(spec.name)], [spec], SAFETY, SETTINGS, self.now, count(1).__next__)  # type: ignore[arg-type]  # a literal key
         self.steps += found.steps
         self.intent = found.intents[0]
 
@@ -111,8 +140,8 @@ class Life:
         self.now += seconds(601) if self.story.answer == "silence" else seconds(5)
         decisions = {} if self.story.answer == "silence" else {self.intent.id: self.story.answer == "approved"}
         state = replace(self.state(), intents={self.intent.id: self.intent}, operator=OperatorRead(decisions=decisions))
-        spec = repay_spec(mode="approve")
-        found = decide(state, {}, [rule("repay")], [spec], SAFETY, SETTINGS, self.now, count(1).__next__)
+        spec = replace(SPECS[self.story.kind], mode="approve")
+        found = decide(state, {}, [rule(spec.name)], [spec], SAFETY, SETTINGS, self.now, count(1).__next__)
         self.steps += found.steps
         self.intent = found.intents[0]
 
@@ -120,7 +149,8 @@ class Life:
         """Crash before the claim: nothing happened, the same code starts again. After it: never sent again."""
         assert self.intent is not None
         state = replace(self.state(after=True), intents={self.intent.id: self.intent})
-        found = recheck(state, self.intent, [repay_spec(mode=self.story.mode)], SETTINGS, self.now)
+        spec = replace(SPECS[self.story.kind], mode=self.story.mode)
+        found = recheck(state, self.intent, [spec], SETTINGS, self.now)
         if isinstance(found, NoLonger):
             self.take(expired(self.intent, self.now, found.reason))
             return
@@ -168,6 +198,8 @@ class Life:
 
     def _seen(self, number: int) -> Look:
         assert self.intent is not None
+        if isinstance(self.intent.order, CancelOrders):
+            return self._seen_open(number)
         before, amount = self.intent.owed_before, self.intent.amount
         assert before is not None
         status: Literal["PENDING", "CONFIRMED", "FAILED"] | None = None
@@ -183,8 +215,19 @@ class Life:
             case "missing":
                 status = None
         sent_at = self.intent.submitted_at or NOW
-        records = () if status is None else (Record("77", "USDT", amount, status, sent_at),)
-        return Look(self.now, records, before - amount if self.executed else before, D(0))
+        traded = self.intent.order.quantity if isinstance(self.intent.order, Reduce) else None
+        records = () if status is None else (Record("77", "USDT", amount, status, sent_at, spent=traded),)
+        held = self.intent.source_before
+        left = held - traded if held is not None and traded is not None and self.executed else held
+        return Look(self.now, records, before - amount if self.executed else before, D(0), left)
+
+    def _seen_open(self, number: int) -> Look:
+        """Orders stay in the list until they are cancelled, or for a while longer; their lock may outlive them."""
+        assert self.intent is not None
+        gone = self.executed and not (self.story.trace == "lagging" and number < 7)
+        records = () if gone else (Record("5", "BTCUSDT", D("0.4"), "PENDING", NOW - seconds(60)),)
+        freed = self.executed and self.story.trace != "missing"
+        return Look(self.now, records, source=D(0) if freed else self.intent.source_before)
 
 
 def stories() -> Iterator[Story]:
@@ -205,6 +248,10 @@ def stories() -> Iterator[Story]:
         if story.answer != "approved" and parts[2:] != ("none", "accepted", "at once", "prompt", "none", "nobody"):
             continue
         yield story
+        if story.mode == "live" and story.change == "none" and story.crash in ("none", "sent"):
+            yield replace(story, kind="reduce")
+            if story.trace in ("prompt", "lagging", "missing"):
+                yield replace(story, kind="cancel_orders")
 
 
 @pytest.fixture(scope="module")

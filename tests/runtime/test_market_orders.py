@@ -15,7 +15,7 @@ from monitor.exchange.binance.functions.orders import create_margin_order
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Holding, Permissions, Scenario, hmac_key, holding
 from monitor.sandbox.scenarios import calm
-from monitor.store import audit
+from monitor.store import audit, operator
 from tests.core.actions.samples import cancel_spec, reduce_spec, repay_spec, seconds
 from tests.exchange.binance.world import World
 from tests.runtime.rig import Rig, money_requests
@@ -181,6 +181,26 @@ async def test_orders_stay_where_what_is_free_is_enough(tmp_path: Path) -> None:
         [done] = await running.settles()
         assert done.kind == "repay"
         assert sent(running.world, OPEN_PATH, "DELETE") == []
+
+
+async def test_a_proposal_to_sell_is_sent_when_it_is_approved(tmp_path: Path) -> None:
+    async with rig(tmp_path, reduce_spec(mode="approve"), scenario=long()) as running:
+        await running.until(lambda: running.intents)
+        [asked] = running.intents
+        await running.store.order(operator.decide, asked.id, True, "test", running.world.clock.now())
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert done.amount <= asked.amount
+        assert D(2) <= level(running) <= D("2.002")
+
+
+async def test_a_dry_run_trades_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path, reduce_spec(mode="dry-run"), scenario=long()) as running:
+        [done] = await running.settles()
+        assert done.state is S.SIMULATED
+        assert done.level_after is not None
+        assert D(2) <= done.level_after <= D("2.002")
+        assert money_requests(running.world) == []
 
 
 @pytest.mark.parametrize(("what", "end"), [("cut_after", S.CONFIRMED), ("cut_before", S.FAILED)])

@@ -79,6 +79,7 @@ def rehearse(
     liquidation level is liquidated.
     """
     policy = _rehearsed(policy, portfolio, gap)
+    trades = any(spec.kind == "reduce" for spec in policy.actions)
     alerts, intents = count(1), count(1)
     ids = Ids(lambda: next(alerts), lambda: next(intents))
     state: AccountState | None = None
@@ -91,7 +92,7 @@ def rehearse(
             state = apply(state, frame.orders, frame.at)
         now = frame.at
         while True:
-            state = _read(state, portfolio, frame, now, trades=policy.settings.trades)
+            state = _read(state, portfolio, frame, now, trades=trades)
             levels = {scope: level_of(portfolio, scope, state.prices) for scope in portfolio.scopes}
             look = partial(GivenSight, given=frame.given)
             stepped = step(state, Tick(), policy, now, ids, look)
@@ -123,7 +124,6 @@ def _rehearsed(policy: Policy, portfolio: Portfolio, gap: timedelta) -> Policy:
         settings=replace(
             settings,
             acts_with_own_key=False,
-            trades=any(spec.kind == "reduce" for spec in policy.actions),
             prices_stale_after=max(settings.prices_stale_after, gap),
             # What liquidates is told at once.
             liquidations_stale_after=timedelta.max,

@@ -21,10 +21,11 @@ from monitor.core.account import (
     Tier,
     Wallet,
 )
-from monitor.core.amounts import ONE
+from monitor.core.amounts import EIGHT, ONE
 from monitor.core.events import CrossRead, Event, IsolatedRead, WalletRead
 from monitor.core.intents import Order
 from monitor.core.margin import isolated_liquidation_price, margin_level
+from monitor.core.markets import Market, MarketsRead
 from monitor.core.standing import Standing
 from monitor.core.valuation import price_of
 
@@ -99,6 +100,15 @@ def reads(portfolio: Portfolio, prices: Mapping[str, Price], at: datetime) -> tu
     found: list[Event] = [CrossRead(_cross(portfolio, prices, at)), IsolatedRead(_isolated(portfolio, prices, at))]
     found += [WalletRead(name, Wallet(at, portfolio.wallets.get(name, _NOTHING))) for name in WALLETS]
     return tuple(found)
+
+
+def markets_of(portfolio: Portfolio, at: datetime) -> MarketsRead:
+    """Symbols by which everything can be traded in any quantity: of cross against USDT, of a pair its own."""
+    held = {asset for asset, row in portfolio.cross.items() if not row.is_zero}
+    found = [Market(f"{asset}USDT", asset, "USDT", EIGHT, EIGHT) for asset in held - {"USDT"}]
+    for symbol, pair in portfolio.pairs.items():
+        found.append(Market(symbol, pair.base.asset, pair.quote.asset, EIGHT, EIGHT))
+    return MarketsRead({market.symbol: market for market in found}, frozenset(held), at)
 
 
 def carried_out(portfolio: Portfolio, order: Order, standing: Standing) -> Portfolio:

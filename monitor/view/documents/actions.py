@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from monitor.core.amounts import plain
-from monitor.core.intents import Intent, IntentStep
+from monitor.core.intents import Intent, IntentStep, Reduce
 from monitor.view.documents.fields import Document, decimal_text, moment_text
 
 
 def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
     """The intent and every step of its life, oldest first."""
-    return {
+    return _market(intent) | {
         "id": intent.id,
         "plan": intent.plan,
         "action": intent.action,
@@ -30,6 +30,22 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "tran_id": intent.ref,
         "evidence": intent.evidence,
         "steps": [_step_document(step) for step in steps],
+    }
+
+
+def _market(intent: Intent) -> Document:
+    """What an order on the market trades; nothing for the others."""
+    order = intent.order
+    if not isinstance(order, Reduce):
+        return {}
+    return {
+        "order": {
+            "symbol": order.symbol,
+            "side": order.side,
+            "quantity": plain(order.quantity),
+            "price": plain(order.price),
+            "client_id": order.client_id,
+        }
     }
 
 

@@ -13,6 +13,7 @@ from monitor.view.documents.fields import Document, decimal_text, moment_text
 from monitor.view.tables import SEVERITY_TONES, Cell, Table
 
 _CENT = Decimal("0.01")
+_DONE = {"transfer_in": "brought in", "repay": "repaid", "reduce": "sold and repaid"}
 
 
 def backtest_items(found: Backtest) -> list[Document]:
@@ -127,7 +128,7 @@ def _low(found: Backtest, scope: Scope, *, guarded: bool) -> Document:
 
 def _done(intent: Intent) -> str:
     source = f" from {intent.order.source}" if isinstance(intent.order, Transfer) else ""
-    what = "brought in" if isinstance(intent.order, Transfer) else "repaid" if intent.kind == "repay" else intent.kind
+    what = _DONE.get(intent.kind, intent.kind)
     before, after = intent.level_before, intent.level_after
     levels = "" if before is None else f", level {_level(str(before))}"
     levels += "" if not levels or after is None else f" to {_level(str(after))}"

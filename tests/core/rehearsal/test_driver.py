@@ -5,6 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.account import CROSS, Balance, Bars, Scope
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.actions.target import read_target
 from monitor.core.engine import Policy
 from monitor.core.rehearsal.chronicle import Chronicle
 from monitor.core.rehearsal.driver import Frame, rehearse
@@ -36,6 +38,16 @@ def test_an_action_is_carried_out_and_the_next_one_follows_it() -> None:
     assert at == [20, 22, 24]
     (alert,) = story.fired
     assert alert.resolved_at == START + timedelta(seconds=26)
+
+
+def test_what_is_sold_repays_at_the_price_of_the_moment() -> None:
+    sell = ActionSpec("top-up", "reduce", target=read_target("margin_level >= 1.5"))
+    story = told(policy(sell), PORTFOLIO, frames(60_000, 51_000, 51_000))
+    # (1.5·40,000 − 53,000) ÷ (1.5·0.999 − 1) = 14,042.126…
+    [sold] = story.done
+    assert (sold.kind, sold.asset, sold.amount.quantize(D(1))) == ("reduce", "USDT", D(14_042))
+    (alert,) = story.fired
+    assert alert.resolved_at == START + timedelta(seconds=22)
 
 
 def test_a_dry_run_is_rehearsed_as_if_it_were_live_and_so_is_a_proposal() -> None:
