@@ -119,6 +119,17 @@ class RuleTable:
             raise RuleError(f"{self.where}.{key}", "an empty list matches nothing", "leave the key out to match all")
         return patterns
 
+    def patterns_of(self, key: str, scope: MetricScope, scopes: tuple[MetricScope, ...]) -> tuple[str, ...]:
+        """Patterns of what only one scope has; a rule that does not look there would go by without them unnoticed."""
+        patterns = self.patterns(key)
+        if key in self.table and scope not in scopes:
+            raise RuleError(
+                f"{self.where}.{key}",
+                f"means nothing for scope {', '.join(scopes)}",
+                f'remove it, or write scope = "{scope}"',
+            )
+        return patterns
+
     def channels(self) -> tuple[str, ...] | None:
         return self._texts("channels") if "channels" in self.table else None
 

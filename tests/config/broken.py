@@ -226,6 +226,8 @@ NAMES = (
 RULES = (
     _case("rule_without_when", f'{ACCOUNT}[[rules]]\nname = "low"\nscope = "cross"\n', 'config.toml: rules[0] "low": a rule needs `when`; write when = "margin_level < 1.5"'),
     _rule("rule_for_bare_number", "for = 30", 'for: 30 is not a duration; write for = "30s"'),
+    _rule("rule_symbols_of_cross", 'symbols = ["BTCUSDT"]', 'symbols: means nothing for scope cross; remove it, or write scope = "isolated"'),
+    _rule("rule_assets_of_cross", 'assets = ["BTC"]', 'assets: means nothing for scope cross; remove it, or write scope = "asset"'),
     _rule("rule_severity", 'severity = "warn"', 'severity: unknown severity "warn"; did you mean "warning"?'),
     _case("no_rules_file", f'rules_files = ["rules.toml"]\n{ACCOUNT}', "config.toml: rules_files[0]: there is no file FOLDER/rules.toml; check the path, or remove it"),
 )  # fmt: skip

@@ -51,11 +51,12 @@ def test_reminders_default_to_the_severity(severity: str, seconds: int) -> None:
 
 def test_every_key_is_read() -> None:
     full = rule(
-        scope=["cross", "isolated"],
+        scope=["isolated", "asset"],
         accounts=["main", "sub-*"],
         symbols=["BTC*"],
         assets=["BTC"],
-        clear="margin_level > 1.6",
+        when="time_to_delist < 7d",
+        clear="time_to_delist > 8d",
         **{"for": "30s"},
         keep_firing_for="2m",
         severity="warning",
@@ -66,10 +67,10 @@ def test_every_key_is_read() -> None:
         ladder="mine",
         actions=["repay-usdt", "top-up"],
     )
-    assert full.scopes == ("cross", "isolated")
+    assert full.scopes == ("isolated", "asset")
     assert (full.accounts, full.symbols, full.assets) == (("main", "sub-*"), ("BTC*",), ("BTC",))
     assert full.clear is not None
-    assert full.clear.text == "margin_level > 1.6"
+    assert (full.when.text, full.clear.text) == ("time_to_delist < 7d", "time_to_delist > 8d")
     assert [full.for_s, full.keep_firing_for_s, full.repeat_s] == [Decimal(30), Decimal(120), Decimal(7200)]
     assert full.channels == ("phone",)
     assert full.escalate == (
@@ -134,6 +135,14 @@ def test_names_are_those_of_when_and_clear_once() -> None:
         (table(accounts=[]), f'{WHERE} "low".accounts: an empty list matches nothing; leave the key out to match all'),
         (table(accounts="main"), f'{WHERE} "low".accounts: "main" is not a list; write accounts = ["…"]'),
         (table(symbols=[1]), f'{WHERE} "low".symbols: 1 is not a text; write symbols = "…"'),
+        (
+            table(symbols=["BTC*"]),
+            f'{WHERE} "low".symbols: means nothing for scope cross; remove it, or write scope = "isolated"',
+        ),
+        (
+            table(scope=["cross", "isolated"], assets=["BTC"]),
+            f'{WHERE} "low".assets: means nothing for scope cross, isolated; remove it, or write scope = "asset"',
+        ),
         (table(channels=[""]), f'{WHERE} "low".channels: is empty'),
         (table(labels="x"), f'{WHERE} "low".labels: labels are a table; write labels = {{ team = "me" }}'),
         (table(labels={"team": 1}), f'{WHERE} "low".labels.team: 1 is not a text; write team = "…"'),
@@ -270,7 +279,6 @@ def test_clear_that_reads_something_unavailable_is_unknown() -> None:
         ({"scope": "isolated", "symbols": ["btc*"]}, "main", "isolated", "BTCUSDT", False),
         ({"scope": "asset", "when": "held > 0", "assets": ["SOL", "BTC"]}, "main", "asset", "BTC", True),
         ({"scope": "asset", "when": "held > 0", "assets": ["SOL"]}, "main", "asset", "BTC", False),
-        ({"scope": "asset", "when": "held > 0", "symbols": ["SOL"]}, "main", "asset", "BTC", True),
         ({"scope": "monitor", "when": "data_age > 10s"}, "", "monitor", "", True),
         ({"scope": "monitor", "when": "data_age > 10s", "accounts": ["main"]}, "", "monitor", "", False),
     ],
