@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.core.alerts import SEVERITIES, Alert, AlertKey, AlertState, Reason, Severity
-from monitor.core.outbox import Delivery, Heard
+from monitor.core.outbox import Delivery, Heard, Told
 from monitor.core.quiet_hours import QuietHours
 from monitor.core.rules import Rule
 
@@ -80,6 +80,12 @@ def ripe_at(group: Sequence[Due]) -> datetime:
     first = min(each.delivery.created_at for each in group)
     urgent = any(each.delivery.severity == "critical" or each.delivery.attempts for each in group)
     return first if urgent else first + GATHERED
+
+
+def told_of(due: Due, channel: str, now: datetime) -> Told:
+    """What the channel will have heard once this was told."""
+    state = AlertState.RESOLVED if due.reason is Reason.RESOLVED else AlertState.FIRING
+    return Told(due.alert.id, channel, state, due.alert.severity, now)
 
 
 def quiet_until(severity: Severity, restraint: Restraint, now: datetime) -> Wait | None:

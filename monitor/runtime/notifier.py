@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor.clock import Clock
-from monitor.core.alerts import Alert, AlertState, Notification, Reason
+from monitor.core.alerts import Alert, Notification, Reason
 from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Send, Skip, Told, choose, retry_delay_s
 from monitor.core.restraint import (
     HOUR,
@@ -21,6 +21,7 @@ from monitor.core.restraint import (
     over_limit,
     quiet_until,
     ripe_at,
+    told_of,
 )
 from monitor.errors import StoreError
 from monitor.notify.sinks import NotTold
@@ -257,7 +258,7 @@ class Notifier:
     async def _tell(self, channel: Channel, group: Sequence[Due]) -> None:
         """One message about all alerts of the group, with a picture of the worst where the channel takes one."""
         now = self._clock.now()
-        told = {each.delivery.id: _heard_now(channel, each, now) for each in group}
+        told = {each.delivery.id: told_of(each, channel.name, now) for each in group}
         deliveries = [each.delivery for each in group]
         if not channel.sink.takes_pictures:
             await self._send(channel, deliveries, self._composer.together(group), told)
@@ -319,13 +320,8 @@ class Notifier:
             )
             return
         self._wellbeing.tried(channel.name, result.answer)
-        log.warning(
-            "notification.failed channel=%s deliveries=%s attempt=%d answer=%r",
-            channel.name,
-            numbers,
-            max(delivery.attempts for delivery in deliveries) + 1,
-            result.answer,
-        )
+        said = "notification.failed channel=%s deliveries=%s attempt=%d answer=%r"
+        log.warning(said, channel.name, numbers, max(delivery.attempts for delivery in deliveries) + 1, result.answer)
         await self._ledger.record([self._failed(delivery, result, now) for delivery in deliveries])
         for delivery in deliveries:
             if delivery.attempts == 0:
@@ -342,16 +338,10 @@ class Notifier:
     async def _fall_back(self, channel: Channel, delivery: Delivery, now: datetime) -> None:
         if channel.fallback is None or channel.fallback not in self._channels:
             return
-        await self._store.queue(replace(delivery, channel=channel.fallback, next_at=now, answer=None))
-        self.wake((channel.fallback,))
+        if await self._store.queue_once(replace(delivery, channel=channel.fallback, next_at=now, answer=None)):
+            self.wake((channel.fallback,))
 
     async def _send_unrecorded(self, channel: Channel, message: Message) -> None:
         result = await channel.sink.send(message)
         self._wellbeing.tried(channel.name, result.answer if isinstance(result, NotTold) else None)
         log.warning("notification.unrecorded channel=%s told=%s", channel.name, not isinstance(result, NotTold))
-
-
-def _heard_now(channel: Channel, due: Due, now: datetime) -> Told:
-    """What the channel will have heard once this was told."""
-    state = AlertState.RESOLVED if due.reason is Reason.RESOLVED else AlertState.FIRING
-    return Told(due.alert.id, channel.name, state, due.alert.severity, now)

@@ -34,6 +34,24 @@ def queue(connection: Connection, delivery: Delivery) -> Delivery:
     return replace(delivery, id=hot_numbered(tables.deliveries, connection.dialect).run(connection, row).scalar_one())
 
 
+def queue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
+    """The same, unless its channel has had the very message, whatever became of it: None then.
+
+    The same message has the same cause, words and moment. Channels that stand in for each other so end at each other.
+    """
+    table = tables.deliveries
+    same = (
+        table.c.alert == delivery.alert if delivery.alert is not None else table.c.alert.is_(None),
+        table.c.drill == delivery.drill if delivery.drill is not None else table.c.drill.is_(None),
+        table.c.channel == delivery.channel,
+        table.c.created_at == delivery.created_at,
+        table.c.reason == delivery.reason,
+        table.c.text == delivery.text,
+    )
+    known = connection.execute(select(table.c.id).where(*same).limit(1)).scalar()
+    return queue(connection, delivery) if known is None else None
+
+
 def queue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
     """The deliveries with the ids they got, all or none."""
     return tuple(queue(connection, delivery) for delivery in deliveries)

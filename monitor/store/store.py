@@ -148,9 +148,9 @@ class Store:
             self._readers, lambda: _read(self._reading, self._url, lambda c: function(c, *args, **kwargs))
         )
 
-    async def queue(self, delivery: Delivery) -> Delivery:
-        """A notice or fallback put into the outbox; returned with the id it got."""
-        return await self._writer.do(outbox.queue, delivery)
+    async def queue_once(self, delivery: Delivery) -> Delivery | None:
+        """A message put into the outbox, with the id it got; None if its channel has had the very same."""
+        return await self._writer.do(outbox.queue_once, delivery)
 
     async def due(self, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
         """The channel's queued deliveries whose time has come, oldest first."""

@@ -18,7 +18,7 @@ from monitor.runtime.notifier import Notifier
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.store import Store
 from tests.support.daemon import eventually
-from tests.support.sinks import HttpSink, http_sink
+from tests.support.sinks import Answer, HttpSink, http_sink
 
 EVERYTHING = frozenset({"info", "warning", "critical"})
 
@@ -49,9 +49,12 @@ async def is_sent(store: Store) -> bool:
 
 
 def notifier(store: Store, sink: HttpSink) -> Notifier:
-    channel = Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING)
+    return telling_on(store, Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING))
+
+
+def telling_on(store: Store, *channels: Channel) -> Notifier:
     return Notifier(
-        (channel,), store, SystemClock(), Composer(store, SystemClock(), lambda account: None), lambda number: None
+        channels, store, SystemClock(), Composer(store, SystemClock(), lambda account: None), lambda number: None
     )
 
 
@@ -91,6 +94,35 @@ async def test_a_delivery_is_sent_and_written_down(tmp_path: Path, database_url:
         await telling.drain(timeout_s=5)
         assert [one.json()["title"] for one in sink.received] == [
             "[FIRING] critical main cross: margin level 1.46 (#1)"
+        ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_channels_that_stand_in_for_each_other_are_each_asked_once_at_a_time(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, path)
+    with http_sink() as phone, http_sink() as mail:
+        phone.default = mail.default = Answer(503)
+        store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
+        await store.commit(firing(datetime.now(UTC)))
+        channels = (
+            Channel("phone", build_sink("phone", webhook=phone.url), EVERYTHING, fallback="mail"),
+            Channel("mail", build_sink("mail", webhook=mail.url), EVERYTHING, fallback="phone"),
+        )
+        running = asyncio.create_task(telling_on(store, *channels).run())
+
+        async def tried_twice() -> bool:
+            return min(len(phone.received), len(mail.received)) >= 2
+
+        await eventually(tried_twice)
+        (row,) = await rows(store)
+        assert sorted((delivery.channel, delivery.state) for delivery in row.deliveries) == [
+            ("mail", "queued"),
+            ("phone", "queued"),
         ]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

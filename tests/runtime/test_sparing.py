@@ -120,7 +120,7 @@ async def test_what_was_held_is_looked_at_again_after_a_start(database_url: str)
     (delivery,) = (await store.commit(firing(clock.now(), 11))).deliveries
     await store.postpone([delivery.id], clock.now() + timedelta(hours=8))
     held = Delivery(0, "phone", None, "notice", "info", clock.now(), clock.now(), text="x", attempts=0)
-    await store.queue(held)
+    await store.queue_once(held)
     with http_sink() as sink:
         async with serving(store, sink, clock, Restraint()):
             told = await heard(sink, 2)

@@ -40,6 +40,21 @@ async def test_a_failed_attempt_is_kept_and_the_delivery_waits(store: Store) -> 
     ]
 
 
+async def test_no_channel_is_given_the_same_message_twice(store: Store) -> None:
+    (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
+    stand_in = dataclasses.replace(delivery, channel="mail", next_at=at(3))
+    queued = await store.queue_once(stand_in)
+    assert queued is not None and await store.due("mail", at(3)) == (queued,)
+    # Neither again, nor back to where it came from, whatever became of it there.
+    await store.close_delivery(queued.id, DeliveryState.FAILED, "503")
+    assert [await store.queue_once(stand_in), await store.queue_once(delivery)] == [None, None]
+    assert await store.queue_once(dataclasses.replace(stand_in, created_at=at(60))) is not None
+    notice = Delivery(0, "mail", None, "notice", "info", NOW, NOW, text="R-1: done")
+    assert await store.queue_once(notice) is not None
+    assert await store.queue_once(notice) is None
+    assert await store.queue_once(dataclasses.replace(notice, text="R-2: done")) is not None
+
+
 async def test_a_finished_delivery_takes_no_further_attempt(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     attempt = Attempt("phone", delivery.id, NOW, True, "", DeliveryState.SENT)
@@ -66,7 +81,8 @@ async def test_what_a_channel_heard_is_known_while_the_alert_matters(store: Stor
 
 async def test_a_notice_belongs_to_no_alert(store: Store) -> None:
     notice = Delivery(0, "phone", None, "notice", "info", NOW, NOW, text="a tranId was found after FAILED")
-    queued = await store.queue(notice)
+    queued = await store.queue_once(notice)
+    assert queued is not None
     assert queued.id > 0
     assert await store.due("phone", NOW) == (queued,)
 
@@ -90,7 +106,8 @@ async def test_messages_that_left_together_are_one_and_drills_none(store: Store)
     first, second = (await store.commit(fired(17, "phone", "phone"))).deliveries
     sent = DeliveryState.SENT
     await store.record_attempts([Attempt("phone", one.id, at(5), True, "", sent) for one in (first, second)])
-    drill = await store.queue(Delivery(0, "phone", None, "drill", "info", NOW, NOW, text="{}", drill=3))
+    drill = await store.queue_once(Delivery(0, "phone", None, "drill", "info", NOW, NOW, text="{}", drill=3))
+    assert drill is not None
     await store.record_attempts([Attempt("phone", drill.id, at(7), True, "", sent)])
     assert await store.read(read_sent, "phone", NOW) == (at(5),)
     assert await store.read(read_sent, "phone", at(5)) == ()
