@@ -12,7 +12,7 @@ from monitor.cli import output, settings
 from monitor.cli.linting import flaws_of
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
-from monitor.config.credentials import resolve_url
+from monitor.config.credentials import resolve_heartbeat, resolve_url
 from monitor.config.model import Config, sqlite_file
 from monitor.core.account import KeyPermissions
 from monitor.core.actions.rights import given, needed
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         *asyncio.run(_accounts(config, args.offline)),
     ]
     rows.append(_database(config, args.offline))
-    rows += _channels(config)
+    rows += [*_channels(config), *_heartbeat(config)]
     is_ok = all(row.result != "error" for row in rows)
     if args.json:
         output.print_json({"ok": is_ok, "items": [_item(row) for row in rows]})
@@ -200,6 +200,16 @@ def _channels(config: Config) -> list[Row]:
         except ConfigError as error:
             rows.append(_failed(name, error))
     return rows
+
+
+def _heartbeat(config: Config) -> list[Row]:
+    """Nothing is asked of it: a ping would say that all is well. Where there is none, lint says so."""
+    try:
+        if resolve_heartbeat(config) is None:
+            return []
+    except ConfigError as error:
+        return [_failed("heartbeat", error)]
+    return [Row("heartbeat", "ok", f"pinged every {format_duration(config.heartbeat.every)} while all is well")]
 
 
 def _failed(name: str, error: MonitorError | OSError, account: str | None = None) -> Row:

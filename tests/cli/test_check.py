@@ -202,13 +202,26 @@ def test_unreadable_secrets_channels_and_databases_are_rows_not_ends(tmp_path: P
     channel = '[[channels]]\nname = "phone"\nurl = "file:none"\n'
     database = f'[storage]\nurl = "sqlite:///{tmp_path}/garbage.db"\n'
     (tmp_path / "garbage.db").write_text("this is no database, and long enough to be seen as none")
-    _write(tmp_path, CLOSED, {"api_key": "env:NONE", "api_secret": "B" * 64}, database, channel)
+    more = f'{database}[heartbeat]\nurl = "env:NOWHERE"\n'
+    _write(tmp_path, CLOSED, {"api_key": "env:NONE", "api_secret": "B" * 64}, more, channel)
     ran = cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml")
     rows = _rows(ran)
     assert ran.code == 1
-    assert [rows[name]["result"] for name in ("secrets", "database", "channel:phone")] == ["error", "error", "error"]
+    wrong = ("secrets", "database", "channel:phone", "heartbeat")
+    assert [rows[name]["result"] for name in wrong] == ["error"] * 4
     assert rows["secrets"]["mend"] == "set it, or name a file with file:PATH"
     assert rows["channel:phone"]["detail"].startswith('config.toml: channels[0] "phone".url: can\'t read ')
+
+
+def test_the_heartbeat_has_a_row_where_there_is_one(tmp_path: Path) -> None:
+    _write(
+        tmp_path,
+        CLOSED,
+        {"api_key": "A" * 64, "api_secret": "B" * 64},
+        '[heartbeat]\nurl = "http://127.0.0.1:1/ping"\nevery = "90s"\n',
+    )
+    row = _rows(cli(tmp_path, "check", "--offline", "--json", "--config", "config.toml"))["heartbeat"]
+    assert (row["result"], row["detail"]) == ("ok", "pinged every 1m30s while all is well")
 
 
 def test_a_config_that_cannot_be_loaded_is_78(tmp_path: Path) -> None:
