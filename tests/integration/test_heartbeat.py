@@ -1,11 +1,14 @@
 """The dead man's switch: whatever part of the daemon stops, the ping stops within two intervals."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 
 import pytest
+from sqlalchemy import Connection
 
 from monitor.sandbox.faults import Fault
 from tests.support.daemon import Here, daemon_here, eventually, starting_now, write_config
@@ -74,7 +77,9 @@ async def test_the_ping_stops_with_the_poller_the_writer_and_every_channel(tmp_p
                 assert reasons(switch) == []
                 for stop, why in (
                     (no_reads, "account main was not read for"),
+                    (hung_reads, "account main was not read for"),
                     (lambda box, here: lock(tmp_path, here), "the database can't be written"),
+                    (hung_writer, "account main has completed no step for"),
                     (lambda box, here: deaf(box, (phone,)), "channel phone does not work: HTTP 503"),
                     (lambda box, here: deaf(box, (phone, mail)), "channel mail does not work: HTTP 503"),
                 ):
@@ -91,6 +96,28 @@ def no_reads(box: Running, here: Here) -> Callable[[], None]:
     for path in ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"):
         box.sandbox.add_fault(Fault("status", path=path, status=503, count=0))
     return box.sandbox.clear_faults
+
+
+def hung_reads(box: Running, here: Here) -> Callable[[], None]:
+    for path in ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"):
+        box.sandbox.add_fault(Fault("hang", path=path, count=0))
+    return box.sandbox.clear_faults
+
+
+def hung_writer(box: Running, here: Here) -> Callable[[], None]:
+    """The writing thread stands still within a unit of work, as on a disk that no longer answers."""
+    released = Event()
+
+    def stand_still(connection: Connection) -> None:
+        released.wait(30)
+
+    held = asyncio.create_task(here.store.order(stand_still))
+
+    def mend() -> None:
+        assert not held.done()
+        released.set()
+
+    return mend
 
 
 def lock(folder: Path, here: Here) -> Callable[[], None]:
