@@ -1,0 +1,113 @@
+"""Reads the facts of a run: the sandbox's books and requests, the daemon's database, what the channel heard."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from monitor.errors import StoreError
+from monitor.sandbox.requests import ReceivedRequest
+from monitor.sandbox.server import Sandbox
+from monitor.sandbox.transfers import KINDS
+from monitor.store import audit, tables
+from monitor.store.readers.actions import read_intents
+from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.rows import delivery_of
+from monitor.store.store import ReadStore
+from tests.campaign.facts import AlertFact, Asked, Execution, Facts, Limits, wish_of_request
+
+_SPOILING = ("malformed", "status", "cut_before", "cut_after", "apply_late", "hang")
+_TRANSFERS = {*KINDS, "MAIN_ISOLATED_MARGIN", "AUTO_TOP_UP"}
+
+
+def collect(box: Sandbox, database: Path, limits: tuple[Limits, ...], heard: Iterable[Mapping[str, Any]]) -> Facts:
+    """The facts as they stand. A database that was never made has nothing in it."""
+    ledger = box.ledger
+    said = list(heard)
+    alerts = [each for one in said for each in one.get("alerts", [one])]
+    imbalance = ledger["imbalance"]
+    assert isinstance(imbalance, dict)
+    facts = Facts(
+        limits=limits,
+        requests=tuple(map(_asked, box.requests)),
+        executions=tuple(_executions(box, ledger["movements"])),
+        heard=frozenset(each["id"] for each in alerts if "id" in each),
+        heard_texts=frozenset(text for one in said for text in _texts(one)),
+        imbalance=imbalance,
+    )
+    try:
+        with ReadStore.open(f"sqlite:///{database}") as store:
+            return store.read(_of_database, facts)
+    except StoreError:
+        return facts
+
+
+def _of_database(connection: Connection, facts: Facts) -> Facts:
+    rows = read_intents(connection, include_final=True)
+    table = tables.deliveries
+    notices = connection.execute(select(table).where(table.c.reason == "notice")).mappings()
+    return replace(
+        facts,
+        intents=tuple(sorted(rows, key=lambda row: row.intent.id)),
+        trail=tuple(flaw.what for flaw in audit.verify(connection).flaws),
+        alerts=tuple(map(_alert, read_alerts(connection, include_closed=True))),
+        notices=tuple(delivery_of(row) for row in notices),
+    )
+
+
+def _alert(row: AlertRow) -> AlertFact:
+    alert = row.alert
+    quieted = alert.silenced_by is not None or alert.inhibited_by is not None
+    return AlertFact(
+        alert.id,
+        alert.key.rule,
+        alert.severity,
+        alert.state,
+        alert.fired_at is not None,
+        quieted,
+        row.deliveries,
+    )
+
+
+def _asked(request: ReceivedRequest) -> Asked:
+    return Asked(
+        request.at,
+        request.method,
+        request.path,
+        wish_of_request(request.method, request.path, request.params),
+        request.status,
+        request.applied,
+        request.fault not in _SPOILING,
+    )
+
+
+def _executions(box: Sandbox, movements: object) -> Iterable[Execution]:
+    """What the key moved. Each transfer is one posting in the books, in the same order."""
+    assert isinstance(movements, list)
+    left = iter(_left_after_transfers(box))
+    for row in movements:
+        remains = next(left) if row["kind"] == "transfer" else None
+        if row["by"] == "api":
+            shown = remains if row["source"] in ("spot", "funding") else None
+            yield Execution(row["at"], row["kind"], row["asset"], Decimal(row["amount"]), row["tran_id"], shown)
+
+
+def _left_after_transfers(box: Sandbox) -> list[Decimal]:
+    held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    left: list[Decimal] = []
+    for entry in box.venue.books.entries:
+        held[entry.source, entry.asset] -= entry.amount
+        held[entry.target, entry.asset] += entry.amount
+        if entry.memo in _TRANSFERS:
+            left.append(held[entry.source, entry.asset])
+    return left
+
+
+def _texts(said: Mapping[str, Any]) -> list[str]:
+    """What was said, also without the line that it could not be recorded."""
+    text = str(said.get("text", "")).strip()
+    return [text, text.rpartition("\n")[0].strip()]

@@ -1,0 +1,151 @@
+"""What a run left behind, as the judge reads it: what the exchange saw and did, what was written, what people heard.
+
+Times are milliseconds of exchange time.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from monitor.core.alerts import AlertState, Severity
+from monitor.core.intents import CancelOrders, Intent, Reduce, Repay, Transfer
+from monitor.core.outbox import Delivery
+from monitor.store.readers.actions import IntentRow
+
+REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
+ORDER_PATH, OPEN_ORDERS_PATH = "/sapi/v1/margin/order", "/sapi/v1/margin/openOrders"
+CROSS_PATH, ISOLATED_PATH = "/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"
+
+_SOURCES = {
+    "MAIN_MARGIN": "spot",
+    "FUNDING_MARGIN": "funding",
+    "MAIN_ISOLATED_MARGIN": "spot",
+    "MARGIN_ISOLATEDMARGIN": "cross",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to move, as request and intent both tell it. `name` is the one that an order on the market bears."""
+
+    kind: str
+    scope: str
+    asset: str
+    source: str = ""
+    amount: Decimal = Decimal(0)
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that reached the exchange. `wish` None: it moves nothing, or nobody knows what; `intact`: its answer
+    left unspoilt."""
+
+    at: int
+    method: str
+    path: str
+    wish: Wish | None = None
+    status: int = 0
+    applied: bool = False
+    intact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What the exchange's ledger says the key has moved. `left` is what stayed free where a transfer came from."""
+
+    at: int
+    kind: str
+    asset: str
+    amount: Decimal
+    tran_id: int
+    left: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the owner allowed one action."""
+
+    name: str
+    kind: str
+    max_data_age_ms: int
+    max_amount: Decimal | None = None
+    max_per_day: Decimal | None = None
+    max_actions_per_day: int = 10
+    keep_in_source: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Actions were paused from `since` (certainly in force) until right before the resume."""
+
+    since: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFact:
+    """One alert of the daemon's database, with what was to be told of it."""
+
+    id: int
+    rule: str
+    severity: Severity
+    state: AlertState
+    fired: bool
+    quieted: bool
+    deliveries: tuple[Delivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that is judged. `grace_ms`: for how long after a pause what had been claimed may still arrive."""
+
+    limits: tuple[Limits, ...] = ()
+    requests: tuple[Asked, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    intents: tuple[IntentRow, ...] = ()
+    trail: tuple[str, ...] = ()
+    alerts: tuple[AlertFact, ...] = ()
+    notices: tuple[Delivery, ...] = ()
+    heard: frozenset[int] = frozenset()
+    heard_texts: frozenset[str] = frozenset()
+    pauses: tuple[Span, ...] = ()
+    grace_ms: int = 0
+    imbalance: Mapping[str, Any] = field(default_factory=dict)
+    ends: tuple[str, ...] = ()
+    """What was wrong with how a daemon came to its end, in words."""
+
+
+def wish_of_request(method: str, path: str, params: Mapping[str, str]) -> Wish | None:
+    """What a request wants moved; None when it is none of those that the program sends by itself."""
+    scope = params.get("toSymbol") or params.get("symbol") or "cross"
+    amount = Decimal(params.get("amount", "0"))
+    match method, path:
+        case "POST", p if p == REPAY_PATH and params.get("type") == "REPAY":
+            return Wish("repay", scope, params["asset"], amount=amount)
+        case "POST", p if p == TRANSFER_PATH and params.get("type") in _SOURCES:
+            return Wish("transfer", scope, params["asset"], _SOURCES[params["type"]], amount)
+        case "POST", p if p == ORDER_PATH:
+            where = params["symbol"] if params.get("isIsolated") == "TRUE" else "cross"
+            name, quantity = params.get("newClientOrderId", ""), Decimal(params["quantity"])
+            return Wish("reduce", where, params["symbol"], params["side"], quantity, name)
+        case "DELETE", p if p == OPEN_ORDERS_PATH:
+            where = params["symbol"] if params.get("isIsolated") == "TRUE" else "cross"
+            return Wish("cancel_orders", where, params["symbol"])
+    return None
+
+
+def wish_of_intent(intent: Intent) -> Wish | None:
+    """What an intent wants moved, in the same terms."""
+    scope = intent.scope.symbol or "cross"
+    match intent.order:
+        case Repay():
+            return Wish("repay", scope, intent.asset, amount=intent.amount)
+        case Transfer(source=source):
+            return Wish("transfer", scope, intent.asset, source, intent.amount)
+        case Reduce() as order:
+            return Wish("reduce", scope, order.symbol, order.side, order.quantity, order.client_id)
+        case CancelOrders(symbol=symbol):
+            return Wish("cancel_orders", scope, symbol)
+    return None

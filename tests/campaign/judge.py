@@ -1,0 +1,239 @@
+"""Judges what a run left behind, without IO: every sentence that has to hold of money and of alerts.
+
+It trusts the exchange's books first, then what the exchange received, and holds what the daemon wrote against both.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.alerts import AlertState
+from monitor.core.intents import IN_FLIGHT, Intent, IntentState
+from monitor.core.outbox import Delivery, DeliveryState
+from monitor.core.verify import was_executed_late
+from monitor.store.readers.actions import IntentRow
+from tests.campaign.facts import (
+    CROSS_PATH,
+    ISOLATED_PATH,
+    AlertFact,
+    Asked,
+    Execution,
+    Facts,
+    Limits,
+    Wish,
+    wish_of_intent,
+)
+
+_S = IntentState
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TRADES = ("reduce", "cancel_orders")
+_HARMLESS = ("isten", "userDataStream", "getUserAsset", "get-funding-asset")
+"""Parts of the paths of those that move nothing: the streams' keys, and reads that the exchange wants POSTed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A sentence that does not hold, and where."""
+
+    what: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.where}"
+
+
+def judge(facts: Facts) -> list[Violation]:
+    """Everything that is wrong, in no particular order of weight; empty when all sentences hold."""
+    sent, found = _match(facts)
+    found += _executions(facts, sent)
+    found += _caps(facts, sent)
+    found += _stale(facts, sent)
+    found += _paused(facts)
+    found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
+    found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
+    found += [Violation("a daemon ended badly", end) for end in facts.ends]
+    found += _untold(facts, sent)
+    return found
+
+
+def moves(method: str, path: str) -> bool:
+    """Whether a request of this kind may move or change anything."""
+    return method != "GET" and not any(part in path for part in _HARMLESS)
+
+
+def claimed_at(row: IntentRow) -> int | None:
+    """When the intent was claimed for sending; None while it never was."""
+    return next((_ms(step.at) for step in row.steps if step.to_state is _S.SUBMITTING), None)
+
+
+def _match(facts: Facts) -> tuple[dict[int, Asked], list[Violation]]:
+    """Which request belongs to which intent: to the last that was claimed before it and wants the same."""
+    found: list[Violation] = []
+    claims: dict[Wish, list[tuple[int, Intent]]] = defaultdict(list)
+    for row in facts.intents:
+        at, wish = claimed_at(row), wish_of_intent(row.intent)
+        if at is not None and wish is not None:
+            claims[wish].append((at, row.intent))
+    sent: dict[int, Asked] = {}
+    for request in sorted(facts.requests, key=lambda request: request.at):
+        if not moves(request.method, request.path):
+            continue
+        if request.wish is None:
+            found.append(Violation("sent without any intent", f"{request.method} {request.path} at {request.at}"))
+            continue
+        before = [claim for claim in claims[request.wish] if claim[0] <= request.at]
+        if not before:
+            found.append(Violation("sent without a journalled claim", f"{request.wish} at {request.at}"))
+            continue
+        _, intent = max(before, key=lambda claim: claim[0])
+        if intent.id in sent:
+            found.append(Violation("sent twice", f"intent {intent.id}, {request.wish} at {request.at}"))
+        else:
+            sent[intent.id] = request
+    return sent, found
+
+
+def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """One execution for an intent at most, and each accounted for by what the daemon says of it."""
+    asked = Counter(_moved(r.wish) for r in facts.requests if r.wish is not None and r.wish.kind not in _TRADES)
+    for moved, count in Counter(_key(e) for e in facts.executions).items():
+        if count > asked[moved]:
+            yield Violation("executed more often than asked for", f"{moved} {count} times")
+    refs = {str(execution.tran_id): execution for execution in facts.executions}
+    claimed_refs: Counter[str] = Counter()
+    for row in facts.intents:
+        intent, request = row.intent, sent.get(row.intent.id)
+        was_executed = request is not None and request.applied
+        knows = intent.state is _S.CONFIRMED or was_executed_late(intent)
+        if was_executed and not knows:
+            yield Violation("an execution is not accounted for", _named(intent))
+        if knows and not was_executed:
+            yield Violation("counted as done but never was", _named(intent))
+        if request is not None and intent.state in (_S.PROPOSED, _S.PLANNED, _S.REJECTED, _S.EXPIRED, _S.SIMULATED):
+            yield Violation("sent though it was not to be", _named(intent))
+        if intent.state in IN_FLIGHT:
+            yield Violation("never came to an end", _named(intent))
+        if knows and intent.ref is not None and intent.kind not in _TRADES:
+            claimed_refs[intent.ref] += 1
+            if intent.ref not in refs:
+                yield Violation("proved by a record that is none of its own", f"{_named(intent)} ref {intent.ref}")
+    for ref, count in claimed_refs.items():
+        if count > 1:
+            yield Violation("one execution proves several intents", ref)
+
+
+def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """What the owner allowed each action, counted from what the exchange did. One that was executed after it counted as
+    failed is told as critical instead of counted: the next decision could not know of it."""
+    by_name = {limits.name: limits for limits in facts.limits}
+    spent: dict[str, list[Decimal]] = defaultdict(list)
+    for intent in (row.intent for row in facts.intents):
+        request, limits = sent.get(intent.id), by_name.get(intent.action)
+        if request is None or request.wish is None:
+            continue
+        if limits is None:
+            yield Violation("sent for an action that nobody configured", _named(intent))
+        elif not _is_first_half(intent, limits):
+            yield from _second_half(intent, request, facts.intents, limits)
+        else:
+            amount = intent.amount if request.wish.kind in _TRADES else request.wish.amount
+            if limits.max_amount is not None and amount > limits.max_amount:
+                yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
+            if request.applied and not was_executed_late(intent):
+                spent[intent.action].append(amount)
+    for name, amounts in spent.items():
+        limits = by_name[name]
+        if limits.max_per_day is not None and sum(amounts) > limits.max_per_day:
+            yield Violation("above max_per_day", f"{name} moved {sum(amounts)} of {limits.max_per_day}")
+        if len(amounts) > limits.max_actions_per_day:
+            yield Violation("above max_actions_per_day", f"{name} acted {len(amounts)} times")
+    keeps = [limits.keep_in_source for limits in facts.limits if limits.kind == "transfer_in"]
+    for execution in facts.executions:
+        if execution.left is not None and keeps and execution.left < min(keeps):
+            yield Violation("below keep_in_source", f"{execution.amount} {execution.asset} left {execution.left}")
+
+
+def _second_half(intent: Intent, request: Asked, rows: Iterable[IntentRow], limits: Limits) -> Iterator[Violation]:
+    """What follows a transfer or an order moves no more than that brought."""
+    firsts = [
+        row.intent.amount
+        for row in rows
+        if row.intent.plan == intent.plan and row.intent.action == intent.action and row.intent.id < intent.id
+        if _is_first_half(row.intent, limits)
+    ]
+    if request.wish is not None and not any(request.wish.amount <= first for first in firsts):
+        yield Violation("a second half larger than its first", _named(intent))
+
+
+def _stale(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """Before everything that was claimed, the account was read successfully within the age that its action allows."""
+    by_name = {limits.name: limits for limits in facts.limits}
+    for row in facts.intents:
+        at, limits = claimed_at(row), by_name.get(row.intent.action)
+        if row.intent.id not in sent or at is None or limits is None:
+            continue
+        path = ISOLATED_PATH if row.intent.helps.symbol else CROSS_PATH
+        if not any(
+            read.path == path and read.status == 200 and read.intact and at - limits.max_data_age_ms <= read.at <= at
+            for read in facts.requests
+        ):
+            yield Violation("sent on stale data", f"{_named(row.intent)} at {at}")
+
+
+def _paused(facts: Facts) -> Iterator[Violation]:
+    for span in facts.pauses:
+        for row in facts.intents:
+            at = claimed_at(row)
+            if at is not None and span.since < at < span.until:
+                yield Violation("claimed while paused", f"{_named(row.intent)} at {at}")
+        for request in facts.requests:
+            if request.wish is not None and span.since + facts.grace_ms < request.at < span.until:
+                yield Violation("sent while paused", f"{request.wish} at {request.at}")
+
+
+def _untold(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """Every critical alert, and every critical notice, reached the channel."""
+    for alert in facts.alerts:
+        if alert.fired and alert.severity == "critical" and alert.id not in facts.heard and not _may_be_silent(alert):
+            yield Violation("a critical alert was not delivered", f"#{alert.id} {alert.rule} {alert.state}")
+    for notice in facts.notices:
+        if notice.severity == "critical" and notice.text.strip() not in facts.heard_texts:
+            yield Violation("a critical notice was not delivered", notice.text)
+    for row in facts.intents:
+        told = any(f"{row.intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
+        if was_executed_late(row.intent) and row.intent.id in sent and not told:
+            yield Violation("a late execution was not told", _named(row.intent))
+
+
+def _may_be_silent(alert: AlertFact) -> bool:
+    """Over before any attempt to tell could be made, or kept quiet by a worse rung or a person."""
+    if not alert.deliveries:
+        return alert.quieted
+    return alert.state in (AlertState.RESOLVED, AlertState.INACTIVE) and all(map(_given_up, alert.deliveries))
+
+
+def _given_up(delivery: Delivery) -> bool:
+    return delivery.state is DeliveryState.EXPIRED and delivery.attempts == 0
+
+
+def _is_first_half(intent: Intent, limits: Limits) -> bool:
+    wish = wish_of_intent(intent)
+    return intent.kind == limits.kind and wish is not None and wish.source != "cross"
+
+
+def _moved(wish: Wish) -> tuple[str, str, Decimal]:
+    return wish.kind, wish.asset, wish.amount
+
+
+def _key(execution: Execution) -> tuple[str, str, Decimal]:
+    return execution.kind, execution.asset, execution.amount
+
+
+def _named(intent: Intent) -> str:
+    return f"intent {intent.id} {intent.action} {intent.kind} {intent.amount} {intent.asset} {intent.state}"
+
+
+def _ms(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(milliseconds=1)
