@@ -185,13 +185,17 @@ class MarginNotice:
 Meaning = BalancesChanged | AssetMoved | Filled | LiabilityTold | MarginNotice | None
 
 
+Oddity = Literal["rejected", "repeated", "late", "unknown"]
+"""Not to be read; told before; older than one told before; of a type never heard of."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
     """Something a stream delivered, recorded once whatever is replayed.
 
     `key` is the hash of account, scope and the canonical event. `meaning` is None for what is only recorded.
     `rejected` says why it could not be read; `type` is then "rejected". `payload` is the venue's own JSON text. `order`
-    is what it tells of an order.
+    is what it tells of an order. `oddity` is how it came otherwise than it should; it is counted, and alters nothing.
     """
 
     stream: StreamName
@@ -204,6 +208,7 @@ class StreamEvent:
     meaning: Meaning = None
     rejected: str | None = None
     order: OrderTold | None = None
+    oddity: Oddity | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from monitor.core.amounts import ONE
 from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
 from monitor.core.pace import interval_in_force, intervals, repaced, wanted_streams
-from monitor.core.state import AccountState, Settings, StreamState, scopes
+from monitor.core.state import AccountState, Settings, scopes
+from monitor.core.stream_state import StreamState
 from monitor.core.valuation import is_fresh, newest_at, price_of
 
 UNAVAILABLE = Missing.UNAVAILABLE

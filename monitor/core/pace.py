@@ -7,7 +7,8 @@ from decimal import Decimal
 from monitor.core.alerts import AlertState, MetricScope
 from monitor.core.events import StreamName
 from monitor.core.figures import Figures
-from monitor.core.state import AccountState, Paced, Settings, StreamState
+from monitor.core.state import AccountState, Paced, Settings
+from monitor.core.stream_state import StreamState
 
 CHANCE = timedelta(seconds=5)
 """A read that is to be made faster from now on is given at least this long to come."""

@@ -50,6 +50,7 @@ from monitor.core.metrics import Value
 from monitor.core.picture import Picture, reconciled, told
 from monitor.core.ratios import Ratios
 from monitor.core.repricing import priced
+from monitor.core.stream_state import StreamState
 from monitor.core.surroundings import (
     CollateralRead,
     IndexRead,
@@ -103,21 +104,6 @@ class Paced:
     interval: timedelta
     before: timedelta
     since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class StreamState:
-    """What is known of one stream's connection. `last_frame_at` never goes back."""
-
-    connected: bool = False
-    subscriptions: tuple[str, ...] = ()
-    changed_at: datetime | None = None
-    last_frame_at: datetime | None = None
-    connects: int = 0
-
-    @property
-    def reconnects(self) -> int:
-        return max(0, self.connects - 1)
 
 
 class Sampled(NamedTuple):
@@ -254,20 +240,12 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             return replace(state, key_accepted=accepted, key=permissions if permissions is not None else state.key)
         case ReadFailed():
             return replace(state, last_failure=event, failed_at={**state.failed_at, event.read: event.at})
-        case StreamChanged(stream, connected, subscriptions, at):
-            was = state.streams.get(stream, StreamState())
-            changed = replace(
-                was,
-                connected=connected,
-                subscriptions=subscriptions,
-                changed_at=at,
-                connects=was.connects + (connected and not was.connected),
-            )
-            return _with_stream(state, stream, _heard(changed, at) if connected else changed)
+        case StreamChanged(stream):
+            return _with_stream(state, stream, _stream(state, stream).changed(event))
         case StreamAlive(stream, at):
-            return _with_stream(state, stream, _heard(state.streams.get(stream, StreamState()), at))
-        case StreamEvent(stream=stream, received_at=at):
-            state = _with_stream(state, stream, _heard(state.streams.get(stream, StreamState()), at))
+            return _with_stream(state, stream, _stream(state, stream).alive(at))
+        case StreamEvent(stream=stream):
+            state = _with_stream(state, stream, _stream(state, stream).heard(event))
             picture = told(state, event)
             return state if picture is state.picture else replace(state, picture=picture)
         case OperatorRead():
@@ -338,10 +316,8 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
     return frozenset(symbols)
 
 
-def _heard(stream: StreamState, at: datetime) -> StreamState:
-    return (
-        stream if stream.last_frame_at is not None and stream.last_frame_at >= at else replace(stream, last_frame_at=at)
-    )
+def _stream(state: AccountState, name: StreamName) -> StreamState:
+    return state.streams.get(name, _NO_STREAM)
 
 
 def _with_stream(state: AccountState, stream: StreamName, known: StreamState) -> AccountState:
@@ -354,3 +330,6 @@ def _with_intent(state: AccountState, intent: Intent, now: datetime) -> AccountS
         i.id: i for i in state.intents.values() if i.state not in FINAL or (i.settled_at or i.created_at) >= day_ago
     }
     return replace(state, intents={**kept, intent.id: intent})
+
+
+_NO_STREAM = StreamState()

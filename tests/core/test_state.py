@@ -7,13 +7,16 @@ from monitor.core.account import CROSS, Balance, Price, Scope
 from monitor.core.events import (
     CrossRead,
     IsolatedRead,
+    Oddity,
     PricesRead,
     StreamAlive,
     StreamChanged,
+    StreamEvent,
     Tick,
 )
 from monitor.core.repricing import PRICE_HISTORY
 from monitor.core.state import Settings, needed_symbols, scopes
+from monitor.view.documents.account import account_document
 from tests.core.worked import NOW, SETTINGS, after, cross, isolated, long_pair, prices, started, told, watched
 
 
@@ -65,6 +68,15 @@ def test_last_frame_of_a_stream_never_goes_back() -> None:
 def test_lost_stream_keeps_when_it_was_last_heard() -> None:
     state = told(started(), StreamAlive("market", NOW), StreamChanged("market", False, (), after(60)))
     assert state.streams["market"].last_frame_at == NOW
+
+
+def test_events_that_came_otherwise_than_they_should_are_counted_and_shown() -> None:
+    event = StreamEvent("account", CROSS, "x", "key", NOW, NOW, "{}")
+    odd: list[Oddity] = ["late", "repeated", "late"]
+    state = told(started(), event, *(replace(event, oddity=one) for one in odd))
+    assert state.streams["account"].oddities == {"late": 2, "repeated": 1}
+    (shown,) = account_document(state, SETTINGS, NOW, "1.0")["streams"]
+    assert [shown[name] for name in ("rejected", "repeated", "late", "unknown")] == [0, 1, 2, 0]
 
 
 def test_tick_changes_nothing() -> None:

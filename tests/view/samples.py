@@ -19,7 +19,8 @@ from monitor.core.account import (
     Tier,
 )
 from monitor.core.alerts import Alert, AlertKey, AlertState
-from monitor.core.state import AccountState, Settings, StreamState
+from monitor.core.state import AccountState, Settings
+from monitor.core.stream_state import StreamState
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
 READ_AT = NOW - timedelta(seconds=30)

@@ -23,7 +23,8 @@ from monitor.core.rehearsal.given import Given, GivenSight
 from monitor.core.rehearsal.moved import Moved, added, difference
 from monitor.core.rehearsal.portfolio import Portfolio, carried_out, level_of, liquidated, markets_of, reads, tiers_of
 from monitor.core.standing import standing_of
-from monitor.core.state import AccountState, Settings, StreamState, apply
+from monitor.core.state import AccountState, Settings, apply
+from monitor.core.stream_state import StreamState
 from monitor.core.valuation import price_of
 
 ORDER_TAKES = timedelta(seconds=2)

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
+from typing import get_args
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import SEVERITIES, AlertState
 from monitor.core.amounts import plain
 from monitor.core.assets import owed_rates
 from monitor.core.collateral import may_leave
+from monitor.core.events import Oddity
 from monitor.core.figures import Figures, Holding
 from monitor.core.gaps import Gap, gaps
 from monitor.core.intents import IN_FLIGHT

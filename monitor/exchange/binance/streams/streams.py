@@ -10,6 +10,7 @@ from monitor.exchange.binance.streams.market import MarketLine, Newest
 from monitor.exchange.binance.streams.risk import RiskLine
 from monitor.exchange.binance.streams.session import Announcer, Line, keep_up
 from monitor.exchange.binance.streams.sockets import Sockets
+from monitor.exchange.binance.streams.tally import Tally
 from monitor.exchange.binance.streams.waiting import Wanted, first_end
 from monitor.exchange.binance.streams.witness import Witness
 
@@ -39,7 +40,7 @@ class BinanceStreams:
         self._sockets = sockets
         self._transport = transport
         self._time = time
-        self._deliver = deliver
+        self._deliver = deliver = Tally(deliver)
         self._pairs = Wanted()
         self._symbols = Wanted()
         self._newest = Newest(deliver)

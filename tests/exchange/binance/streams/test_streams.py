@@ -390,17 +390,21 @@ async def test_malformed_frame_is_recorded_and_harms_nothing() -> None:
         rejected = [event for event in both.inbox.stream_events() if event.type == "rejected"]
         assert len(rejected) == 1
         assert rejected[0].rejected
+        assert rejected[0].oddity == "rejected"
         assert all(change.connected for change in both.inbox.changes("account"))
 
 
-@pytest.mark.parametrize("what", ["duplicate", "reorder"])
-async def test_duplicates_and_disorder_keep_their_keys(what: str) -> None:
+@pytest.mark.parametrize(("what", "oddity"), [("duplicate", "repeated"), ("reorder", "late")])
+async def test_duplicates_and_disorder_keep_their_keys_and_are_marked(what: str, oddity: str) -> None:
     async with listening() as both:
         both.world.sandbox.add_fault(Fault(what=what, stream="account", count=4))
         for _ in range(6):
             both.move()
         await both.everything_arrived()
         assert set(keys(both.inbox)) == {key_of(event) for event in both.sent}
+        odd = [event.oddity for event in both.inbox.stream_events() if event.oddity]
+    # Of four frames each comes twice, or the second of two comes first.
+    assert odd == [oddity] * (4 if what == "duplicate" else 2)
 
 
 async def test_event_never_heard_of_is_recorded() -> None:
@@ -409,7 +413,7 @@ async def test_event_never_heard_of_is_recorded() -> None:
         both.world.sandbox.venue.feed.emit("main", None, "account", "somethingNew", {"x": {"y": [1, "2"]}}, now)
         await both.everything_arrived()
         told = both.inbox.stream_events()[-1]
-    assert (told.type, told.meaning, told.rejected) == ("somethingNew", None, None)
+    assert (told.type, told.meaning, told.rejected, told.oddity) == ("somethingNew", None, None, "unknown")
 
 
 async def test_flood_arrives_whole() -> None:
