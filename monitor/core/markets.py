@@ -34,6 +34,8 @@ class Market:
     """The exchange's own word."""
     buys: bool = True
     sells: bool = True
+    in_cross: bool = True
+    """Whether cross trades it; a pair may be there for isolated margin alone."""
 
     @property
     def is_traded(self) -> bool:
@@ -92,8 +94,9 @@ class Markets:
     assets: frozenset[str] = frozenset()
 
     def between(self, one: str, other: str) -> Market | None:
-        """The symbol that trades the two assets for each other."""
-        return next((m for m in self.by_symbol.values() if {m.base, m.quote} == {one, other}), None)
+        """The symbol by which cross trades the two assets for each other."""
+        wanted = {one, other}
+        return next((m for m in self.by_symbol.values() if m.in_cross and {m.base, m.quote} == wanted), None)
 
     def knows(self, symbol: str, assets: Iterable[str]) -> bool:
         """Whether the symbol of an isolated pair, or all of cross between these assets, was read."""

@@ -70,6 +70,7 @@ def _market(rules: SymbolRules, pair: MarginPair | None, *, is_traded: bool) -> 
         status=rules.status,
         buys=trades and (pair is None or pair.is_buy_allowed),
         sells=trades and (pair is None or pair.is_sell_allowed),
+        in_cross=pair is not None,
     )
 
 
