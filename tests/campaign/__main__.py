@@ -55,7 +55,7 @@ def _run(seeds: list[int], jobs: int, minutes: float | None, results: Path) -> N
     deadline = None if minutes is None else time.monotonic() + minutes * 60
     left = iter(seeds)
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, results.open("a") as file:
-        running: set[Future[Outcome]] = {pool.submit(judged, seed) for seed, _ in zip(left, range(jobs), strict=False)}
+        running: set[Future[Outcome]] = {pool.submit(judged, seed) for _, seed in zip(range(jobs), left, strict=False)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:

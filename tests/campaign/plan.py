@@ -230,7 +230,8 @@ def _timed(chance: random.Random, active_s: float, settle_s: int) -> list[Timed]
     found += [Timed(chance.uniform(0, active_s), read_fault(chance)) for _ in range(chance.randint(0, 3))]
     found += [Timed(chance.uniform(0, active_s), stream_fault(chance)) for _ in range(chance.randint(0, 3))]
     if chance.random() < 0.4:
-        pauses: tuple[Act, Act] = chance.choice([("pause", "resume"), ("pause file", "no pause file")])
+        ways: tuple[tuple[Act, Act], ...] = (("pause", "resume"), ("pause file", "no pause file"))
+        pauses = chance.choice(ways)
         since = chance.uniform(0, active_s * 0.8)
         found += [Timed(since, pauses[0]), Timed(since + chance.uniform(0.2, 2), pauses[1])]
     acts: tuple[Act, ...] = ("repay by hand", "deposit", "charge interest")
