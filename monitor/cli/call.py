@@ -26,6 +26,7 @@ from monitor.errors import (
 )
 from monitor.exchange.binance.functions import ALIASES, FUNCTIONS, AnyFunction
 from monitor.exchange.binance.functions.function import Change, Parameter, Read
+from monitor.exchange.binance.functions.ordering import order_of
 from monitor.exchange.binance.signing import Parameters
 from monitor.runtime.by_hand import ByHand, Done
 
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> int:
     given = _given(function, args.given)
     if isinstance(function, Change) and not args.yes:
         raise UsageError(f"{function.name} changes the account: nothing was sent", mend="add --yes to do it")
+    if isinstance(function, Change):
+        _refuse_amounts(function, given)
     if function.is_silent:
         output.print_note(f"{function.name}: {function.summary}")
         sys.stdout.write(NOTHING)
@@ -86,8 +89,6 @@ async def _change(config: Config, account: str, function: Change[..., Any], give
         words = " ".join(f"{name}={value}" for name, value in function.asked(given).items())
         output.print_note(f"{function.name} of account {account}: {words}")
         return await ByHand(account, exchange, store, clock, config.safety).carry_out(function, given)
-    except ValueError as error:
-        raise UsageError(str(error), mend="nothing was sent") from error
     finally:
         await exchange.aclose()
         if store is not None:
@@ -114,10 +115,23 @@ def _given(function: AnyFunction, words: Sequence[str]) -> Parameters:
         if parameter.name in given:
             raise UsageError(f'"{key}" is given twice', mend="give it once")
         given[parameter.name] = _spelled(parameter, value)
+    for name, (implied, worth) in function.implied.items():
+        if name in given and given.get(implied, worth) != worth:
+            raise UsageError(
+                f"{implied}={given[implied]} contradicts {name}={given[name]}",
+                mend=f"{name} is of isolated margin alone",
+            )
     missing = [one.name for one in function.parameters if one.is_required and one.name not in given]
     if missing:
         raise UsageError(f"{function.name} needs {', '.join(missing)}", mend="give each as key=value")
     return given
+
+
+def _refuse_amounts(function: Change[..., Any], given: Parameters) -> None:
+    try:
+        order_of(function, function.asked(given))
+    except ValueError as error:
+        raise UsageError(f"{function.name}: {error}", mend="nothing was sent") from error
 
 
 def _spelled(parameter: Parameter, value: str) -> str:

@@ -119,7 +119,7 @@ def dispatch(words: Sequence[str]) -> int:
         raise UsageError(f'unknown command "{name}"', mend=nearest(name, COMMANDS))
     _refuse_unbuilt(name, rest)
     module = importlib.import_module(f"monitor.cli.{name}")
-    command = Parser(prog=f"{PROGRAM} {name}", description=COMMANDS[name].capitalize() + ".")
+    command = Parser(prog=f"{PROGRAM} {name}", description=_sentence(COMMANDS[name]))
     module.add_arguments(command)
     try:
         args = command.parse_all(rest)
@@ -235,3 +235,8 @@ def _options_of(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[s
             if chosen is not None:
                 known += _options_of(action.choices[chosen], words)
     return [option for option in known if option.startswith("--")] + list(_GLOBAL_OPTIONS)
+
+
+def _sentence(words: str) -> str:
+    # Not capitalize(): that would take the capitals of API away.
+    return f"{words[:1].upper()}{words[1:]}."

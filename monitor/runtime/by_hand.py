@@ -26,7 +26,7 @@ from monitor.core.looks import Look
 from monitor.core.progress import answered, judged
 from monitor.core.state import AccountState
 from monitor.core.verify import judge
-from monitor.errors import ExchangeError
+from monitor.errors import ExchangeError, MonitorError
 from monitor.exchange.binance.client.answer import Answer, Sent
 from monitor.exchange.binance.functions.function import Change
 from monitor.exchange.binance.functions.ordering import MEETS, NO_SUCH_WAY, hop_parameters, hops, order_of
@@ -85,11 +85,20 @@ class ByHand:
         done = await self._one(make_universal_transfer, first)
         if not isinstance(done.outcome, Accepted):
             return Done(done.outcome, done.answer, (*notes, *done.notes))
-        if not await self._has_arrived(first, done.outcome.ref):
-            cause = f"transfer {done.outcome.ref} into cross margin is not confirmed yet: the second was not sent"
-            return Done(Unknown(cause), done.answer, (*notes, *done.notes))
-        last = await self._one(make_universal_transfer, second)
-        return Done(last.outcome, last.answer, (*notes, *done.notes, *last.notes))
+        left = f"{first['amount']} {first['asset']} are in cross margin: transfer {done.outcome.ref} was made"
+        notes += done.notes
+        try:
+            if not await self._has_arrived(first, done.outcome.ref):
+                cause = f"transfer {done.outcome.ref} into cross margin is not confirmed yet: the second was not sent"
+                return Done(Unknown(cause), done.answer, tuple(notes))
+            last = await self._one(make_universal_transfer, second)
+        except MonitorError as error:
+            error.mend = f"{left}, the second was not sent"
+            raise
+        if not isinstance(last.outcome, Accepted):
+            notes.append(f"{left}, the second did not take them further")
+        # Without a database both say so in the same words.
+        return Done(last.outcome, last.answer, tuple(dict.fromkeys((*notes, *last.notes))))
 
     async def _one(self, function: AnyChange, asked: Parameters) -> Done:
         order = order_of(function, asked)

@@ -127,6 +127,14 @@ async def test_listen_keys_of_old_are_tokens_now(tmp_path: Path) -> None:
             ["repay_margin_loan", "asset=USDT", "amount=1"],
             "repay_margin_loan changes the account: nothing was sent; add --yes to do it",
         ),
+        (
+            ["repay_margin_loan", "asset=USDT", "amount=much", "--yes"],
+            "repay_margin_loan: amount=much is no amount; nothing was sent",
+        ),
+        (
+            ["repay_margin_loan", "asset=USDT", "amount=1", "isIsolated=false", "symbol=BTCUSDT", "--yes"],
+            "isIsolated=FALSE contradicts symbol=BTCUSDT; symbol is of isolated margin alone",
+        ),
     ],
 )
 def test_what_can_not_be_is_one_line_and_exit_2(tmp_path: Path, words: list[str], line: str) -> None:
@@ -265,6 +273,19 @@ async def test_a_pair_is_reached_by_way_of_cross_where_there_is_no_direct_way(
         assert said.code == 0, said.err
         kinds = [one["type"] for one in d.received("POST", TRANSFER)]
         assert kinds[1:] == ([] if direct else hops)
+
+
+async def test_a_transfer_that_stopped_half_way_says_where_the_money_is(tmp_path: Path) -> None:
+    second = Fault(
+        what="status", method="POST", path=TRANSFER, params={"type": "MARGIN_ISOLATEDMARGIN"}, status=400, code=-3020
+    )
+    async with desk(tmp_path, faults=[second], database=True) as d:
+        words = ("asset=USDT", "symbol=BTCUSDT", "amount=11", "--yes")
+        said = await d.call("transfer_spot_to_isolated_margin", *words)
+        first = d.intents()[-2].intent
+    assert (said.code, said.out) == (1, "")
+    assert f"11 USDT are in cross margin: transfer {first.ref} was made, the second did not take them" in said.err
+    assert "code -3020" in said.err.splitlines()[-1]
 
 
 async def test_a_ban_holds_for_the_next_command_too(tmp_path: Path) -> None:

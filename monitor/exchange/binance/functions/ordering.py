@@ -85,8 +85,8 @@ def _amount(asked: Parameters, name: str = "amount") -> Decimal:
     try:
         amount = Decimal(str(asked.get(name)))
     except InvalidOperation:
-        raise ValueError(f"{asked.get(name)} is no amount") from None
+        raise ValueError(f"{name}={asked.get(name)} is no amount") from None
     exponent = amount.as_tuple().exponent
     if not isinstance(exponent, int) or amount <= 0 or exponent < SMALLEST or amount.adjusted() > LARGEST:
-        raise ValueError(f"{asked.get(name)} is no amount")
+        raise ValueError(f"{name}={asked.get(name)} is no amount")
     return amount
