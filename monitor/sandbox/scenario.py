@@ -127,6 +127,8 @@ class Readings:
     history_lag_s: int = 0
     loan_pending_s: int = 0
     empty_transfer_history: Literal["rows", "no rows"] = "rows"
+    window_end: Literal["included", "left out"] = "included"
+    liquidations_of_cross: Literal["cross", "all"] = "cross"
 
 
 @dataclass(frozen=True, slots=True)

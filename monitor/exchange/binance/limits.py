@@ -124,9 +124,10 @@ class Usage:
         held = self._held.get(pool)
         if held is not None and held > now:
             return held
-        minute = _minute(now)
-        if (used := self.used(pool, now)) and used + weight > pool.limit * priority.value:
-            return minute + _MINUTE
+        # The sources differ on who is counted for some requests: the answers tell by which pool fills.
+        for counted in (pool, Pool(pool.path)):
+            if (used := self.used(counted, now)) and used + weight > counted.limit * priority.value:
+                return _minute(now) + _MINUTE
         return None
 
     def used(self, pool: Pool, now: datetime) -> int:

@@ -99,13 +99,15 @@ def interest_history(call: Call) -> object:
 
 @endpoint("GET", "/sapi/v1/margin/forceLiquidationRec", "SIGNED", 1)
 def liquidation_history(call: Call) -> object:
-    """Orders that the exchange liquidated with, newest first; cross, or one pair."""
+    """Orders that the exchange liquidated with, newest first; of one pair, else of cross or of all."""
     symbol = call.params.get("isolatedSymbol")
+    every = not symbol and call.venue.scenario.readings.liquidations_of_cross == "all"
     first, last = window(call, default_days=30, depth_days=90)
     rows = [
         row
         for row in visible(call, call.account.liquidations, lambda row: row.at_ms)
-        if (row.isolated and row.symbol == symbol if symbol else not row.isolated) and first <= row.at_ms <= last
+        if (every or (row.isolated and row.symbol == symbol if symbol else not row.isolated))
+        and first <= row.at_ms <= last
     ]
     return page(call, rows, _liquidation_row)
 

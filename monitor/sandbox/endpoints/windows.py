@@ -25,7 +25,7 @@ def window(
     depth_days: int | None = None,
     too_long: Callable[[], Refusal] = bad_dates,
 ) -> tuple[int, int]:
-    """First and last millisecond asked for, both inclusive.
+    """First and last millisecond that rows are shown of.
 
     Without times the last `default_days`; with the start alone up to now; with the end alone
     `default_days` before it. Longer than `span_days` is refused; older than `depth_days` is cut off.
@@ -42,7 +42,7 @@ def window(
         first = last - span_days * DAY_MS
     if depth_days is not None:
         first = max(first, now - depth_days * DAY_MS)
-    return first, last
+    return first, last if call.venue.scenario.readings.window_end == "included" else last - 1
 
 
 def visible(call: Call, rows: Iterable[Row], when: Callable[[Row], int]) -> list[Row]:

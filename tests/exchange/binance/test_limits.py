@@ -74,6 +74,12 @@ def test_the_less_urgent_gives_way_first(used: int, going: set[Priority]) -> Non
     assert {one for one in Priority if usage.held_until(pool, 1, NOW, one) is None} == going
 
 
+def test_a_pool_that_the_venue_counts_by_address_is_minded_though_we_took_it_for_the_accounts() -> None:
+    usage, ours = Usage(), pool_of("GET", "/sapi/v1/margin/maxBorrowable", "uid", "main")
+    usage.observe(pool_of("GET", "/sapi/v1/margin/maxBorrowable", "ip", "main"), 11_990, NOW)
+    assert usage.held_until(ours, 50, NOW) == datetime(2026, 11, 22, 12, 1, tzinfo=UTC)
+
+
 def test_what_is_urgent_is_the_account_and_what_is_not_is_the_reference() -> None:
     assert {account.CROSS.priority, account.ISOLATED.priority} == {Priority.FIRST}
     assert {account.TRADE_COEFF.priority, account.TIERS.priority} == {Priority.LAST}

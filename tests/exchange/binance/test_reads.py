@@ -1,5 +1,7 @@
 """Every read against the sandbox: what we say equals what its ledger holds."""
 
+import asyncio
+import functools
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +15,7 @@ from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
 from tests.exchange.binance.world import credentials_of, hosts_of, world
+from tests.sandbox.asking import until
 
 CROSS_PATH = "/sapi/v1/margin/account"
 ISOLATED_PATH = "/sapi/v1/margin/isolated/account"
@@ -265,6 +268,18 @@ async def test_read_fails_over_to_another_host_and_stays_there() -> None:
             await w.account.read_cross()
             assert len(second.requests(CROSS_PATH)) == 1
             assert not w.sandbox.requests
+
+
+async def test_snapshot_that_was_overtaken_by_a_newer_one_is_not_believed() -> None:
+    slow = [Fault(what="delay", path=path, seconds=0.3) for path in (CROSS_PATH, ISOLATED_PATH)]
+    async with world(faults=slow) as w:
+        for read, path in ((w.account.read_cross, CROSS_PATH), (w.account.read_isolated, ISOLATED_PATH)):
+            older = asyncio.ensure_future(read())
+            await until(functools.partial(w.requests, path))
+            newer = await read()
+            with pytest.raises(PayloadRejected, match="older than the last snapshot"):
+                await older
+            assert (await read()).as_of > newer.as_of
 
 
 async def test_weight_used_is_the_share_of_the_fullest_pool() -> None:

@@ -9,9 +9,9 @@ import pytest
 from monitor.core.account import CROSS, Scope
 from monitor.core.ledger import MarginTransfer
 from monitor.core.margin import CollateralTier
-from monitor.exchange.binance.surroundings import ALL_SYMBOLS_WEIGHT
+from monitor.exchange.binance.functions.orders import ALL_SYMBOLS_WEIGHT, get_open_margin_orders
+from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.sandbox.scenario import CollateralTier as Tier
-from monitor.sandbox.scenario import Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
 from tests.exchange.binance.world import World, world
 
@@ -99,9 +99,29 @@ async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() 
     assert index.value == D(shown["BTCUSDT"]["index"])
 
 
-async def test_open_orders_of_cross_are_budgeted_by_the_dearer_reading() -> None:
-    async with world(playing(open_orders_weight="symbols")) as w:
+@pytest.mark.parametrize("reading", ["10 IP", "symbols"])
+async def test_open_orders_of_cross_are_budgeted_by_the_dearer_reading(reading: str) -> None:
+    async with world(playing(open_orders_weight=reading)) as w:
         assert (await w.account.surroundings.open_orders(CROSS)).numbers == frozenset()
         assert (await w.account.surroundings.open_orders(PAIR)).numbers == frozenset()
         used = w.account.weight_used * 12_000
     assert used < ALL_SYMBOLS_WEIGHT
+    assert get_open_margin_orders.priced({}).weight == ALL_SYMBOLS_WEIGHT
+    assert get_open_margin_orders.priced({"symbol": "BTCUSDT"}).weight == 10
+
+
+@pytest.mark.parametrize("reading", ["cross", "all"])
+async def test_a_forced_liquidation_counts_once_whatever_the_answer_of_cross_names(reading: str) -> None:
+    owing = AccountSpec(
+        cross={"BTC": holding("1"), "USDT": holding(borrowed="45000")},
+        isolated={"BTCUSDT": PairSpec(base=holding("1"), quote=holding(borrowed="45000"))},
+    )
+    scenario = replace(
+        playing(liquidations_of_cross=reading), accounts=(owing,), prices={"BTCUSDT": D(60_000)}, paths={}
+    )
+    async with world(scenario) as w:
+        before = w.clock.now() - timedelta(seconds=5)
+        w.sandbox.hand.set_price("BTCUSDT", D(46_000))
+        seen = await w.account.read_liquidations(["BTCUSDT"], before, before + timedelta(days=1))
+    assert len({(one.symbol, one.order_id) for one in seen}) == len(seen)
+    assert {one.isolated for one in seen} == {True, False}

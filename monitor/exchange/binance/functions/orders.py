@@ -24,6 +24,14 @@ BORROWING = frozenset({"MARGIN_BUY", "AUTO_BORROW_REPAY"})
 _DAY = timedelta(hours=24) - timedelta(milliseconds=1)
 
 
+ALL_SYMBOLS_WEIGHT = 2000
+"""Open orders without a symbol cost as much as there are symbols, if the documents are right."""
+
+
+def _open_orders_weight(asked: Parameters) -> int:
+    return 10 if asked.get("symbol") else ALL_SYMBOLS_WEIGHT
+
+
 def _order_weight(asked: Parameters) -> int:
     return 1500 if asked.get("sideEffectType") in BORROWING else 6
 
@@ -83,7 +91,7 @@ def get_margin_order(
     the_venue_answers()
 
 
-@read("GET", "/sapi/v1/margin/openOrders", weight=10)
+@read("GET", "/sapi/v1/margin/openOrders", weight=ALL_SYMBOLS_WEIGHT, weigh=_open_orders_weight)
 def get_open_margin_orders(*, symbol: str | None = None, is_isolated: bool | None = None) -> list[Order]:
     """Open orders. Isolated ones only with their symbol; without one it costs as much as there are symbols."""
     the_venue_answers()

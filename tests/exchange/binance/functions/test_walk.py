@@ -15,7 +15,7 @@ from monitor.exchange.binance.functions.orders import create_margin_order
 from monitor.exchange.binance.functions.transfers import transfer_spot_to_margin
 from monitor.exchange.binance.functions.walk import Walk
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario import AccountSpec, Limits, holding
+from monitor.sandbox.scenario import AccountSpec, Limits, Readings, holding
 from monitor.sandbox.scenarios import calm
 from tests.exchange.binance.world import World, world
 
@@ -79,7 +79,11 @@ async def past(request: pytest.FixtureRequest) -> AsyncIterator[Past]:
 
 async def _something(w: World, dice: random.Random, known: dict[str, set[int]]) -> None:
     amount = D(dice.randint(1, 50))
-    match dice.choice(("repay", "transfer", "trade")):
+    await _cause(dice.choice(("repay", "transfer", "trade")), w, amount, known)
+
+
+async def _cause(what: str, w: World, amount: Decimal, known: dict[str, set[int]]) -> None:
+    match what:
         case "repay":
             known["get_margin_repay_details"].add(w.sandbox.hand.repay("main", "USDT", amount))
         case "transfer":
@@ -120,6 +124,24 @@ async def test_walks_that_meet_at_any_moment_share_only_what_lies_on_it(past: Pa
             _key(name, row) for row in whole if abs(getattr(row, _history(name).time) - moment) < timedelta(seconds=1)
         }
         assert set(before) & set(after) <= on_it
+
+
+@pytest.mark.parametrize("ends", ["included", "left out"])
+async def test_a_row_on_the_edge_of_two_windows_comes_once_however_windows_end(ends: Any) -> None:
+    async with world(replace(SCENARIO, readings=Readings(window_end=ends)), speed=SPEED) as w:
+        await w.account.sync_clock()
+        known: dict[str, set[int]] = {name: set() for name in WALKED}
+        for chosen in ("repay", "transfer", "trade"):
+            await _cause(chosen, w, D(3), known)
+        w.sandbox.hand.advance(3 * 86_400)
+        await w.account.sync_clock()
+        end = w.clock.now() + (w.account.clock_offset or timedelta())
+        past = Past(w, end - timedelta(days=4), end, known, 0)
+        for name in WALKED:
+            whole = await _all(past, _walk(past, name, 100))
+            on_the_edge = getattr(whole[0], _history(name).time)
+            walk = _walk(past, name, 100, since=on_the_edge - _history(name).span)
+            assert [_key(name, row) for row in await _all(past, walk)] == [_key(name, row) for row in whole], name
 
 
 @pytest.mark.parametrize("name", WALKED)
