@@ -147,7 +147,7 @@ def print_screen(document: Document, keepers: Keepers) -> None:
     print_lines(
         [*crash_cells(document, CRASHES[WORST_NIGHT], keepers), *interest_cells(accounts), *leaving_cells(accounts)]
     )
-    debts = debts_table(accounts)
+    debts = debts_table(accounts, SystemClock().now())
     if debts.rows:
         output.print_line()
         print_table(debts)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from monitor.core.account import INFINITE
 from monitor.core.amounts import ONE, floor_to
 from monitor.core.durations import parse_since
+from monitor.core.interest import HOURS_A_YEAR
 from monitor.core.margin import drop_to_level, exposure, rise_to_level
 from monitor.core.stress import Portfolio, first_to_reach
 from monitor.view.documents.fields import Document
@@ -69,10 +70,17 @@ def scopes_table(accounts: Sequence[Document], keepers: Keepers) -> Table:
     return Table(headings[start:], padded, frozenset({2 - start, 6 - start, 8 - start}))
 
 
-def debts_table(accounts: Iterable[Document]) -> Table:
-    """One row an asset that is owed: how much, at what rate."""
+def debts_table(accounts: Sequence[Document], now: datetime) -> Table:
+    """One row an asset that is owed: how much, at what rate a year, and how old that rate is.
+
+    Made to fit 80 columns: a single account is not named in every row.
+    """
     rows = []
     for account in accounts:
+        ages = {
+            (rate["symbol"] or "cross", rate["asset"]): now - parse_since(rate["as_of"], now)
+            for rate in account.get("rates", ())
+        }
         for label, row in _asset_rows(account):
             owed = Decimal(row["borrowed"]) + Decimal(row["interest"])
             if not owed:
@@ -84,11 +92,14 @@ def debts_table(accounts: Iterable[Document]) -> Table:
                     Cell(label),
                     Cell(f"{_short_amount(owed)} {row['asset']}"),
                     Cell(money_text(owed * price) if price is not None else ""),
-                    Cell(f"{percent_text(hourly * 24 * 365)} a year" if hourly is not None else "not known yet", "dim"),
+                    Cell(percent_text(hourly * HOURS_A_YEAR) if hourly is not None else "not known yet", "dim"),
+                    Cell(age_text(ages[label, row["asset"]]) if (label, row["asset"]) in ages else "", "dim"),
                     Cell(f"{_short_amount(Decimal(row['free']))} {row['asset']}"),
                 ]
             )
-    return Table(("account", "scope", "owed", "value", "rate", "free of it"), rows, frozenset({2, 3, 4, 5}))
+    headings = ("account", "scope", "owed", "value", "a year", "rate age", "free of it")
+    start = 1 if len(accounts) == 1 else 0
+    return Table(headings[start:], [row[start:] for row in rows], frozenset(range(2 - start, 7 - start)))
 
 
 def restore_cells(accounts: Iterable[Document], now: datetime) -> list[Cell]:
@@ -241,7 +252,9 @@ def _room(scope: Document, portfolio: Portfolio, bar: Decimal, keepers: Keepers)
     if portfolio.level <= bar:
         return [Cell(_REACHED, "bad"), Cell(""), Cell("")]
     own = portfolio.own(bar)
-    parts = exposure(portfolio.positions, keepers.stables)
+    # A pair is liquidated by its own price: its quote asset is what everything in it is told in.
+    stables = frozenset({scope["quote"]["asset"]}) if "index_price" in scope else keepers.stables
+    parts = exposure(portfolio.positions, stables)
     drop, rise = drop_to_level(parts, own), rise_to_level(parts, own)
     move, loss = "no move does it", ""
     if min(drop, rise) < INFINITE:
@@ -249,8 +262,9 @@ def _room(scope: Document, portfolio: Portfolio, bar: Decimal, keepers: Keepers)
         net = parts.volatile_assets - parts.volatile_liabilities
         move = f"fall {percent_text(drop)}" if falls else f"rise {percent_text(rise)}"
         loss = whole_text(net * drop if falls else -net * rise) if is_in_usdt(scope) else ""
-    first = first_to_reach(portfolio, bar, keepers.stables)
-    alone = f"{first.asset} {_short_price(first.price)}" if first is not None else ""
+    first = first_to_reach(portfolio, bar, stables)
+    unit = number(scope["quote"]["price_usdt"]) or ONE if "index_price" in scope else ONE
+    alone = f"{first.asset} {_short_price(first.price / unit)}" if first is not None else ""
     if "index_price" in scope and bar == portfolio.bar and number(scope["liquidation_price"]) is not None:
         # Of its own liquidation the exchange's word is the better one.
         distance, price = number(scope["distance_to_liquidation"]), number(scope["liquidation_price"])
@@ -272,6 +286,8 @@ def _short_price(price: Decimal | None) -> str:
 def _liquidated_by(scope: Document) -> str:
     """How far from liquidation, in words."""
     distance = number(scope["distance_to_liquidation"])
+    if distance is None and portfolio_of(scope) is None:
+        return "how far it is from liquidation is not known"
     if distance is None:
         return "no move of prices liquidates it"
     if not distance:

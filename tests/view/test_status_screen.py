@@ -5,11 +5,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from monitor.core.account import Balance, Bars, Wallet
+from monitor.core.account import Balance, Bars, IsolatedPair, PairStatus, Wallet
+from monitor.core.events import RatesRead
 from monitor.core.state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonSeen, refreshed, status_document
 from monitor.view.status_screen import (
+    debts_table,
     gap_cells,
     headlines,
     interest_cells,
@@ -88,6 +90,41 @@ def test_the_pair_tells_the_exchange_s_own_liquidation_price() -> None:
         *("BTCUSDT", "1.25", "over 1.25", "call 1.19", "fall 4.8 %", "2,400", "BTC 47,600")
     ]
     assert [cell.text for cell in rows[3]][3:7] == ["liq. 1.15", "fall 8.0 %", "4,000", "BTC 46,000"]
+
+
+def test_a_pair_of_two_volatile_assets_is_told_by_its_own_price() -> None:
+    # 5 ETH at 0.04 BTC against 0.1 BTC, and BTC at 60,000: the call at 1.19 x 0.1 / 5 = 0.0238, 40.5 % of 12,000 USDT.
+    pair = IsolatedPair(
+        symbol="ETHBTC",
+        base=Balance("ETH", free=Decimal(5)),
+        quote=Balance("BTC", borrowed=Decimal("0.1")),
+        margin_level=Decimal(2),
+        status=PairStatus.NORMAL,
+        index_price=Decimal("0.04"),
+        liquidation_price=Decimal("0.023"),
+    )
+    isolated = replace(samples.ISOLATED, pairs={"ETHBTC": pair})
+    state = replace(samples.STATE, cross=None, isolated=isolated, tiers={"ETHBTC": samples.STATE.tiers["BTCUSDT"]})
+    rows = scopes_table(status(state)["accounts"], KEEPERS).rows[-2:]
+    assert [cell.text for cell in rows[0]][3:7] == ["call 1.19", "fall 40.5 %", "4,860", "ETH 0.0238"]
+    assert [cell.text for cell in rows[1]][3:7] == ["liq. 1.15", "fall 42.5 %", "5,100", "ETH 0.023"]
+
+
+def test_how_far_it_is_is_not_called_infinite_where_it_is_not_known() -> None:
+    assert texts(headlines(status(replace(CALM, bars=None)))) == [
+        "main cross: bars unknown, level 1.83, how far it is from liquidation is not known"
+    ]
+
+
+def test_a_rate_is_told_with_its_age() -> None:
+    # 0.001 % an hour, published 40 minutes ago.
+    rates = RatesRead({"USDT": Decimal("0.00001")}, {}, samples.NOW - timedelta(minutes=40))
+    table = debts_table(status(replace(CALM, rates=rates))["accounts"], samples.NOW)
+    assert table.headings == ("scope", "owed", "value", "a year", "rate age", "free of it")
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        ["cross", "10 ETH", "30,000.00 USDT", "not known yet", "", "0 ETH"],
+        ["cross", "30,000 USDT", "30,000.00 USDT", "8.7 %", "40m", "20,000 USDT"],
+    ]
 
 
 def test_only_what_is_in_danger_is_told_how_to_get_out() -> None:

@@ -70,6 +70,8 @@ def refreshed(fetched: Document, stored: Document | None) -> Document:
     kept = ("streams", "clock_offset_s", "alerts_firing", "worst_alert", "intents_in_flight")
     rates = {(asset, label): row["hourly_rate"] for asset, label, row in _rows(stored)}
     document = copy.deepcopy(fetched) | {name: stored[name] for name in kept if name in stored}
+    read = {(rate["asset"], rate["symbol"]) for rate in fetched["rates"]}
+    document["rates"] += [rate for rate in stored.get("rates", ()) if (rate["asset"], rate["symbol"]) not in read]
     for asset, label, row in _rows(document):
         row["hourly_rate"] = row["hourly_rate"] or rates.get((asset, label))
     return document
