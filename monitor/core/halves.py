@@ -18,6 +18,11 @@ SECOND_HALF_WITHIN = timedelta(minutes=10)
 IN_HALVES: tuple[ActionKind, ...] = ("transfer_in", "reduce")
 """Kinds that may leave a repayment to be made."""
 
+REPAYS_WITHIN = timedelta(seconds=3)
+"""How long after an order was proven the exchange may take to repay with what it brought."""
+
+WAITS = "the exchange is given a moment to repay with what it brought"
+
 _S = IntentState
 
 
@@ -40,6 +45,11 @@ def second_half(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) 
     if left <= ZERO:
         return Nothing("what was brought in is repaid already")
     return repay.propose(ground.standing, spec, target, now, Allowance(left), only=first.asset)
+
+
+def holds_back(second: Proposal | Nothing) -> bool:
+    """Whether the exchange is given time for its own part: until then nothing else is sold."""
+    return isinstance(second, Nothing) and second.reason == WAITS
 
 
 def half_open(spec: ActionSpec, mine: Sequence[Intent]) -> Intent | None:
@@ -70,10 +80,18 @@ def _unrepaid(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) ->
     row = ground.standing.rows.get(first.asset)
     if row is None or first.owed_before is None:
         return Nothing("what it brought is repaid already")
-    left = first.amount * (1 - FEE) - (first.owed_before - row.balance.owed) - 2 * row.next_interest
+    brought = first.amount * (1 - FEE)
+    left = min(brought, brought - (first.owed_before - row.balance.owed) - 2 * row.next_interest)
     if left * row.price < SMALLEST_REST:
         return Nothing("what it brought is repaid already")
+    if _is_young(first, now):
+        return Nothing(WAITS)
     return repay.propose(ground.standing, spec, None, now, Allowance(left), only=first.asset)
+
+
+def _is_young(first: Intent, now: datetime) -> bool:
+    at = first.settled_at or first.submitted_at
+    return at is not None and now - at < REPAYS_WITHIN
 
 
 def _repaid_since(ground: Ground, first: Intent) -> Decimal:

@@ -18,7 +18,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
 from monitor.core.ground import REST_REFUSALS, Ground, may_try_again, says_no_direct_way, target_of
 from monitor.core.guards import Approved, Refused, allowance, exhausted, review, spent_by
-from monitor.core.halves import IN_HALVES, half_open, is_recent, of_action, second_half
+from monitor.core.halves import IN_HALVES, half_open, holds_back, is_recent, of_action, second_half
 from monitor.core.intents import (
     IN_FLIGHT,
     ActionKind,
@@ -124,7 +124,7 @@ def propose(
     first = half_open(spec, mine)
     if first is not None:
         second = second_half(ground, spec, first, now)
-        if isinstance(second, Proposal) or first.scope != ground.scope:
+        if isinstance(second, Proposal) or first.scope != ground.scope or holds_back(second):
             return second, first
     busy = _busy(ground, spec.kind if spec.kind in ("reduce", "cancel_orders") else "repay")
     rest = LARGER_REST if any(i.refused_code in REST_REFUSALS for i in mine) else SMALLEST_REST

@@ -10,10 +10,12 @@ from monitor.core.actions.decide import ground_of, named, told_level
 from monitor.core.actions.proposal import Allowance, Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import AlertState
+from monitor.core.amounts import EIGHT, floor_to
 from monitor.core.guards import Refused, allowance, counts, review, spent_by
 from monitor.core.halves import half_open, is_recent, second_half
 from monitor.core.intents import ByName, CancelOrders, Intent, Order, Reduce, Repay, Transfer
 from monitor.core.plans import cut, propose
+from monitor.core.standing import Standing
 from monitor.core.state import AccountState, Settings
 
 
@@ -74,7 +76,13 @@ def recheck(
         return NoLonger(found.reason)
     if found.purpose != intent.purpose or not _is_same_wish(found.order, intent.order):
         return NoLonger("another order is wanted now")
-    if intent.mode == "approve":
+    if intent.mode == "approve" and isinstance(found.order, Reduce) and isinstance(intent.order, Reduce):
+        approved = _as_approved(found.order, intent.order, ground.standing)
+        if approved is None:
+            return NoLonger("the price is worse than what was approved")
+        worth = found.amount_usdt * approved.amount / found.order.amount
+        found = replace(found, order=approved, amount_usdt=worth, level_after=ground.standing.after(approved).level)
+    elif intent.mode == "approve":
         found = cut(found, min(found.order.amount, intent.amount), ground.standing)
     verdict = review(
         found, ground.standing, spec, spent, now, worse_since=ground.worse_since, half_of=half_of, sending=True
@@ -133,6 +141,18 @@ def _the_same(spec: ActionSpec, intent: Intent) -> ActionSpec:
     if isinstance(intent.order, CancelOrders):
         return spec
     return replace(spec, asset=intent.asset)
+
+
+def _as_approved(found: Reduce, planned: Reduce, standing: Standing) -> Reduce | None:
+    """The order with no more of it, and at no worse a price, than a person approved; None where it could not fill."""
+    price = standing.last_price(found.symbol) or found.price
+    sells = found.side == "SELL"
+    if price < planned.price if sells else price > planned.price:
+        return None
+    quantity = min(found.quantity, planned.quantity)
+    bound = max(found.price, planned.price) if sells else min(found.price, planned.price)
+    amount = floor_to(found.amount * quantity / found.quantity, EIGHT)
+    return replace(found, quantity=quantity, price=bound, amount=amount)
 
 
 def _approved(left: Allowance, spec: ActionSpec, intent: Intent) -> Allowance:

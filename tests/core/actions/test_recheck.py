@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.core.account import CROSS
+from monitor.core.account import CROSS, Price
+from monitor.core.actions.decide import named
 from monitor.core.actions.recheck import NoLonger, balances, recheck
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import AlertState
 from monitor.core.events import HealthRead, OperatorRead
-from monitor.core.intents import Intent, IntentState, Repay, Transfer
-from monitor.core.state import AccountState
+from monitor.core.intents import Intent, IntentState, Reduce, Repay, Transfer
+from monitor.core.markets import Market, MarketsRead
+from monitor.core.state import AccountState, apply
 from tests.core.actions.samples import (
     KEY,
     NOW,
@@ -22,13 +24,15 @@ from tests.core.actions.samples import (
     balance,
     intent,
     matches,
+    reduce_spec,
     repay_spec,
     seconds,
     transfer_spec,
 )
 
 PLANNED = intent(1, order=Repay(CROSS, "USDT", D(10_000)))
-BRING = intent(1, order=Transfer("spot", CROSS, "USDT", D(5000)))
+TRANSFER = Transfer("spot", CROSS, "USDT", D(5000))
+BRING = intent(1, order=TRANSFER)
 
 
 def checked(state: AccountState, planned: Intent = PLANNED, spec: ActionSpec | None = None) -> Intent | NoLonger:
@@ -128,7 +132,7 @@ def test_what_others_have_spent_since_bounds_it() -> None:
 
 
 def test_the_second_half_goes_as_far_as_the_first_went() -> None:
-    first = intent(9, IntentState.CONFIRMED, BRING.order, submitted_at=NOW, settled_at=NOW)
+    first = intent(9, IntentState.CONFIRMED, TRANSFER, submitted_at=NOW, settled_at=NOW)
     half = intent(10, order=Repay(CROSS, "USDT", D(5000)), action="top-up")
     rows = (balance("BTC", "1.5"), balance("USDT", "25000", borrowed="31000"), balance("ETH", borrowed="10"))
     state = account(*rows, alerts=(alert(),), intents=(first,))
@@ -142,7 +146,7 @@ HALF = intent(10, order=Repay(CROSS, "USDT", D(5000)), action="top-up")
 
 def brought(ago: float = 5) -> Intent:
     at = NOW - seconds(ago)
-    return intent(9, IntentState.CONFIRMED, BRING.order, submitted_at=at, settled_at=at)
+    return intent(9, IntentState.CONFIRMED, TRANSFER, submitted_at=at, settled_at=at)
 
 
 def test_the_second_half_goes_although_its_alert_is_over() -> None:
@@ -179,5 +183,40 @@ def test_nothing_else_than_the_second_half_goes_without_an_alert() -> None:
 
 def test_a_balance_that_was_never_read_is_unknown() -> None:
     unread = replace(account(), wallets={}, cross=None)
-    assert balances(unread, BRING.order).source is None
-    assert balances(unread, BRING.order).free is None
+    assert balances(unread, TRANSFER).source is None
+    assert balances(unread, TRANSFER).free is None
+
+
+SALE = Reduce(CROSS, "USDT", D(6000), "BTCUSDT", "SELL", D("0.1"), D(59_400), "BTC", "mm-1-1")
+SELLS = intent(1, order=SALE, kind="reduce", action="sell", purpose="repay")
+
+
+def trading(bitcoin: int = 60_000) -> AccountState:
+    """1.5 BTC held for 60,000 USDT owed, with the rules of BTCUSDT known; its last trade was at this price."""
+    state = account(balance("BTC", "1.5"), balance("USDT", borrowed="60000"), alerts=(alert(),))
+    market = Market("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"), min_notional=D(5))
+    state = apply(state, MarketsRead({"BTCUSDT": market}, frozenset({"BTC", "USDT"}), NOW), NOW)
+    return replace(state, prices={**state.prices, "BTCUSDT": Price(D(bitcoin), NOW)})
+
+
+def test_an_order_is_sized_anew_and_keeps_its_name() -> None:
+    found = sized(checked(trading(), SELLS, reduce_spec()))
+    assert isinstance(found.order, Reduce)
+    # (2 · 60,000 − 90,000) ÷ (2 · 0.999 − 1) ÷ 60,000, rounded up to the lot.
+    assert found.order.quantity == D("0.50101")
+    assert found.order == named(found.order, SELLS)
+    assert (found.owed_before, found.source_before) == (D(60_000), D("1.5"))
+
+
+def test_no_more_is_sold_and_at_no_worse_a_price_than_a_person_approved() -> None:
+    approved = replace(SELLS, mode="approve")
+    spec = reduce_spec(mode="approve")
+    found = sized(checked(trading(59_800), approved, spec))
+    assert isinstance(found.order, Reduce)
+    assert (found.order.quantity, found.order.price) == (D("0.1"), D(59_400))
+    assert checked(trading(59_300), approved, spec) == NoLonger("the price is worse than what was approved")
+
+
+def test_a_sale_of_something_else_is_another_wish() -> None:
+    other = replace(SELLS, order=replace(SALE, symbol="ETHUSDT", sells="ETH"))
+    assert isinstance(checked(trading(), other, reduce_spec()), NoLonger)
