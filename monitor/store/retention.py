@@ -34,6 +34,11 @@ def prune_failures(connection: Connection, before: datetime, batch: int = BATCH)
     return _prune(connection, tables.failures, "at", before, batch)
 
 
+def prune_movements(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+    """How many movements of before `before` went: at most `batch`, 0 when none is left."""
+    return _prune(connection, tables.movements, "at", before, batch)
+
+
 Pruner = Callable[[Connection, datetime], int]
 
 

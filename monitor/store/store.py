@@ -202,12 +202,14 @@ class Store:
         samples_before: datetime | None = None,
         events_before: datetime | None = None,
         failures_before: datetime | None = None,
+        movements_before: datetime | None = None,
     ) -> int:
         """How many rows older than the given moments went, in steps small enough that nobody waits for them."""
         steps: tuple[tuple[retention.Pruner, datetime | None], ...] = (
             (retention.prune_samples, samples_before),
             (retention.prune_events, events_before),
             (retention.prune_failures, failures_before),
+            (retention.prune_movements, movements_before),
         )
         total = 0
         for pruner, before in steps:
@@ -223,12 +225,27 @@ class Store:
             self._lease.release()
 
 
-class ReadStore:
-    """The database as a command reads it, beside a running daemon or without one. It never creates or changes it."""
+class _Opened:
+    """A database that a command holds open until the end of its `with`."""
 
     def __init__(self, engine: Engine, url: URL) -> None:
         self._engine = engine
         self._url = url
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class ReadStore(_Opened):
+    """The database as a command reads it, beside a running daemon or without one. It never creates or changes it."""
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -243,24 +260,9 @@ class ReadStore:
         """Runs a reading function, such as those of store.readers; it sees one state of the database."""
         return _read(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
 
-    def close(self) -> None:
-        self._engine.dispose()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class OrderStore:
+class OrderStore(_Opened):
     """The database as a command writes a person's orders into it, beside a running daemon or without one."""
-
-    def __init__(self, engine: Engine, url: URL) -> None:
-        self._engine = engine
-        self._url = url
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -276,17 +278,6 @@ class OrderStore:
                 return function(connection, *args, **kwargs)
         except DBAPIError as error:
             raise opening.unreachable(self._url, error) from error
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _writer(url: URL, path: Path | None, *, exclusive: bool) -> Writer:

@@ -1,14 +1,16 @@
 """What is too old goes, in portions, and nothing else does."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from monitor.core.events import ReadFailed
 from monitor.core.journal import Entry, Sample
 from monitor.store import retention
-from monitor.store.readers.events import read_events, read_failures
+from monitor.store.readers.events import read_events, read_failures, read_movements
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
 from tests.store.samples import NOW, at, event
+from tests.store.test_movements import FLOW
 
 
 async def test_only_what_is_older_goes(store: Store) -> None:
@@ -25,6 +27,14 @@ async def test_only_what_is_older_goes(store: Store) -> None:
     assert [row.key for row in await store.read(read_events)] == [f"key-{n}" for n in range(5, 10)]
     assert [failure.at for failure in await store.read(read_failures)] == [at(n) for n in range(6, 10)]
     assert await store.prune(samples_before=at(4)) == 0
+
+
+async def test_old_movements_go(store: Store) -> None:
+    movements = tuple(replace(FLOW, key=str(n), at=at(n)) for n in range(5))
+    await store.commit(Entry("main", NOW, movements=movements))
+    assert await store.prune(movements_before=at(3)) == 3
+    assert [row.key for row in await store.read(read_movements, kind="capital-flow")] == ["3", "4"]
+    assert await store.prune(movements_before=at(3)) == 0
 
 
 async def test_a_portion_takes_no_more_than_it_may(store: Store) -> None:
