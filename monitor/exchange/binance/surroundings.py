@@ -21,6 +21,7 @@ from monitor.exchange.binance.functions.market import (
     get_margin_price_index,
     get_margin_restricted_assets,
 )
+from monitor.exchange.binance.functions.ordering import NO_SUCH_WAY
 from monitor.exchange.binance.functions.orders import get_open_margin_orders
 from monitor.exchange.binance.functions.transfers import (
     get_margin_capital_flow,
@@ -34,9 +35,6 @@ from monitor.exchange.binance.wire.ledgers import UniversalTransfer
 
 NO_LOAN = -21004
 """The code of the answer where no liquidation loan is owed."""
-
-_DROPPED_WAY = (-1102, -1130)
-"""What the venue says of a way of transfer that it does not have any more."""
 
 
 class BinanceSurroundings:
@@ -128,7 +126,7 @@ class BinanceSurroundings:
         try:
             return [row async for row in walk]
         except ExchangeRefused as refusal:
-            if refusal.venue_code in _DROPPED_WAY:
+            if refusal.venue_code in NO_SUCH_WAY:
                 return None
             raise
 

@@ -6,7 +6,7 @@ from monitor.core.amounts import plain
 from monitor.core.intents import Outcome, Record, Repay, Window
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, records
 from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import LoanPage, TranId
@@ -37,24 +37,20 @@ async def find_repayments(transport: Transport, order: Repay, window: Window) ->
 
     Automatic ones are among them and marked.
     """
-    found: dict[str, Record] = {}
-    for start, end in windows(window.since, window.until, _SPAN):
 
-        async def read(number: int, start: datetime = start, end: datetime = end) -> Page[Record]:
-            parameters = {
-                "type": "REPAY",
-                "asset": order.asset,
-                "isolatedSymbol": order.scope.symbol or None,
-                "startTime": milliseconds(start),
-                "endTime": milliseconds(end),
-                "current": number,
-                "size": PAGE_SIZE,
-            }
-            return await transport.fetch(RECORDS, parameters, lambda page, _: _records(page, order))
+    async def read(start: datetime, end: datetime, number: int) -> Page[Record]:
+        parameters = {
+            "type": "REPAY",
+            "asset": order.asset,
+            "isolatedSymbol": order.scope.symbol or None,
+            "startTime": milliseconds(start),
+            "endTime": milliseconds(end),
+            "current": number,
+            "size": PAGE_SIZE,
+        }
+        return await transport.fetch(RECORDS, parameters, lambda page, _: _records(page, order))
 
-        async for record in pages(read):
-            found[record.ref] = record
-    return tuple(sorted(found.values(), key=lambda record: record.at, reverse=True))
+    return await records(window, _SPAN, read)
 
 
 def _records(page: LoanPage, order: Repay) -> Page[Record]:

@@ -7,7 +7,7 @@ from monitor.core.amounts import plain
 from monitor.core.intents import Outcome, Record, Refused, Transfer, Window
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, records
 from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import TranId, TransferPage
@@ -68,23 +68,19 @@ async def find_transfers(transport: Transport, order: Transfer, window: Window) 
     if route is None:
         return ()
     way = route
-    found: dict[str, Record] = {}
-    for start, end in windows(window.since, window.until, _SPAN):
 
-        async def read(number: int, start: datetime = start, end: datetime = end) -> Page[Record]:
-            parameters = {
-                "type": way.type,
-                "toSymbol": way.to_symbol,
-                "startTime": milliseconds(start),
-                "endTime": milliseconds(end),
-                "current": number,
-                "size": PAGE_SIZE,
-            }
-            return await transport.fetch(RECORDS, parameters, lambda page, _: _records(page, order))
+    async def read(start: datetime, end: datetime, number: int) -> Page[Record]:
+        parameters = {
+            "type": way.type,
+            "toSymbol": way.to_symbol,
+            "startTime": milliseconds(start),
+            "endTime": milliseconds(end),
+            "current": number,
+            "size": PAGE_SIZE,
+        }
+        return await transport.fetch(RECORDS, parameters, lambda page, _: _records(page, order))
 
-        async for record in pages(read):
-            found[record.ref] = record
-    return tuple(sorted(found.values(), key=lambda record: record.at, reverse=True))
+    return await records(window, _SPAN, read)
 
 
 def _records(page: TransferPage, order: Transfer) -> Page[Record]:

@@ -1,9 +1,12 @@
 """Walks over histories: windows of time, and pages numbered from 1 with a total."""
 
+import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
+
+from monitor.core.intents import Record, Window
 
 Row = TypeVar("Row")
 
@@ -44,3 +47,17 @@ async def pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIterator[Ro
             yield row
         if not page.received or number * PAGE_SIZE >= page.total:
             return
+
+
+async def records(
+    window: Window, span: timedelta, read: Callable[[datetime, datetime, int], Awaitable[Page[Record]]]
+) -> tuple[Record, ...]:
+    """Every record within the window, newest first, each once.
+
+    `read` is given the beginning and end of a window of at most `span`, and the page number.
+    """
+    found: dict[str, Record] = {}
+    for start, end in windows(window.since, window.until, span):
+        async for record in pages(functools.partial(read, start, end)):
+            found[record.ref] = record
+    return tuple(sorted(found.values(), key=lambda record: record.at, reverse=True))
