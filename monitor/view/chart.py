@@ -38,6 +38,7 @@ _SEVERITIES = {"info": "#2563eb", "warning": "#d97706", "critical": "#b91c1c"}
 _MARKERS = {"alert": "v", "resolved": RESOLVED, "action": "D", "liquidation": "X"}
 
 _NARROW = 0.025
+_FIGURES = 8.0
 _BESIDE = {"v": 7, RESOLVED: -7}
 _MEANINGS = {"alert": "alert fires", "resolved": "alert resolved", "action": "action done", "liquidation": "liquidated"}
 
@@ -77,6 +78,7 @@ def drawn(spec: dict[str, Any]) -> Figure:
         lowest = figure.add_axes((_LEFT, _BOTTOM, _PLOT_WIDTH, price_height), sharex=axes)
         _draw_prices(lowest, spec["prices"])
         axes.tick_params(labelbottom=False)
+    _fit_figures(figure, axes)
     time_axis(lowest, _PALE)
     explain(figure, [(_MARKERS[kind], _MEANINGS[kind]) for kind in _MEANINGS if kind in _kinds(spec)], _PALE)
     figure.text(0.02, 0.957, spec["title"], fontsize=12, fontweight="bold", color=_INK, va="center")
@@ -227,7 +229,18 @@ def _style(axes: Axes) -> None:
     axes.spines["bottom"].set_color("#d1d5db")
     axes.grid(axis="y", color="#eef0f3", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=_PALE, labelsize=8, length=0)
+    axes.tick_params(colors=_PALE, labelsize=_FIGURES, length=0)
+
+
+def _fit_figures(figure: Figure, axes: Axes) -> None:
+    """The figures beside the axis as large as the room to their left allows."""
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # untyped library
+    room = (_LEFT - 0.01) * figure.bbox.width
+    low, high = axes.get_ylim()
+    shown = [label for label in axes.get_yticklabels() if low <= label.get_position()[1] <= high]
+    widest = max((label.get_window_extent(renderer).width for label in shown), default=0.0)
+    if widest > room:
+        axes.tick_params(axis="y", labelsize=_FIGURES * room / widest)
 
 
 def _range(lines: dict[str, Points], bars: list[float]) -> tuple[float, float]:

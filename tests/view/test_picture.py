@@ -75,6 +75,19 @@ def test_every_name_is_inside_the_picture() -> None:
         assert high <= 5.0 * 160, name
 
 
+def test_figures_of_many_digits_are_inside_the_picture() -> None:
+    figure = drawn(as_document(Picture("hourly rate", [_line("USDT", "0.000008333", "0.000008334")], form="percent")))
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()  # type: ignore[no-untyped-call]  # untyped library
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]  # untyped library
+    (axes,) = figure.axes
+    low, high = axes.get_ylim()
+    shown = [label for label in axes.get_yticklabels() if low <= label.get_position()[1] <= high]
+    assert len(max((label.get_text() for label in shown), key=len)) > len("0.000833 %")
+    assert all(label.get_window_extent(renderer).x0 >= 0 for label in shown)
+
+
 def test_high_level_does_not_flatten_the_story() -> None:
     picture = Picture("a jump", [_line("level", "40", "42", "1.9", "1.8")], bars=BARS)
     (axes,) = drawn(as_document(picture)).axes
