@@ -8,16 +8,17 @@ from pathlib import Path
 import pytest
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Repay
+from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Reduce, Repay
 from monitor.core.journal import Entry, Notice
 from monitor.sandbox.faults import Fault
 from monitor.store.journal import Committed
 from monitor.store.store import Store
-from tests.core.actions.samples import repay_spec, transfer_spec
+from tests.core.actions.samples import reduce_spec, repay_spec, transfer_spec
 from tests.exchange.binance.world import World, world
 from tests.runtime.rig import SPEED, Rig, database, money_requests
 
 REPAY_PATH = "/sapi/v1/margin/borrow-repay"
+ORDER_PATH = "/sapi/v1/margin/order"
 POINTS = 40
 """More than any of these stories has."""
 
@@ -103,6 +104,13 @@ async def remembered(around: World, folder: Path) -> tuple[tuple[Intent, ...], l
             id="dropped",
         ),
         pytest.param(transfer_spec(asset="USDT"), None, marks=pytest.mark.slow, id="brought in and repaid"),
+        pytest.param(reduce_spec(asset="USDT"), None, marks=pytest.mark.slow, id="sold"),
+        pytest.param(
+            reduce_spec(asset="USDT"),
+            Fault("cut_after", method="POST", path=ORDER_PATH),
+            marks=pytest.mark.slow,
+            id="sold then cut",
+        ),
     ],
 )
 async def test_at_most_one_money_request_an_intent_wherever_it_dies(
@@ -118,8 +126,8 @@ async def test_at_most_one_money_request_an_intent_wherever_it_dies(
             asked = money_requests(around)
             intents, told = await remembered(around, folder)
             sent = [intent for intent in intents if intent.submitted_at is not None]
-            amounts = Counter((one.path, Decimal(one.params["amount"])) for one in asked)
-            allowed = Counter((_path(intent), intent.amount) for intent in sent)
+            amounts = Counter((one.path, Decimal(one.params.get("amount") or one.params["quantity"])) for one in asked)
+            allowed = Counter((_path(intent), _size(intent)) for intent in sent)
             assert amounts <= allowed, f"died at point {point}: {asked} for {sent}"
             assert all(intent.state in FINAL for intent in sent), sent
             done = [intent for intent in sent if intent.state is IntentState.CONFIRMED]
@@ -133,5 +141,11 @@ async def test_at_most_one_money_request_an_intent_wherever_it_dies(
     assert point >= LEAST_POINTS
 
 
+def _size(intent: Intent) -> Decimal:
+    return intent.order.quantity if isinstance(intent.order, Reduce) else intent.amount
+
+
 def _path(intent: Intent) -> str:
+    if isinstance(intent.order, Reduce):
+        return ORDER_PATH
     return REPAY_PATH if isinstance(intent.order, Repay) else "/sapi/v1/asset/transfer"
