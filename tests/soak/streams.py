@@ -145,7 +145,7 @@ async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> 
     scenario = replace(scenario, readings=Readings(renewed_subscription_id="new" if seed % 2 else "same"))
     async with (
         sandbox(scenario, speed=speed, ping_every_s=1.0) as running,
-        _daemon(
+        guarded_daemon(
             folder, running.ready, SystemClock(scenario.start, speed, anchor=running.ready.timeline.anchor)
         ) as daemon,
     ):
@@ -267,9 +267,11 @@ async def _until(holds: Callable[[], bool], within_s: float) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _daemon(folder: Path, ready: Ready, clock: SystemClock) -> AsyncIterator[Daemon]:
+async def guarded_daemon(
+    folder: Path, ready: Ready, clock: SystemClock, polled_every: str = "5m"
+) -> AsyncIterator[Daemon]:
     """The daemon as the composition root builds it, but sooner tired of a silent connection."""
-    config = load_config(write_config(folder, ready, schedule={"cross": "5m", "isolated": "5m"}), {})
+    config = load_config(write_config(folder, ready, schedule={"cross": polled_every, "isolated": polled_every}), {})
     key = ready.accounts[0]
     open_exchange = partial(
         connect,

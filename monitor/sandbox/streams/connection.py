@@ -51,6 +51,9 @@ class Connection:
         self._frames: deque[_Frame] = deque()
         self._wake = asyncio.Event()
         self.last_pong = time.monotonic()
+        # When something left last, and when something that was no answer did (seconds of the machine).
+        self.wrote_at = 0.0
+        self.told_at = 0.0
         self._transport: asyncio.Transport | None = None
 
     async def run(
@@ -58,6 +61,7 @@ class Connection:
     ) -> web.WebSocketResponse:
         """Serve the connection until either side ends it."""
         await self.socket.prepare(request)
+        self.wrote_at = time.monotonic()
         self._transport = request.transport
         tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._ping(ping_every_s, pong_within_s))]
         try:
@@ -131,6 +135,7 @@ class Connection:
             await self.on_control()
             if not self.silent:
                 await self.socket.pong(message.data)
+                self.wrote_at = time.monotonic()
         elif message.type is WSMsgType.PONG:
             self.last_pong = time.monotonic()
             await self.on_control()
@@ -154,6 +159,9 @@ class Connection:
                     if frame.delivery is not None:
                         frame.delivery.fate = "cut"
                     return
+                self.wrote_at = time.monotonic()
+                if '"result"' not in str(frame.text):
+                    self.told_at = self.wrote_at
                 if frame.delivery is not None and frame.delivery.fate == "queued":
                     frame.delivery.fate = "written"
             if self._cut_when_empty:
@@ -169,6 +177,7 @@ class Connection:
                 self.cut()
                 return
             await self.socket.ping(str(int(time.time() * 1000)).encode())
+            self.wrote_at = time.monotonic()
 
     def _distorted(self, frame: _Frame) -> tuple[_Frame, ...]:
         """What leaves instead of a frame while a fault spoils it: answers to requests stay whole."""
