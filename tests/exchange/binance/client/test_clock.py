@@ -1,5 +1,6 @@
 """A local clock that is set, or a machine that slept, spoils no signature."""
 
+import contextlib
 import logging
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ import pytest
 from monitor.clock import SystemClock
 from monitor.core.account import CROSS
 from monitor.core.intents import Accepted, Refused, Repay
+from monitor.errors import PayloadRejected
 from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.venue import connect
 from monitor.sandbox.faults import Fault
@@ -72,6 +74,20 @@ async def test_an_order_is_not_sent_while_the_clock_can_not_be_measured() -> Non
         await mine.account.aclose()
         assert isinstance(outcome, Refused) and outcome.transient
         assert w.requests("/sapi/v1/margin/borrow-repay") == []
+
+
+@pytest.mark.parametrize(("minutes", "missed"), [(9, True), (11, False)])
+async def test_rows_are_missed_for_ten_minutes_and_not_for_ever(minutes: int, missed: bool) -> None:
+    async with world() as w:
+        clock = settable(w)
+        mine = connected(w, clock)
+        await mine.account.sync_clock()
+        await mine.account.read_cross()
+        w.sandbox.add_fault(Fault(what="malformed", form="missing_rows", path=ACCOUNT))
+        clock.shift = timedelta(minutes=minutes)
+        with pytest.raises(PayloadRejected, match="lacks rows") if missed else contextlib.nullcontext():
+            assert (await mine.account.read_cross()).balances
+        await mine.account.aclose()
 
 
 @pytest.mark.parametrize(("shift_s", "jumped"), [(0, False), (0.5, False), (1.5, True), (-1.5, True)])
