@@ -1,4 +1,4 @@
-"""What ends well: an account that is not watched any more, and a silence across a restart."""
+"""What ends well: an account that is not watched any more, and a silence or a mute channel across a restart."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -11,10 +11,19 @@ from monitor.core.alerts import AlertState
 from monitor.core.events import Matcher, Silence
 from monitor.store.operator import add_silence, expire_silence
 from monitor.store.readers.alerts import read_alerts
-from tests.integration.test_alerting import QUICK, about, heads, told
+from tests.integration.test_alerting import QUICK, about, heads, said, told
 from tests.support.daemon import daemon_here, eventually, reading, starting_now, write_config
 from tests.support.sandbox import sandbox
-from tests.support.sinks import http_sink
+from tests.support.sinks import Answer, http_sink
+
+MUTE = """
+[[rules]]
+name = "mute"
+scope = "monitor"
+when = "notifications_failing > 0"
+severity = "critical"
+repeat = "1h"
+"""
 
 
 @pytest.mark.slow
@@ -72,3 +81,33 @@ async def test_a_silence_holds_across_a_restart_and_what_still_fires_at_its_end_
                 assert heads(about(sink.received)) == ["FIRING below-initial"]
                 await here.store.order(expire_silence, quiet.id, SystemClock().now())
                 await told(sink, "FIRING below-initial", "REMINDER below-initial")
+
+
+@pytest.mark.slow
+async def test_a_mute_channel_is_told_once_across_a_restart_and_its_end_when_it_took_a_message(tmp_path: Path) -> None:
+    with http_sink() as phone, http_sink() as mail:
+        async with sandbox(starting_now()) as box:
+            sinks = {"phone": phone.url, "mail": mail.url}
+            config = write_config(tmp_path, box.ready, channels=sinks, first="default_rules = false", more=QUICK + MUTE)
+            phone.default = Answer(503)
+
+            async def heard(head: str) -> bool:
+                return head in heads(said(mail.received))
+
+            async def tried_anew() -> bool:
+                return len(phone.received) > tried
+
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
+                await eventually(lambda: heard("FIRING mute"))
+                tried = len(phone.received)
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                # Beyond a try that fails again.
+                await eventually(tried_anew)
+                assert {row.alert.key.rule for row in await here.alerts()} == {"mute", "below-initial"}
+                phone.default = Answer()
+                await eventually(lambda: heard("RESOLVED mute"), 60)
+    of_mute = [head for head in heads(said(mail.received)) if head.endswith("mute")]
+    assert of_mute == ["FIRING mute", "RESOLVED mute"]
