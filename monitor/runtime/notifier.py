@@ -28,7 +28,7 @@ from monitor.notify.sinks import NotTold
 from monitor.runtime.channels import Channel, Wellbeing
 from monitor.runtime.composer import Composer
 from monitor.runtime.ledger import Ledger
-from monitor.store.outbox import failing_channels, read_sent
+from monitor.store.outbox import failing_channels, read_sent, was_tried
 from monitor.store.readers.alerts import read_alert
 from monitor.store.store import Store
 from monitor.view.messages import Message, drill_message, notice_message
@@ -66,6 +66,7 @@ class Notifier:
         self._channels = {channel.name: channel for channel in channels}
         self._store = store
         self._clock = clock
+        self._began = clock.now()
         self._composer = composer
         self._open_alert = open_alert
         self._rungs = rungs if rungs is not None else Rungs()
@@ -242,7 +243,8 @@ class Notifier:
             return None
         superseded = any(other.alert == delivery.alert and other.id > delivery.id for other in due)
         known = heard.get(delivery.alert)
-        chosen = choose(delivery, alert, None if known is None else known.told, superseded)
+        tried = await self._store.read(was_tried, channel.name, delivery.alert, self._began)
+        chosen = choose(delivery, alert, None if known is None else known.told, superseded, tried)
         if isinstance(chosen, Skip):
             await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, chosen.why)
             return None
@@ -260,13 +262,14 @@ class Notifier:
         now = self._clock.now()
         told = {each.delivery.id: told_of(each, channel.name, now) for each in group}
         deliveries = [each.delivery for each in group]
+        # Before the picture: title and text are of one moment, however long drawing takes.
+        message = self._composer.together(group)
         if not channel.sink.takes_pictures:
-            await self._send(channel, deliveries, self._composer.together(group), told)
+            await self._send(channel, deliveries, message, told)
             return
         worst = group[0]
         async with self._composer.picture(worst.alert, worst.reason, worst.delivery) as picture:
-            message = replace(self._composer.together(group), picture=picture)
-            await self._send(channel, deliveries, message, told)
+            await self._send(channel, deliveries, replace(message, picture=picture), told)
 
     async def _say(self, channel: Channel, delivery: Delivery, sent: Sequence[datetime]) -> None:
         """A notice, or a message of a drill: that one nothing holds back, since somebody asked for it."""
