@@ -16,6 +16,7 @@ from monitor.exchange.binance.streams.waiting import sleep_or
 
 log = logging.getLogger(__name__)
 
+_SECOND = timedelta(seconds=1)
 _SETTLED = timedelta(seconds=60)
 _IDLE_BEAT_S = 10.0
 
@@ -106,7 +107,7 @@ class Pulse:
         if self._stopped:
             return
         now = self.clock.now()
-        if self._told is None or abs(now - self._told) >= timedelta(seconds=1):
+        if self._told is None or not -_SECOND < now - self._told < _SECOND:
             self._told = now
             self._deliver(StreamAlive(self._stream, now))
 

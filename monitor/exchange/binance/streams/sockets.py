@@ -83,6 +83,13 @@ class Link:
         self._connection = connection
         self._silence_s = silence_s
         self._handle: Callable[[bytes], None] | None = None
+        self._resting: asyncio.TimerHandle | None = None
+
+    def rest(self, seconds: float) -> None:
+        """Leave what arrives unread for so long: what gathers meanwhile costs one wake-up instead of one a frame."""
+        if self._resting is None and not self._connection.transport.is_closing():
+            self._connection.transport.pause_reading()
+            self._resting = asyncio.get_running_loop().call_later(seconds, self._read_on)
 
     async def send(self, message: object) -> None:
         """Send one JSON message. Raises LinkLost."""
@@ -109,6 +116,9 @@ class Link:
 
     async def end(self) -> None:
         """Close, and hand on every frame that arrived before the other side had closed too."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._read_on()
         closing = asyncio.create_task(self._connection.close())
         try:
             while self._handle is not None:
@@ -119,6 +129,11 @@ class Link:
             pass
         finally:
             await closing
+
+    def _read_on(self) -> None:
+        self._resting = None
+        if not self._connection.transport.is_closing():
+            self._connection.transport.resume_reading()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()

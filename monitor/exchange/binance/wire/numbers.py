@@ -12,6 +12,7 @@ ZERO_TEXTS = frozenset({"0", "0.0", "0.00000000"})
 
 _ZERO = Decimal(0)
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
+_PLAIN = re.compile(r"[0-9]{1,17}(?:\.[0-9]{1,30})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -45,7 +46,8 @@ def amount(text: str, field: str) -> Decimal:
 
 def positive(text: str, field: str) -> Decimal:
     """A finite number above zero. Raises Implausible for anything else."""
-    number = amount(text, field)
+    # Nearly every price: too short to be absurd, without a sign.
+    number = Decimal(text) if _PLAIN.fullmatch(text) else amount(text, field)
     if not number:
         raise Implausible(f"{field} is zero")
     return number
