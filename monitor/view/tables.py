@@ -105,10 +105,11 @@ def rates_table(document: Document) -> Table:
             Cell(f"{Decimal(rate['hourly']) * 100:.6f} %"),
             Cell(f"{Decimal(rate['next_hourly']) * 100:.6f} %" if rate["next_hourly"] is not None else ""),
             Cell(percent_text(Decimal(rate["annual"]))),
+            Cell(stamp_text(rate["as_of"]), "dim"),
         ]
         for rate in document["rates"]
     ]
-    return Table(("asset", "scope", "an hour", "next hour", "a year"), rows, frozenset({2, 3, 4}))
+    return Table(("asset", "scope", "an hour", "next hour", "a year", "as of"), rows, frozenset({2, 3, 4}))
 
 
 def interest_lines(document: Document) -> list[Cell]:

@@ -247,6 +247,26 @@ def test_repaying_13809_52_brings_the_collateral_level_of_the_sample_to_2() -> N
     assert round(value, 2) == Decimal("13809.52")
 
 
+def test_each_route_ends_where_it_was_published_to_end() -> None:
+    two = Decimal(2)
+    assert margin.margin_level(A - 10_000, L - 10_000) == Decimal(100_000) / 50_000 == two
+    assert margin.margin_level(A + 10_000, L) == two
+    assert margin.margin_level(A, L - 5_000) == two
+    sold = margin.sell_to_reach(two, A, L, Decimal("0.0015"))
+    assert round(margin.margin_level(A - sold, L - sold * Decimal("0.9985")), 20) == two
+    # 1.5 BTC count 95 %, the dollars whole: 105,500.
+    collateral = margin.collateral_value(Decimal(90_000), [CollateralTier(ZERO, None, Decimal("0.95"))]) + 20_000
+    assert collateral == 105_500
+    repaid = margin.repay_to_reach_collateral_level(two, collateral, L, Decimal("0.95"))
+    assert round(margin.margin_level(collateral - repaid * Decimal("0.95"), L - repaid), 20) == two
+
+
+def test_equity_at_the_bar_is_a_tenth_of_the_debt_and_the_fee_a_fiftieth_of_what_is_held() -> None:
+    at_bar = Totals(L * BAR, L)
+    assert at_bar.equity == L / 10
+    assert at_bar.assets * Decimal("0.02") == L * Decimal("0.022")
+
+
 @pytest.mark.parametrize("owed", ["60000", "0"])
 def test_nothing_is_needed_at_the_target_or_without_debt(owed: str) -> None:
     target, assets, liabilities = Decimal("1.5"), Decimal(90_000), Decimal(owed)
