@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Sequence
+from types import ModuleType
+from typing import cast
 
 from monitor.cli import output, parser
 from monitor.errors import MonitorError
@@ -13,6 +15,8 @@ _BROKEN_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Whatever happens, a person reads one line, never a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # httpx loads its own command line where it can, and with it rich and pygments: five megabytes that a daemon keeps.
+    sys.modules.setdefault("httpx._main", cast("ModuleType", None))
     output.prepare_streams()
     try:
         code = parser.dispatch(words)

@@ -352,7 +352,7 @@ def _restraint(channel: ChannelTable) -> Restraint:
 def _signing(keys: KeySecrets, private_key: SecretRef | None) -> "Credentials":
     """What signs. `private_key` is the reference that errors name. Raises ConfigError for a key that can't sign."""
     from monitor.exchange.binance.client.answer import Credentials
-    from monitor.exchange.binance.signing import HmacSigner, private_key_signer
+    from monitor.exchange.binance.signing import HmacSigner
 
     if keys.api_secret is not None:
         return Credentials(keys.api_key.reveal(), HmacSigner(keys.api_secret.reveal()))
@@ -360,6 +360,9 @@ def _signing(keys: KeySecrets, private_key: SecretRef | None) -> "Credentials":
         raise ConfigError("neither api_secret nor private_key is given", where="accounts", mend="give one of them")
     passphrase = None if keys.passphrase is None else keys.passphrase.reveal()
     try:
+        # A private key alone needs what weighs megabytes.
+        from monitor.exchange.binance.private_keys import private_key_signer
+
         signer = private_key_signer(keys.private_key_pem.reveal().encode(), passphrase)
     except ValueError as error:
         where = "" if private_key is None else private_key.where

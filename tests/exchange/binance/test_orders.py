@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from monitor.core.account import CROSS, Scope
 from monitor.core.intents import Accepted, Order, Refused, Repay, Transfer, Unknown, Window
 from monitor.exchange.binance.client.answer import Credentials
-from monitor.exchange.binance.signing import Ed25519Signer, HmacSigner, RsaSigner, Signer
+from monitor.exchange.binance.private_keys import Ed25519Signer, RsaSigner
+from monitor.exchange.binance.signing import HmacSigner, Signer
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, KeySpec, Permissions, Readings, Scenario, hmac_key, holding
 from monitor.sandbox.scenarios import calm

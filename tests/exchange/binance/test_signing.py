@@ -20,11 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+from monitor.exchange.binance.private_keys import Ed25519Signer, RsaSigner, private_key_signer
 from monitor.exchange.binance.signing import (
-    Ed25519Signer,
     HmacSigner,
-    RsaSigner,
-    private_key_signer,
     query_of,
     signed_query,
 )
