@@ -241,7 +241,10 @@ def _alert_lines(alert: Alert, reason: Reason, now: datetime, at: datetime, *, r
     began = alert.fired_at or alert.since
     ended = alert.resolved_at if reason is Reason.RESOLVED else None
     lasted = f", lasted {age_text(ended - began)}" if ended is not None else f" ({age_text(now - began)} ago)"
-    lines = [f"Rule {alert.key.rule}: {alert.when}; since {time_text(began)}{lasted}"]
+    # What fires on although `when` holds no more waits for this.
+    own_end = reason is not Reason.RESOLVED and alert.clear not in ("", f"not ({alert.when})")
+    until = f", until {alert.clear}" if own_end else ""
+    lines = [f"Rule {alert.key.rule}: {alert.when}{until}; since {time_text(began)}{lasted}"]
     if alert.acked_by is not None and reason is not Reason.RESOLVED:
         lines.append(f"Acknowledged by {alert.acked_by}: {alert.ack_comment or 'no comment'}")
     if alert.unknown_since is not None:

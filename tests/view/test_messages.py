@@ -122,6 +122,16 @@ def test_unrecorded_late_and_restoring_lines_are_said() -> None:
     assert "Not recorded:" in text
 
 
+def test_what_ends_it_is_said_while_it_fires() -> None:
+    fires = "Rule margin-call: margin_level <= margin_call_level, until margin_level > margin_call_level * 1.02; since "
+    assert fires in alert_message(ALERT, Reason.FIRED, None, NOW).text
+    over = replace(ALERT, state=AlertState.RESOLVED, resolved_at=NOW)
+    plain = "Rule margin-call: margin_level <= margin_call_level; since "
+    assert plain in alert_message(over, Reason.RESOLVED, None, NOW).text
+    without_clear = replace(ALERT, clear="not (margin_level <= margin_call_level)")
+    assert plain in alert_message(without_clear, Reason.FIRED, None, NOW).text
+
+
 def test_gone_alert_says_so() -> None:
     alert = replace(ALERT, gone=True, state=AlertState.RESOLVED, resolved_at=NOW)
     message = alert_message(alert, Reason.RESOLVED, None, NOW)
