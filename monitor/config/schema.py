@@ -190,7 +190,7 @@ class Channel:
     max_per_hour: int = key(
         kinds.whole(0), "messages an hour, beyond which only what grows worse is told at once; 0 is no limit", 0
     )
-    timeout: timedelta = key(kinds.duration("100ms", "20s"), "how long a delivery may take", "10s")
+    timeout: timedelta = key(kinds.duration("100ms", "20s"), "how long a delivery may take; 20s at most", "10s")
     send_resolved: bool = key(kinds.boolean(), "whether it is told when an alert resolves", True)
     template: str = key(kinds.text(may_be_empty=True), 'file:PATH of the message\'s text; "" is ours', "")
 
