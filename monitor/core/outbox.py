@@ -88,17 +88,18 @@ class Heard:
     key: AlertKey
 
 
-def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool) -> Send | Skip:
+def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool, tried: bool = False) -> Send | Skip:
     """What one channel is to be told of an alert now, given what it last heard.
 
-    `superseded`: a later delivery of the same alert waits for the same channel.
+    `superseded`: a later delivery of the same alert waits for the same channel. `tried`: an earlier one failed there,
+    or may have been cut off.
     """
     is_over = alert.state in (AlertState.RESOLVED, AlertState.INACTIVE)
-    if is_over and told is None and alert.severity == "critical" and delivery.attempts > 0:
-        # It came and went while the channel could not be reached: news all the same.
-        return Send(Reason.RESOLVED)
     if superseded:
         return Skip("a newer message about this alert follows")
+    if is_over and told is None and alert.severity == "critical" and (tried or delivery.attempts > 0):
+        # It came and went while the channel could not be reached: news all the same.
+        return Send(Reason.RESOLVED)
     knows = told is not None and told.state is AlertState.FIRING
     if is_over:
         return Send(Reason.RESOLVED) if knows else Skip("over before this channel heard of it")

@@ -167,6 +167,14 @@ def read_sent(connection: Connection, channel: str, since: datetime) -> tuple[da
     return tuple(connection.execute(wanted.distinct().order_by(table.c.sent_at)).scalars())
 
 
+def was_tried(connection: Connection, channel: str, alert: int, before: datetime) -> bool:
+    """Whether the channel failed to take word of the alert, or was to have it `before`: a try may be unrecorded."""
+    table = tables.deliveries
+    missed = or_(table.c.attempts > 0, table.c.created_at < before)
+    wanted = select(table.c.id).where(table.c.channel == channel, table.c.alert == alert, missed).limit(1)
+    return connection.execute(wanted).scalar() is not None
+
+
 def failing_channels(connection: Connection, channels: Iterable[str]) -> frozenset[str]:
     """Those whose last attempt failed."""
     attempts, deliveries = tables.delivery_attempts, tables.deliveries

@@ -13,7 +13,7 @@ from monitor.sandbox.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, 
 from tests.campaign.facts import Limits
 from tests.campaign.trouble import money_fault, read_fault, stream_fault
 
-SPEED = 30.0
+SPEED = 15.0
 START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 BTC = Decimal(60_000)
 
@@ -83,7 +83,7 @@ def plan_of(seed: int) -> Plan:
         scenario=_scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions)),
         actions=actions,
         rules=_rules(chance, actions),
-        safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([10, 40, 90])}s"\n',
+        safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([20, 60, 120])}s"\n',
         default_rules=chance.random() < 0.3,
         schedule={"cross": "10s", "isolated": "10s", "near_liquidation": chance.choice(["2s", "3s", "5s"])},
         timed=tuple(sorted(_timed(chance, active_s, settle), key=lambda each: each.at_s)),

@@ -48,9 +48,18 @@ def test_what_is_over_is_not_told_to_those_who_never_heard_or_know_it(told: Told
 def test_critical_alert_that_came_and_went_while_the_channel_failed_is_still_told() -> None:
     over = replace(OVER, severity="critical")
     failed_before = replace(delivery(Reason.FIRED), severity="critical", attempts=2)
-    assert choose(failed_before, over, None, True) == Send(Reason.RESOLVED)
+    assert choose(failed_before, over, None, False) == Send(Reason.RESOLVED)
     assert isinstance(choose(failed_before, over, heard(AlertState.RESOLVED), False), Skip)
     assert isinstance(choose(replace(failed_before, attempts=0), over, None, False), Skip)
+
+
+def test_critical_alert_that_is_over_is_told_by_the_newest_delivery_though_an_older_one_failed() -> None:
+    over = replace(OVER, severity="critical")
+    failed_before = replace(delivery(Reason.FIRED), severity="critical", attempts=2)
+    newest = replace(delivery(Reason.RESOLVED), severity="critical")
+    assert isinstance(choose(failed_before, over, None, True), Skip)
+    assert choose(newest, over, None, False, tried=True) == Send(Reason.RESOLVED)
+    assert isinstance(choose(newest, over, heard(AlertState.RESOLVED), False, tried=True), Skip)
 
 
 def test_message_that_was_sent_but_not_marked_is_not_repeated() -> None:

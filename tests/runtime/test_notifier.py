@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -94,6 +95,28 @@ async def test_a_delivery_is_sent_and_written_down(tmp_path: Path, database_url:
         await telling.drain(timeout_s=5)
         assert [one.json()["title"] for one in sink.received] == [
             "[FIRING] critical main cross: margin level 1.46 (#1)"
+        ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_critical_alert_that_came_and_went_before_a_start_is_still_told(
+    tmp_path: Path, database_url: str
+) -> None:
+    with http_sink() as sink:
+        store = await asyncio.to_thread(Store.open, database_url)
+        now = datetime.now(UTC)
+        fired = firing(now)
+        over = replace(fired.alerts[0], state=AlertState.RESOLVED, resolved_at=now)
+        await store.commit(fired)
+        await store.commit(
+            replace(fired, alerts=(over,), notifications=(replace(fired.notifications[0], reason=Reason.RESOLVED),))
+        )
+        running = asyncio.create_task(notifier(store, sink).run())
+        await asyncio.to_thread(sink.wait_for_count, 1)
+        assert [one.json()["title"] for one in sink.received] == [
+            "[RESOLVED] critical main cross: margin level 1.46 (#1)"
         ]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
