@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,28 @@ async def test_critical_alert_that_came_and_went_before_a_start_is_still_told(
         assert [one.json()["title"] for one in sink.received] == [
             "[RESOLVED] critical main cross: margin level 1.46 (#1)"
         ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_what_is_a_day_old_is_tried_once_more_and_says_how_old_it_is(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, path)
+    with http_sink() as sink:
+        sink.default = Answer(503)
+        store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
+        await store.commit(firing(datetime.now(UTC) - timedelta(hours=25)))
+        running = asyncio.create_task(notifier(store, sink).run())
+
+        async def is_given_up() -> bool:
+            return [delivery.state for row in await rows(store) for delivery in row.deliveries] == ["failed"]
+
+        await eventually(is_given_up)
+        (tried,) = sink.received
+        assert "Delayed: this was due 1d 1h ago" in tried.json()["text"]
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await store.close()
