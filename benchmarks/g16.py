@@ -1,0 +1,74 @@
+"""G16: what the daemon weighs after its first alert by Apprise, and whether a million events make it grow."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+from benchmarks.exchange import scenario
+from benchmarks.process import ROOT, Child, configure, daemon
+from benchmarks.report import Bar, Finding, finding, main
+from benchmarks.wire import Webhooks
+from monitor.sandbox.server import Sandbox
+
+RULE = '[[rules]]\nname = "bench"\nscope = "cross"\nseverity = "critical"\nwhen = "margin_level > 0"'
+"""Holds as soon as the account is read."""
+
+BURST = 500
+SETTLES_S = 20.0
+
+
+def measure(quick: bool) -> list[Finding]:
+    """The daemon with a channel behind Apprise; then events of prices and of the account, in bursts."""
+    return asyncio.run(_measure(1_000, 2.0) if quick else _measure(1_000_000, SETTLES_S))
+
+
+async def _measure(count: int, settles_s: float) -> list[Finding]:
+    sink, sandbox = Webhooks(), Sandbox(scenario())
+    await sink.start()
+    ready = await sandbox.start()
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        config = configure(Path(folder), ready.as_json(), rules=RULE)
+        with config.open("a") as added:
+            added.write(f'\n[[channels]]\nname = "apprise"\nurl = "json://{sink.url.removeprefix("http://")}/x"\n')
+        words = (sys.executable, "-m", "monitor", "--config", str(config), "db", "upgrade")
+        await asyncio.to_thread(subprocess.run, words, cwd=ROOT, check=True, capture_output=True)
+        async with daemon(config) as running:
+            async with asyncio.timeout(60):
+                while not sink.posts:  # noqa: ASYNC110 – another process tells
+                    await asyncio.sleep(0.05)
+            await asyncio.sleep(settles_s)
+            told = running.rss_mb
+            # What the first events load and fill once is no growth.
+            await _burst(sandbox, running, count // 20)
+            warm = running.rss_mb
+            await _burst(sandbox, running, count)
+            await asyncio.sleep(settles_s)
+            grown = running.rss_mb - warm
+    await sandbox.stop()
+    await sink.stop()
+    return [
+        finding(Bar("G16", 85, 65), "resident after the first alert by Apprise", "MB", [told]),
+        finding(Bar("G16", 2), f"growth over {count:,} events of the account, after {count // 20:,}", "MB", [grown]),
+    ]
+
+
+async def _burst(sandbox: Sandbox, running: Child, count: int) -> None:
+    """Events in bursts, each once the daemon has taken the one before."""
+    for _ in range(max(1, count // BURST)):
+        for _ in range(BURST // 2):
+            # Each brings two: what moved, and what is there now.
+            sandbox.hand.deposit("main", "USDT", Decimal(1), "cross")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(10):
+                while any(connection.backlog for connection in sandbox.connections):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+        sandbox.sent_events.clear()
+        sandbox.requests.clear()
+
+
+if __name__ == "__main__":
+    main(measure, __doc__ or "")
