@@ -74,7 +74,7 @@ class Plan:
 def plan_of(seed: int) -> Plan:
     """The plan of a seed, always the same."""
     chance = random.Random(seed)
-    active_s = chance.uniform(2.5, 4.5)
+    active_s = chance.uniform(3.5, 6)
     owed = _money(chance, 20_000, 60_000)
     settle = chance.choice([20, 30, 45])
     actions = _actions(chance, owed)
@@ -98,7 +98,7 @@ def plan_of(seed: int) -> Plan:
 def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated: bool) -> Scenario:
     """A debt in USDT against BTC near its bars, idle money in several places, and a price that mostly falls."""
     free = owed * _share(chance, 2, 30)
-    level = Decimal(chance.randint(136, 156)) / 100
+    level = Decimal(chance.randint(132, 150)) / 100
     btc = ((owed * level - free) / BTC).quantize(Decimal("0.0001"))
     pair_owed = _money(chance, 5_000, 20_000)
     pair_btc = (pair_owed * Decimal(chance.randint(120, 150)) / 100 / BTC).quantize(Decimal("0.0001"))

@@ -21,6 +21,7 @@ from tests.support.daemon import write_config
 from tests.support.sandbox import sandbox
 
 SETTLES_WITHIN_S = 45.0
+STARTS_WITHIN_S = 30.0
 STOPS_WITHIN_S = 15.0
 STOPS = 3
 
@@ -67,9 +68,10 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
             more=more,
         )
         run = Run(plan, running.sandbox, config, folder, phone)
-        events = [asyncio.create_task(_befall(run)), asyncio.create_task(run.answer_proposals())]
+        is_up = asyncio.Event()
+        events = [asyncio.create_task(_befall(run, is_up)), asyncio.create_task(run.answer_proposals())]
         try:
-            life = await _live_and_die(run)
+            life = await _live_and_die(run, is_up)
             await events[0]
             await _settle(run, life)
         finally:
@@ -81,9 +83,12 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
     return Outcome(plan.seed, run.age_s, tuple(judge(facts)), _story(run, facts))
 
 
-async def _live_and_die(run: Run) -> Life:
+async def _live_and_die(run: Run, events: asyncio.Event) -> Life:
     """Life after life, each ended as the plan says; the one that remains."""
     life = run.begin()
+    await _up(life)
+    run.began = time.monotonic()
+    events.set()
     for kill in run.plan.kills:
         life = await _until(run, life, kill)
         if run.age_s >= run.plan.active_s:
@@ -96,6 +101,15 @@ async def _live_and_die(run: Run) -> Life:
         life = run.alive(life)
         await asyncio.sleep(0.05)
     return life
+
+
+async def _up(life: Life) -> None:
+    """Returns once the daemon runs, or has ended; before that it does not listen to signals."""
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < deadline:
+        if life.is_over or _lines(life.log, "daemon.started"):
+            return
+        await asyncio.sleep(0.02)
 
 
 async def _until(run: Run, life: Life, kill: Kill) -> Life:
@@ -117,8 +131,9 @@ async def _until(run: Run, life: Life, kill: Kill) -> Life:
     return life
 
 
-async def _befall(run: Run) -> None:
-    """Faults and people's doings, each at its time."""
+async def _befall(run: Run, is_up: asyncio.Event) -> None:
+    """Faults and people's doings, each at its time after the first start."""
+    await is_up.wait()
     for each in run.plan.timed:
         await asyncio.sleep(max(0.0, each.at_s - run.age_s))
         await _strike(run, each)
@@ -143,6 +158,7 @@ async def _settle(run: Run, life: Life) -> None:
     await run.do("pause")
     for _ in range(STOPS):
         life = await _until_clean(run, life, lambda: True)
+        await _up(life)
         life.stop()
         await asyncio.to_thread(life.process.join, STOPS_WITHIN_S)
         if life.process.exitcode != 0:

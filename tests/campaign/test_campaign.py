@@ -1,0 +1,52 @@
+"""The campaign in short: some seeds, and every one that ever failed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.campaign.plan import plan_of
+from tests.campaign.run import play
+
+SHORT = range(101, 107)
+
+
+def regressions() -> list[int]:
+    """The seeds that once failed, as they are listed."""
+    lines = (Path(__file__).parent / "regressions.txt").read_text(encoding="utf-8").splitlines()
+    return [int(line.split()[0]) for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.slow
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", [*regressions(), *SHORT])
+def test_money_and_alerts_are_kept_whatever_happens(seed: int, tmp_path: Path) -> None:
+    assert play(seed, tmp_path).violations == ()
+
+
+def test_a_seed_always_plans_the_same() -> None:
+    first, again = plan_of(7), plan_of(7)
+    assert (first.timed, first.kills, first.rules, first.actions) == (
+        again.timed,
+        again.kills,
+        again.rules,
+        again.actions,
+    )
+
+
+def test_seeds_reach_every_instant_and_every_kind_of_trouble() -> None:
+    plans = [plan_of(seed) for seed in range(1, 300)]
+    assert {kill.trigger for plan in plans for kill in plan.kills} == {"time", "asked", "log"}
+    troubles = {getattr(each.what, "what", each.what) for plan in plans for each in plan.timed}
+    assert troubles >= {
+        "cut_after",
+        "cut_before",
+        "apply_late",
+        "hang",
+        "ban",
+        "drop",
+        "half_open",
+        "pause",
+        "pause file",
+    }
+    assert {action.limits.kind for plan in plans for action in plan.actions} >= {"repay", "transfer_in"}
+    assert {action.mode for plan in plans for action in plan.actions} == {"live", "approve"}
