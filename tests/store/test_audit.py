@@ -1,5 +1,6 @@
 """The audit trail tells of every step, and of everything that was done to it afterwards."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -169,3 +170,17 @@ async def test_a_tail_that_was_cut_shows_against_a_head_noted_before(store: Stor
     assert (await verified(store)).flaws == ()
     [flaw] = (await verified(store, noted)).flaws
     assert "its end was cut off" in flaw.what
+
+
+async def test_a_row_sealed_before_intents_had_all_their_columns_is_no_flaw(store: Store) -> None:
+    await lived(store)
+    newer = {"market", "side", "quantity", "price", "client_id"}
+
+    def seal_as_it_was(connection: Connection) -> None:
+        written = connection.execute(select(tables.audit.c.data).order_by(tables.audit.c.seq.desc()).limit(1)).scalar()
+        told = json.loads(str(written))["intent"]
+        before = {name: value for name, value in told.items() if name not in newer}
+        audit.append_order(connection, "amended", 1, LATER, {"intent": before})
+
+    await store.order(seal_as_it_was)
+    assert (await verified(store)).flaws == ()
