@@ -54,6 +54,8 @@ class Connection:
         # When something left last, and when something that was no answer did (seconds of the machine).
         self.wrote_at = 0.0
         self.told_at = 0.0
+        # When the other side ended it; a farewell is answered, even on a line that is half open.
+        self.ended_at = 0.0
         self._transport: asyncio.Transport | None = None
 
     async def run(
@@ -68,6 +70,7 @@ class Connection:
             self.on_open()
             async for message in self.socket:
                 await self._receive(message)
+            self.ended_at = time.monotonic()
         except (ClientConnectionResetError, ConnectionError):
             pass
         finally:
