@@ -61,6 +61,7 @@ def test_what_can_not_be_ordered_is_one_line(config: Path, words: tuple[str, ...
     assert (said.code, said.out, said.err) == (code, "", f"{line}\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "line"),
     [

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from monitor.core.alerts import MetricScope
 from monitor.core.journal import Entry, Sample
 from monitor.store.store import Store
@@ -93,6 +95,7 @@ def test_price_files_tell_what_would_have_fired_and_been_done(tmp_path: Path) ->
     assert (low["level"], low["without_actions"]["level"]) == ("1.21052632", "1.2")
 
 
+@pytest.mark.slow
 def test_what_was_recorded_is_tried_again_and_is_where_price_files_start(tmp_path: Path, sqlite_template: Path) -> None:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     config = quiet(tmp_path, ACTING)
@@ -116,6 +119,7 @@ def test_what_can_not_be_tried_says_why(tmp_path: Path) -> None:
     assert (said.code, said.err) == (2, "over what?; give --since WHEN, or --prices SYMBOL=FILE\n")
 
 
+@pytest.mark.slow
 def test_lint_names_what_check_shows_too(tmp_path: Path) -> None:
     config = quiet(tmp_path, ACTING.replace("1.5", "1.3"))
     said = margin_monitor(config, "rules", "lint", "--json")
