@@ -86,9 +86,7 @@ def configure(
         f'market_stream_url = "{market or ready["market_stream_url"]}"\nrisk_stream_url = "{ready["risk_stream_url"]}"',
         f"[schedule]\n{schedule}",
         f'[[accounts]]\nname = "main"\napi_key = "{account["api_key"]}"\napi_secret = "{account["api_secret"]}"',
-        f'[[channels]]\nname = "sink"\nwebhook = "{webhook}/daemon"\nsend_resolved = false'
-        if webhook
-        else "",
+        f'[[channels]]\nname = "sink"\nwebhook = "{webhook}/daemon"\nsend_resolved = false' if webhook else "",
         rules,
         '[http]\nlisten = ""',
     )
