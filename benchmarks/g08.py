@@ -66,7 +66,11 @@ def _sent(sandbox: Sandbox) -> list[str]:
 
 
 def _connected(sandbox: Sandbox) -> bool:
-    return {connection.stream for connection in sandbox.connections} >= {"account", "market"}
+    if not {connection.stream for connection in sandbox.connections} >= {"account", "market"}:
+        return False
+    # A connection carries nothing before it is subscribed: until then nothing is sent.
+    sandbox.hand.deposit("main", "USDT", Decimal(1), "cross")
+    return bool(_sent(sandbox))
 
 
 def _recorded(folder: str) -> int:
