@@ -31,9 +31,10 @@ def collect(box: Sandbox, database: Path, limits: tuple[Limits, ...], heard: Ite
     alerts = [each for one in said for each in one.get("alerts", [one])]
     imbalance = ledger["imbalance"]
     assert isinstance(imbalance, dict)
+    filled = _trades(box)
     facts = Facts(
         limits=limits,
-        requests=tuple(map(_asked, box.requests)),
+        requests=tuple(_asked(one, filled) for one in box.requests),
         executions=tuple(_executions(box, ledger["movements"])),
         heard=frozenset(each["id"] for each in alerts if "id" in each),
         heard_texts=frozenset(text for one in said for text in _texts(one)),
@@ -73,14 +74,17 @@ def _alert(row: AlertRow) -> AlertFact:
     )
 
 
-def _asked(request: ReceivedRequest) -> Asked:
+def _asked(request: ReceivedRequest, filled: Mapping[str, Decimal]) -> Asked:
+    """An order on the market was carried out when any of it was filled."""
+    wish = wish_of_request(request.method, request.path, request.params)
+    is_trade = wish is not None and wish.kind == "reduce"
     return Asked(
         request.at,
         request.method,
         request.path,
-        wish_of_request(request.method, request.path, request.params),
+        wish,
         request.status,
-        request.applied,
+        request.applied and (not is_trade or wish is None or filled.get(wish.name, Decimal(0)) > 0),
         request.fault not in _SPOILING,
     )
 
@@ -88,12 +92,21 @@ def _asked(request: ReceivedRequest) -> Asked:
 def _executions(box: Sandbox, movements: object) -> Iterable[Execution]:
     """What the key moved. Each transfer is one posting in the books, in the same order."""
     assert isinstance(movements, list)
+    accounts = box.venue.accounts.values()
+    by_itself = {loan.tran_id for account in accounts for loan in account.loans if loan.kind == "AUTO"}
     left = iter(_left_after_transfers(box))
     for row in movements:
         remains = next(left) if row["kind"] == "transfer" else None
-        if row["by"] == "api":
+        if row["by"] == "api" and row["tran_id"] not in by_itself:
             shown = remains if row["source"] in ("spot", "funding") else None
             yield Execution(row["at"], row["kind"], row["asset"], Decimal(row["amount"]), row["tran_id"], shown)
+
+
+def _trades(box: Sandbox) -> Mapping[str, Decimal]:
+    """By the name that an order bears, how much of it was filled."""
+    return {
+        order.client_id: order.executed for account in box.venue.accounts.values() for order in account.orders.values()
+    }
 
 
 def _left_after_transfers(box: Sandbox) -> list[Decimal]:
