@@ -119,7 +119,7 @@ class TestStep:
         done = story.tell(replace(event_of(left), event_time=after(1)), 1)
         # 0.9 · 60,000 + 20,000 = 74,000 against 60,000.
         (alert,) = done.entry.alerts
-        assert (alert.summary, alert.fired_at, done.wants) == ("margin level 1.23", after(1), {"cross"})
+        assert (alert.summary, alert.fired_at, done.wants) == ("margin level 1.23", after(1), frozenset({"cross"}))
 
     def test_price_that_changes_no_decision_leaves_nothing_to_remember(self) -> None:
         story = Story(shipped_ladder()).begin()

@@ -194,8 +194,8 @@ def _check_totals(account: IsolatedAccount, pairs: Mapping[str, IsolatedPair]) -
     if account.total_net_asset_of_btc is None:
         return
     total = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
-    # Each side is rounded on its own, and in a fall each may be valued a moment apart: what is looked for are lost rows,
-    # and a pair that can't be seen is worse than one that is a little off.
+    # Each side is rounded on its own, and in a fall they may be valued a moment apart. Looked for are lost rows: pairs
+    # that can't be seen at all are worse than pairs that are a little off.
     tolerance = _NET_TOLERANCE * (1 + len(nets)) + (assets + liabilities) * _PAIR_LEVEL_TOLERANCE
     parts = sum((signed(net, "netAssetOfBtc") for net in nets if net is not None), ZERO)
     if None not in nets and abs(parts - total) > tolerance:
