@@ -75,11 +75,24 @@ def gathered(due: Iterable[Due]) -> list[tuple[Due, ...]]:
 def ripe_at(group: Sequence[Due]) -> datetime:
     """When the group is to leave: at once with anything critical in it or tried before, else a moment after its first.
 
-    Whatever else of its kind comes until then leaves with it.
+    Whatever else of its kind comes until then leaves with it. Counted from what happened: a delivery is replaced by the
+    next one of its alert, and what is counted from those could wait for ever.
     """
-    first = min(each.delivery.created_at for each in group)
+    created = min(each.delivery.created_at for each in group)
     urgent = any(each.delivery.severity == "critical" or each.delivery.attempts for each in group)
-    return first if urgent else first + GATHERED
+    happened = [at for each in group if (at := _happened_at(each)) is not None]
+    return created if urgent or not happened else max(created, min(happened) + GATHERED)
+
+
+def _happened_at(due: Due) -> datetime | None:
+    """When the alert fired or ended; None for a reminder, which comes with the others of its kind anyway."""
+    match due.reason:
+        case Reason.FIRED:
+            return due.alert.fired_at
+        case Reason.RESOLVED:
+            return due.alert.resolved_at
+        case _:
+            return None
 
 
 def told_of(due: Due, channel: str, now: datetime) -> Told:

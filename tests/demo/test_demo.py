@@ -20,8 +20,8 @@ async def never(self):
 Executor.run = never
 """,
     "rules": """
-import monitor.core.judgement
-monitor.core.judgement.applies = lambda *args: False
+from monitor.core import judgement
+judgement.judge = lambda sight, *args, **named: judgement.Judged(sight.state.alerts)
 """,
     "stream": """
 import asyncio

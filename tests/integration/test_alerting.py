@@ -196,7 +196,7 @@ async def test_a_hanging_channel_delays_no_other(tmp_path: Path) -> None:
             async with daemon_here(config, clock_of(box.sandbox)) as here:
                 await here.until(lambda state: state.bars and state.streams.get("market"))
                 price(box.sandbox, "45000")
-                await eventually(lambda: tried(hanging, "below-initial"))
+                await eventually(lambda: tried(hanging, "below-initial"), 60)
                 price(box.sandbox, "41000")
                 await told(phone, "FIRING below-initial", "FIRING near-call", within_s=5)
                 assert heads(about(hanging.received)) == ["FIRING below-initial"]

@@ -25,6 +25,7 @@ PLAN = """
 name = "acts"
 scope = "cross"
 when = "margin_level < 1.9"
+for = "5s"
 actions = ["free", "sell"]
 
 [[actions]]
