@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from monitor.core.alerts import AlertKey, AlertState
 from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Told
@@ -114,15 +114,6 @@ def release(connection: Connection, now: datetime) -> int:
     table = tables.deliveries
     held = update(table).where(_QUEUED, table.c.attempts == 0, table.c.next_at > now).values(next_at=now)
     return connection.execute(held).rowcount
-
-
-def expire(connection: Connection, created_before: datetime, channel: str | None = None) -> int:
-    """How many queued deliveries older than that were given up."""
-    table = tables.deliveries
-    too_old: list[ColumnElement[bool]] = [_QUEUED, table.c.created_at < created_before]
-    if channel is not None:
-        too_old.append(table.c.channel == channel)
-    return connection.execute(update(table).where(*too_old).values(state=DeliveryState.EXPIRED)).rowcount
 
 
 def remember_told(connection: Connection, told: Told) -> None:

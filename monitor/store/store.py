@@ -180,10 +180,6 @@ class Store:
         """Lets what was postponed be looked at again."""
         return await self._writer.do(outbox.release, now)
 
-    async def expire_deliveries(self, created_before: datetime, channel: str | None = None) -> int:
-        """How many queued deliveries older than that were given up."""
-        return await self._writer.do(outbox.expire, created_before, channel)
-
     async def finish_drill(self, drill: int, at: datetime, outcome: str) -> None:
         """A drill was carried out, or could not be."""
         await self._writer.do(operator.finish_drill, drill, at, outcome)

@@ -87,14 +87,6 @@ async def test_a_notice_belongs_to_no_alert(store: Store) -> None:
     assert await store.due("phone", NOW) == (queued,)
 
 
-async def test_old_deliveries_are_given_up(store: Store) -> None:
-    await store.commit(fired(17, "phone", "mail"))
-    assert await store.expire_deliveries(at(-1)) == 0
-    assert await store.expire_deliveries(at(1), "phone") == 1
-    assert await store.due("phone", at(9)) == ()
-    assert len(await store.due("mail", at(9))) == 1
-
-
 async def test_a_postponed_delivery_comes_later(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     assert await store.postpone([delivery.id], at(3600)) == 1
