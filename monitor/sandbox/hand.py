@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
-from monitor.sandbox import interest, loans, transfers
+from monitor.sandbox import interest, loans, orders, transfers
 from monitor.sandbox.accounts import Account, Margin
 from monitor.sandbox.clockwork import Clockwork
+from monitor.sandbox.money import ZERO
 from monitor.sandbox.refusal import Refusal, bad_symbol, no_cross_account, no_isolated_account
 from monitor.sandbox.streams.house import StreamHouse
 from monitor.sandbox.venue import Venue
@@ -55,6 +56,19 @@ class Hand:
         tran_id = transfers.transfer(self._venue, self._account(account), way, asset, amount, by="hand")
         self._done()
         return tran_id
+
+    def place(self, account: str, symbol: str, side: orders.Side, price: Decimal, quantity: Decimal) -> int:
+        """Place a limit order on cross, which stays until it is filled or cancelled. Returns the orderId."""
+        self._clockwork.catch_up()
+        pair = self._venue.catalogue.pairs.get(symbol)
+        if pair is None:
+            raise bad_symbol()
+        name = f"hand-{self._venue.next_order_id()}"
+        ticket = orders.Ticket(pair, side, "LIMIT", "GTC", quantity, ZERO, price, name, "NO_SIDE_EFFECT")
+        owner = self._account(account)
+        order, _ = orders.place(self._venue, owner, self._margin(owner, "cross"), ticket)
+        self._done()
+        return order.order_id
 
     def top_up(self, account: str, asset: str, amount: Decimal) -> int:
         """What the exchange does by itself near a margin call: from spot into cross. Returns the tranId."""

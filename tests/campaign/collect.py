@@ -90,14 +90,15 @@ def _asked(request: ReceivedRequest, filled: Mapping[str, Decimal]) -> Asked:
 
 
 def _executions(box: Sandbox, movements: object) -> Iterable[Execution]:
-    """What the key moved. Each transfer is one posting in the books, in the same order."""
+    """What the key moved, trades apart: those are known by the order's name. Each transfer is one posting in the books,
+    in the same order."""
     assert isinstance(movements, list)
     accounts = box.venue.accounts.values()
     by_itself = {loan.tran_id for account in accounts for loan in account.loans if loan.kind == "AUTO"}
     left = iter(_left_after_transfers(box))
     for row in movements:
         remains = next(left) if row["kind"] == "transfer" else None
-        if row["by"] == "api" and row["tran_id"] not in by_itself:
+        if row["by"] == "api" and row["kind"] != "trade" and row["tran_id"] not in by_itself:
             shown = remains if row["source"] in ("spot", "funding") else None
             yield Execution(row["at"], row["kind"], row["asset"], Decimal(row["amount"]), row["tran_id"], shown)
 

@@ -18,7 +18,10 @@ START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 BTC = Decimal(60_000)
 
 Trigger = Literal["time", "asked", "log"]
-Act = Literal["pause", "resume", "pause file", "no pause file", "repay by hand", "deposit", "charge interest"]
+Act = Literal[
+    "pause", "resume", "pause file", "no pause file", "repay by hand", "deposit", "charge interest", "sell order by hand",
+    "buy order by hand",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +203,38 @@ def _transfer_in(chance: random.Random, owed: Decimal, name: str, rule: str) -> 
     return replace(made, lines=(*made.lines, *more))
 
 
+def _reduce(chance: random.Random, owed: Decimal) -> ActionPlan:
+    return _sell(chance, owed, "sell-some", "cross")
+
+
+def _reduce_pair(chance: random.Random, owed: Decimal) -> ActionPlan:
+    return _sell(chance, owed / 3, "sell-some-pair", "pair")
+
+
+def _sell(chance: random.Random, owed: Decimal, name: str, rule: str) -> ActionPlan:
+    made = _common(chance, "reduce", name, owed, rule, ['asset = "USDT"'])
+    more = (f'max_slippage = "{chance.choice(["0.5%", "1%", "5%"])}"', *chance.choice([(), ('sell = ["BTC"]',)]))
+    return replace(made, lines=(*made.lines, *more))
+
+
+MEANT_FOR_AMOUNTS = ("max_amount", "max_per_day", "target")
+
+
+def _cancel(chance: random.Random, owed: Decimal) -> ActionPlan:
+    """It moves nothing, so that nothing caps it but how often it may act."""
+    made = _common(chance, "cancel_orders", "free-locked", owed, "cross", [])
+    lines = tuple(line for line in made.lines if not line.startswith(MEANT_FOR_AMOUNTS))
+    return replace(made, limits=replace(made.limits, max_amount=None, max_per_day=None), lines=lines)
+
+
 ACTION_KINDS: tuple[tuple[Callable[[random.Random, Decimal], ActionPlan], float], ...] = (
+    (_cancel, 0.3),
     (_repay, 0.8),
-    (_bring_in, 0.7),
-    (_bring_into_pair, 0.4),
+    (_bring_in, 0.6),
+    (_reduce, 0.4),
+    (_bring_into_pair, 0.3),
     (_repay_pair, 0.2),
+    (_reduce_pair, 0.2),
 )
 """Every kind of action that a plan may hold, and how often."""
 
@@ -234,8 +264,8 @@ def _timed(chance: random.Random, active_s: float, settle_s: int) -> list[Timed]
         pauses = chance.choice(ways)
         since = chance.uniform(0, active_s * 0.8)
         found += [Timed(since, pauses[0]), Timed(since + chance.uniform(0.2, 2), pauses[1])]
-    acts: tuple[Act, ...] = ("repay by hand", "deposit", "charge interest")
-    return found + [Timed(chance.uniform(0, active_s), act) for act in acts if chance.random() < 0.2]
+    acts: tuple[Act, ...] = ("repay by hand", "deposit", "charge interest", "sell order by hand", "buy order by hand")
+    return found + [Timed(chance.uniform(0, active_s), act) for act in acts if chance.random() < 0.25]
 
 
 def _kill(chance: random.Random, active_s: float) -> Kill:

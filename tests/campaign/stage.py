@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 
@@ -27,6 +27,11 @@ from tests.campaign.plan import SPEED, Act, Plan
 
 HOLDS_WITHIN_S = 1.0
 """Machine seconds after which a pause has to hold."""
+
+ORDERS_BY_HAND: dict[str, tuple[Literal["BUY", "SELL"], Decimal, Decimal]] = {
+    "sell order by hand": ("SELL", Decimal(150_000), Decimal("0.2")),
+    "buy order by hand": ("BUY", Decimal(20_000), Decimal("0.1")),
+}
 
 
 @dataclass(slots=True)
@@ -126,6 +131,11 @@ class Run:
                 self.box.hand.deposit("main", "USDT", Decimal(500), "spot")
             case "charge interest":
                 self.box.hand.charge_interest()
+            case "sell order by hand" | "buy order by hand":
+                # Far from the market: it only locks what it would give.
+                side, price, quantity = ORDERS_BY_HAND[act]
+                with contextlib.suppress(Refusal, Overdrawn):
+                    self.box.hand.place("main", "BTCUSDT", side, price, quantity)
 
     async def _order_pause(self, *, paused: bool) -> None:
         if not paused:

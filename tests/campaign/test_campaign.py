@@ -48,5 +48,10 @@ def test_seeds_reach_every_instant_and_every_kind_of_trouble() -> None:
         "pause",
         "pause file",
     }
-    assert {action.limits.kind for plan in plans for action in plan.actions} >= {"repay", "transfer_in"}
+    assert {action.limits.kind for plan in plans for action in plan.actions} == {
+        "repay",
+        "transfer_in",
+        "reduce",
+        "cancel_orders",
+    }
     assert {action.mode for plan in plans for action in plan.actions} == {"live", "approve"}
