@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
-_MINUTE = timedelta(minutes=1)
+from monitor.core.wall_clock import minutes_of, reached
+
 _DAY = timedelta(days=1)
 
 _LONGEST_CHAIN = 8
@@ -47,16 +48,7 @@ class QuietHours:
         for day in (today - _DAY, today):
             for span in self.spans:
                 last_day = day if span.end > span.start else day + _DAY
-                yield self._reached(day, span.start), self._reached(last_day, span.end)
-
-    def _reached(self, day: date, minutes: int) -> datetime:
-        """The first moment at which the wall clock shows that time of that day, or a later one."""
-        wanted = datetime.combine(day, time()) + minutes * _MINUTE
-        # Of an hour that comes twice the first; before a gap, from where the clock is followed up to its jump.
-        moment = min(wanted.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-        while moment.astimezone(self.zone).replace(tzinfo=None) < wanted:
-            moment += _MINUTE
-        return moment
+                yield reached(day, span.start, self.zone), reached(last_day, span.end, self.zone)
 
 
 def parse_span(text: str) -> Span:
@@ -65,17 +57,9 @@ def parse_span(text: str) -> Span:
     Raises ValueError "what; mend" for anything else.
     """
     first, _, last = text.partition("-")
-    start, end = _minutes(first), _minutes(last)
+    start, end = minutes_of(first), minutes_of(last)
     if start is None or end is None or start == 24 * 60:
         raise ValueError('is not a span of hours; write it like "23:00-07:00"')
     if start == end:
         raise ValueError('begins when it ends; for the whole day write "00:00-24:00"')
     return Span(start, end)
-
-
-def _minutes(text: str) -> int | None:
-    hours, colon, minutes = text.partition(":")
-    if not (colon and len(hours) == len(minutes) == 2 and (hours + minutes).isascii() and (hours + minutes).isdigit()):
-        return None
-    total = int(hours) * 60 + int(minutes)
-    return total if int(minutes) < 60 and total <= 24 * 60 else None

@@ -17,6 +17,11 @@ from sqlalchemy import (
 from monitor.store.columns import Amount, Id, Moment
 from monitor.store.columns import metadata as metadata
 from monitor.store.legality import in_flight, legal_steps
+from monitor.store.presence_tables import bans as bans
+from monitor.store.presence_tables import daemon as daemon
+from monitor.store.presence_tables import live as live
+from monitor.store.presence_tables import reports as reports
+from monitor.store.presence_tables import runs as runs
 from monitor.store.surroundings_tables import movements as movements
 from monitor.store.surroundings_tables import terms as terms
 
@@ -342,31 +347,4 @@ decisions = Table(
     Column("approved", Boolean, nullable=False),
     Column("by", Text, nullable=False),
     Column("at", Moment, nullable=False),
-)
-
-live = Table(
-    "live",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("at", Moment, nullable=False),
-    Column("document", Text, nullable=False),
-)
-
-daemon = Table(
-    "daemon",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("pid", Integer, nullable=False),
-    Column("since", Moment, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("seen_at", Moment, nullable=False),
-    CheckConstraint("id = 1", name="ck_daemon_one_row"),
-)
-
-bans = Table(
-    "bans",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("until", Moment, nullable=False),
-    CheckConstraint("id = 1", name="ck_bans_one_row"),
 )

@@ -1,0 +1,24 @@
+"""Times of the day by the wall clock of a time zone: also on the two days a year that it jumps."""
+
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+_MINUTE = timedelta(minutes=1)
+
+
+def reached(day: date, minutes: int, zone: tzinfo) -> datetime:
+    """The first moment at which the wall clock shows that time of that day, or a later one."""
+    wanted = datetime.combine(day, time()) + minutes * _MINUTE
+    # Of an hour that comes twice the first; before a gap, from where the clock is followed up to its jump.
+    moment = min(wanted.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    while moment.astimezone(zone).replace(tzinfo=None) < wanted:
+        moment += _MINUTE
+    return moment
+
+
+def minutes_of(text: str) -> int | None:
+    """Minutes after midnight of a text such as `08:00`, `24:00` included; None for anything else."""
+    hours, colon, minutes = text.partition(":")
+    if not (colon and len(hours) == len(minutes) == 2 and (hours + minutes).isascii() and (hours + minutes).isdigit()):
+        return None
+    total = int(hours) * 60 + int(minutes)
+    return total if int(minutes) < 60 and total <= 24 * 60 else None

@@ -1,0 +1,34 @@
+"""When a daemon was there is remembered beyond the next one's start."""
+
+from datetime import timedelta
+
+from monitor.core.outbox import Delivery
+from monitor.store import reports
+from monitor.store.outbox import due
+from monitor.store.presence import first_run, read_runs
+from monitor.store.reports import Reported
+from monitor.store.store import Store
+from tests.store.samples import NOW, at
+
+
+async def test_each_run_is_known_from_its_start_to_when_it_was_last_seen(store: Store) -> None:
+    assert await store.read(first_run) is None
+    await store.announce(1, NOW, "0.1.0")
+    await store.seen(at(60))
+    await store.announce(2, at(3600), "0.1.0")
+    await store.seen(at(3700))
+    assert await store.read(read_runs) == ((NOW, at(60)), (at(3600), at(3700)))
+    assert await store.read(read_runs, at(61)) == ((at(3600), at(3700)),)
+    assert await store.read(first_run) == NOW
+
+
+async def test_a_day_has_one_report_whatever_is_queued_again(store: Store) -> None:
+    report = Reported("2025-10-10", NOW, NOW - timedelta(days=1), NOW, "3:" + "a" * 64)
+    message = Delivery(0, "phone", None, "notice", "info", NOW, NOW, text="daily report")
+    first = await store.order(reports.queue, report, [message])
+    again = await store.order(reports.queue, report, [message])
+    assert first is not None
+    assert again is None
+    assert [delivery.text for delivery in await store.due("phone", NOW)] == ["daily report"]
+    assert await store.read(reports.newest) == report
+    assert await store.read(due, "mail", NOW) == ()
