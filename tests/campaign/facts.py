@@ -74,6 +74,8 @@ class Limits:
     max_per_day: Decimal | None = None
     max_actions_per_day: int = 10
     keep_in_source: Decimal = Decimal(0)
+    cooldown_ms: int = 0
+    """Zero as well where a worse rung may waive it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class Facts:
     imbalance: Mapping[str, Any] = field(default_factory=dict)
     ends: tuple[str, ...] = ()
     """What was wrong with how a daemon came to its end, in words."""
+    bugs: tuple[str, ...] = ()
+    """What the logs tell of parts that broke, in words."""
 
 
 def wish_of_request(method: str, path: str, params: Mapping[str, str]) -> Wish | None:

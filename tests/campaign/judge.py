@@ -51,9 +51,11 @@ def judge(facts: Facts) -> list[Violation]:
     found += _caps(facts, sent)
     found += _stale(facts, sent)
     found += _paused(facts)
+    found += _hasty(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
     found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
     found += [Violation("a daemon ended badly", end) for end in facts.ends]
+    found += [Violation("a part of a daemon broke", bug) for bug in facts.bugs]
     found += _untold(facts, sent)
     return found
 
@@ -191,6 +193,21 @@ def _paused(facts: Facts) -> Iterator[Violation]:
         for request in facts.requests:
             if request.wish is not None and span.since + facts.grace_ms < request.at < span.until:
                 yield Violation("sent while paused", f"{request.wish} at {request.at}")
+
+
+def _hasty(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """After money moved, an action rests before it moves more of the same."""
+    by_name = {limits.name: limits for limits in facts.limits}
+    last: dict[tuple[str, str, str], int] = {}
+    for row in sorted(facts.intents, key=lambda row: claimed_at(row) or 0):
+        intent, at, limits = row.intent, claimed_at(row), by_name.get(row.intent.action)
+        if intent.id not in sent or at is None or limits is None or not _is_first_half(intent, limits):
+            continue
+        target = (intent.kind, intent.scope.symbol, intent.asset)
+        if target in last and at - last[target] < limits.cooldown_ms:
+            yield Violation("sent during the cooldown", f"{_named(intent)} {at - last[target]} ms after the last")
+        if sent[intent.id].applied and not was_executed_late(intent):
+            last[target] = at
 
 
 def _untold(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:

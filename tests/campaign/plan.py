@@ -1,7 +1,7 @@
 """What one seed does: account, prices, what the owner allowed, what goes wrong and when; all from one number."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,8 +19,8 @@ BTC = Decimal(60_000)
 
 Trigger = Literal["time", "asked", "log"]
 Act = Literal[
-    "pause", "resume", "pause file", "no pause file", "repay by hand", "deposit", "charge interest", "sell order by hand",
-    "buy order by hand",
+    "pause", "resume", "pause file", "no pause file", "repay by hand", "deposit", "charge interest",
+    "sell order by hand", "buy order by hand",
 ]  # fmt: skip
 
 
@@ -81,11 +81,16 @@ def plan_of(seed: int) -> Plan:
     owed = _money(chance, 20_000, 60_000)
     settle = chance.choice([20, 30, 45])
     actions = _actions(chance, owed)
+    rungs = {rule: chance.random() < 0.5 for rule in ("cross", "pair")}
+    actions = tuple(
+        replace(action, limits=replace(action.limits, cooldown_ms=0)) if rungs[action.rule] else action
+        for action in actions
+    )
     return Plan(
         seed=seed,
         scenario=_scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions)),
         actions=actions,
-        rules=_rules(chance, actions),
+        rules=_rules(chance, actions, rungs),
         safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([20, 60, 120])}s"\n',
         default_rules=chance.random() < 0.3,
         schedule={"cross": "10s", "isolated": "10s", "near_liquidation": chance.choice(["2s", "3s", "5s"])},
@@ -149,6 +154,7 @@ def _actions(chance: random.Random, owed: Decimal) -> tuple[ActionPlan, ...]:
 
 def _common(chance: random.Random, kind: str, name: str, owed: Decimal, rule: str, lines: Sequence[str]) -> ActionPlan:
     max_amount = (owed * _share(chance, 2, 15)).quantize(Decimal("0.01"))
+    cooldown_s = chance.choice([1, 5, 20])
     limits = Limits(
         name=name,
         kind=kind,
@@ -157,6 +163,7 @@ def _common(chance: random.Random, kind: str, name: str, owed: Decimal, rule: st
         max_per_day=(max_amount * Decimal(chance.randint(8, 40)) / 10).quantize(Decimal("0.01")),
         max_actions_per_day=chance.randint(1, 8),
         keep_in_source=_money(chance, 0, 500) if kind == "transfer_in" else Decimal(0),
+        cooldown_ms=cooldown_s * 1000,
     )
     mode = chance.choices(["live", "approve"], [5, 1])[0]
     found = [
@@ -167,7 +174,7 @@ def _common(chance: random.Random, kind: str, name: str, owed: Decimal, rule: st
         f'max_per_day = "{limits.max_per_day}"',
         f"max_actions_per_day = {limits.max_actions_per_day}",
         f'max_data_age = "{limits.max_data_age_ms // 1000}s"',
-        f'cooldown = "{chance.choice([1, 5, 20])}s"',
+        f'cooldown = "{cooldown_s}s"',
         f'approve_within = "{chance.choice([15, 30, 60])}s"',
         f'on_no_answer = "{chance.choice(["skip", "act"])}"',
         f'target = "margin_level >= {chance.choice(["1.5", "1.6", "2", "initial_level * 1.05"])}"',
@@ -239,8 +246,8 @@ ACTION_KINDS: tuple[tuple[Callable[[random.Random, Decimal], ActionPlan], float]
 """Every kind of action that a plan may hold, and how often."""
 
 
-def _rules(chance: random.Random, actions: Sequence[ActionPlan]) -> str:
-    """A rung at which the actions hang, and often a worse one above them."""
+def _rules(chance: random.Random, actions: Sequence[ActionPlan], rungs: Mapping[str, bool]) -> str:
+    """A rung at which the actions hang, and a worse one above it for those that `rungs` says have one."""
     text = ""
     for rule, scope in (("cross", "cross"), ("pair", "isolated")):
         names = ", ".join(f'"{action.limits.name}"' for action in actions if action.rule == rule)
@@ -250,7 +257,7 @@ def _rules(chance: random.Random, actions: Sequence[ActionPlan]) -> str:
         at = chance.choice(["1.45", "1.5", "1.55"]) if rule == "cross" else chance.choice(["1.3", "1.4"])
         clear = chance.choice(["", 'clear = "margin_level > 1.62"\n', 'clear = "margin_level > 1.56"\n'])
         text += f'{head}name = "{rule}-low"\nwhen = "margin_level < {at}"\n{clear}actions = [{names}]\n\n'
-        if chance.random() < 0.5:
+        if rungs[rule]:
             text += f'{head}name = "{rule}-worse"\nwhen = "margin_level < 1.25"\nactions = [{names}]\n\n'
     return text
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +27,9 @@ from tests.campaign.plan import SPEED, Act, Plan
 
 HOLDS_WITHIN_S = 1.0
 """Machine seconds after which a pause has to hold."""
+
+BUGS = ("Traceback", "account.restarting", "channel.restarting")
+"""What stands in a log only when something broke that never should."""
 
 ORDERS_BY_HAND: dict[str, tuple[Literal["BUY", "SELL"], Decimal, Decimal]] = {
     "sell order by hand": ("SELL", Decimal(150_000), Decimal("0.2")),
@@ -111,7 +114,14 @@ class Run:
             pauses=(*self.pauses, *paused),
             grace_ms=int(HOLDS_WITHIN_S * SPEED * 1000),
             ends=tuple(self.ends),
+            bugs=tuple(self._bugs()),
         )
+
+    def _bugs(self) -> Iterator[str]:
+        for life in self._lives:
+            for line in life.log.read_text(encoding="utf-8").splitlines() if life.log.exists() else ():
+                if any(word in line for word in BUGS):
+                    yield f"{life.log.name}: {line}"
 
     async def do(self, act: Act) -> None:
         """Something that a person does."""

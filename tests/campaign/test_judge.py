@@ -234,6 +234,11 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "a late execution was not told",
     ),
     "a daemon that ended by itself": (lambda f: replace(f, ends=("life 1 ended with 1",)), "a daemon ended badly"),
+    "a part that broke": (lambda f: replace(f, bugs=("log-1: account.restarting",)), "a part of a daemon broke"),
+    "no rest after money moved": (
+        lambda f: more(replace(f, limits=(replace(REPAYS, cooldown_ms=120_000), BRINGS)), **third("100")),
+        "sent during the cooldown",
+    ),
     "books that do not add up": (lambda f: replace(f, imbalance={"USDT": "1"}), "the exchange's books do not add up"),
 }
 
@@ -245,6 +250,9 @@ def test_what_is_planted_is_found(name: str) -> None:
 
 
 FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
+    "a rest as long as was ordered": lambda f: more(
+        replace(f, limits=(replace(REPAYS, cooldown_ms=60_000), BRINGS)), **third("100")
+    ),
     "a third repayment within the caps": lambda f: more(
         replace(f, limits=(replace(REPAYS, max_actions_per_day=3), BRINGS)), **third("400")
     ),
