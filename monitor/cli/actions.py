@@ -155,7 +155,8 @@ def _resolve(config: Config, args: argparse.Namespace) -> None:
     outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED]
     outcome = IntentState.CONFIRMED if args.outcome == "confirmed" else IntentState.FAILED
     with app.open_operator(config) as store:
-        store.order(operator.resolve, number, outcome, _author(args), said, SystemClock().now())
+        channels = tuple(channel.name for channel in config.channels)
+        store.order(operator.resolve, number, outcome, _author(args), said, SystemClock().now(), channels)
     if args.json:
         output.print_json(_document(_existing(config, number)))
     else:

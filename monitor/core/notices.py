@@ -8,6 +8,7 @@ from monitor.core.alerts import Severity
 from monitor.core.amounts import floor_to, plain
 from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
 from monitor.core.journal import Notice
+from monitor.core.progress import was_resolved
 from monitor.core.verify import was_executed_late
 
 _S = IntentState
@@ -60,6 +61,8 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
             )
         case _S.SIMULATED:
             return "info", f"dry run, nothing was sent{_levels(intent, 'would have become')}"
+        case _S.CONFIRMED if was_resolved(intent):
+            return "info", f"counts as done ({intent.evidence})"
         case _S.CONFIRMED:
             return "info", f"done{_levels(intent, 'is now')}"
         case _S.REFUSED:

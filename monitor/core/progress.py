@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import assert_never
+from typing import Literal, assert_never
 
 from monitor.core.intents import (
     Accepted,
@@ -21,6 +21,9 @@ from monitor.core.looks import Confirmed, Failed, Judgement, LookAgain, Unresolv
 from monitor.core.verify import LATE
 
 _S = IntentState
+
+BY_A_PERSON = "resolved by "
+"""How the evidence of an intent begins that a person has settled."""
 
 ABANDONED_AFTER = timedelta(minutes=2)
 """A person's command that has not said by then what became of its order is gone: no request takes that long."""
@@ -123,6 +126,20 @@ def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decim
             return moved(intent, after, now, f"a person has to look: {reason}")
         case _:
             assert_never(verdict)
+
+
+def resolved(
+    asked: Intent, outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED], by: str, comment: str, now: datetime
+) -> Moved:
+    """An UNRESOLVED intent as a person settles it. What level it led to, nobody has measured."""
+    note = f"{BY_A_PERSON}{by}: {comment}"
+    after = replace(asked, state=outcome, settled_at=now, evidence=note, level_after=None)
+    return moved(asked, after, now, note)
+
+
+def was_resolved(intent: Intent) -> bool:
+    """Whether a person said what became of it."""
+    return (intent.evidence or "").startswith(BY_A_PERSON)
 
 
 def _brought(intent: Intent, amount: Decimal | None) -> Intent:

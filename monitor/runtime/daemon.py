@@ -228,6 +228,9 @@ class Daemon:
             return None
         self._operator_changes, self._operator = orders.changes, orders.read
         self._drills.order(orders.drills)
+        if orders.settled:
+            # What a person settled is told by whoever runs.
+            self._notifier.wake(self._channels)
         for intent in orders.settled:
             watch = self._watches.get(intent.account)
             if watch is None:

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 from monitor.core.alerts import AlertState
 from monitor.core.drills import Drill
 from monitor.core.events import OperatorRead, Silence
-from monitor.core.intents import Intent, IntentState, IntentStep
+from monitor.core.intents import Intent, IntentState
+from monitor.core.notices import notices_of
+from monitor.core.progress import resolved
 from monitor.errors import OrderRefused, StoreError
-from monitor.store import audit, tables
+from monitor.store import audit, journal, tables
 from monitor.store import intents as intent_rows
 from monitor.store.hot import upsert
 from monitor.store.readers.alerts import newest_acks
@@ -136,17 +138,17 @@ def resolve(
     by: str,
     comment: str,
     at: datetime,
+    channels: tuple[str, ...],
 ) -> Intent:
-    """The intent as a person has settled it. Raises OrderRefused unless it is UNRESOLVED."""
+    """The intent as a person has settled it; `channels` are to hear of it. Raises OrderRefused unless UNRESOLVED."""
     found = _existing(connection, intent)
     if found.state is not IntentState.UNRESOLVED:
         raise OrderRefused(f"intent {intent} is {found.state}, only an UNRESOLVED one can be resolved by hand")
-    note = f"resolved by {by}: {comment}"
-    settled = replace(found, state=outcome, settled_at=at, evidence=note)
-    if not intent_rows.record(connection, settled, IntentStep(intent, IntentState.UNRESOLVED, outcome, at, note)):
+    moved = resolved(found, outcome, by, comment, at)
+    if not journal.record(connection, moved.intent, moved.step, notices_of([moved.intent], channels, at)):
         raise OrderRefused(f"intent {intent} has just been settled otherwise")
     changed(connection)
-    return settled
+    return moved.intent
 
 
 def request_drill(connection: Connection, rule: str, by: str, at: datetime) -> int:

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.intents import CancelOrders, Intent, IntentState, Reduce, Refused, Repay, Transfer
 from monitor.core.notices import notices_of
-from monitor.core.progress import answered, executed_late
+from monitor.core.progress import answered, executed_late, resolved
 
 NOW = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
 INTENT = Intent(
@@ -83,6 +84,21 @@ def test_an_execution_after_it_counted_as_failed_is_critical() -> None:
     text = text_of(late.state, evidence=late.evidence)
     assert text.startswith("critical ")
     assert "executed late: record 4711 of 21:00:00" in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "severity", "words"),
+    [
+        (IntentState.CONFIRMED, "info", "counts as done (resolved by ann: seen)"),
+        (IntentState.FAILED, "warning", "was not carried out (resolved by ann: seen); it is not sent again"),
+    ],
+)
+def test_what_a_person_settles_is_told_as_their_word(
+    outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED], severity: str, words: str
+) -> None:
+    asked = replace(INTENT, state=IntentState.UNRESOLVED, level_before=Decimal("1.3"), level_after=Decimal("1.35"))
+    (notice,) = notices_of([resolved(asked, outcome, "ann", "seen", NOW).intent], ("phone",), NOW)
+    assert (notice.severity, notice.text) == (severity, f"main cross: repay 500.5 USDT (repay-idle, R-17): {words}")
 
 
 def test_levels_are_told_before_and_after() -> None:

@@ -1,5 +1,6 @@
 """What a person sends beside a running daemon: it knows, it looks into it, and it never sends another meanwhile."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from monitor.errors import OrderRefused
 from monitor.exchange.binance.functions import FUNCTIONS
 from monitor.runtime.by_hand import ByHand
 from monitor.sandbox.faults import Fault
-from monitor.store import operator
 from monitor.store.by_hand import FIRST_BY_HAND
-from tests.support.daemon import daemon_here, starting_now, write_config
+from tests.support.command import margin_monitor
+from tests.support.daemon import daemon_here, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
+from tests.support.sinks import HttpSink, http_sink
 
 BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
 
@@ -51,8 +53,13 @@ async def test_a_running_daemon_knows_what_was_ordered_by_name_and_looks_for_not
     tmp_path: Path, database_url: str
 ) -> None:
     lost = Fault(what="cut_after", method="POST", path="/sapi/v1/bnbBurn", count=1)
+    with http_sink() as sink:
+        await _burns(tmp_path, database_url, lost, sink)
+
+
+async def _burns(folder: Path, url: str, lost: Fault, sink: HttpSink) -> None:
     async with sandbox(starting_now(), faults=[lost]) as box:
-        config = write_config(tmp_path, box.ready, url=database_url)
+        config = write_config(folder, box.ready, url=url, channels={"phone": sink.url})
         async with daemon_here(config) as here:
             await here.until(lambda state: state.cross is not None)
             burn = {"interestBNBBurn": "false"}
@@ -61,10 +68,14 @@ async def test_a_running_daemon_knows_what_was_ordered_by_name_and_looks_for_not
             await here.until(lambda state: _state_of(state, FIRST_BY_HAND) is IntentState.UNRESOLVED)
             with pytest.raises(OrderRefused, match="under way"):
                 await _call(here.config, "set_bnb_burn", burn)
-            with app.open_operator(here.config) as store:
-                now = SystemClock().now()
-                store.order(operator.resolve, FIRST_BY_HAND, IntentState.CONFIRMED, "me", "the setting is off", now)
+            said = ("actions", "resolve", str(FIRST_BY_HAND), "--as", "confirmed", "--comment", "it is off")
+            assert (await asyncio.to_thread(margin_monitor, config, *said, "--author", "me")).code == 0
             await here.until(lambda state: _state_of(state, FIRST_BY_HAND) is IntentState.CONFIRMED)
+
+            async def told() -> bool:
+                return any("counts as done (resolved by me: it is off)" in one.json()["text"] for one in sink.received)
+
+            await eventually(told, 10, story=lambda: str([one.json() for one in sink.received]))
             await _call(here.config, "set_bnb_burn", burn)
             await here.until(lambda state: _state_of(state, FIRST_BY_HAND + 1) is IntentState.CONFIRMED)
         assert len([one for one in box.sandbox.requests if (one.method, one.path) == ("POST", lost.path)]) == 2

@@ -144,7 +144,7 @@ def test_a_change_by_name_whose_sender_is_gone_is_a_persons(orders: OrderStore) 
 def test_what_a_person_says_of_it_lets_the_next_one_go(orders: OrderStore) -> None:
     sent = orders.order(by_hand.begin_intent, BURN, NOW)
     orders.order(by_hand.end_by_name, sent.id, Unknown("cut"), at(1))
-    orders.order(operator.resolve, sent.id, IntentState.FAILED, "me", "looked", at(2))
+    orders.order(operator.resolve, sent.id, IntentState.FAILED, "me", "looked", at(2), ())
     assert orders.order(by_hand.begin_intent, BURN, at(3)).state is IntentState.SUBMITTING
 
 
