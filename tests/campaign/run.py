@@ -174,7 +174,9 @@ async def _until_clean(run: Run, life: Life, holds: Callable[[], bool]) -> Life:
     deadline = time.monotonic() + SETTLES_WITHIN_S
     while time.monotonic() < deadline:
         life = run.alive(life)
-        if holds() and not judge(await asyncio.to_thread(run.facts)):
+        facts = await asyncio.to_thread(run.facts)
+        # What broke does not mend itself.
+        if facts.bugs or (holds() and not judge(facts)):
             break
         await asyncio.sleep(0.1)
     return life

@@ -121,7 +121,7 @@ class Run:
         for life in self._lives:
             for line in life.log.read_text(encoding="utf-8").splitlines() if life.log.exists() else ():
                 if any(word in line for word in BUGS):
-                    yield f"{life.log.name}: {line}"
+                    yield f"{life.log.name}: {line[:160]}"
 
     async def do(self, act: Act) -> None:
         """Something that a person does."""
