@@ -2,12 +2,12 @@
 
 import contextlib
 import logging
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from monitor.clock import SystemClock
+from monitor.clock import ManualClock, SystemClock
 from monitor.core.account import CROSS
 from monitor.core.intents import Accepted, Refused, Repay
 from monitor.errors import PayloadRejected
@@ -49,7 +49,8 @@ async def test_a_read_after_a_jump_is_signed_with_a_fresh_offset(hours: int, cap
             await mine.account.read_cross()
         await mine.account.aclose()
         assert [one.status for one in w.requests(ACCOUNT)] == [200]
-        assert len(w.requests(TIME)) == 2
+        assert mine.account.clock_offset is not None
+        assert abs(mine.account.clock_offset + timedelta(hours=hours)) < timedelta(seconds=1)
     assert "clock.jumped account=main" in caplog.text
 
 
@@ -105,3 +106,102 @@ def test_a_fast_timeline_is_no_jump() -> None:
     time = VenueTime(clock)
     time.measured(clock.now(), clock.now(), clock.now())
     assert not time.has_jumped
+
+
+async def test_a_slow_answer_at_the_start_spoils_no_offset() -> None:
+    async with world() as w:
+        w.sandbox.add_fault(Fault(what="delay", path=TIME, seconds=0.4))
+        offset = await w.account.sync_clock()
+        # Half of the slow round trip is 200 ms.
+        assert abs(offset) < timedelta(milliseconds=100)
+        assert w.account.clock_offset == offset
+        assert len(w.requests(TIME)) > 1
+
+
+async def test_a_slow_answer_later_replaces_no_better_offset() -> None:
+    async with world() as w:
+        known = await w.account.sync_clock()
+        asked = len(w.requests(TIME))
+        w.sandbox.add_fault(Fault(what="delay", path=TIME, seconds=0.4))
+        assert await w.account.sync_clock() == known
+        assert len(w.requests(TIME)) == asked + 1
+        assert w.account.clock_offset == known
+
+
+async def test_five_measurements_are_the_most_that_a_start_makes() -> None:
+    async with world() as w:
+        w.sandbox.add_fault(Fault(what="delay", path=TIME, seconds=0.06, count=0))
+        await w.account.sync_clock()
+        assert len(w.requests(TIME)) == 5
+
+
+async def test_what_was_measured_stays_when_the_next_measurement_fails() -> None:
+    async with world() as w:
+        w.sandbox.add_fault(Fault(what="delay", path=TIME, seconds=0.06))
+        w.sandbox.add_fault(Fault(what="status", path=TIME, status=400, code=-1100, count=0))
+        offset = await w.account.sync_clock()
+        assert w.account.clock_offset == offset
+
+
+class Measuring:
+    """Measurements of a server `ahead` of a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
+        self.steady_s = 0.0
+        self.ahead = timedelta()
+        self.time = VenueTime(self.clock, lambda: self.steady_s)
+
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.steady_s += seconds
+
+    def measure(self, there_ms: int, back_ms: int) -> Decimal:
+        """The offset in milliseconds that is in force after a measurement."""
+        sent_at = self.clock.now()
+        self.wait(there_ms / 1000)
+        server = self.clock.now() + self.ahead
+        self.wait(back_ms / 1000)
+        offset = self.time.measured(server, sent_at, self.clock.now())
+        assert offset == self.time.offset
+        return Decimal(offset // timedelta(microseconds=1)) / 1000
+
+
+def test_a_shorter_round_trip_replaces_a_longer_one() -> None:
+    m = Measuring()
+    # Answered at once after 300 ms on the way: the midpoint is 150 ms too early.
+    assert m.measure(300, 0) == 150
+    assert m.measure(30, 10) == 10
+    assert m.measure(300, 0) == 10
+
+
+def test_an_offset_is_known_worse_as_it_ages() -> None:
+    m = Measuring()
+    assert m.measure(20, 20) == 0
+    m.wait(600)
+    # 20 ms and a ten thousandth of 600 s: known to 80 ms, not to 100.
+    assert m.measure(200, 0) == 0
+    m.wait(300)
+    assert m.measure(200, 0) == 100
+
+
+def test_what_contradicts_an_offset_replaces_it() -> None:
+    m = Measuring()
+    assert m.measure(20, 20) == 0
+    m.ahead = timedelta(hours=1)
+    assert m.measure(200, 200) == 3_600_000
+
+
+def test_a_clock_set_by_less_than_a_jump_is_measured_anew() -> None:
+    m = Measuring()
+    assert m.measure(20, 20) == 0
+    m.clock.advance(0.5)
+    m.ahead = timedelta(milliseconds=-500)
+    assert m.measure(250, 250) == -500
+
+
+def test_an_offset_that_is_distrusted_gives_way_to_the_next() -> None:
+    m = Measuring()
+    assert m.measure(20, 20) == 0
+    m.time.distrust()
+    assert m.measure(200, 0) == 100
