@@ -12,11 +12,13 @@ from monitor.core.intents import (
     IntentState,
     IntentStep,
     Outcome,
+    Record,
     Reduce,
     Refused,
     Trace,
     Unknown,
 )
+from monitor.core.ledger import LedgerRow
 from monitor.core.looks import Confirmed, Failed, Judgement, LookAgain, Unresolved
 from monitor.core.verify import LATE
 
@@ -169,6 +171,11 @@ def _told(intent: Intent, outcome: Outcome, now: datetime) -> Moved:
             assert_never(outcome)
 
 
-def executed_late(failed: Intent, ref: str, at: datetime) -> Intent:
+def executed_late(failed: Intent, trace: Record | LedgerRow) -> Intent:
     """A failed intent that turned out to be executed: it stays FAILED, and counts as spent from now on."""
-    return replace(failed, ref=ref, evidence=f"{LATE}record {ref} of {at:%H:%M:%S}")
+    ref, told = (trace.ref, f"record {trace.ref}") if isinstance(trace, Record) else _shown(trace)
+    return replace(failed, ref=ref, evidence=f"{LATE}{told} of {trace.at:%H:%M:%S}")
+
+
+def _shown(row: LedgerRow) -> tuple[str, str]:
+    return str(row.tran_id), f"capital flow {row.id}, which the history does not show,"

@@ -142,12 +142,30 @@ def moved(intent: Intent, look: Look) -> bool | None:
     return (arrived is not None and arrived >= intent.amount) or (left is not None and left >= intent.amount)
 
 
-def late_execution(intent: Intent, records: Sequence[Record], taken: frozenset[str] = frozenset()) -> Record | None:
-    """The record that shows that a FAILED intent was executed after all; None while there is none."""
+def late_execution(
+    intent: Intent, look: Look, safety: Safety, taken: frozenset[str] = frozenset()
+) -> Record | LedgerRow | None:
+    """What shows that a FAILED intent was executed after all; None while nothing does.
+
+    The history's record alone, or else the ledger's row and balances that moved by it: once the history had the settle
+    time to tell whose doing that was.
+    """
     if intent.state is not IntentState.FAILED:
         return None
-    record = trace_of(intent, records, taken)
-    return record if record is not None and record.status == "CONFIRMED" else None
+    record = trace_of(intent, look.records, taken)
+    if record is not None and record.status == "CONFIRMED":
+        return record
+    row = _row_of(intent, look, taken) if isinstance(intent.order, Repay | Transfer) else None
+    if row is None or look.at - row.at < safety.settle:
+        return None
+    return row if _moved_beside(intent, look, taken) else None
+
+
+def wants_late_ledger(intent: Intent, look: Look, safety: Safety, taken: frozenset[str] = frozenset()) -> bool:
+    """Whether the ledger has to say why the balances look as if a FAILED intent had been executed after all."""
+    if look.ledger is not None or not isinstance(intent.order, Repay | Transfer):
+        return False
+    return late_execution(intent, look, safety, taken) is None and moved(intent, look) is True
 
 
 def was_executed_late(intent: Intent) -> bool:

@@ -12,7 +12,7 @@ from monitor.core.looks import LOOKS, Look
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
-from monitor.core.verify import judge, late_execution, wants_ledger, was_executed_late
+from monitor.core.verify import judge, late_execution, wants_late_ledger, wants_ledger, was_executed_late
 from monitor.errors import ExchangeError, StoreError
 from monitor.runtime.recorder import Recorder
 from monitor.runtime.snapshots import Snapshots
@@ -52,6 +52,7 @@ class Settler:
         self._state = state
         self._settled = settled
         self._looking: set[int] = set()
+        self._attributing = asyncio.Lock()
 
     def look_into(self, tasks: asyncio.TaskGroup) -> None:
         """Starts looking wherever nobody looks yet."""
@@ -136,25 +137,37 @@ class Settler:
             await self._clock.sleep(ASKED_S)
             try:
                 look, _ = await self._snapshots.look(self._state(), intent)
-            except ExchangeError:
+                if wants_late_ledger(intent, look, self._policy.safety, self._taken(intent)):
+                    look = await self._snapshots.with_ledger(look, intent)
+            except ExchangeError as error:
+                log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
                 continue
-            record = late_execution(intent, look.records, self._taken(intent))
-            if record is None or self._another_is_open(intent):
-                continue
-            late = executed_late(intent, record.ref, record.at)
-            try:
-                await self._recorder.amend(late)
-            except StoreError as error:
-                log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
-                continue
-            log.error("intent.executed_late account=%s intent=%d ref=%s", intent.account, intent.id, record.ref)
-            self._settled(late)
-            break
+            # One at a time: what one of two equal orders is found to be is never counted for the other.
+            async with self._attributing:
+                if await self._is_late(intent, look):
+                    break
+
+    async def _is_late(self, intent: Intent, look: Look) -> bool:
+        """Whether it was executed after all, and that is recorded."""
+        trace = late_execution(intent, look, self._policy.safety, self._taken(intent))
+        if trace is None or self._another_is_open(intent):
+            return False
+        late = executed_late(intent, trace)
+        try:
+            await self._recorder.amend(late)
+        except StoreError as error:
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return False
+        log.error("intent.executed_late account=%s intent=%d ref=%s", intent.account, intent.id, late.ref)
+        self._settled(late)
+        return True
 
     def _may_come_late(self, intent: Intent) -> bool:
+        """Whether it is watched: for a while since it counts as failed, which a person may have said long after."""
         if intent.state is not _S.FAILED or intent.submitted_at is None or was_executed_late(intent):
             return False
-        return self._clock.now() - intent.submitted_at < 2 * self._policy.safety.unresolved_after
+        since = max(intent.submitted_at, intent.settled_at or intent.submitted_at)
+        return self._clock.now() - since < 2 * self._policy.safety.unresolved_after
 
     def _another_is_open(self, intent: Intent) -> bool:
         """Whether an equal order is still looked into: the record could be its trace."""

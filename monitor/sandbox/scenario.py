@@ -125,6 +125,8 @@ class Readings:
     isolated_manual_liquidation: bool = False
     small_liability_body: Literal["empty", "object"] = "empty"
     history_lag_s: int = 0
+    flow_lag_s: int | None = None
+    """How much the capital flow lags; None: as much as the histories."""
     loan_pending_s: int = 0
     empty_transfer_history: Literal["rows", "no rows"] = "rows"
     window_end: Literal["included", "left out"] = "included"

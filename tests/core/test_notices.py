@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from monitor.core.account import CROSS, Scope
-from monitor.core.intents import CancelOrders, Intent, IntentState, Reduce, Refused, Repay, Transfer
+from monitor.core.intents import CancelOrders, Intent, IntentState, Record, Reduce, Refused, Repay, Transfer
 from monitor.core.notices import notices_of
 from monitor.core.progress import answered, executed_late, resolved
 
@@ -80,7 +80,8 @@ def test_a_passing_refusal_wakes_nobody() -> None:
 
 
 def test_an_execution_after_it_counted_as_failed_is_critical() -> None:
-    late = executed_late(replace(INTENT, state=IntentState.FAILED, evidence="no record"), "4711", NOW)
+    trace = Record("4711", "USDT", INTENT.amount, "CONFIRMED", NOW)
+    late = executed_late(replace(INTENT, state=IntentState.FAILED, evidence="no record"), trace)
     text = text_of(late.state, evidence=late.evidence)
     assert text.startswith("critical ")
     assert "executed late: record 4711 of 21:00:00" in text

@@ -87,8 +87,8 @@ def test_an_acknowledged_order_is_never_failed_for_its_absence() -> None:
 
 
 def test_one_found_filled_after_it_counted_as_failed_came_late() -> None:
-    late = late_execution(replace(SENT, state=S.FAILED), [record("CONFIRMED", after=90)])
-    assert late is not None
+    late = late_execution(replace(SENT, state=S.FAILED), Look(NOW, (record("CONFIRMED", after=90),)), SAFETY)
+    assert isinstance(late, Record)
     assert late.ref == "28"
 
 

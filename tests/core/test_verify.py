@@ -11,7 +11,7 @@ from monitor.core.account import CROSS
 from monitor.core.intents import Intent, IntentState, Record, Repay, Transfer
 from monitor.core.ledger import LedgerRow
 from monitor.core.looks import Confirmed, Failed, Judgement, Look, LookAgain, Unresolved
-from monitor.core.verify import judge, late_execution, trace_of, wants_ledger
+from monitor.core.verify import judge, late_execution, trace_of, wants_late_ledger, wants_ledger
 from tests.core.actions.samples import NOW, SAFETY, D, intent, seconds
 
 S = IntentState
@@ -279,10 +279,43 @@ def test_nothing_looked_at_decides_nothing() -> None:
 
 def test_a_late_execution_of_a_failed_order_is_recognised() -> None:
     gone = replace(SENT, state=S.FAILED)
-    assert late_execution(gone, [OURS]) == OURS
-    assert late_execution(gone, [PENDING, AUTO]) is None
-    assert late_execution(gone, [OURS], frozenset({"77"})) is None
-    assert late_execution(replace(SENT, state=S.CONFIRMED), [OURS]) is None
+    assert late_execution(gone, look(60, OURS), SAFETY) == OURS
+    assert late_execution(gone, look(60, PENDING, AUTO), SAFETY) is None
+    assert late_execution(gone, look(60, OURS), SAFETY, frozenset({"77"})) is None
+    assert late_execution(replace(SENT, state=S.CONFIRMED), look(60, OURS), SAFETY) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "after", "kind"),
+    [
+        pytest.param(SENT, {"owed": "29500"}, "REPAY", id="repayment"),
+        pytest.param(BROUGHT, {"free": "20500"}, "TRANSFER", id="transfer"),
+    ],
+)
+def test_a_late_execution_that_the_history_never_shows_is_recognised_by_ledger_and_balance(
+    sent: Intent, after: dict[str, str], kind: str
+) -> None:
+    gone, row = replace(sent, state=S.FAILED), replace(ROW, kind=kind, at=NOW + seconds(90))
+    shown = replace(look(150, **after), ledger=(row,))
+    assert late_execution(gone, shown, SAFETY) == row
+    # The history has not had its time to tell whose doing it was; the balances say no; it is another intent's.
+    assert late_execution(gone, replace(shown, at=NOW + seconds(149)), SAFETY) is None
+    assert late_execution(gone, replace(look(150), ledger=(row,)), SAFETY) is None
+    assert late_execution(gone, shown, SAFETY, frozenset({"77"})) is None
+    # An order of another amount, by whatever hand, is not this one.
+    assert late_execution(gone, replace(shown, ledger=(replace(row, amount=D(501)),)), SAFETY) is None
+    if kind == "REPAY":
+        own = replace(AUTO, ref="77", at=row.at)
+        assert late_execution(gone, replace(shown, records=(own,)), SAFETY) is None
+
+
+def test_the_ledger_is_asked_for_a_late_execution_only_where_the_balances_moved_and_the_history_is_silent() -> None:
+    gone = replace(SENT, state=S.FAILED)
+    unread = replace(look(150, owed="29500"), ledger=None)
+    assert wants_late_ledger(gone, unread, SAFETY)
+    assert not wants_late_ledger(gone, replace(unread, records=(OURS,)), SAFETY)
+    assert not wants_late_ledger(gone, replace(unread, owed=D(30_000)), SAFETY)
+    assert not wants_late_ledger(gone, replace(unread, ledger=()), SAFETY)
 
 
 def test_of_several_that_fit_a_settled_one_is_the_trace() -> None:

@@ -215,13 +215,17 @@ async def test_executed_late_is_confirmed(tmp_path: Path) -> None:
         assert len(money_requests(running.world)) == 1
 
 
-async def test_executed_after_it_counted_as_failed_is_recorded_and_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("lag_s", "shown_by"), [(0, "record"), (3600, "capital flow")])
+async def test_executed_after_it_counted_as_failed_is_recorded_and_counted(
+    tmp_path: Path, lag_s: int, shown_by: str
+) -> None:
     late = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=25)
     spec = repay_spec(asset="USDT", cooldown=seconds(3600))
-    async with rig(tmp_path, spec, faults=[late]) as running:
+    scenario = replace(calm(), readings=Readings(history_lag_s=lag_s, flow_lag_s=0))
+    async with rig(tmp_path, spec, faults=[late], scenario=scenario) as running:
         [failed] = await running.settles()
         assert failed.state is S.FAILED
-        await running.until(lambda: "executed late" in (running.intents[0].evidence or ""))
+        await running.until(lambda: f"executed late: {shown_by}" in (running.intents[0].evidence or ""))
         assert running.intents[0].state is S.FAILED
         assert len(money_requests(running.world)) == 1
 

@@ -88,7 +88,9 @@ def capital_flow(call: Call) -> object:
     after = params.integer("fromId")
     rows = [
         row
-        for row in reversed(visible(call, call.account.flows, lambda row: row.at_ms))
+        for row in reversed(
+            visible(call, call.account.flows, lambda row: row.at_ms, call.venue.scenario.readings.flow_lag_s)
+        )
         if row.symbol == symbol
         and first <= row.at_ms <= last
         and asset in (None, row.asset)

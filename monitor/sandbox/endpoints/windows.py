@@ -45,9 +45,9 @@ def window(
     return first, last if call.venue.scenario.readings.window_end == "included" else last - 1
 
 
-def visible(call: Call, rows: Iterable[Row], when: Callable[[Row], int]) -> list[Row]:
-    """The rows that the histories already show, newest first."""
-    horizon = call.now_ms - call.venue.scenario.readings.history_lag_s * 1000
+def visible(call: Call, rows: Iterable[Row], when: Callable[[Row], int], lag_s: int | None = None) -> list[Row]:
+    """The rows that the histories already show, newest first. `lag_s`: a lag of its own."""
+    horizon = call.now_ms - (call.venue.scenario.readings.history_lag_s if lag_s is None else lag_s) * 1000
     return [row for row in reversed(list(rows)) if when(row) <= horizon]
 
 
