@@ -9,8 +9,9 @@ from monitor.core.amounts import plain
 from monitor.core.intents import Intent, Record, Repay
 from monitor.core.ledger import LedgerRow, record_of
 
-CERTAINLY_AFTER = timedelta(seconds=1)
-"""A row dated this long after the send is surely not yet in the balances from before it: two clocks never agree."""
+CERTAINLY_AFTER = timedelta(milliseconds=300)
+"""A row dated this long after the send is surely not yet in the balances from before it: two clocks never agree, but
+they do to within half of a round trip."""
 
 _REPAID = frozenset({"REPAY", "REPAY_LIQUIDATION", "SMALL_CONVERT"})
 _BORROWED = frozenset({"BORROW"})

@@ -18,7 +18,7 @@ from monitor.store.readers.actions import read_intents
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.rows import delivery_of
 from monitor.store.store import ReadStore
-from tests.campaign.facts import AlertFact, Asked, Execution, Facts, Limits, wish_of_request
+from tests.campaign.facts import AlertFact, Asked, Execution, Facts, Limits, Stir, wish_of_request
 
 _SPOILING = ("malformed", "status", "cut_before", "cut_after", "apply_late", "hang")
 _TRANSFERS = {*KINDS, "MAIN_ISOLATED_MARGIN", "AUTO_TOP_UP"}
@@ -32,10 +32,13 @@ def collect(box: Sandbox, database: Path, limits: tuple[Limits, ...], heard: Ite
     imbalance = ledger["imbalance"]
     assert isinstance(imbalance, dict)
     filled = _trades(box)
+    movements = ledger["movements"]
+    assert isinstance(movements, list)
     facts = Facts(
         limits=limits,
         requests=tuple(_asked(one, filled) for one in box.requests),
-        executions=tuple(_executions(box, ledger["movements"])),
+        executions=tuple(_executions(box, movements)),
+        stirs=tuple(Stir(row["at"], row["asset"]) for row in movements),
         heard=frozenset(each["id"] for each in alerts if "id" in each),
         heard_texts=frozenset(text for one in said for text in _texts(one)),
         imbalance=imbalance,
@@ -89,10 +92,9 @@ def _asked(request: ReceivedRequest, filled: Mapping[str, Decimal]) -> Asked:
     )
 
 
-def _executions(box: Sandbox, movements: object) -> Iterable[Execution]:
+def _executions(box: Sandbox, movements: Iterable[Mapping[str, Any]]) -> Iterable[Execution]:
     """What the key moved, trades apart: those are known by the order's name. Each transfer is one posting in the books,
     in the same order."""
-    assert isinstance(movements, list)
     accounts = box.venue.accounts.values()
     by_itself = {loan.tran_id for account in accounts for loan in account.loans if loan.kind == "AUTO"}
     left = iter(_left_after_transfers(box))

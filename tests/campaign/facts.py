@@ -100,12 +100,21 @@ class AlertFact:
 
 
 @dataclass(frozen=True, slots=True)
+class Stir:
+    """Something moved an asset at the exchange, whoever's doing it was."""
+
+    at: int
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that is judged. `grace_ms`: for how long after a pause what had been claimed may still arrive."""
 
     limits: tuple[Limits, ...] = ()
     requests: tuple[Asked, ...] = ()
     executions: tuple[Execution, ...] = ()
+    stirs: tuple[Stir, ...] = ()
     intents: tuple[IntentRow, ...] = ()
     trail: tuple[str, ...] = ()
     alerts: tuple[AlertFact, ...] = ()

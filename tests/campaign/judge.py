@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.alerts import AlertState
+from monitor.core.evidence import CERTAINLY_AFTER
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState
 from monitor.core.outbox import Delivery, DeliveryState
 from monitor.core.verify import was_executed_late
@@ -115,7 +116,7 @@ def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             yield Violation("counted as done but never was", _named(intent))
         if request is not None and intent.state in (_S.PROPOSED, _S.PLANNED, _S.REJECTED, _S.EXPIRED, _S.SIMULATED):
             yield Violation("sent though it was not to be", _named(intent))
-        if intent.state in IN_FLIGHT:
+        if intent.state in IN_FLIGHT and not _is_a_person_asked(facts, intent):
             yield Violation("never came to an end", _named(intent))
         if knows and intent.ref is not None and intent.kind not in _TRADES:
             claimed_refs[intent.ref] += 1
@@ -124,6 +125,17 @@ def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
     for ref, count in claimed_refs.items():
         if count > 1:
             yield Violation("one execution proves several intents", ref)
+
+
+def _is_a_person_asked(facts: Facts, intent: Intent) -> bool:
+    """Whether the exchange's witnesses can't decide and a person was told so: something else moved the same asset so
+    soon after the order that no clock can tell which of them the balances show."""
+    if intent.state is not _S.UNRESOLVED or intent.submitted_at is None:
+        return False
+    since = _ms(intent.submitted_at)
+    until = since + CERTAINLY_AFTER // timedelta(milliseconds=1)
+    told = any(f"{intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
+    return told and any(one.asset == intent.asset and since <= one.at < until for one in facts.stirs)
 
 
 def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:

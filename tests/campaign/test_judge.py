@@ -24,6 +24,7 @@ from tests.campaign.facts import (
     Facts,
     Limits,
     Span,
+    Stir,
     wish_of_request,
 )
 from tests.campaign.judge import judge
@@ -140,6 +141,16 @@ def transferred(amount: str, left: str) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def undecided(facts: Facts, moved_at: float) -> Facts:
+    """The second repayment is before a person, and something else moved what it is of."""
+    asked = row(2, 60.9, "300", S.UNRESOLVED, ref=None, submitted_at=NOON + timedelta(seconds=60.9))
+    notice = delivery(DeliveryState.SENT, 1, "intent 2 is open")
+    return replace(
+        more(without(facts, "intents", 1), intents=(asked,), notices=(notice,), stirs=(Stir(at(moved_at), "USDT"),)),
+        heard_texts=frozenset({notice.text}),
+    )
+
+
 PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     "the same order again": (lambda f: more(f, requests=(asked_to_repay(2, "400", applied=False),)), "sent twice"),
     "the same order again, carried out": (
@@ -168,6 +179,14 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
     ),
     "an outcome that stays open": (
         lambda f: more(without(f, "intents", 1), intents=(row(2, 60.9, "300", S.UNCERTAIN, ref=None),)),
+        "never came to an end",
+    ),
+    "a person asked where nothing else moved": (
+        lambda f: undecided(f, moved_at=61.5),
+        "never came to an end",
+    ),
+    "nobody asked where nothing can decide": (
+        lambda f: replace(undecided(f, moved_at=61.0), notices=()),
         "never came to an end",
     ),
     "confirmed without an execution": (
@@ -250,6 +269,7 @@ def test_what_is_planted_is_found(name: str) -> None:
 
 
 FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
+    "a person asked where nothing can decide": lambda f: undecided(f, moved_at=61.0),
     "a rest as long as was ordered": lambda f: more(
         replace(f, limits=(replace(REPAYS, cooldown_ms=60_000), BRINGS)), **third("100")
     ),
