@@ -1,7 +1,8 @@
-"""The market stream: last prices of the wanted symbols, the newest of each handed on once a turn of the loop."""
+"""The market stream: last prices of the wanted symbols, those that came together handed on together."""
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -35,41 +36,47 @@ _IN_URL = 100
 _IN_MESSAGE = 200
 _BETWEEN_MESSAGES_S = 0.3
 
+REST_S = 0.002
+"""How long prices are left unread in a rush: together they cost one wake-up and one look at the rules."""
 
-REST_S = 0.004
-"""How long prices are left unread after some were handed on: in a rush they come together, at a third of the cost."""
+CLOSE_S = 0.004
+"""Prices handed on within this time of the ones before are a rush; one that comes alone delays nothing after it."""
 
-RUSH = 64
+FLOOD = 64
 """Prices handed on together after which there is no rest: what comes so fast gathers by itself."""
 
 
 class Newest:
-    """The newest price of each symbol, older ones refused, handed on together: at once after a rest."""
+    """The newest price of each symbol, older ones refused; those that came together are handed on together."""
 
     def __init__(self, deliver: Callable[[Event], None]) -> None:
         self._deliver = deliver
         self._last: dict[str, Price] = {}
         self._waiting: dict[str, Price] = {}
         self._taken = 0
+        self._flushed_at = float("-inf")
         self.rest: Callable[[float], None] | None = None
         """Leaves the source of prices alone for some seconds."""
 
     def take(self, symbol: str, price: Price) -> None:
-        """Note a price; whatever else arrives in this turn of the loop goes out with it."""
+        """Note a price; it goes out with the next `flush`."""
         last = self._last.get(symbol)
         if last is not None and price.at < last.at:
             return
-        self._last[symbol] = price
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting[symbol] = price
+        self._last[symbol] = self._waiting[symbol] = price
         self._taken += 1
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Hand on what was noted."""
+        if not self._waiting:
+            return
         prices, self._waiting = self._waiting, {}
         taken, self._taken = self._taken, 0
         self._deliver(PricesRead(prices))
-        if self.rest is not None and taken < RUSH:
+        now = time.monotonic()
+        is_rush = now - self._flushed_at < CLOSE_S and taken < FLOOD
+        self._flushed_at = now
+        if is_rush and self.rest is not None:
             self.rest(REST_S)
 
 
@@ -121,7 +128,7 @@ class MarketLine(Line):
             self._carried = frozenset(first)
             self._busiest = Span(self._clock)
             self._newest.rest = link.rest
-            await first_end(link.read(self._take), self._tend(link), self._listen())
+            await first_end(link.read(self._take, self._newest.flush), self._tend(link), self._listen())
 
     def _wanted(self) -> frozenset[str]:
         wanted = self._symbols.now

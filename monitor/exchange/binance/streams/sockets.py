@@ -9,14 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
-from websockets.http11 import Response
 
+from monitor.exchange.binance.streams.connection import LARGEST_FRAME, Connection
 from monitor.exchange.binance.streams.guards import Guards
-
-LARGEST_FRAME = 16 * 2**20
-"""A larger frame ends the connection."""
 
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -43,7 +40,7 @@ class Sockets:
     async def open(self, url: str, on_alive: Callable[[], None]) -> AsyncIterator["Link"]:
         """A connection, closed at the end; what still arrives until then is handed on like the rest.
 
-        `on_alive` hears of every frame and ping. Raises LinkLost.
+        `on_alive` is called whenever frames or pings arrived. Raises LinkLost.
         """
         try:
             connection = await connect(
@@ -56,10 +53,9 @@ class Sockets:
                 # The venue's pings are watched instead; a ping of ours is only a last question before giving up.
                 ping_interval=None,
                 max_size=LARGEST_FRAME,
-                max_queue=256,
                 logger=_quiet,
                 user_agent_header="margin-monitor",
-                create_connection=_Watched,
+                create_connection=Connection,
             )
         except InvalidURI:
             raise LinkLost("the address is not a WebSocket URL") from None
@@ -67,7 +63,7 @@ class Sockets:
             raise LinkLost(f"no connection: HTTP {refused.response.status_code}") from None
         except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
             raise LinkLost(f"no connection: {type(error).__name__}") from None
-        assert isinstance(connection, _Watched)
+        assert isinstance(connection, Connection)
         connection.on_alive = on_alive
         link = Link(connection, self.guards.silence_s)
         try:
@@ -79,10 +75,11 @@ class Sockets:
 class Link:
     """One open connection."""
 
-    def __init__(self, connection: "_Watched", silence_s: float) -> None:
+    def __init__(self, connection: Connection, silence_s: float) -> None:
         self._connection = connection
         self._silence_s = silence_s
         self._handle: Callable[[bytes], None] | None = None
+        self._failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._resting: asyncio.TimerHandle | None = None
 
     def rest(self, seconds: float) -> None:
@@ -99,36 +96,42 @@ class Link:
         except (ConnectionClosed, TimeoutError) as error:
             raise LinkLost(_reason(error)) from None
 
-    async def read(self, handle: Callable[[bytes], None]) -> None:
-        """Hand every frame to `handle`, which must not block, until the connection is lost: then raise LinkLost."""
+    async def read(self, handle: Callable[[bytes], None], done: Callable[[], None] | None = None) -> None:
+        """Hand every frame to `handle` until the connection is lost: then raise LinkLost, or what `handle` raised.
+
+        `handle` must not block; `done` is called after the last of the frames that came together.
+        """
         self._handle = handle
-        receive = self._connection.recv
         silence = asyncio.create_task(self._watch())
+        closed: asyncio.Future[Any] = asyncio.create_task(self._connection.recv(decode=False))
         try:
-            while True:
-                handle(await receive(decode=False))
-        except ConnectionClosed as closed:
+            self._connection.hand_on(self._take, done)
+            await asyncio.wait([closed, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                self._failed.result()
+            await closed
+        except ConnectionClosed as error:
             if silence.done():
                 raise LinkLost(f"silent for {self._silence_s:g} s") from None
-            raise LinkLost(_reason(closed)) from None
+            raise LinkLost(_reason(error)) from None
         finally:
             silence.cancel()
+            closed.cancel()
 
     async def end(self) -> None:
-        """Close, and hand on every frame that arrived before the other side had closed too."""
+        """Close; every frame that arrives before the other side has closed too is handed on."""
         if self._resting is not None:
             self._resting.cancel()
             self._read_on()
-        closing = asyncio.create_task(self._connection.close())
+        await self._connection.close()
+
+    def _take(self, message: bytes) -> None:
+        assert self._handle is not None
         try:
-            while self._handle is not None:
-                with suppress(LinkLost):
-                    # What was lost is lost already; the frames behind it are not.
-                    self._handle(await self._connection.recv(decode=False))
-        except ConnectionClosed:
-            pass
-        finally:
-            await closing
+            self._handle(message)
+        except Exception as error:  # noqa: BLE001  carried over to the waiting task; the frames behind it go on
+            if not self._failed.done():
+                self._failed.set_exception(error)
 
     def _read_on(self) -> None:
         self._resting = None
@@ -155,21 +158,6 @@ class Link:
                 await asyncio.sleep(left)
         # A half-open peer would not answer a closing handshake either.
         self._connection.transport.abort()
-
-
-class _Watched(ClientConnection):
-    """Notes when the last frame of any kind arrived."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.alive_at = asyncio.get_running_loop().time()
-        self.on_alive: Callable[[], None] | None = None
-
-    def process_event(self, event: Any) -> None:
-        super().process_event(event)
-        self.alive_at = self.loop.time()
-        if self.on_alive is not None and not isinstance(event, Response):
-            self.on_alive()
 
 
 def _reason(error: Exception) -> str:
