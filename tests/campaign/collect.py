@@ -42,6 +42,7 @@ def collect(box: Sandbox, database: Path, limits: tuple[Limits, ...], heard: Ite
         heard=frozenset(each["id"] for each in alerts if "id" in each),
         heard_texts=frozenset(text for one in said for text in _texts(one)),
         imbalance=imbalance,
+        flipped=tuple(_flipped(box)),
     )
     try:
         with ReadStore.open(f"sqlite:///{database}") as store:
@@ -103,6 +104,16 @@ def _executions(box: Sandbox, movements: Iterable[Mapping[str, Any]]) -> Iterabl
         if row["by"] == "api" and row["kind"] != "trade" and row["tran_id"] not in by_itself:
             shown = remains if row["source"] in ("spot", "funding") else None
             yield Execution(row["at"], row["kind"], row["asset"], Decimal(row["amount"]), row["tran_id"], shown)
+
+
+def _flipped(box: Sandbox) -> Iterable[str]:
+    """Every scope begins long of its BTC, and nobody trades it but the key; a liquidation is the exchange's own."""
+    for account in box.venue.accounts.values():
+        if not account.stories:
+            for margin in (account.cross, *account.isolated.values()):
+                net = margin.wallet.balances["BTC"].net if "BTC" in margin.wallet.balances else Decimal(0)
+                if net < 0:
+                    yield f"{margin.symbol or 'cross'} BTC {net}"
 
 
 def _trades(box: Sandbox) -> Mapping[str, Decimal]:

@@ -124,6 +124,8 @@ class Facts:
     pauses: tuple[Span, ...] = ()
     grace_ms: int = 0
     imbalance: Mapping[str, Any] = field(default_factory=dict)
+    flipped: tuple[str, ...] = ()
+    """Scopes that began with more of a base than they owed of it, and now owe more, in words."""
     ends: tuple[str, ...] = ()
     """What was wrong with how a daemon came to its end, in words."""
     bugs: tuple[str, ...] = ()

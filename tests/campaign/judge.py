@@ -55,6 +55,7 @@ def judge(facts: Facts) -> list[Violation]:
     found += _hasty(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
     found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
+    found += [Violation("a position was turned round", where) for where in facts.flipped]
     found += [Violation("a daemon ended badly", end) for end in facts.ends]
     found += [Violation("a part of a daemon broke", bug) for bug in facts.bugs]
     found += _untold(facts, sent)

@@ -104,10 +104,13 @@ def plan_of(seed: int) -> Plan:
 
 
 def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated: bool) -> Scenario:
-    """A debt in USDT against BTC near its bars, idle money in several places, and a price that mostly falls."""
+    """A debt in USDT, now and then one in BTC too, against BTC near its bars, idle money in several places, and a price
+    that mostly falls."""
     free = owed * _share(chance, 2, 30)
     level = Decimal(chance.randint(132, 150)) / 100
-    btc = ((owed * level - free) / BTC).quantize(Decimal("0.0001"))
+    # Held and owed at once: what may be sold is the difference.
+    short = ((owed / BTC) * chance.choice([0, 0, 0, 5, 20]) / 100).quantize(Decimal("0.0001"))
+    btc = (((owed + short * BTC) * level - free) / BTC).quantize(Decimal("0.0001"))
     pair_owed = _money(chance, 5_000, 20_000)
     pair_btc = (pair_owed * Decimal(chance.randint(120, 150)) / 100 / BTC).quantize(Decimal("0.0001"))
     pair = PairSpec(base=holding(str(pair_btc)), quote=holding(str(_money(chance, 0, 500)), borrowed=str(pair_owed)))
@@ -115,7 +118,7 @@ def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated
         name="main",
         spot={"USDT": owed * _share(chance, 0, 50)},
         funding={"USDT": owed * _share(chance, 0, 20)},
-        cross={"BTC": holding(str(btc)), "USDT": holding(str(free), borrowed=str(owed))},
+        cross={"BTC": holding(str(btc), borrowed=str(short)), "USDT": holding(str(free), borrowed=str(owed))},
         bars=CROSS_3X,
         isolated={"BTCUSDT": pair} if isolated else {},
     )

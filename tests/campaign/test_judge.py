@@ -253,6 +253,7 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "a late execution was not told",
     ),
     "a daemon that ended by itself": (lambda f: replace(f, ends=("life 1 ended with 1",)), "a daemon ended badly"),
+    "a position turned round": (lambda f: replace(f, flipped=("cross BTC -0.08",)), "a position was turned round"),
     "a part that broke": (lambda f: replace(f, bugs=("log-1: account.restarting",)), "a part of a daemon broke"),
     "no rest after money moved": (
         lambda f: more(replace(f, limits=(replace(REPAYS, cooldown_ms=120_000), BRINGS)), **third("100")),
