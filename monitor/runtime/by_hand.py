@@ -28,8 +28,9 @@ from monitor.core.state import AccountState
 from monitor.core.verify import judge
 from monitor.errors import ExchangeError, MonitorError
 from monitor.exchange.binance.client.answer import Answer, Sent
+from monitor.exchange.binance.client.transfers import NO_SUCH_WAY
 from monitor.exchange.binance.functions.function import Change
-from monitor.exchange.binance.functions.ordering import MEETS, NO_SUCH_WAY, hop_parameters, hops, order_of
+from monitor.exchange.binance.functions.ordering import MEETS, hop_parameters, hops, order_of
 from monitor.exchange.binance.functions.transfers import make_universal_transfer, query_universal_transfer_history
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.venue import BinanceAccount

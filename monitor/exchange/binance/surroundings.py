@@ -13,6 +13,7 @@ from monitor.core.surroundings import LiquidationLoanRead, OrdersRead
 from monitor.core.terms import Delisting, Restricted
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.client.symbols import read_markets
+from monitor.exchange.binance.client.transfers import NO_SUCH_WAY
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.functions.loans import get_margin_liquidation_loan, get_margin_repay_details
 from monitor.exchange.binance.functions.market import (
@@ -21,7 +22,6 @@ from monitor.exchange.binance.functions.market import (
     get_margin_price_index,
     get_margin_restricted_assets,
 )
-from monitor.exchange.binance.functions.ordering import NO_SUCH_WAY
 from monitor.exchange.binance.functions.orders import get_open_margin_orders
 from monitor.exchange.binance.functions.transfers import (
     get_margin_capital_flow,

@@ -95,6 +95,11 @@ async def test_direct_transfer_into_a_pair_works_where_the_exchange_still_has_it
         assert [one.ref for one in await w.account.find_records(order, around_now(w))] == [outcome.ref]
 
 
+async def test_a_way_that_the_exchange_dropped_left_no_records() -> None:
+    async with world(calm()) as w:
+        assert await w.account.find_records(Transfer("spot", PAIR, "USDT", D(100)), around_now(w)) == ()
+
+
 async def test_transfer_into_a_pair_takes_two_hops_where_the_exchange_dropped_it() -> None:
     # Money leaves cross only while its collateral level allows it.
     async with world(calm_with(cross={"USDT": holding("1000")})) as w:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from monitor.core.amounts import plain
 from monitor.core.intents import Outcome, Record, Refused, Transfer, Window
+from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, records
@@ -17,8 +18,8 @@ from monitor.exchange.binance.wire.numbers import milliseconds
 TRANSFER = Endpoint("POST", "/sapi/v1/asset/transfer", TranId, weight=900, counted="uid")
 RECORDS = Endpoint("GET", "/sapi/v1/asset/transfer", TransferPage, priority=Priority.FIRST)
 
-NO_SUCH_WAY = -1130
-"""The code of a refusal for a way that does not exist; the venue gives it, or -1102, for a type it dropped."""
+NO_SUCH_WAY = frozenset({-1102, -1130})
+"""Codes by which the venue refuses a way between two wallets that it has dropped."""
 
 _SPAN = timedelta(days=7)
 
@@ -55,7 +56,7 @@ async def transfer(transport: Transport, order: Transfer) -> Outcome:
     """Send one transfer, once. Refused without a request where the venue has no way in one step."""
     route = route_of(order)
     if route is None:
-        return Refused(NO_SUCH_WAY, f"no direct transfer from {order.source} to {order.scope}")
+        return Refused(-1130, f"no direct transfer from {order.source} to {order.scope}")
     return await transport.write(
         TRANSFER,
         {"type": route.type, "asset": order.asset, "amount": plain(order.amount), "toSymbol": route.to_symbol},
@@ -63,7 +64,10 @@ async def transfer(transport: Transport, order: Transfer) -> Outcome:
 
 
 async def find_transfers(transport: Transport, order: Transfer, window: Window) -> tuple[Record, ...]:
-    """Every transfer of the order's asset on its way within the window, newest first, each once."""
+    """Every transfer of the order's asset on its way within the window, newest first, each once.
+
+    Nothing where the venue has dropped the way: whoever asks for the history of it is refused.
+    """
     route = route_of(order)
     if route is None:
         return ()
@@ -80,7 +84,12 @@ async def find_transfers(transport: Transport, order: Transfer, window: Window) 
         }
         return await transport.fetch(RECORDS, parameters, lambda page, _: _records(page, order))
 
-    return await records(window, _SPAN, read)
+    try:
+        return await records(window, _SPAN, read)
+    except ExchangeRefused as refusal:
+        if refusal.venue_code in NO_SUCH_WAY:
+            return ()
+        raise
 
 
 def _records(page: TransferPage, order: Transfer) -> Page[Record]:

@@ -8,9 +8,6 @@ from monitor.exchange.binance.functions.function import Change, ChangeKind, P, T
 from monitor.exchange.binance.functions.transfers import make_universal_transfer
 from monitor.exchange.binance.signing import Parameters
 
-NO_SUCH_WAY = frozenset({-1102, -1130})
-"""Codes by which the venue refuses a way between two wallets that it has dropped."""
-
 MEETS: dict[ChangeKind, str] = {"order": "reduce", "cancel_orders": "cancel_orders"}
 """The kind of intent that a change by hand must not meet."""
 
