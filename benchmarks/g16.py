@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.exchange import scenario
-from benchmarks.process import ROOT, Child, configure, daemon
+from benchmarks.process import ROOT, configure, daemon
 from benchmarks.report import Bar, Finding, finding, main
 from benchmarks.wire import Webhooks
 from monitor.sandbox.server import Sandbox
@@ -43,9 +44,10 @@ async def _measure(count: int, settles_s: float) -> list[Finding]:
             await asyncio.sleep(settles_s)
             told = running.rss_mb
             # What the first events load and fill once is no growth.
-            await _burst(sandbox, running, count // 20)
-            warm = running.rss_mb
-            await _burst(sandbox, running, count)
+            with contextlib.closing(sqlite3.connect(f"file:{folder}/monitor.db?mode=ro", uri=True)) as events:
+                await _burst(sandbox, events, count // 20)
+                warm = running.rss_mb
+                await _burst(sandbox, events, count)
             await asyncio.sleep(settles_s)
             grown = running.rss_mb - warm
     await sandbox.stop()
@@ -56,18 +58,23 @@ async def _measure(count: int, settles_s: float) -> list[Finding]:
     ]
 
 
-async def _burst(sandbox: Sandbox, running: Child, count: int) -> None:
-    """Events in bursts, each once the daemon has taken the one before."""
+async def _burst(sandbox: Sandbox, events: sqlite3.Connection, count: int) -> None:
+    """Events in bursts, each once the daemon has made the one before durable: no queue is taken for growth."""
     for _ in range(max(1, count // BURST)):
+        expected = _stored(events) + BURST
         for _ in range(BURST // 2):
             # Each brings two: what moved, and what is there now.
             sandbox.hand.deposit("main", "USDT", Decimal(1), "cross")
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(10):
-                while any(connection.backlog for connection in sandbox.connections):  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while _stored(events) < expected:  # noqa: ASYNC110 – another process stores
+                await asyncio.sleep(0.005)
         sandbox.sent_events.clear()
         sandbox.requests.clear()
+
+
+def _stored(events: sqlite3.Connection) -> int:
+    (last,) = events.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
+    return int(last)
 
 
 if __name__ == "__main__":
