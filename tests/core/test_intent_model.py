@@ -13,7 +13,7 @@ from monitor.core.progress import was_resolved
 from monitor.core.verify import was_executed_late
 from tests.core.lives.exchange import PAIR
 from tests.core.lives.kinds import KINDS, Kind, Mode, Story
-from tests.core.lives.story import Life, claimed, ends
+from tests.core.lives.story import Life, claimed, every_end
 
 S = IntentState
 
@@ -21,7 +21,7 @@ S = IntentState
 @pytest.fixture(scope="module")
 def lives() -> list[Life]:
     """Every story of every kind, lived to its end."""
-    return [life for kind in KINDS for life in ends(kind)]
+    return [life for kind in KINDS for life in every_end(kind)]
 
 
 def by_evidence(lives: list[Life], state: IntentState) -> Iterator[Life]:

@@ -102,8 +102,13 @@ def settings_of(kind: Kind) -> Settings:
     return Settings(account="main", isolated=(PAIR.symbol,) if kind.scope == PAIR else ())
 
 
-def ends(kind: Kind) -> Iterator[Life]:
-    """Every life of one kind, to its end."""
+@cache
+def every_end(kind: Kind) -> tuple[Life, ...]:
+    """Every life of one kind, to its end; not to be changed, but branched from."""
+    return tuple(_ends(kind))
+
+
+def _ends(kind: Kind) -> Iterator[Life]:
     for mode in ("dry-run", "approve", "live"):
         for answer in ("approved", "rejected", "silence"):
             for change in ("none", "no use", "paused", "stale", "may withdraw"):
