@@ -31,7 +31,7 @@ class Poller:
         self._intervals: dict[str, timedelta] = {}
         self._asked: set[asyncio.TimerHandle] = set()
         self._waiting: set[str] = set()
-        self._running: set[str] = set()
+        self._running: dict[str, asyncio.Task[None] | None] = {}
         self._again: set[str] = set()
 
     def start(self, reads: Mapping[str, tuple[ReadOnce, timedelta]]) -> None:
@@ -74,18 +74,25 @@ class Poller:
         self._asked.add(handle)
 
     def stop(self) -> None:
+        """End what is planned, and what is under way: its exchange is about to be closed."""
         for handle in self._asked:
             handle.cancel()
         for name in self._intervals:
             self._scheduler.remove_job(self._job_id(name))
         self._intervals = {}
+        for task in self._running.values():
+            if task is not None:
+                task.cancel()
 
     async def _run(self, name: str, read: ReadOnce) -> None:
-        self._running.add(name)
+        self._running[name] = asyncio.current_task()
         try:
             await read()
+        except asyncio.CancelledError:
+            # The task is the scheduler's, which would call its own end an error.
+            log.debug("poll.ended account=%s read=%s", self._account, name)
         finally:
-            self._running.discard(name)
+            self._running.pop(name, None)
             if name in self._again:
                 self._again.discard(name)
                 self.ask(name)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import SystemClock
@@ -110,6 +111,24 @@ async def test_nothing_is_read_after_the_stop() -> None:
     read.go.set()
     await asyncio.sleep(0.3)
     assert read.began == 1
+
+
+async def test_a_read_that_waits_at_the_stop_ends_quietly(caplog: pytest.LogCaptureFixture) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def waiting() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    async with polling() as poller:
+        poller.start({"cross": (waiting, LONG)})
+        await asyncio.wait_for(begun.wait(), 5)
+        poller.stop()
+        await asyncio.wait_for(ended.wait(), 5)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_a_read_that_breaks_is_made_again() -> None:
