@@ -1,12 +1,14 @@
 """The streams over loopback: tokens, keys, prices, control frames."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -406,3 +408,19 @@ async def test_a_malformed_frame_takes_the_place_of_its_event(client: Client, ru
         spoilt = await asyncio.wait_for(socket.recv(), 5) if form != "large" else None
         assert isinstance(spoilt, bytes) == (form == "binary")
         assert [one.swallowed for one in running.sandbox.sent_events] == [True, False]
+
+
+async def test_a_client_that_vanishes_in_the_handshake_is_no_error(
+    running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = urlsplit(running.ready.risk_stream_url)
+    hello = (
+        f"GET {place.path}/ws/key HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    for _ in range(20):
+        with socket.create_connection((place.hostname, place.port)) as client:
+            client.sendall(hello.encode())
+    async with connect(f"{running.ready.risk_stream_url}/ws/key"):
+        pass
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

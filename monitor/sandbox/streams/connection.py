@@ -60,9 +60,13 @@ class Connection:
 
     async def run(
         self, request: web.Request, *, ping_every_s: float = PING_EVERY_S, pong_within_s: float = PONG_WITHIN_S
-    ) -> web.WebSocketResponse:
+    ) -> web.StreamResponse:
         """Serve the connection until either side ends it."""
-        await self.socket.prepare(request)
+        try:
+            await self.socket.prepare(request)
+        except (ClientConnectionResetError, ConnectionError):
+            # Gone before it was greeted: an answer that can be written to nobody, which a socket half open is not.
+            return web.Response(status=400)
         self.wrote_at = time.monotonic()
         self._transport = request.transport
         tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._ping(ping_every_s, pong_within_s))]
