@@ -74,6 +74,7 @@ class Limits:
     max_per_day: Decimal | None = None
     max_actions_per_day: int = 10
     keep_in_source: Decimal = Decimal(0)
+    max_slippage: Decimal = Decimal(0)
     cooldown_ms: int = 0
     """Zero as well where a worse rung may waive it."""
 

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.alerts import AlertState
+from monitor.core.amounts import floor_to
 from monitor.core.evidence import CERTAINLY_AFTER
-from monitor.core.intents import IN_FLIGHT, Intent, IntentState
+from monitor.core.intents import IN_FLIGHT, Intent, IntentState, Reduce
 from monitor.core.outbox import Delivery, DeliveryState
 from monitor.core.verify import was_executed_late
 from monitor.store.readers.actions import IntentRow
@@ -153,7 +154,7 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
         elif not _is_first_half(intent, limits):
             yield from _second_half(intent, request, facts.intents, limits)
         else:
-            amount = intent.amount if request.wish.kind in _TRADES else request.wish.amount
+            amount = _asked_for(intent, limits) if request.wish.kind in _TRADES else request.wish.amount
             if limits.max_amount is not None and amount > limits.max_amount:
                 yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
             if request.applied and not was_executed_late(intent):
@@ -168,6 +169,15 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
     for execution in facts.executions:
         if execution.left is not None and keeps and execution.left < min(keeps):
             yield Violation("below keep_in_source", f"{execution.amount} {execution.asset} left {execution.left}")
+
+
+def _asked_for(intent: Intent, limits: Limits) -> Decimal:
+    """What an order was to bring of the debt at the price that it was sized by. What it brought may be more, since
+    nothing bounds a price that moves for us."""
+    order = intent.order
+    if not isinstance(order, Reduce) or order.side == "BUY":
+        return intent.amount
+    return floor_to(order.least / (1 - limits.max_slippage), Decimal("0.01"))
 
 
 def _second_half(intent: Intent, request: Asked, rows: Iterable[IntentRow], limits: Limits) -> Iterator[Violation]:

@@ -223,8 +223,9 @@ def _reduce_pair(chance: random.Random, owed: Decimal) -> ActionPlan:
 
 def _sell(chance: random.Random, owed: Decimal, name: str, rule: str) -> ActionPlan:
     made = _common(chance, "reduce", name, owed, rule, ['asset = "USDT"'])
-    more = (f'max_slippage = "{chance.choice(["0.5%", "1%", "5%"])}"', *chance.choice([(), ('sell = ["BTC"]',)]))
-    return replace(made, lines=(*made.lines, *more))
+    slippage = chance.choice([Decimal("0.005"), Decimal("0.01"), Decimal("0.05")])
+    more = (f"max_slippage = {slippage}", *chance.choice([(), ('sell = ["BTC"]',)]))
+    return replace(made, limits=replace(made.limits, max_slippage=slippage), lines=(*made.lines, *more))
 
 
 MEANT_FOR_AMOUNTS = ("max_amount", "max_per_day", "target")

@@ -10,12 +10,13 @@ import pytest
 
 from monitor.core.account import CROSS
 from monitor.core.alerts import AlertState, Reason
-from monitor.core.intents import Intent, IntentState, IntentStep, Repay, Transfer
+from monitor.core.intents import Intent, IntentState, IntentStep, Reduce, Repay, Transfer
 from monitor.core.outbox import Delivery, DeliveryState
 from monitor.core.verify import LATE
 from monitor.store.readers.actions import IntentRow
 from tests.campaign.facts import (
     CROSS_PATH,
+    ORDER_PATH,
     REPAY_PATH,
     TRANSFER_PATH,
     AlertFact,
@@ -35,6 +36,7 @@ NOON_MS = 1_772_366_400_000
 D = Decimal
 
 REPAYS = Limits("repay-idle", "repay", 20_000, D(500), D(800), 2)
+SELLS = Limits("sell-some", "reduce", 20_000, D(500), D(800), 2, max_slippage=D("0.01"))
 BRINGS = Limits("top-up", "transfer_in", 20_000, D(500), D(800), 2, keep_in_source=D(50))
 
 
@@ -66,19 +68,25 @@ def row(
     amount: str,
     state: IntentState = S.CONFIRMED,
     *,
-    kind: Literal["repay", "transfer_in"] = "repay",
+    kind: Literal["repay", "transfer_in", "reduce"] = "repay",
     **more: Any,
 ) -> IntentRow:
     """An intent that was claimed at that second."""
     claimed = NOON + timedelta(seconds=second)
-    order = Repay(CROSS, "USDT", D(amount)) if kind == "repay" else Transfer("spot", CROSS, "USDT", D(amount))
-    action = "repay-idle" if kind == "repay" else "top-up"
-    intent = Intent(number, 1, action, kind, "live", "main", order, state, D(amount), NOON, ref=str(70 + number))
+    given: dict[str, Any] = {
+        "action": "repay-idle" if kind == "repay" else "top-up",
+        "order": Repay(CROSS, "USDT", D(amount)) if kind == "repay" else Transfer("spot", CROSS, "USDT", D(amount)),
+        "ref": str(70 + number),
+        **more,
+    }
+    intent = Intent(
+        number, 1, given.pop("action"), kind, "live", "main", given.pop("order"), state, D(amount), NOON, **given
+    )
     steps = (
         IntentStep(number, None, S.PLANNED, claimed, ""),
         IntentStep(number, S.PLANNED, S.SUBMITTING, claimed, ""),
     )
-    return IntentRow(replace(intent, **more), steps, None)
+    return IntentRow(intent, steps, None)
 
 
 def fine() -> Facts:
@@ -141,6 +149,16 @@ def transferred(amount: str, left: str) -> dict[str, tuple[Any, ...]]:
     }
 
 
+def sold(facts: Facts, sized: str, brought: str) -> Facts:
+    """A sale of 0.01 BTC, bounded one per cent below the price that it was sized by."""
+    bound = D(sized) * 100 * D("0.99")
+    order = Reduce(CROSS, "USDT", D(brought), "BTCUSDT", "SELL", D("0.01"), bound, "BTC", "mm-3")
+    params = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "newClientOrderId": "mm-3"}
+    request = Asked(at(120), "POST", ORDER_PATH, wish_of_request("POST", ORDER_PATH, params), 200, True)
+    sale = row(3, 119.9, brought, action="sell-some", kind="reduce", order=order)
+    return more(facts, limits=(SELLS,), requests=(request,), intents=(sale,))
+
+
 def undecided(facts: Facts, moved_at: float) -> Facts:
     """The second repayment is before a person, and something else moved what it is of."""
     asked = row(2, 60.9, "300", S.UNRESOLVED, ref=None, submitted_at=NOON + timedelta(seconds=60.9))
@@ -201,6 +219,7 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: more(replace(f, limits=(replace(REPAYS, max_amount=D(399)), BRINGS))),
         "above max_amount",
     ),
+    "a sale sized for more than max_amount": (lambda f: sold(f, "505", "600"), "above max_amount"),
     "more than max_per_day": (lambda f: more(f, **third("400.01")), "above max_per_day"),
     "more often than max_actions_per_day": (
         lambda f: more(replace(f, limits=(replace(REPAYS, max_actions_per_day=1), BRINGS)), **third("100")),
@@ -277,6 +296,7 @@ FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
     "a third repayment within the caps": lambda f: more(
         replace(f, limits=(replace(REPAYS, max_actions_per_day=3), BRINGS)), **third("400")
     ),
+    "a sale that a risen price made worth more": lambda f: sold(f, "495", "900"),
     "a transfer that leaves what is to be kept": lambda f: more(f, **transferred("100", "50")),
     "the repayment that follows a transfer": lambda f: more(
         more(f, **transferred("100", "50")),
