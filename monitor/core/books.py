@@ -48,10 +48,12 @@ class Book(NamedTuple):
     def exposure(self, stables: Iterable[str]) -> Exposure:
         """The value, split by whether the asset is one of `stables`."""
         assets = liabilities = ZERO
+        balances = self.balances
         for asset in stables:
-            balance = self.balances.get(asset)
-            price = price_of(asset, self.prices) if balance is not None and asset not in self.leaving_out else None
-            if balance is not None and price is not None:
+            if asset not in balances or asset in self.leaving_out:
+                continue
+            balance, price = balances[asset], price_of(asset, self.prices)
+            if price is not None:
                 symbol = f"{asset}USDT"
                 if symbol in self.bases and symbol in self.rows:
                     price *= self.bases[symbol]

@@ -44,23 +44,21 @@ def guarded(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[Re
 
     def evaluate(read: Read) -> _T | Missing:
         values: list[Decimal] = []
-        unavailable = False
-        for name in names:
-            value = read(name)
-            if isinstance(value, Decimal):
-                values.append(value)
-            elif value is Missing.NOT_APPLICABLE:
-                return value
-            else:
-                unavailable = True
-        if unavailable:
-            return Missing.UNAVAILABLE
+        for value in map(read, names):
+            if not isinstance(value, Decimal):
+                return _missing(read, names)
+            values.append(value)
         try:
             return run(values)
         except decimal.DecimalException:
             return Missing.UNAVAILABLE
 
     return evaluate
+
+
+def _missing(read: Read, names: Sequence[str]) -> Missing:
+    """Why there is no answer when one of the values is missing: that one does not apply, before all else."""
+    return Missing.NOT_APPLICABLE if Missing.NOT_APPLICABLE in map(read, names) else Missing.UNAVAILABLE
 
 
 def compared(

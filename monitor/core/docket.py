@@ -1,9 +1,11 @@
 """Which rules look at what: worked out once, so that an event asks only those that it can change."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from monitor.core.alerts import AlertKey, MetricScope
+from monitor.core.expressions import Read
+from monitor.core.metrics import Missing
 from monitor.core.rules import Rule, applies
 
 MOVED_BY_PRICES = frozenset(
@@ -25,10 +27,11 @@ MOVED_BY_PRICES = frozenset(
 
 
 class Case(NamedTuple):
-    """A rule, and the alert that it would raise about the subject in question."""
+    """A rule, the alert that it would raise about the subject in question, and whether it holds."""
 
     rule: Rule
     key: AlertKey
+    holds: Callable[[Read], bool | Missing]
 
 
 class Docket:
@@ -46,7 +49,7 @@ class Docket:
         found = self._cases.get(wanted)
         if found is None:
             found = self._cases[wanted] = tuple(
-                Case(rule, AlertKey(rule.name, self.account, scope, subject))
+                Case(rule, AlertKey(rule.name, self.account, scope, subject), rule.when.evaluate)
                 for rule in self._rules
                 if applies(rule, self.account, scope, subject)
                 and not (after_price and MOVED_BY_PRICES.isdisjoint(rule.names))

@@ -157,6 +157,8 @@ def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -
 
     `alone`: prices change no figures but those of what they are the prices of.
     """
+    if isinstance(event, PricesRead):
+        return sight.priced_by(event.prices) if alone else sight.margin
     match event:
         case StreamEvent(scope=scope):
             return _retold(sight, scope, before)
@@ -166,8 +168,6 @@ def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -
             return ()
         case LedgerRead() | TransfersRead() | CollateralRead() | IndexRead():
             return ()
-        case PricesRead(prices):
-            return sight.priced_by(prices) if alone else sight.margin
         case KeyRead() | LiquidationsRead() | WalletRead() | OrdersRead() | LiquidationLoanRead():
             return (ACCOUNT,)
         case _:
@@ -196,6 +196,8 @@ def _wants(
 def _called_for(
     before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
 ) -> frozenset[str]:
+    if isinstance(event, PricesRead):
+        return _comparable_now(before, after, event.prices, settings, now)
     match event:
         case StreamChanged(stream=stream, connected=connected):
             # A gap: what happened in it was never delivered.
@@ -212,8 +214,6 @@ def _called_for(
         case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
             # What could not be read may have been anything; the risk stream speaks of debts.
             return _read_of(scope) if rejected is not None or stream == "risk" else frozenset()
-        case PricesRead(prices):
-            return _comparable_now(before, after, prices, settings, now)
         case Tick():
             return overdue_reads(after, now)
         case CrossRead() | IsolatedRead():

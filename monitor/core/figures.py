@@ -1,16 +1,19 @@
 """The figures of one subject: what rules read, documents show and samples keep."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Generic, Literal, TypeVar
+from types import MappingProxyType
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from monitor.core.account import Balance
 from monitor.core.alerts import MetricScope
 from monitor.core.metrics import Missing, Value
 
 T = TypeVar("T")
+
+_NOTHING: Mapping[str, Value] = MappingProxyType({})
 
 Danger = Literal["below", "above"]
 FigureState = Literal["ok", "no_debt", "stale", "unavailable", "not_created"]
@@ -30,11 +33,11 @@ class Holding:
 class Measured(Mapping[str, Value], Generic[T]):
     """Values by metric, each worked out when it is first asked for: a price calls for few of them.
 
-    `how` tells for every metric how it comes from `view`, which never changes.
+    `how` tells for every metric how it comes from `view`, which never changes; `known` has those worked out already.
     """
 
-    def __init__(self, how: Mapping[str, Callable[[T], Value]], view: T) -> None:
-        self._known = _Known(how, view)
+    def __init__(self, how: Mapping[str, Callable[[T], Value]], view: T, known: Mapping[str, Value] = _NOTHING) -> None:
+        self._known = _Known(how, view, known)
         self._how = how
         self.read: Callable[[str], Value] = self._known.__getitem__
         """The value of a metric; one that is not measured does not apply."""
@@ -51,8 +54,7 @@ class Measured(Mapping[str, Value], Generic[T]):
         return len(self._how)
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """All metrics of one subject at one moment.
 
     `values` is what rules read: unavailable when stale. `shown` keeps the last figures then, for people. `drift` is
@@ -67,7 +69,7 @@ class Figures:
     values: Mapping[str, Value]
     shown: Mapping[str, Value]
     drift: Decimal | None = None
-    list_holdings: Callable[[], tuple[Holding, ...]] = field(default=tuple, repr=False, compare=False)
+    list_holdings: Callable[[], tuple[Holding, ...]] = tuple
     """Holdings are for people and actions; what only judges rules does not pay for them."""
 
     @property
@@ -85,8 +87,8 @@ class Figures:
 class _Known(dict[str, Value]):
     """What was asked for already; the rest is worked out at the first look."""
 
-    def __init__(self, how: Mapping[str, Callable[[T], Value]], view: T) -> None:
-        super().__init__()
+    def __init__(self, how: Mapping[str, Callable[[T], Value]], view: T, known: Mapping[str, Value]) -> None:
+        super().__init__(known)
         self._how: Mapping[str, Callable[[T], Value]] = how
         self._view = view
 

@@ -62,9 +62,9 @@ def judge(
     transitions: list[Transition] = []
     for (kind, name), measured in figures.items():
         read = measured.read
-        for rule, key in docket.cases(kind, name, after_price=after_price):
+        for rule, key, holds in docket.cases(kind, name, after_price=after_price):
             known = alerts.get(key) if alerts else None
-            if known is None and rule.when.evaluate(read) is not True:
+            if known is None and holds(read) is not True:
                 continue
             finding = evaluate(rule, read)
             if known is not None and kind == "monitor" and finding.holds is False:

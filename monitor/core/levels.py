@@ -1,11 +1,9 @@
 """What cross and isolated figures have in common: bars, distances, values, and how fresh figures become a subject's."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from monitor.core.account import INFINITE, ZERO, Bars, IsolatedPair, Tier
 from monitor.core.figures import Figures, FigureState, Holding
@@ -18,8 +16,7 @@ UNAVAILABLE = Missing.UNAVAILABLE
 BARS = ("initial_level", "margin_call_level", "liquidation_level")
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """The best current level of a scope, and how it came about.
 
     `drift`: of our own level from the exchange's at the last poll.
@@ -91,7 +88,7 @@ def measured(
     state: FigureState = "stale" if stale else "ok" if level.value.is_finite() else "no_debt"
     values: Mapping[str, Value] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
     source: Literal["live", "poll"] = "live" if level.is_live else "poll"
-    return Figures(kind, subject, state, as_of, source, values, shown, level.drift, cache(list_holdings))
+    return Figures(kind, subject, state, as_of, source, values, shown, level.drift, list_holdings)
 
 
 def never_read(kind: Literal["cross", "isolated"], subject: str, bars: Mapping[str, Value]) -> Figures:

@@ -8,7 +8,7 @@ INFINITE, no move or amount can do it (or nothing is owed); ZERO, it is there al
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from monitor.core.account import INFINITE, ZERO
 from monitor.core.amounts import ONE
@@ -30,8 +30,7 @@ class Position:
     price: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """The value of everything held and of everything owed."""
 
     assets: Decimal
@@ -46,8 +45,7 @@ class Totals:
         return self.assets - self.liabilities
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(NamedTuple):
     """The values of `Totals`, split into what moves with the market and what keeps its value."""
 
     stable_assets: Decimal

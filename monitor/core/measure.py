@@ -50,17 +50,14 @@ def cross_figures(state: AccountState, settings: Settings, now: datetime, market
     if snapshot is None:
         return never_read("cross", "", cross_bars(state.bars))
     view = _Cross(state, settings, snapshot, market or market_at(state, settings, now))
-
-    def holdings() -> tuple[Holding, ...]:
-        return _holdings(state, view.level.value, view.bars["liquidation_level"])
-
-    return measured("cross", "", snapshot.as_of, now, settings, view.level, Measured(_METRICS, view), holdings)
+    shown = Measured(_METRICS, view, view.bars)
+    return measured("cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings)
 
 
 class _Cross:
     """The account as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
-    __slots__ = ("_parts", "bars", "level", "market", "present", "settings", "snapshot", "state", "then")
+    __slots__ = ("_held", "_parts", "bars", "level", "market", "present", "settings", "snapshot", "state", "then")
 
     def __init__(self, state: AccountState, settings: Settings, snapshot: CrossSnapshot, market: Market) -> None:
         self.state = state
@@ -72,6 +69,13 @@ class _Cross:
         self.present = book_now(state, self.then.unpriced)
         self.level = self._level()
         self._parts: Exposure | None = None
+        self._held: tuple[Holding, ...] | None = None
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """Every row with its price, worked out once."""
+        if self._held is None:
+            self._held = _holdings(self.state, self.level.value, self.bars["liquidation_level"])
+        return self._held
 
     def _level(self) -> Level:
         """The polled level, moved as our own valuation moved since, if that may be believed.

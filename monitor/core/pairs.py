@@ -31,11 +31,8 @@ def isolated_figures(
         return Figures("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
     market = market or market_at(state, settings, now)
     view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, snapshot.as_of)
-
-    def holdings() -> tuple[Holding, ...]:
-        return _holdings(state, pair)
-
-    return measured("isolated", symbol, snapshot.as_of, now, settings, view.level, Measured(_METRICS, view), holdings)
+    shown = Measured(_METRICS, view, view.bars)
+    return measured("isolated", symbol, snapshot.as_of, now, settings, view.level, shown, view.holdings)
 
 
 class _Pair:
@@ -63,6 +60,10 @@ class _Pair:
         self.index = pair.index_price if index is None else index
         self.level = self._level(index)
         self._parts: Exposure | None = None
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """Both sides, valued."""
+        return _holdings(self.state, self.pair)
 
     def _moved(self, spot: Decimal | None) -> Decimal | None:
         """The margin index as it should be when the spot price is `spot`; None when that can't be told.

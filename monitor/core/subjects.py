@@ -27,6 +27,7 @@ class Sight:
         self.state = state
         self.settings = settings
         self.now = now
+        self._market: Market = market_at(state, settings, now)
         self._figures: dict[Subject, Figures] = {}
 
     def of(self, subject: Subject) -> Figures:
@@ -49,9 +50,12 @@ class Sight:
 
     def priced_by(self, symbols: Iterable[str]) -> tuple[Subject, ...]:
         """The scopes whose figures the prices of these symbols enter: their own pairs, and cross for what it holds."""
-        pairs: list[Subject] = [("isolated", s) for s in symbols if is_watched(self.state, self.settings, s)]
-        book = self.state.book
-        if self.settings.cross and (book is None or not book.touched_by.isdisjoint(symbols)):
+        state, settings = self.state, self.settings
+        pairs: list[Subject] = []
+        if state.isolated is not None and settings.isolated != ():
+            pairs = [("isolated", s) for s in symbols if is_watched(state, settings, s)]
+        book = state.book
+        if settings.cross and (book is None or not book.touched_by.isdisjoint(symbols)):
             return (("cross", ""), *pairs)
         return tuple(pairs)
 
@@ -72,10 +76,6 @@ class Sight:
     def only_counted(self) -> frozenset[str]:
         """The metrics of scope monitor that are counted from the start because nothing has come yet."""
         return only_counted(self.state, self.settings)
-
-    @cached_property
-    def _market(self) -> Market:
-        return market_at(self.state, self.settings, self.now)
 
     @cached_property
     def _ledger(self) -> Ledger:

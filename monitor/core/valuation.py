@@ -1,7 +1,6 @@
 """When prices may be believed, and how our own valuation compares with the exchange's."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -65,8 +64,7 @@ class Past(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Market:
+class Market(NamedTuple):
     """The prices as they may be believed at one moment.
 
     `is_fresh`: the figures may be revalued at them. `cross_then`, `isolated_then`: whether prices were fresh when that

@@ -1,7 +1,6 @@
 """A sight in which some figures are given instead of measured."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -29,7 +28,7 @@ class GivenSight(Sight):
             given = self._given.get(subject)
             if given is not None:
                 values, shown = {**found.values, **given}, {**found.shown, **given}
-                found = replace(found, values=values, shown=shown, as_of=found.as_of or self.now)
+                found = found._replace(values=values, shown=shown, as_of=found.as_of or self.now)
             self._seen[subject] = found
         return found
 
