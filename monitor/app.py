@@ -18,11 +18,13 @@ from monitor.config.secrets import SecretRef
 from monitor.config.templates import read_template
 from monitor.config.zones import zone_of
 from monitor.core.alerts import SEVERITIES, Severity
+from monitor.core.daily import Daily
 from monitor.core.engine import Policy
 from monitor.core.lifecycle import Audience
 from monitor.core.quiet_hours import QuietHours, parse_span
 from monitor.core.restraint import Restraint, Rungs
 from monitor.core.state import Pace, Settings
+from monitor.core.wall_clock import minutes_of
 from monitor.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from monitor.exchange.port import Exchange
     from monitor.notify.sinks import Sink
     from monitor.runtime.daemon import Daemon
+    from monitor.runtime.daily_report import ReportOrder
     from monitor.runtime.heartbeat import DeadManSwitch
     from monitor.store.store import OrderStore, ReadStore, Store
     from monitor.view.template import MessageTemplate
@@ -90,6 +93,7 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
         BanBook(usage, store),
         rungs=Rungs.of(config.rules),
         switch=_dead_man_switch(config),
+        report=report_order(config),
     )
 
 
@@ -128,6 +132,22 @@ def policy_of(config: Config, name: str) -> Policy:
         ),
         actions=config.actions,
         safety=config.safety,
+    )
+
+
+def report_order(config: Config) -> "ReportOrder | None":
+    """The daily report that is wanted, for those of its channels that take info messages; None where none is."""
+    from monitor.runtime.daily_report import ReportOrder
+
+    minutes = None if config.report.at is None else minutes_of(config.report.at)
+    if minutes is None:
+        return None
+    wanted = config.report.channels or tuple(channel.name for channel in config.channels)
+    return ReportOrder(
+        daily=Daily(minutes, zone_of(config.report.time_zone)),
+        accounts=tuple(account.name for account in config.accounts),
+        channels=tuple(name for name in dict.fromkeys(wanted) if "info" in config.channel(name).severities),
+        pause_file=config.safety.pause_file,
     )
 
 

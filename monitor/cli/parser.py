@@ -41,18 +41,14 @@ COMMANDS: Mapping[str, str] = {
     "stress": "the level after a price shock",
     "rules": "list, test and backtest the rules",
     "notify": "send a test message",
-    "report": "the daily report",
+    "report": "what was in the last day, or since when you say",
     "db": "create, upgrade and look after the database",
     "call": "any function of the margin API by name",
     "sandbox": "the built-in exchange alone",
 }
 """Every command with what it is for, in the order of the help."""
 
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "report",
-    }
-)
+NOT_YET: frozenset[str] = frozenset()
 """What is not built: a command, "command part" (its first argument), or "command --option"."""
 
 LOG_FORMATS = ("text", "json")

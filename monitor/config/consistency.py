@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from monitor.config.mistakes import Mistakes, Place, nearest
-from monitor.config.schema import Account, Action, Channel
+from monitor.config.schema import Account, Action, Channel, Report
 from monitor.config.secrets import SecretRef
 from monitor.core.actions.spec import KEYS
 from monitor.core.rules import Rule
@@ -79,6 +79,13 @@ def note_rule(
                 f'no account matches "{pattern}"',
                 f'did you mean "{nearest(pattern, accounts)}"?',
             )
+
+
+def note_report(report: Report, channels: Sequence[str], place: Place, mistakes: Mistakes) -> None:
+    """Its channels are there, and it says when it is sent if it says anything."""
+    note_unknown_names(report.channels, channels, "channel", place.key("channels"), mistakes)
+    if report.at is None and (report.channels or report.time_zone):
+        mistakes.add(place.key("at"), "is missing", 'write at = "08:00", or remove [report]')
 
 
 def note_unknown_names(names: Iterable[str], known: Sequence[str], what: str, place: Place, mistakes: Mistakes) -> None:

@@ -95,6 +95,8 @@ def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, s
     consistency.note_channels(channels, channel_names, mistakes)
     if (risk := tables.get("risk")) is not None:
         consistency.note_pegs(risk.pegs, risk.stable_assets, here.key("risk").key("pegs"), mistakes)
+    if (report := tables.get("report")) is not None:
+        consistency.note_report(report, channel_names, here.key("report"), mistakes)
     for rule in rules:
         consistency.note_rule(rule, channel_names, action_names, account_names, mistakes)
     holders = [*(table for _, table in accounts), *(table for _, table in channels), *tables.values()]

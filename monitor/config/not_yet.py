@@ -25,7 +25,6 @@ class Unbuilt:
 
 
 NOT_YET: Mapping[str, Off | Unbuilt] = {
-    "report": Off(({},)),
     # Until there is something that listens, leaving the key out means "", not the documented default.
     "http.listen": Off(("",)),
     "http.token": Off(("",)),

@@ -309,9 +309,9 @@ class Http:
 class Report:
     """The daily report."""
 
-    at: str | None = optional(kinds.time_of_day(), "when it is sent", "not sent")
+    at: str | None = optional(kinds.time_of_day(), "when it is sent, once a day", "not sent")
     time_zone: str = key(kinds.time_zone(), 'of `at`; "" is UTC', "")
-    channels: tuple[str, ...] = key(kinds.list_of(kinds.name()), "who gets it; empty: all", [])
+    channels: tuple[str, ...] = key(kinds.list_of(kinds.name()), "who gets it of those that take info; empty: all", [])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

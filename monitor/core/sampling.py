@@ -17,6 +17,9 @@ SAMPLE_EVERY = timedelta(seconds=10)
 REPEAT_AFTER = timedelta(hours=1)
 """A value that does not change is written again after this long."""
 
+HELD_FOR = 2 * REPEAT_AFTER
+"""A sample holds until the next one, but no longer than this."""
+
 Series = tuple[MetricScope, str, str]
 
 

@@ -31,6 +31,7 @@ from monitor.runtime.account import AccountWatch, Collaborators, Timetable
 from monitor.runtime.bans import BanBook
 from monitor.runtime.channels import Channel
 from monitor.runtime.composer import Composer
+from monitor.runtime.daily_report import DailyReport, ReportOrder
 from monitor.runtime.drills import Drills
 from monitor.runtime.heartbeat import DeadManSwitch, Pulse
 from monitor.runtime.notifier import Notifier
@@ -76,6 +77,7 @@ class Daemon:
         bans: BanBook | None = None,
         rungs: Rungs | None = None,
         switch: DeadManSwitch | None = None,
+        report: ReportOrder | None = None,
     ) -> None:
         """`heartbeat` is called whenever every running account has completed another tick."""
         self._accounts = accounts
@@ -92,6 +94,7 @@ class Daemon:
         policies = {name: account.policy for name, account in accounts.items()}
         self._pulse = None if switch is None else Pulse(switch, clock, partial(self._ailments, switch.every))
         self._stepped: dict[str, datetime] = {}
+        self._report = None if report is None else DailyReport(report, store, clock, version, self._notifier.wake)
         self._drills = Drills(store, clock, policies, self.states, self._notifier.wake)
         self._operator: OperatorRead | None = None
         self._operator_changes: int | None = None
@@ -127,6 +130,8 @@ class Daemon:
         first = await self._store.next_ids()
         ids = Ids(itertools.count(first.alert).__next__, itertools.count(first.intent).__next__)
         self._scheduler.start()
+        if self._report is not None:
+            self._report.start(self._scheduler)
         try:
             async with asyncio.TaskGroup() as tasks:
                 running = [

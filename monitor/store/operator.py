@@ -111,6 +111,13 @@ def is_paused(connection: Connection) -> bool:
     return bool(connection.execute(select(tables.control.c.paused).where(tables.control.c.id == 1)).scalar())
 
 
+def paused_by(connection: Connection) -> tuple[str, datetime] | None:
+    """Who paused all actions, and when; None: nobody has."""
+    table = tables.control
+    row = connection.execute(select(table.c.paused, table.c.paused_by, table.c.paused_at).where(table.c.id == 1)).one()
+    return (row.paused_by, row.paused_at) if row.paused else None
+
+
 def decide(connection: Connection, intent: int, approved: bool, by: str, at: datetime) -> None:
     """A person approves or rejects a proposed intent; the daemon carries it out.
 

@@ -8,15 +8,13 @@ from itertools import pairwise
 from monitor.core.alerts import Alert
 from monitor.core.intents import Intent, IntentState
 from monitor.core.metrics import Metric, Unit
+from monitor.core.sampling import HELD_FOR
 from monitor.view.documents.history import Series
 from monitor.view.picture import Bar, BarRole, Gap, Line, Mark, Picture
 from monitor.view.words import bar_text, needed_text
 
 BARS = ("initial_level", "margin_call_level", "liquidation_level")
 """The metrics whose newest value is drawn as a bar."""
-
-HELD_FOR = timedelta(hours=2)
-"""A sample holds until the next one, but no longer than this: a value that stays is written again every hour."""
 
 ONE_STORY = timedelta(minutes=5)
 """What is brought in and repaid within this time belongs together."""

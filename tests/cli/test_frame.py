@@ -57,7 +57,6 @@ def test_help_and_usage_errors_load_no_library(words: list[str]) -> None:
         (["--log-level", "loud", "check"], '--log-level can\'t be "loud"; one of debug, info, warning, error'),
         (["check", "--log-format", "xml"], '--log-format can\'t be "xml"; one of text, json'),
         (["check", "--config"], "--config needs a value; see `margin-monitor --help`"),
-        (["report"], "`margin-monitor report` is not available yet"),
     ],
 )
 def test_usage_errors_are_one_line_with_the_nearest_word(

@@ -246,8 +246,14 @@ ACTIONS = (
     _action("target_is_no_level", 'kind = "repay"\ntarget = "interest_usdt >= 1"', ".target: column 1: `interest_usdt` is not a level; a target has the form `margin_level >= 1.5`"),
 )  # fmt: skip
 
+REPORT = (
+    _key("report_at", "report", 'at = "8:00"', '"8:00" is not a time of day; write it like "08:00"'),
+    _case("report_zone", f'{ACCOUNT}[report]\nat = "08:00"\ntime_zone = "Europe/Berlim"\n', 'config.toml: report.time_zone: "Europe/Berlim" is not a time zone; write it like "Europe/Berlin"'),
+    _case("report_to_nobody", f'{ACCOUNT}[report]\nat = "08:00"\nchannels = ["phone"]\n', 'config.toml: report.channels: no channel is called "phone"; add [[channels]] with that name'),
+    _case("report_without_time", f'{ACCOUNT}[report]\ntime_zone = "Europe/Berlin"\n', 'config.toml: report.at: is missing; write at = "08:00", or remove [report]'),
+)  # fmt: skip
+
 NOT_AVAILABLE_YET = (
-    _case("report", f'{ACCOUNT}[report]\nat = "08:00"\n', "config.toml: report: is not available yet; remove [report]"),
     _key("status_page", "http", 'listen = "127.0.0.1:9184"', "is not available yet; leave it out"),
     _key("http_token", "http", 'token = "env:T"', "is not available yet; leave it out"),
     _key("listen_key", "exchange", 'account_stream = "listen-key-v2"', '"listen-key-v2" is not available yet; choose another'),
@@ -263,4 +269,4 @@ SEVERAL = (
     ),
 )
 
-ALL = SYNTAX + UNKNOWN + VALUES + ADDRESSES + SECRETS + NAMES + RULES + ACTIONS + NOT_AVAILABLE_YET + SEVERAL
+ALL = SYNTAX + UNKNOWN + VALUES + ADDRESSES + SECRETS + NAMES + RULES + ACTIONS + REPORT + NOT_AVAILABLE_YET + SEVERAL

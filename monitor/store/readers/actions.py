@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Trace
 from monitor.store import audit, tables
@@ -20,15 +21,23 @@ class IntentRow:
 
 
 def read_intents(
-    connection: Connection, *, include_final: bool = False, account: str | None = None, limit: int | None = None
+    connection: Connection,
+    *,
+    include_final: bool = False,
+    account: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
 ) -> tuple[IntentRow, ...]:
-    """Intents newest first: those that are not settled, or all."""
+    """Intents newest first: those that are not settled, or all; `since`: made, settled or open after that."""
     table = tables.intents
     wanted = select(table).order_by(table.c.created_at.desc(), table.c.id.desc())
     if not include_final:
         wanted = wanted.where(table.c.state.not_in(sorted(FINAL)))
     if account is not None:
         wanted = wanted.where(table.c.account == account)
+    if since is not None:
+        lately = or_(table.c.created_at >= since, table.c.settled_at >= since)
+        wanted = wanted.where(or_(lately, table.c.state.not_in(sorted(FINAL))))
     if limit is not None:
         wanted = wanted.limit(limit)
     return _with_steps(connection, [intent_of(row) for row in connection.execute(wanted).mappings()])

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from monitor.core.alerts import Alert, AlertState, Transition
 from monitor.core.events import Ack
@@ -25,14 +26,21 @@ class AlertRow:
 
 
 def read_alerts(
-    connection: Connection, *, include_closed: bool = False, account: str | None = None, limit: int | None = None
+    connection: Connection,
+    *,
+    include_closed: bool = False,
+    account: str | None = None,
+    since: datetime | None = None,
+    limit: int | None = None,
 ) -> tuple[AlertRow, ...]:
-    """Alerts newest first: the open ones, or all that ever fired or are open."""
+    """Alerts newest first: the open ones, or all that ever fired or are open; `since`: at any moment after that."""
     table = tables.alerts
     wanted = select(table).order_by(table.c.id.desc())
     wanted = wanted.where(table.c.state != AlertState.INACTIVE if include_closed else table.c.state.in_(_OPEN))
     if account is not None:
         wanted = wanted.where(table.c.account == account)
+    if since is not None:
+        wanted = wanted.where(or_(table.c.state.in_(_OPEN), table.c.resolved_at >= since))
     if limit is not None:
         wanted = wanted.limit(limit)
     return _with_deliveries(connection, [alert_of(row) for row in connection.execute(wanted).mappings()])

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from monitor.core.account import Scope
 from monitor.core.amounts import plain
@@ -123,3 +123,38 @@ def read_failures(
         )
         for row in reversed(connection.execute(wanted).all())
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Failed reads of one kind: how many, and when and why the last one failed."""
+
+    account: str
+    read: str
+    count: int
+    last_at: datetime
+    cause: str
+
+
+def count_failures(connection: Connection, since: datetime) -> tuple[Failing, ...]:
+    """The failed reads since a moment, by account and what was read."""
+    table = tables.failures
+    counted = (
+        select(func.max(table.c.id).label("newest"), func.count().label("count"))
+        .where(table.c.at >= since)
+        .group_by(table.c.account, table.c.read)
+        .subquery()
+    )
+    wanted = select(table.c.account, table.c.read, counted.c.count, table.c.at, table.c.cause, table.c.rejected)
+    wanted = wanted.join(counted, counted.c.newest == table.c.id).order_by(table.c.account, table.c.read)
+    return tuple(
+        Failing(account, read, count, at, rejected or cause)
+        for account, read, count, at, cause, rejected in connection.execute(wanted)
+    )
+
+
+def count_rejected(connection: Connection, since: datetime) -> int:
+    """How many events arrived since a moment that could not be read."""
+    table = tables.events
+    wanted = select(func.count()).where(table.c.received_at >= since, table.c.rejected.is_not(None))
+    return int(connection.execute(wanted).scalar_one())

@@ -1,0 +1,53 @@
+"""How each channel fared: what it took, what it did not, and what still waits for it."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, select
+
+from monitor.core.outbox import DeliveryState
+from monitor.store import tables
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRow:
+    """One channel in a span of time. `answer` is what it said to the last failed try.
+
+    `given_up` names what it never got; `waiting` counts what waits now, whenever it was queued.
+    """
+
+    channel: str
+    sent: int
+    failed: int
+    waiting: int
+    answer: str | None
+    given_up: tuple[str, ...]
+
+
+def read_channels(connection: Connection, since: datetime) -> tuple[ChannelRow, ...]:
+    """Every channel that was told anything since a moment, or still waits, by name."""
+    attempts, deliveries = tables.delivery_attempts, tables.deliveries
+    tries: Counter[tuple[str, bool]] = Counter()
+    answers: dict[str, str] = {}
+    wanted = select(deliveries.c.channel, attempts.c.ok, attempts.c.answer)
+    wanted = wanted.join(attempts, attempts.c.delivery == deliveries.c.id).where(attempts.c.at >= since)
+    for channel, ok, answer in connection.execute(wanted.order_by(attempts.c.id)):
+        tries[channel, ok] += 1
+        if not ok:
+            answers[channel] = answer
+    waiting: Counter[str] = Counter()
+    given_up: dict[str, list[str]] = defaultdict(list)
+    lately = or_(deliveries.c.state == DeliveryState.QUEUED, deliveries.c.created_at >= since)
+    unsent = select(deliveries).where(deliveries.c.state.in_((DeliveryState.QUEUED, DeliveryState.FAILED)), lately)
+    for row in connection.execute(unsent.order_by(deliveries.c.id)):
+        if row.state == DeliveryState.QUEUED:
+            waiting[row.channel] += 1
+        else:
+            what = f"#{row.alert}" if row.alert is not None else row.text.partition("\n")[0][:80]
+            given_up[row.channel].append("a drill" if row.drill is not None else what)
+    names = sorted({channel for channel, _ in tries} | waiting.keys() | given_up.keys())
+    return tuple(
+        ChannelRow(name, tries[name, True], tries[name, False], waiting[name], answers.get(name), tuple(given_up[name]))
+        for name in names
+    )

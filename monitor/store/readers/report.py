@@ -1,0 +1,90 @@
+"""All that a report tells of, as of one moment of the database: put together from what the other readers read."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from monitor.core.events import Silence
+from monitor.core.sampling import HELD_FOR
+from monitor.core.spans import Span
+from monitor.store import audit, bans
+from monitor.store.operator import paused_by, read_silences
+from monitor.store.presence import first_run, read_runs
+from monitor.store.readers.actions import IntentRow, read_intents
+from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.readers.channels import ChannelRow, read_channels
+from monitor.store.readers.events import EventRow, Failing, count_failures, count_rejected, read_movements
+from monitor.store.readers.history import HistoryRow, read_history
+from monitor.store.readers.interest import InterestSum, read_interest, read_spans
+from monitor.store.readers.status import StatusRows, read_status
+
+METRICS = (
+    "margin_level",
+    "distance_to_liquidation",
+    "liabilities_usdt",
+    "stream_connected",
+    "clock_offset",
+    "weight_used",
+    "actions_blocked",
+)
+"""The recorded figures that a report tells of."""
+
+FOUND_LATE = timedelta(days=1)
+"""A movement that was found in the span is told of unless it is older than the span by more than this."""
+
+MOVEMENTS = ("transfer", "capital-flow", "liquidation")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRows:
+    """What is recorded of the time since a moment. `series` reach back a little further, to tell how it began."""
+
+    status: StatusRows
+    runs: tuple[Span, ...]
+    first_run: datetime | None
+    series: tuple[HistoryRow, ...]
+    charges: tuple[InterestSum, ...]
+    charged: dict[tuple[str, str], tuple[Span, ...]]
+    alerts: tuple[AlertRow, ...]
+    intents: tuple[IntentRow, ...]
+    movements: tuple[EventRow, ...]
+    failures: tuple[Failing, ...]
+    rejected: int
+    channels: tuple[ChannelRow, ...]
+    paused: tuple[str, datetime] | None
+    silences: tuple[Silence, ...]
+    banned_until: datetime | None
+    head: str | None
+
+
+def read_report(connection: Connection, since: datetime, now: datetime) -> ReportRows:
+    """All of it from `since` to `now`."""
+    head = audit.head(connection)
+    return ReportRows(
+        status=read_status(connection),
+        runs=read_runs(connection, since),
+        first_run=first_run(connection),
+        series=tuple(
+            row for metric in METRICS for row in read_history(connection, metric, since=since - HELD_FOR, until=now)
+        ),
+        charges=read_interest(connection, by="asset", since=since, until=now),
+        charged=dict(read_spans(connection)),
+        alerts=tuple(
+            row for row in read_alerts(connection, include_closed=True, since=since) if row.alert.fired_at is not None
+        ),
+        intents=read_intents(connection, include_final=True, since=since),
+        movements=tuple(
+            row
+            for kind in MOVEMENTS
+            for row in read_movements(connection, kind=kind, since=since, limit=None)
+            if row.event_time >= since - FOUND_LATE
+        ),
+        failures=count_failures(connection, since),
+        rejected=count_rejected(connection, since),
+        channels=read_channels(connection, since),
+        paused=paused_by(connection),
+        silences=read_silences(connection, now),
+        banned_until=bans.banned_until(connection),
+        head=None if head is None else str(head),
+    )

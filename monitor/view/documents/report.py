@@ -1,0 +1,232 @@
+"""The report of a span of time as programs read it: what was, what is now, and what is not known."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from monitor.core.account import ZERO
+from monitor.core.alerts import Alert
+from monitor.core.amounts import plain
+from monitor.core.events import Silence
+from monitor.core.intents import IN_FLIGHT, Intent, IntentState, IntentStep
+from monitor.core.outbox import Delivery, DeliveryState
+from monitor.core.report import Stretch, downtime
+from monitor.core.spans import Span
+from monitor.view.documents.actions import action_document
+from monitor.view.documents.alerts import alert_document
+from monitor.view.documents.fields import Document, moment_text, seconds_number
+from monitor.view.documents.history import Series
+from monitor.view.documents.interest import InterestTotal, interest_document
+from monitor.view.documents.report_health import Failing, Told, health_document
+from monitor.view.documents.report_scopes import SeriesBook, scope_entry
+from monitor.view.documents.silences import silence_document
+from monitor.view.documents.status import DaemonSeen, status_document
+
+
+class _AlertTold(Protocol):
+    @property
+    def alert(self) -> Alert: ...
+    @property
+    def deliveries(self) -> Sequence[Delivery]: ...
+
+
+class _IntentTold(Protocol):
+    @property
+    def intent(self) -> Intent: ...
+    @property
+    def steps(self) -> Sequence[IntentStep]: ...
+
+
+class _Moved(Protocol):
+    @property
+    def account(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def symbol(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def event_time(self) -> datetime: ...
+    @property
+    def payload(self) -> str: ...
+
+
+class _Daemon(Protocol):
+    @property
+    def running(self) -> bool: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def since(self) -> datetime: ...
+
+
+class _Live(Protocol):
+    @property
+    def account(self) -> str: ...
+    @property
+    def document(self) -> str: ...
+
+
+class _Status(Protocol):
+    @property
+    def daemon(self) -> _Daemon | None: ...
+    @property
+    def documents(self) -> Sequence[_Live]: ...
+
+
+class Recorded(Protocol):
+    """What a reader of the store has of the time since a moment."""
+
+    @property
+    def status(self) -> _Status: ...
+    @property
+    def runs(self) -> Sequence[Span]: ...
+    @property
+    def first_run(self) -> datetime | None: ...
+    @property
+    def series(self) -> Sequence[Series]: ...
+    @property
+    def charges(self) -> Sequence[InterestTotal]: ...
+    @property
+    def charged(self) -> Mapping[tuple[str, str], Sequence[Span]]: ...
+    @property
+    def alerts(self) -> Sequence[_AlertTold]: ...
+    @property
+    def intents(self) -> Sequence[_IntentTold]: ...
+    @property
+    def movements(self) -> Sequence[_Moved]: ...
+    @property
+    def failures(self) -> Sequence[Failing]: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def channels(self) -> Sequence[Told]: ...
+    @property
+    def paused(self) -> tuple[str, datetime] | None: ...
+    @property
+    def silences(self) -> Sequence[Silence]: ...
+    @property
+    def banned_until(self) -> datetime | None: ...
+    @property
+    def head(self) -> str | None: ...
+
+
+def report_document(
+    rows: Recorded, accounts: Sequence[str], since: datetime, now: datetime, version: str, *, pause_file: bool
+) -> Document:
+    """The report on the named accounts. `pause_file`: whether the file that pauses all actions is there."""
+    span = Stretch(since, now)
+    daemon = rows.status.daemon
+    is_running = daemon is not None and daemon.running
+    down = downtime(rows.runs, rows.first_run, is_running, span)
+    paused = rows.paused is not None or pause_file
+    seen = DaemonSeen(paused=paused)
+    if daemon is not None:
+        seen = DaemonSeen(daemon.running, daemon.pid, daemon.since, paused)
+    live = {row.account: json.loads(row.document) for row in rows.status.documents}
+    status = status_document(accounts, live, seen, now, version)
+    book = SeriesBook(rows.series, down, span)
+    return {
+        "generated_at": moment_text(now),
+        "version": version,
+        "since": moment_text(since),
+        "until": moment_text(now),
+        "span_s": seconds_number(now - since),
+        "daemon": status["daemon"],
+        "accounts": [_account(account, book) for account in status["accounts"]],
+        "interest": interest_document(rows.charges, list(live.values()), since, now, "asset", rows.charged),
+        "alerts": [_alert(row, now) for row in rows.alerts],
+        "actions": _actions(rows.intents, book, accounts),
+        "movements": _movements(rows.movements),
+        "health": health_document(rows, book, accounts, down, span),
+        "quiet": {
+            "paused": None if rows.paused is None else {"by": rows.paused[0], "at": moment_text(rows.paused[1])},
+            "pause_file": pause_file,
+            "silences": [silence_document(silence, now) for silence in rows.silences],
+        },
+        "audit_head": rows.head,
+    }
+
+
+def _account(account: Document, book: SeriesBook) -> Document:
+    name = account["account"]
+    cross, pairs = account.get("cross"), account["isolated"]
+    scopes = [] if cross is None else [scope_entry(name, "cross", None, cross, book)]
+    scopes += [scope_entry(name, "isolated", p["symbol"], p, book) for p in pairs if p["state"] != "not_created"]
+    return {"account": name, "state": account["state"], "scopes": scopes}
+
+
+def _alert(row: _AlertTold, now: datetime) -> Document:
+    """The alert, how long it has fired, and the channels that heard nothing of it."""
+    alert = row.alert
+    told = {delivery.channel for delivery in row.deliveries if delivery.state is DeliveryState.SENT}
+    missed = {d.channel for d in row.deliveries if d.state in (DeliveryState.QUEUED, DeliveryState.FAILED)}
+    end = alert.resolved_at or now
+    return {
+        **alert_document(alert, row.deliveries),
+        "lasted_s": seconds_number(end - (alert.fired_at or alert.since)),
+        "undelivered": sorted(missed - told),
+    }
+
+
+def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[str]) -> Document:
+    """The intents of the span, what they moved, which are open, and when limits stopped live ones."""
+    moved: dict[tuple[str, str, str, str, str], tuple[Decimal, int]] = {}
+    for row in rows:
+        intent = row.intent
+        if intent.state is not IntentState.CONFIRMED:
+            continue
+        key = (intent.account, intent.scope.kind, intent.scope.symbol, intent.kind, intent.asset)
+        total, count = moved.get(key, (ZERO, 0))
+        moved[key] = (total + intent.amount, count + 1)
+    return {
+        "items": [action_document(row.intent, row.steps) for row in rows],
+        "moved": [
+            {
+                "account": account,
+                "scope": scope,
+                "symbol": symbol or None,
+                "kind": kind,
+                "asset": asset,
+                "amount": plain(amount),
+                "count": count,
+            }
+            for (account, scope, symbol, kind, asset), (amount, count) in sorted(moved.items())
+        ],
+        "unresolved": sorted(row.intent.id for row in rows if row.intent.state in IN_FLIGHT),
+        "stopped": [
+            {"account": name, "since": moment_text(stretch.since), "until": moment_text(stretch.until)}
+            for name in accounts
+            for stretch in book.times(name, "account", "", "actions_blocked", lambda value: value > 0)
+        ],
+    }
+
+
+def _movements(rows: Sequence[_Moved]) -> list[Document]:
+    """What moved, summed by whose doing it was, the venue's own word, and what became of it."""
+    sums: dict[tuple[str, ...], tuple[Decimal, int, datetime]] = {}
+    for row in rows:
+        known = json.loads(row.payload)
+        status = str(known.get("status") or "")
+        key = (row.account, row.scope, row.symbol, row.type, known["type"], known["origin"], known["asset"], status)
+        total, count, last = sums.get(key, (ZERO, 0, row.event_time))
+        sums[key] = (total + Decimal(known["amount"]), count + 1, max(last, row.event_time))
+    return [
+        {
+            "account": account,
+            "scope": scope,
+            "symbol": symbol or None,
+            "kind": kind,
+            "type": type_,
+            "origin": origin,
+            "asset": asset,
+            "status": status or None,
+            "amount": plain(amount),
+            "count": count,
+            "last_at": moment_text(last),
+        }
+        for (account, scope, symbol, kind, type_, origin, asset, status), (amount, count, last) in sorted(sums.items())
+    ]

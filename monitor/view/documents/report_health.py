@@ -1,0 +1,112 @@
+"""How well the daemon could see and speak in the span of a report."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from monitor.core.report import Stretch, furthest
+from monitor.core.spans import Span
+from monitor.view.documents.fields import Document, decimal_text, moment_text
+from monitor.view.documents.report_scopes import SeriesBook
+
+
+class Failing(Protocol):
+    """Failed reads of one kind."""
+
+    @property
+    def account(self) -> str: ...
+    @property
+    def read(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def last_at(self) -> datetime: ...
+    @property
+    def cause(self) -> str: ...
+
+
+class Told(Protocol):
+    """How one channel fared."""
+
+    @property
+    def channel(self) -> str: ...
+    @property
+    def sent(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def answer(self) -> str | None: ...
+    @property
+    def given_up(self) -> Sequence[str]: ...
+
+
+class Watched(Protocol):
+    """What is recorded of the daemon's own troubles."""
+
+    @property
+    def runs(self) -> Sequence[Span]: ...
+    @property
+    def first_run(self) -> datetime | None: ...
+    @property
+    def failures(self) -> Sequence[Failing]: ...
+    @property
+    def rejected(self) -> int: ...
+    @property
+    def channels(self) -> Sequence[Told]: ...
+    @property
+    def banned_until(self) -> datetime | None: ...
+
+
+def health_document(
+    rows: Watched, book: SeriesBook, accounts: Sequence[str], down: Sequence[Stretch], span: Stretch
+) -> Document:
+    """`watched_since`: before that no daemon is remembered. `starts`: how often one was started in the span."""
+    banned = rows.banned_until
+    return {
+        "watched_since": moment_text(rows.first_run),
+        "starts": sum(span.since <= since <= span.until for since, _ in rows.runs),
+        "down": [_stretch(stretch) for stretch in down],
+        "disconnected": [
+            {"account": name, **_stretch(stretch)}
+            for name in accounts
+            for stretch in book.times(name, "monitor", "", "stream_connected", lambda value: value == 0)
+        ],
+        "failed_reads": [
+            {
+                "account": one.account,
+                "read": one.read,
+                "count": one.count,
+                "last_at": moment_text(one.last_at),
+                "cause": one.cause,
+            }
+            for one in rows.failures
+        ],
+        "rejected_events": rows.rejected,
+        "channels": [
+            {
+                "channel": one.channel,
+                "sent": one.sent,
+                "failed": one.failed,
+                "waiting": one.waiting,
+                "answer": one.answer,
+                "given_up": list(one.given_up),
+            }
+            for one in rows.channels
+        ],
+        "clock": [_furthest(name, "clock_offset", "offset_s", book) for name in accounts],
+        "weight": [_furthest(name, "weight_used", "used", book) for name in accounts],
+        "banned_until": moment_text(banned) if banned is not None and banned > span.since else None,
+    }
+
+
+def _furthest(account: str, metric: str, key: str, book: SeriesBook) -> Document:
+    """The worst that was recorded; null where nothing was."""
+    worst = furthest(book.held(account, "monitor", "", metric))
+    value = None if worst is None else worst.value
+    return {"account": account, key: decimal_text(value), "at": None if worst is None else moment_text(worst.at)}
+
+
+def _stretch(stretch: Stretch) -> Document:
+    return {"since": moment_text(stretch.since), "until": moment_text(stretch.until)}
