@@ -8,12 +8,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from monitor.core.account import ZERO, Balance, Price
-from monitor.core.amounts import ONE
+from monitor.core.amounts import EIGHT, ONE, floor_to
 from monitor.core.margin import Exposure, Totals, margin_level
 
 NOTHING: frozenset[str] = frozenset()
 AT_SPOT: Mapping[str, Decimal] = MappingProxyType({})
 """No bases: everything is worth its spot price."""
+
+THROUGH = ("BTC", "ETH", "BNB", "SOL")
+"""What an asset without a pair with USDT is priced through, the first that it has a pair with."""
 
 
 class Book(NamedTuple):
@@ -28,8 +31,8 @@ class Book(NamedTuple):
     unpriced: frozenset[str]
     rows: Mapping[str, tuple[Decimal, Decimal]]
     """What is held and owed of the assets that have a pair of their own, by its symbol; times their basis."""
-    through: tuple[Balance, ...]
-    """What has a price through BTC alone."""
+    through: tuple[tuple[str, Decimal, Decimal], ...]
+    """The assets that have a price through another alone, with what is held and owed of each, times its basis."""
     touched_by: frozenset[str]
     """The symbols on which the value depends."""
     assets: Decimal
@@ -54,9 +57,7 @@ class Book(NamedTuple):
                 continue
             balance, price = balances[asset], price_of(asset, self.prices)
             if price is not None:
-                symbol = f"{asset}USDT"
-                if symbol in self.bases and symbol in self.rows:
-                    price *= self.bases[symbol]
+                price *= basis_of(asset, self.prices, self.bases)
                 assets += balance.held * price
                 liabilities += balance.owed * price
         return Exposure(assets, liabilities, self.assets - assets, self.liabilities - liabilities)
@@ -96,14 +97,45 @@ class PricesThen:
 
 
 def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
-    """The USDT price of an asset: its own pair, or through BTC; None when neither is known."""
+    """The USDT price of an asset: its own pair, or through another asset; None when neither is known."""
     if asset == "USDT":
         return ONE
     direct = prices.get(f"{asset}USDT")
     if direct is not None:
         return direct.value
-    through, btc = prices.get(f"{asset}BTC"), prices.get("BTCUSDT")
-    return through.value * btc.value if through is not None and btc is not None else None
+    other = through_what(asset, prices)
+    return None if other is None else prices[f"{asset}{other}"].value * prices[f"{other}USDT"].value
+
+
+def through_what(asset: str, prices: Mapping[str, Price]) -> str | None:
+    """The asset through which one without a price in USDT has one; None: through none."""
+    for other in THROUGH:
+        if f"{asset}{other}" in prices and f"{other}USDT" in prices:
+            return other
+    return None
+
+
+def symbol_of(asset: str, prices: Mapping[str, Price]) -> str:
+    """The pair of its own that an asset is priced by: with USDT, unless it has only another."""
+    symbol = f"{asset}USDT"
+    other = None if symbol in prices else through_what(asset, prices)
+    return symbol if other is None else f"{asset}{other}"
+
+
+def basis_of(asset: str, prices: Mapping[str, Price], bases: Mapping[str, Decimal]) -> Decimal:
+    """What one unit of the asset's price is worth to the exchange: that of each pair on the way, where it is known.
+
+    Eight decimals, like that of a pair, so that all that is worked out with it stays exact.
+    """
+    if not bases:
+        return ONE
+    symbol = f"{asset}USDT"
+    if symbol in prices:
+        return bases.get(symbol, ONE)
+    other = through_what(asset, prices)
+    if other is None:
+        return ONE
+    return floor_to(bases.get(f"{asset}{other}", ONE) * bases.get(f"{other}USDT", ONE), EIGHT)
 
 
 def book_of(
@@ -115,7 +147,7 @@ def book_of(
     """The book of these balances, computed in full."""
     assets = liabilities = ZERO
     rows: dict[str, tuple[Decimal, Decimal]] = {}
-    through: list[Balance] = []
+    through: list[tuple[str, Decimal, Decimal]] = []
     unpriced: list[str] = []
     touched = set()
     for asset, balance in balances.items():
@@ -127,16 +159,17 @@ def book_of(
             continue
         held, owed = balance.held, balance.owed
         symbol = f"{asset}USDT"
-        if symbol in bases and symbol in prices:
-            held, owed = held * bases[symbol], owed * bases[symbol]
+        if bases and (basis := basis_of(asset, prices, bases)) is not ONE:
+            held, owed = held * basis, owed * basis
         assets += held * price
         liabilities += owed * price
         if symbol in prices:
             rows[symbol] = (held, owed)
             touched.add(symbol)
         elif asset != "USDT":
-            through.append(balance)
-            touched |= {f"{asset}BTC", "BTCUSDT"}
+            through.append((asset, held, owed))
+            other = through_what(asset, prices)
+            touched |= {f"{asset}{other}", f"{other}USDT"}
     return Book(
         balances,
         prices,
@@ -170,13 +203,13 @@ def repriced(book: Book, prices: Mapping[str, Price], changed: Iterable[str]) ->
                 assets += held * delta
             if owed:
                 liabilities += owed * delta
-    for balance in book.through:
-        old, new = price_of(balance.asset, before), price_of(balance.asset, prices)
+    for asset, held, owed in book.through:
+        old, new = price_of(asset, before), price_of(asset, prices)
         if old is None or new is None:
             return book_of(book.balances, prices, book.leaving_out, book.bases)
         if new != old:
-            assets += balance.held * (new - old)
-            liabilities += balance.owed * (new - old)
+            assets += held * (new - old)
+            liabilities += owed * (new - old)
     return Book(
         book.balances,
         prices,

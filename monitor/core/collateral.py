@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from monitor.core.account import ZERO, Balance, Price
 from monitor.core.amounts import EIGHT, ONE, floor_to
+from monitor.core.books import basis_of, price_of
 from monitor.core.levels import is_stale
 from monitor.core.margin import (
     TRANSFER_OUT_LEVEL,
@@ -17,7 +18,7 @@ from monitor.core.margin import (
 )
 from monitor.core.picture import cross_balances
 from monitor.core.state import AccountState, Settings
-from monitor.core.valuation import market_at, price_of
+from monitor.core.valuation import market_at
 
 Tiers = Mapping[str, tuple[CollateralTier, ...]]
 
@@ -92,7 +93,7 @@ class _Prices:
     def of(self, asset: str) -> Decimal | None:
         """What one unit is worth to the exchange."""
         price = price_of(asset, self.prices)
-        return None if price is None else price * self.bases.get(f"{asset}USDT", ONE)
+        return None if price is None else price * basis_of(asset, self.prices, self.bases)
 
 
 def _leaving(

@@ -74,7 +74,7 @@ class Followed:
     markets: Markets = field(default_factory=Markets)
     """The rules of symbols, where an action trades."""
     indexes: Mapping[str, Price] = field(default_factory=dict)
-    """The margin index price of symbols in USDT, as last read."""
+    """The margin index price of symbols, as last read."""
     bases: Mapping[str, Decimal] = field(default_factory=lambda: AT_SPOT)
     """By symbol that price over the spot price of the same moment, to eight decimals."""
     terms: Mapping[TermsKey, Terms] = field(default_factory=dict)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from monitor.core.account import CROSS, Balance, Scope
+from monitor.core.books import price_of, symbol_of
 from monitor.core.collateral import collateral_drift
 from monitor.core.figures import Figures
 from monitor.core.picture import cross_balances, pair_now
 from monitor.core.state import AccountState, Settings
-from monitor.core.valuation import is_fresh, newest_at, price_of
+from monitor.core.valuation import is_fresh, newest_at
 
 GapKind = Literal["no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"]
 
@@ -85,10 +86,10 @@ def _prices(state: AccountState, settings: Settings, scope: Scope, now: datetime
         own = state.prices.get(symbol)
         if own is None and price_of(asset, state.prices) is None:
             counted = "it counts as the exchange counted it at the last read" if scope == CROSS else "no value has it"
-            yield Gap("no_price", asset, f"{asset} has no price in USDT or BTC: {counted}")
+            yield Gap("no_price", asset, f"{asset} has no price that leads to USDT: {counted}")
             continue
         if own is None:
-            symbol = f"{asset}BTC"
+            symbol = symbol_of(asset, state.prices)
             own = state.prices[symbol]
             yield Gap("no_usdt_pair", asset, f"{asset} has no pair with USDT: it is valued through {symbol}")
         if believed and now - own.at > QUIET:

@@ -9,13 +9,13 @@ from monitor.clock import Clock
 from monitor.core.account import CROSS, ZERO, Balance, Scope
 from monitor.core.amounts import ONE
 from monitor.core.assets import balances_of
+from monitor.core.books import price_of, symbol_of
 from monitor.core.events import Event
 from monitor.core.markets import MarketsRead
 from monitor.core.movements import needs_repayments
 from monitor.core.open_orders import OpenOrders
 from monitor.core.state import AccountState, Settings, needed_symbols, scopes
 from monitor.core.surroundings import CollateralRead, IndexRead, LedgerRead, SchedulesRead, TransfersRead
-from monitor.core.valuation import price_of
 from monitor.exchange.port import Exchange
 from monitor.runtime.poller import ReadOnce
 
@@ -197,7 +197,7 @@ class SurroundingsWatch:
         return (self._clock.now() - read_at).total_seconds() < ORDERS_AGAIN_S
 
     def _that_matter(self) -> list[str]:
-        """The symbols of the assets that make up a twentieth of what cross holds or owes, in order."""
+        """The pairs that price the assets that make up a twentieth of what cross holds or owes, in order."""
         state = self._state()
         if not self._settings.cross:
             return []
@@ -211,7 +211,7 @@ class SurroundingsWatch:
         if not owed:
             return []
         return sorted(
-            f"{balance.asset}USDT"
+            symbol_of(balance.asset, state.prices)
             for balance, price in worth
             if balance.asset != "USDT"
             and (balance.held * price >= held * MATTERS or balance.owed * price >= owed * MATTERS)

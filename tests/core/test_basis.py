@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 
-from monitor.core.account import Price
+from monitor.core.account import Balance, Price
 from monitor.core.events import CrossRead, PricesRead
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
 from monitor.core.surroundings import IndexRead
-from tests.core.worked import NOW, SETTINGS, after, cross, prices, sample_prices, started, told
+from tests.core.worked import NOW, SETTINGS, after, cross, prices, sample_balances, sample_prices, started, told
 
 D = Decimal
 # 1.5 BTC at an index of 60,600 where spot is 60,000, and 20,000 USDT, against 60,000 USDT.
@@ -54,3 +54,13 @@ def test_an_index_that_is_dated_far_from_the_spot_price_gives_no_basis() -> None
     state = read_with_an_index(seconds=60)
     assert state.followed.indexes.keys() == {"BTCUSDT"}
     assert not state.cross_bases
+
+
+def test_an_asset_without_a_pair_with_usdt_has_the_basis_of_its_way() -> None:
+    # 1,000 ABC at 0.0011 BTC by the index where spot is 0.001, and 1.5 BTC, all at 60,600 for 60,000; 20,000 USDT.
+    polled = (D("66660") + 90_900 + 20_000) / D(60_000)
+    known = {**sample_prices(), **prices(NOW, ABCBTC="0.001")}
+    indexes = [IndexRead("BTCUSDT", Price(D(60_600), NOW)), IndexRead("ABCBTC", Price(D("0.0011"), NOW))]
+    balances = sample_balances() | {"ABC": Balance("ABC", free=D(1000))}
+    state = told(started(), PricesRead(known), *indexes, CrossRead(cross(balances=balances, level=polled)))
+    assert figures_of(state, SETTINGS, ("cross", ""), NOW).drift == 0

@@ -2,12 +2,12 @@
 
 import random
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 import pytest
 
 from monitor.core.account import Balance, Price
-from monitor.core.books import book_of, price_of, repriced
+from monitor.core.books import book_of, price_of, repriced, symbol_of
 from monitor.core.margin import Exposure, Totals
 from tests.core.worked import NOW, SETTINGS, prices, sample_balances, sample_prices
 
@@ -22,6 +22,8 @@ STABLES = SETTINGS.stable_assets
         ("ABC", {"ABCBTC": "0.001", "BTCUSDT": 60_000}, 60),
         ("ABC", {"ABCUSDT": 61, "ABCBTC": "0.001", "BTCUSDT": 60_000}, 61),
         ("ABC", {"ABCBTC": "0.001"}, None),
+        ("WBETH", {"WBETHETH": "1.05", "ETHUSDT": 3_000}, 3150),
+        ("WBETH", {"WBETHETH": "1.05"}, None),
         ("ABC", {}, None),
     ],
 )
@@ -65,6 +67,28 @@ def test_price_through_btc_moves_with_both_of_its_pairs() -> None:
     assert book.totals == Totals(Decimal(800), Decimal(80))
 
 
+def test_an_asset_is_worth_to_the_exchange_what_each_pair_on_its_way_is() -> None:
+    known = prices(BTCUSDT=60_000, ABCBTC="0.001")
+    balances = {"ABC": Balance("ABC", free=Decimal(10), borrowed=Decimal(1))}
+    # 60 USDT by spot; 1.02 times that by the index of ABC in BTC, and once more 0.99 times by the index of BTC.
+    both = book_of(balances, known, bases={"ABCBTC": Decimal("1.02"), "BTCUSDT": Decimal("0.99")})
+    assert both.totals == Totals(Decimal("605.88"), Decimal("60.588"))
+    assert book_of(balances, known, bases={"BTCUSDT": Decimal("0.99")}).totals == Totals(Decimal(594), Decimal("59.4"))
+    assert both.exposure(("ABC",)).stable_assets == Decimal("605.88")
+    moved = repriced(both, prices(BTCUSDT=50_000, ABCBTC="0.001"), ("BTCUSDT",))
+    assert moved.totals == Totals(Decimal("504.9"), Decimal("50.49"))
+
+
+def test_the_pair_that_prices_an_asset_is_the_one_with_usdt_where_there_is_one() -> None:
+    known = prices(BTCUSDT=60_000, ETHUSDT=3_000, ABCBTC="0.001", WBETHETH="1.05")
+    assert [symbol_of(name, known) for name in ("ETH", "ABC", "WBETH", "XYZ")] == [
+        "ETHUSDT",
+        "ABCBTC",
+        "WBETHETH",
+        "XYZUSDT",
+    ]
+
+
 def test_moved_on_book_equals_a_full_recompute_to_the_last_digit() -> None:
     agree(20_000)
 
@@ -75,16 +99,17 @@ def test_moved_on_book_equals_a_full_recompute_after_a_million_prices() -> None:
 
 
 def agree(ticks: int) -> None:
-    """47 assets of all sizes, two of them priced through BTC, one price after the other at random."""
+    """49 assets of all sizes, three of them priced through BTC or ETH, one price after the other at random."""
     dice = random.Random(20251010)
-    names = ["BTC", *(f"A{number:02}" for number in range(44))]
+    names = ["BTC", "ETH", *(f"A{number:02}" for number in range(44))]
     balances = {
         name: Balance(name, _amount(dice), _amount(dice), _amount(dice), _amount(dice))
-        for name in (*names, "USDT", "VIA1", "VIA2")
+        for name in (*names, "USDT", "VIA1", "VIA2", "VIA3")
     }
-    symbols = [*(f"{name}USDT" for name in names), "VIA1BTC", "VIA2BTC"]
+    symbols = [*(f"{name}USDT" for name in names), "VIA1BTC", "VIA2BTC", "VIA3ETH"]
     known = {symbol: Price(_price(dice), NOW) for symbol in symbols}
-    bases = {symbol: 1 + Decimal(dice.randrange(-(10**6), 10**6)) / 10**8 for symbol in symbols[1:45:3]}
+    based = (*symbols[::3], "ETHUSDT", "VIA1BTC", "VIA3ETH")
+    bases = {symbol: 1 + Decimal(dice.randrange(-(10**6), 10**6)) / 10**8 for symbol in based}
     book = book_of(balances, known, bases=bases)
     for tick in range(1, ticks + 1):
         symbol = dice.choice(symbols)
@@ -92,22 +117,24 @@ def agree(ticks: int) -> None:
         known[symbol] = Price(_price(dice), NOW)
         book = repriced(book, known, (symbol,))
         if tick % (ticks // 10) == 0:
-            full = totals(balances, {s: Price(p.value * bases.get(s, Decimal(1)), NOW) for s, p in known.items()})
+            full = totals(balances, known, bases)
             assert (book.assets, book.liabilities) == full
             assert str(book.level) == str(book_of(balances, known, bases=bases).level)
 
 
-def totals(balances: Mapping[str, Balance], known: Mapping[str, Price]) -> tuple[Decimal, Decimal]:
+def totals(
+    balances: Mapping[str, Balance], known: Mapping[str, Price], bases: Mapping[str, Decimal]
+) -> tuple[Decimal, Decimal]:
     """What is held and owed, by hand."""
-    btc = known["BTCUSDT"].value
-    value = {
-        asset: Decimal(1)
-        if asset == "USDT"
-        else known[f"{asset}BTC"].value * btc
-        if asset.startswith("VIA")
-        else known[f"{asset}USDT"].value
-        for asset in balances
-    }
+
+    def worth(*symbols: str) -> Decimal:
+        value = basis = Decimal(1)
+        for symbol in symbols:
+            value, basis = value * known[symbol].value, basis * bases.get(symbol, Decimal(1))
+        return value * basis.quantize(Decimal("1E-8"), ROUND_FLOOR)
+
+    ways = {"USDT": (), "VIA1": ("VIA1BTC", "BTCUSDT"), "VIA2": ("VIA2BTC", "BTCUSDT"), "VIA3": ("VIA3ETH", "ETHUSDT")}
+    value = {asset: worth(*ways.get(asset, (f"{asset}USDT",))) for asset in balances}
     held = sum(((b.free + b.locked) * value[asset] for asset, b in balances.items()), Decimal(0))
     owed = sum(((b.borrowed + b.interest) * value[asset] for asset, b in balances.items()), Decimal(0))
     return held, owed

@@ -49,7 +49,7 @@ def test_nothing_lacks_where_every_asset_has_its_price() -> None:
 def test_an_asset_without_any_price_is_named() -> None:
     (gap,) = found(holding("XYZ"))
     assert (gap.kind, gap.name) == ("no_price", "XYZ")
-    assert gap.text == "XYZ has no price in USDT or BTC: it counts as the exchange counted it at the last read"
+    assert gap.text == "XYZ has no price that leads to USDT: it counts as the exchange counted it at the last read"
 
 
 def test_an_asset_without_a_pair_with_usdt_is_valued_through_bitcoin_and_named() -> None:
@@ -58,6 +58,15 @@ def test_an_asset_without_a_pair_with_usdt_is_valued_through_bitcoin_and_named()
     assert gap.text == "XYZ has no pair with USDT: it is valued through XYZBTC"
     held = {row.balance.asset: row.price for row in cross_figures(state, SETTINGS, NOW).holdings}
     assert held["XYZ"] == 600
+
+
+def test_an_asset_whose_only_pair_is_with_what_it_tracks_is_valued_through_that() -> None:
+    state = holding("WBETH", WBETHETH="0.2")
+    (gap,) = found(state)
+    assert gap.text == "WBETH has no pair with USDT: it is valued through WBETHETH"
+    held = {row.balance.asset: row.price for row in cross_figures(state, SETTINGS, NOW).holdings}
+    # An ETH is 3,000 USDT.
+    assert held["WBETH"] == 600
 
 
 def test_a_price_that_stopped_while_others_go_on_is_named() -> None:
