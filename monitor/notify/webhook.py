@@ -3,13 +3,14 @@
 import asyncio
 import json
 import logging
-import ssl
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpx
 
+from monitor.notify.posting import PostFailed, Posting
 from monitor.notify.scrub import Scrubber
 from monitor.notify.sinks import NotTold, SendResult, Told
 from monitor.view.messages import Message
@@ -18,7 +19,7 @@ _REFUSES_THE_MESSAGE = frozenset({400, 410, 413, 415, 422})
 """Statuses after which the same message would be refused again; a 403 or 404 may be a passing fault of a proxy."""
 
 _LONGEST_BODY = 2000
-_KEEP_ALIVE_S = 300.0
+_HEADERS = {"User-Agent": "margin-monitor", "Content-Type": "application/json"}
 
 # Both log whole addresses, which hold the channel's secret.
 for _name in ("httpx", "httpcore"):
@@ -31,10 +32,9 @@ class WebhookSink:
     def __init__(self, name: str, url: str, timeout_s: float) -> None:
         check_address(url)
         self._name = name
-        self._url = url
         self._timeout_s = timeout_s
         self._scrub = Scrubber(url)
-        self._client: httpx.AsyncClient | None = None
+        self._posting = Posting(url, _HEADERS, _LONGEST_BODY)
 
     @property
     def name(self) -> str:
@@ -45,46 +45,29 @@ class WebhookSink:
         return False
 
     async def warm(self) -> None:
-        if self._client is None:
-            context = await asyncio.to_thread(httpx.create_ssl_context, trust_env=False)
-            if self._client is None:
-                self._client = self._new_client(context)
+        await self._posting.warm()
 
     async def send(self, message: Message) -> SendResult:
-        await self.warm()
-        assert self._client is not None
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._post(self._client, message)
+                return await self._post(message)
         except TimeoutError:
             return NotTold(f"no answer within {self._timeout_s:g} s")
-        except httpx.HTTPError as error:
-            return NotTold(self._scrub(_cause(error)))
+        except PostFailed as error:
+            return NotTold(self._scrub(str(error)))
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        self._posting.close()
 
-    def _new_client(self, context: ssl.SSLContext) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            verify=context,
-            timeout=self._timeout_s,
-            trust_env=False,
-            limits=httpx.Limits(keepalive_expiry=_KEEP_ALIVE_S),
-            headers={"User-Agent": "margin-monitor", "Content-Type": "application/json"},
-        )
-
-    async def _post(self, client: httpx.AsyncClient, message: Message) -> SendResult:
+    async def _post(self, message: Message) -> SendResult:
         body = json.dumps(message.document, ensure_ascii=False, separators=(",", ":")).encode()
-        async with client.stream("POST", self._url, content=body) as response:
-            said = await _beginning(response)
-        answer = self._scrub(f"HTTP {response.status_code} {_phrase(response.status_code)} {said}".strip())
-        if response.is_success:
+        said = await self._posting.post(body)
+        answer = self._scrub(f"HTTP {said.status} {_phrase(said.status)} {said.text}".strip())
+        if 200 <= said.status < 300:
             return Told(answer)
-        if response.is_redirect:
+        if 300 <= said.status < 400 and "location" in said.headers:
             return NotTold(f"{answer}: redirects are not followed, name the final address")
-        return NotTold(answer, _retry_after_s(response), response.status_code in _REFUSES_THE_MESSAGE)
+        return NotTold(answer, _retry_after_s(said.headers), said.status in _REFUSES_THE_MESSAGE)
 
 
 def check_address(url: str) -> None:
@@ -98,15 +81,6 @@ def check_address(url: str) -> None:
         raise ValueError("the webhook must be a whole http or https address such as https://host/path")
 
 
-async def _beginning(response: httpx.Response) -> str:
-    text = ""
-    async for part in response.aiter_text():
-        text += part
-        if len(text) >= _LONGEST_BODY:
-            break
-    return text[:_LONGEST_BODY]
-
-
 def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
@@ -114,22 +88,13 @@ def _phrase(status: int) -> str:
         return ""
 
 
-def _cause(error: httpx.HTTPError) -> str:
-    """The innermost reason, which is the one that says what happened."""
-    inner: BaseException = error
-    while inner.__cause__ is not None or inner.__context__ is not None:
-        inner = inner.__cause__ or inner.__context__ or inner
-    text = str(inner) or str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _retry_after_s(response: httpx.Response) -> float | None:
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """The wait that the server asks for: seconds, or a date measured by the server's own clock."""
-    asked = response.headers.get("Retry-After", "").strip()
+    asked = headers.get("retry-after", "").strip()
     if asked.isascii() and asked.isdigit():
         return float(asked)
     try:
-        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(response.headers.get("Date", ""))
+        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))
     except (ValueError, TypeError):
         return None
     return max(wait.total_seconds(), 0.0)
