@@ -36,7 +36,11 @@ def target_of(ground: Ground, spec: ActionSpec) -> Decimal | Nothing | None:
     if spec.sized_to is None or spec.kind == "cancel_orders":
         return None
     level = level_wanted(spec.sized_to, ground.read)
-    return Nothing("the level of its target is not known", blocked=True) if isinstance(level, Missing) else level
+    return (
+        Nothing("the level of its target is not known; act by hand", blocked=True)
+        if isinstance(level, Missing)
+        else level
+    )
 
 
 def may_try_again(refused: Intent) -> bool:

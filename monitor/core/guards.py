@@ -157,12 +157,12 @@ def _may_send(proposal: Proposal, standing: Standing) -> Refused | None:
     if standing.refuses_key:
         return Refused("the exchange refuses the key; renew it")
     if standing.key is None or standing.acting_key is None:
-        return Refused("what the key may do is not known yet")
+        return Refused("what the key may do is not known yet; `margin-monitor check` shows it, or act by hand")
     keys = (standing.key, standing.acting_key)
     if any(key.withdrawals for key in keys):
         return Refused("the key may withdraw; take that right away")
     if any(key.portfolio_margin for key in keys):
-        return Refused("the account is in portfolio margin mode, where no action may be taken")
+        return Refused("the account is in portfolio margin mode, where no action may be taken; act by hand")
     return _allowed_by_key(standing.acting_key, proposal) or _allowed_by_account(proposal, standing)
 
 
@@ -179,14 +179,14 @@ def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:
 def _allowed_by_account(proposal: Proposal, standing: Standing) -> Refused | None:
     order = proposal.order
     if isinstance(order, Repay) and not standing.repay_enabled:
-        return Refused(f"{standing.scope} is not enabled")
+        return Refused(f"{standing.scope} is not enabled; enable it at the exchange")
     if isinstance(order, Reduce) and not standing.trade_enabled:
-        return Refused(f"{standing.scope} may not trade now")
+        return Refused(f"{standing.scope} may not trade now; see to it at the exchange, or repay by hand")
     if isinstance(order, Transfer) and not standing.transfer_in_enabled:
-        return Refused(f"{standing.scope} takes no transfers now")
+        return Refused(f"{standing.scope} takes no transfers now; repay from what is in it")
     over_cross = isinstance(order, Transfer) and (order.source == "cross" or order.scope != standing.scope)
     if over_cross and not standing.cross_lets_out:
-        return Refused(f"the way into {standing.scope} leads over cross, which lets nothing out now")
+        return Refused(f"the way into {standing.scope} leads over cross, which lets nothing out now; repay by hand")
     return None
 
 
@@ -195,7 +195,11 @@ def _is_in_time(
 ) -> Refused | None:
     age = now - standing.as_of
     if age > spec.max_data_age:
-        return Refused(f"the figures are {int(age.total_seconds())} s old, max_data_age is exceeded", blocked=False)
+        return Refused(
+            f"the figures are {int(age.total_seconds())} s old, max_data_age is exceeded; "
+            "it goes on with newer ones, or act by hand",
+            blocked=False,
+        )
     target = (proposal.kind, proposal.order.scope, proposal.order.asset)
     if target in spent.unknown:
         return Refused(
@@ -203,7 +207,7 @@ def _is_in_time(
             "`margin-monitor actions` shows it, `actions resolve` settles it"
         )
     if target in spent.under_way:
-        return Refused(f"a {proposal.kind} of {proposal.order.asset} is under way", blocked=False)
+        return Refused(f"a {proposal.kind} of {proposal.order.asset} is under way; wait for it", blocked=False)
     return None
 
 
@@ -215,7 +219,8 @@ def _within_count(
     last = spent.moved_at.get((proposal.kind, proposal.order.scope, proposal.order.asset))
     waived = last is not None and worse_since is not None and worse_since > last
     if last is not None and now - last < spec.cooldown and not waived:
-        return Refused("cooldown", blocked=False)
+        until = last + spec.cooldown
+        return Refused(f"cooling down until {until:%H:%M:%S} UTC; what can't wait is done by hand", blocked=False)
     return None
 
 
@@ -236,12 +241,13 @@ def _amount(
     if isinstance(order, Repay):
         row = standing.rows.get(order.asset)
         there = min(row.balance.free, row.balance.owed) if row is not None else ZERO
-        lacking = f"no free {order.asset} in {order.scope}, or none owed"
+        lacking = f"no free {order.asset} in {order.scope}, or none owed; bring some in"
     else:
         free = standing.outside.get(order.source, {}).get(order.asset, ZERO)
         keep = spec.keep_in_source if order.source != "cross" else ZERO
         there = free - keep - spent.reserved.get((order.source, order.asset), ZERO)
-        lacking = f"{order.source} has no {order.asset} to spare" + (f" above {plain(keep)}" if keep else "")
+        above = f" above the {plain(keep)} kept there" if keep else ""
+        lacking = f"{order.source} has no {order.asset} to spare{above}; put some there"
     amount = floor_to(min(capped, there), EIGHT)
     return Approved(amount) if amount > ZERO else Refused(lacking)
 
@@ -250,4 +256,4 @@ def _which_cap(spec: ActionSpec, spent: Spent) -> str:
     if spec.max_per_day is not None and spent.amount >= spec.max_per_day:
         limit = f"{plain(spec.max_per_day)} {spec.asset or 'USDT'} in 24 h"
         return f"max_per_day is used up ({limit}); raise it, or act by hand"
-    return "max_amount leaves nothing"
+    return "max_amount leaves nothing; raise it, or act by hand"

@@ -65,6 +65,9 @@ LEGAL: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
 IN_FLIGHT = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
 """States in which money may have moved and the outcome is not yet known."""
 
+STOPPED = "stopped: "
+"""How the evidence of an intent begins that a limit stopped right before it was sent."""
+
 FINAL = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRMED, _S.FAILED})
 
 SPENT = IN_FLIGHT | {_S.CONFIRMED}

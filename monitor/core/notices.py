@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.core.alerts import Severity
 from monitor.core.amounts import floor_to, plain
-from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
+from monitor.core.intents import STOPPED, ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
 from monitor.core.journal import Notice
 from monitor.core.progress import was_resolved
 from monitor.core.verify import was_executed_late
@@ -89,10 +89,18 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
                 f"it is not certain whether it was carried out ({intent.evidence or 'no trace of it'}): look at the "
                 f"exchange, then `margin-monitor actions resolve {intent.id} --as confirmed|failed --comment …`"
             )
-        case _S.EXPIRED if intent.mode == "approve":
-            return "warning", f"nothing was sent: {intent.evidence or 'it was no longer wanted'}"
+        case _S.EXPIRED if intent.mode == "approve" or _was_stopped(intent):
+            return (
+                "warning",
+                f"nothing was sent: {(intent.evidence or 'it was no longer wanted').removeprefix(STOPPED)}",
+            )
         case _:
             return None
+
+
+def _was_stopped(intent: Intent) -> bool:
+    """Whether a limit stopped it, and not the end of what it was wanted for."""
+    return (intent.evidence or "").startswith(STOPPED)
 
 
 def _levels(intent: Intent, relation: str) -> str:

@@ -10,6 +10,7 @@ from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
 from monitor.core.pace import interval_in_force, intervals, repaced, wanted_streams
 from monitor.core.state import AccountState, Settings, scopes
+from monitor.core.stops import counting
 from monitor.core.stream_state import StreamState
 from monitor.core.valuation import is_fresh, newest_at, price_of
 
@@ -25,7 +26,7 @@ def account_figures(state: AccountState, settings: Settings, now: datetime) -> F
     keys = [key for key in (state.key, state.action_key) if key is not None] if accepted and state.key else []
     values: dict[str, Value] = {
         "key_accepted": UNAVAILABLE if accepted is None else Decimal(accepted),
-        "actions_blocked": Decimal(len(state.blocked)),
+        "actions_blocked": Decimal(len(counting(state.blocked))),
         "orders_open": _orders_open(state, settings),
         "liquidation_loan_usdt": _liquidation_loan(state, settings, now),
         "liquidations_24h": _liquidations(state, settings, now),

@@ -21,6 +21,7 @@ from monitor.core.guards import Approved, Refused, allowance, exhausted, review,
 from monitor.core.halves import IN_HALVES, half_open, holds_back, is_recent, of_action, second_half
 from monitor.core.intents import (
     IN_FLIGHT,
+    STOPPED,
     ActionKind,
     ByName,
     CancelOrders,
@@ -31,6 +32,7 @@ from monitor.core.intents import (
     Transfer,
 )
 from monitor.core.standing import Standing
+from monitor.core.stops import Stop
 
 ACKNOWLEDGED_PATIENCE = timedelta(seconds=10)
 """How long the next action waits for the proof of an acknowledged one before it counts as unknown."""
@@ -51,14 +53,14 @@ _S = IntentState
 class Choice:
     """What a plan does next. Without `proposal` it waits or has nothing left to do.
 
-    `half_of` is the transfer whose second half the proposal is. `blocked` names, by action, the limit that stops a live
-    action; `wants` the reads that would help.
+    `half_of` is the transfer whose second half the proposal is. `blocked` names, by action, what stops an action that
+    would send; `wants` the reads that would help.
     """
 
     spec: ActionSpec | None = None
     proposal: Proposal | None = None
     half_of: Intent | None = None
-    blocked: Mapping[str, str] = field(default_factory=dict)
+    blocked: Mapping[str, Stop] = field(default_factory=dict)
     wants: frozenset[str] = frozenset()
 
 
@@ -66,19 +68,22 @@ def choose(ground: Ground, specs: Sequence[ActionSpec], patience: timedelta, now
     """The first action of the plan that is wanted and allowed; a refused one passes to the next."""
     if _has_to_wait(ground, patience, now):
         return Choice()
-    blocked: dict[str, str] = {}
+    blocked: dict[str, Stop] = {}
     wants: frozenset[str] = frozenset()
     for spec in specs:
         mine = of_action(ground, spec)
-        if _passed_over(ground, spec, mine, now):
+        had_its_turn = _passed_over(ground, spec, mine, now)
+        if had_its_turn is not None:
+            blocked[spec.name] = Stop(had_its_turn)
             continue
         found, half_of = _next(ground, spec, specs, mine, now)
         if isinstance(found, Proposal):
             return Choice(spec, found, half_of)
         if isinstance(found, Nothing):
             wants |= found.wants
-        if spec.mode == "live" and found.blocked:
-            blocked[spec.name] = found.reason
+        stop = _stop(spec, found)
+        if stop is not None:
+            blocked[spec.name] = stop
     return Choice(blocked=blocked, wants=wants)
 
 
@@ -97,7 +102,7 @@ def unfinished(
 
 def finish(ground: Ground, spec: ActionSpec, first: Intent, patience: timedelta, now: datetime) -> Choice:
     """The second half of a transfer that arrived, when it is wanted and allowed."""
-    if _has_to_wait(ground, patience, now) or _passed_over(ground, spec, of_action(ground, spec), now):
+    if _has_to_wait(ground, patience, now) or _passed_over(ground, spec, of_action(ground, spec), now) is not None:
         return Choice()
     found = second_half(ground, spec, first, now)
     reviewed = found if isinstance(found, Nothing) else _reviewed(ground, spec, found, first, now)
@@ -194,6 +199,15 @@ def _reviewed(
     return cut(found, verdict.amount, ground.standing) if isinstance(verdict, Approved) else verdict
 
 
+def _stop(spec: ActionSpec, found: Nothing | Refused) -> Stop | None:
+    """What people should hear of an action that is not taken now; None where nothing has to be done, or may be."""
+    if spec.mode == "dry-run":
+        return None
+    if isinstance(found, Refused) or found.blocked:
+        return Stop(found.reason, counts=spec.mode == "live" and found.blocked)
+    return Stop(found.reason, counts=spec.mode == "live", lacks=found.lacks) if found.lacks else None
+
+
 def cut(proposal: Proposal, amount: Decimal, standing: Standing) -> Proposal:
     """The proposal with a smaller amount, and the level that this leads to.
 
@@ -226,24 +240,37 @@ def _holds_up(ground: Ground, intent: Intent, patience: timedelta, now: datetime
             return False
 
 
-def _passed_over(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetime) -> bool:
-    """Whether the action had its turn in this plan for now: refused, rejected, unanswered, or tried too often."""
+def _passed_over(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: datetime) -> str | None:
+    """Why the action had its turn in this plan for now: refused, rejected, unanswered, tried too often; None if not."""
     since = ground.worse_since
-    tries = 0
+    tries: list[datetime] = []
     for intent in mine:
         at = intent.settled_at
         if at is None:
             continue
         unanswered = intent.state is _S.EXPIRED and intent.expires_at is not None and at >= intent.expires_at
         if (intent.state is _S.REJECTED or unanswered) and (since is None or since <= at):
-            return True
-        if intent.state is _S.REFUSED and not may_try_again(intent) and now - at < max(spec.cooldown, REFUSAL_PAUSE):
-            return True
+            was = f"nobody approved R-{intent.id} in time" if unanswered else f"a person rejected R-{intent.id}"
+            return f"{was}, so it is not proposed again; act by hand"
+        pause = max(spec.cooldown, REFUSAL_PAUSE)
+        if intent.state is _S.REFUSED and not may_try_again(intent) and now - at < pause:
+            return _again(intent, at + pause)
         if intent.state in (_S.REFUSED, _S.EXPIRED):
-            tries += now - at < RETRIES_WITHIN
+            if now - at < RETRIES_WITHIN:
+                tries.append(at)
             if now - at < RETRY_AFTER:
-                return True
-    return tries >= RETRIES
+                return _again(intent, at + RETRY_AFTER)
+    if len(tries) < RETRIES:
+        return None
+    last = max((i for i in mine if i.settled_at in tries), key=lambda i: i.id)
+    return _again(last, sorted(tries)[-RETRIES] + RETRIES_WITHIN)
+
+
+def _again(intent: Intent, at: datetime) -> str:
+    """What became of the intent, and when its action is tried again."""
+    told = (intent.evidence or "no reason given").removeprefix("refused ").removeprefix(STOPPED)
+    was = f"the exchange refused R-{intent.id}" if intent.state is _S.REFUSED else f"R-{intent.id} was not sent"
+    return f"{was} ({told}); tried again from {at:%H:%M:%S} UTC on, or act by hand"
 
 
 def _as_if_done(ground: Ground) -> Standing:

@@ -50,6 +50,7 @@ from monitor.core.metrics import Value
 from monitor.core.picture import Picture, reconciled, told
 from monitor.core.ratios import Ratios
 from monitor.core.repricing import priced
+from monitor.core.stops import Stops
 from monitor.core.stream_state import StreamState
 from monitor.core.surroundings import (
     CollateralRead,
@@ -176,8 +177,8 @@ class AccountState:
     """What was last sampled of each (scope, subject, metric)."""
     paced: Mapping[str, Paced] = field(default_factory=dict)
     """How often each account read is made, by its name."""
-    blocked: Mapping[str, str] = field(default_factory=dict)
-    """Live actions that a firing alert wants and a limit stops: action name → the limit."""
+    blocked: Stops = field(default_factory=dict)
+    """What stops the actions that firing alerts want."""
 
     @property
     def is_paused(self) -> bool:

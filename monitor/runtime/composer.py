@@ -9,11 +9,13 @@ from tempfile import TemporaryDirectory
 
 from monitor.clock import Clock
 from monitor.core.account import Scope
+from monitor.core.actions.decide import scope_of
 from monitor.core.alerts import Alert, Reason, Severity
 from monitor.core.metrics import METRICS
 from monitor.core.outbox import Delivery
 from monitor.core.restraint import Due
 from monitor.core.state import AccountState, Settings
+from monitor.core.stops import limits_on
 from monitor.core.subjects import figures_of
 from monitor.errors import StoreError
 from monitor.store.readers.actions import read_intents
@@ -71,7 +73,7 @@ class Composer:
             if alert.key.scope in ("cross", "isolated") and reason is not Reason.RESOLVED:
                 restore = restore_lines(state, Scope(alert.key.subject), figures)
             if alert.key.scope in ("cross", "isolated", "account") and reason is not Reason.RESOLVED:
-                limits = state.blocked
+                limits = limits_on(state.blocked, None if alert.key.scope == "account" else scope_of(alert))
         return alert_message(
             alert,
             reason,

@@ -81,7 +81,7 @@ def alert_message(
     """The message about one alert.
 
     `figures` are those of the alert's subject now, None when unknown. `at` is when there was first reason to tell:
-    if that is long ago the text says so. `restore` are the ways back to safety, a line each; `limits` the live actions
+    if that is long ago the text says so. `restore` are the ways back to safety, a line each; `limits` the actions
     that are stopped, with what stops each and what a hand could do about it. `severity` differs from
     the alert's after an escalation. `recorded` False: the database could not be written when this left.
     """

@@ -60,6 +60,13 @@ def test_an_expired_order_is_news_only_to_who_was_asked() -> None:
     assert len(notices_of([replace(expired, mode="approve")], ("phone",), NOW)) == 1
 
 
+def test_an_order_that_a_limit_stopped_in_the_last_moment_is_news() -> None:
+    stopped = replace(INTENT, state=IntentState.EXPIRED, evidence="stopped: max_per_day is used up; raise it")
+    (notice,) = notices_of([stopped], ("phone",), NOW)
+    assert notice.severity == "warning"
+    assert notice.text.endswith(": nothing was sent: max_per_day is used up; raise it")
+
+
 def text_of(state: IntentState, **changes: object) -> str:
     (notice,) = notices_of([replace(INTENT, state=state, **changes)], ("phone",), NOW)  # type: ignore[arg-type]  # fields by name
     return f"{notice.severity} {notice.text}"

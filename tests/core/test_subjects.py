@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import (
+    CROSS,
     INFINITE,
     Balance,
     IsolatedSnapshot,
@@ -30,6 +31,7 @@ from monitor.core.events import (
 from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, metrics_of
 from monitor.core.state import AccountState, Settings
+from monitor.core.stops import Stop
 from monitor.core.subjects import ACCOUNT, MONITOR, Sight, figures_of
 from tests.core.worked import (
     NOW,
@@ -255,7 +257,12 @@ class TestAccount:
         assert account_of(told(state, LiquidationsRead(()), at=after(900)), 16 * 60).values["liquidations_24h"] == 0
 
     def test_blocked_actions_are_counted(self) -> None:
-        assert account_of(started(blocked={"top-up": "paused"})).values["actions_blocked"] == 1
+        stops = {
+            (CROSS, "top-up"): Stop("paused", counts=True),
+            (Scope("BTCUSDT"), "top-up"): Stop("max_per_day is used up", counts=True),
+            (CROSS, "repay"): Stop("cooling down"),
+        }
+        assert account_of(started(blocked=stops)).values["actions_blocked"] == 2
 
 
 class TestMonitor:

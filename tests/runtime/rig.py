@@ -30,6 +30,7 @@ from monitor.core.lifecycle import Audience
 from monitor.core.markets import MarketsRead
 from monitor.core.rules import parse_rules
 from monitor.core.state import AccountState, Settings, apply, needed_symbols
+from monitor.core.stops import counting
 from monitor.core.subjects import Subject, figures_of
 from monitor.runtime.executor import Executor
 from monitor.sandbox.requests import ReceivedRequest
@@ -151,6 +152,10 @@ class Rig:
     def states_of(self, number: int) -> list[IntentState]:
         """The states that the decider saw an intent in."""
         return [intent.state for intent in self.seen if intent.id == number]
+
+    def stopped(self, action: str) -> str:
+        """The limit that stops a live action now; nothing when none does."""
+        return next((limit for (_, name), limit in counting(self.state.blocked).items() if name == action), "")
 
     async def _snapshots(self) -> list[Event]:
         found: list[Event] = [CrossRead(await self.world.account.read_cross())]

@@ -245,7 +245,7 @@ async def test_the_caps_hold_over_many_actions(tmp_path: Path) -> None:
     async with rig(tmp_path, spec) as running:
         done = await running.settles(3)
         assert [intent.amount for intent in done] == [D(1500), D(1500), D(1000)]
-        await running.until(lambda: "max_per_day" in running.state.blocked.get("repay", ""))
+        await running.until(lambda: "max_per_day" in running.stopped("repay"))
         assert owed(running) >= 26_000
         assert len(money_requests(running.world)) == 3
 
@@ -256,7 +256,7 @@ async def test_paused_sends_nothing_and_resumes(tmp_path: Path) -> None:
 
     async with rig(tmp_path, repay_spec(asset="USDT"), prepared=pause) as running:
         # The pause was ordered before the daemon knew of it: the claim itself refuses.
-        await running.until(lambda: "actions are paused" in running.state.blocked.get("repay", ""))
+        await running.until(lambda: "actions are paused" in running.stopped("repay"))
         assert money_requests(running.world) == []
         await running.store.order(operator.pause, False, "test", running.world.clock.now())
         await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
@@ -271,7 +271,7 @@ async def test_the_pause_file_is_looked_for_right_before_sending(tmp_path: Path)
     async with rig(tmp_path, repay_spec(asset="USDT"), safety=paused) as running:
         [stopped, *_] = await running.settles()
         assert stopped.state is S.EXPIRED
-        assert (stopped.evidence or "").startswith("actions are paused")
+        assert (stopped.evidence or "").startswith("stopped: actions are paused")
         assert money_requests(running.world) == []
         file.unlink()
         await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
@@ -331,7 +331,7 @@ async def test_a_withdraw_right_that_appeared_stops_what_was_decided_before(tmp_
         made.state = replace(made.state, key=replace(made.state.key, withdrawals=False))
 
     async with rig(tmp_path, repay_spec(asset="USDT"), scenario=scenario, prepared=unaware) as running:
-        await running.until(lambda: "withdraw" in running.state.blocked.get("repay", ""))
+        await running.until(lambda: "withdraw" in running.stopped("repay"))
         [stopped] = running.intents
         assert stopped.state is S.EXPIRED
         assert "withdraw" in (stopped.evidence or "")
@@ -391,7 +391,7 @@ async def test_no_money_is_brought_to_a_cross_that_would_keep_it(tmp_path: Path)
     async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT") as running:
         [refused] = await running.settles()
         assert (refused.state, refused.refused_code) == (S.REFUSED, -1130)
-        await running.until(lambda: "over cross" in running.state.blocked.get("top-up", ""))
+        await running.until(lambda: "over cross" in running.stopped("top-up"))
         assert len(money_requests(running.world)) == 1
 
 

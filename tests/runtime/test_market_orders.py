@@ -126,7 +126,7 @@ async def test_an_order_that_nobody_fills_is_failed_and_told_so(tmp_path: Path) 
 
 async def test_an_order_against_the_filters_is_never_sent(tmp_path: Path) -> None:
     async with rig(tmp_path, reduce_spec(max_amount=D(3)), scenario=long()) as running:
-        await running.until(lambda: "least order on BTCUSDT" in running.state.blocked.get("sell", ""))
+        await running.until(lambda: "least order on BTCUSDT" in running.stopped("sell"))
         assert money_requests(running.world) == []
 
 
@@ -135,7 +135,7 @@ async def test_the_caps_hold_over_many_orders(tmp_path: Path) -> None:
     async with rig(tmp_path, spec, scenario=long()) as running:
         done = await running.settles(3)
         assert all(intent.amount <= 1500 for intent in done)
-        await running.until(lambda: "sell" in running.state.blocked)
+        await running.until(lambda: running.stopped("sell"))
         assert 56_000 <= owed(running) <= 56_100
 
 
@@ -144,7 +144,7 @@ async def test_a_key_that_may_not_trade_sells_nothing_and_says_so(tmp_path: Path
     unable = replace(hmac_key("main"), permissions=Permissions(trading=False))
     scenario = replace(long(), accounts=(replace(account, keys=(unable,)),))
     async with rig(tmp_path, reduce_spec(), scenario=scenario) as running:
-        await running.until(lambda: "enableSpotAndMarginTrading" in running.state.blocked.get("sell", ""))
+        await running.until(lambda: "enableSpotAndMarginTrading" in running.stopped("sell"))
         assert money_requests(running.world) == []
 
 

@@ -45,7 +45,11 @@ def propose(
     found = [(one.symbol, asset) for asset in locked for one in orders if _locks(standing, one, asset)]
     if not found:
         names = ", ".join(sorted(locked))
-        return Nothing(f"which orders lock {names} is not known yet", blocked=True, wants=frozenset({"orders"}))
+        return Nothing(
+            f"which orders lock {names} is not known yet; cancel them by hand",
+            blocked=True,
+            wants=frozenset({"orders"}),
+        )
     symbol, frees = max(found, key=lambda pair: _helps(locked[pair[1]]))
     order = CancelOrders(standing.scope, symbol, frees)
     after = standing.after(order).level

@@ -19,6 +19,7 @@ from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, choose, finish, un
 from monitor.core.rules import Rule
 from monitor.core.standing import LEVEL_STEP, standing_of
 from monitor.core.state import AccountState, Settings
+from monitor.core.stops import Stop, Stops
 from monitor.core.subjects import Subject, figures_of
 
 READ_PAUSE = timedelta(seconds=5)
@@ -32,13 +33,13 @@ _S = IntentState
 class Decision:
     """New intents and those that changed state, each with its steps.
 
-    `blocked` names by action the limit that stops a live action which a firing alert wants; `wants` the reads (`spot`,
-    `funding`) without which an action can't be sized.
+    `blocked` names what stops actions which a firing alert wants; `wants` the reads (`spot`, `funding`) without which
+    an action can't be sized.
     """
 
     intents: tuple[Intent, ...] = ()
     steps: tuple[IntentStep, ...] = ()
-    blocked: Mapping[str, str] = field(default_factory=dict)
+    blocked: Stops = field(default_factory=dict)
     wants: frozenset[str] = frozenset()
 
 
@@ -79,7 +80,7 @@ def decide(
         return Decision(*_split(answered), blocked=state.blocked if calls else {})
     known = {spec.name: spec for spec in specs}
     made: list[tuple[Intent, IntentStep]] = list(answered)
-    blocked: dict[str, str] = {}
+    blocked: dict[tuple[Scope, str], Stop] = {}
     wants: frozenset[str] = frozenset()
     acted: set[Scope] = set()
     patience = min(ACKNOWLEDGED_PATIENCE, safety.settle)
@@ -88,7 +89,7 @@ def decide(
         if turn.scope in acted or ground is None:
             continue
         choice = turn.choose(ground)
-        blocked |= choice.blocked
+        blocked |= {(turn.scope, name): stop for name, stop in _told(choice.blocked, state)}
         wants |= choice.wants
         if choice.spec is None or choice.proposal is None:
             continue
@@ -204,6 +205,15 @@ def _birth(intent: Intent, reason: str, now: datetime) -> Iterator[tuple[Intent,
 def _worth_asking(state: AccountState, wants: frozenset[str], now: datetime) -> frozenset[str]:
     """Without the reads that failed just now: asked again at every price, they would use up what others need."""
     return frozenset(name for name in wants if name not in state.failed_at or now - state.failed_at[name] >= READ_PAUSE)
+
+
+def _told(blocked: Mapping[str, Stop], state: AccountState) -> Iterator[tuple[str, Stop]]:
+    """Without what only waits for a first read; once that fails, a person is told."""
+    for name, stop in blocked.items():
+        if not stop.lacks:
+            yield name, stop
+        elif stop.lacks & state.failed_at.keys():
+            yield name, replace(stop, reason=f"{stop.reason}: reading it fails; move the money by hand")
 
 
 def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -> Iterator[tuple[Intent, IntentStep]]:

@@ -56,12 +56,13 @@ class Proposal:
 class Nothing:
     """No order. `blocked`: it is wanted, and something stops it that a person could change.
 
-    `wants` names the reads (`spot`, `funding`) without which the order can't be sized.
+    `wants` names the reads (`spot`, `funding`) that would help; `lacks` those without which it can't be sized at all.
     """
 
     reason: str
     blocked: bool = False
     wants: frozenset[str] = frozenset()
+    lacks: frozenset[str] = frozenset()
 
 
 def debt_soon(standing: Standing, now: datetime) -> Decimal:

@@ -88,10 +88,15 @@ def propose(
         return refusal
     debts = {asset: row for asset, row in owed.items() if asset not in busy}
     if not debts:
-        return Nothing(f"what became of an order for {', '.join(sorted(owed))} is not known", blocked=True)
+        return Nothing(
+            f"what became of an order for {', '.join(sorted(owed))} is not known; `actions resolve` settles it",
+            blocked=True,
+        )
     held = {a: r for a, r in standing.rows.items() if a in (spec.sell or standing.rows)}
     if not standing.markets.knows(standing.scope.symbol, debts.keys() | held.keys()):
-        return Nothing("the rules of the symbols are not known yet", blocked=True, wants=frozenset({"markets"}))
+        return Nothing(
+            "the rules of the symbols are not known yet; trade by hand", blocked=True, wants=frozenset({"markets"})
+        )
     ways = [
         _Way(market, "SELL" if market.base == sells else "BUY", sells, debt)
         for debt in sorted(debts)
@@ -105,7 +110,9 @@ def propose(
     possible = [trade for trade in trades if trade.broken is None]
     if not possible:
         best = max(trades, key=lambda trade: trade.rank)
-        return Nothing(f"{plain(best.quantity)} {best.way.market.base} would be {best.broken}", blocked=True)
+        return Nothing(
+            f"{plain(best.quantity)} {best.way.market.base} would be {best.broken}; bring money in", blocked=True
+        )
     return _order(standing, spec, max(possible, key=lambda trade: trade.rank))
 
 
@@ -117,10 +124,12 @@ def _why_useless(standing: Standing, spec: ActionSpec, target: Decimal | None) -
     if standing.level * kept <= ONE:
         least = ceil_to(ONE / kept, Decimal("0.0001"))
         return Nothing(
-            f"trading may cost {plain((ONE - kept) * 100)} %, which lowers a level below {plain(least)}", blocked=True
+            f"trading may cost {plain((ONE - kept) * 100)} %, which lowers a level below {plain(least)}; "
+            "lower max_slippage, or bring money in",
+            blocked=True,
         )
     if target is not None and target * kept <= ONE:
-        return Nothing(f"trading can't lead to a level of {plain(target)}", blocked=True)
+        return Nothing(f"trading can't lead to a level of {plain(target)}; bring money in", blocked=True)
     return None
 
 
@@ -189,12 +198,14 @@ def _needed(standing: Standing, way: _Way, wanted: _Wanted, price: Decimal) -> D
 def _empty(ways: list[_Way], standing: Standing, debts: dict[str, Row], held: dict[str, Row]) -> Nothing:
     owed = ", ".join(sorted(debts))
     if not ways:
-        return Nothing(f"nothing held in {standing.scope} trades for {owed} now", blocked=True)
+        return Nothing(f"nothing held in {standing.scope} trades for {owed} now; bring money in", blocked=True)
     if any(held[way.sells].balance.free > ZERO for way in ways):
-        return Nothing(f"the limits leave nothing to trade for {owed}, or it would cost too much", blocked=True)
+        spent = f"the limits leave nothing to trade for {owed}, or it would cost too much"
+        return Nothing(f"{spent}; raise them, or trade by hand", blocked=True)
     names = ", ".join(sorted({way.sells for way in ways}))
-    locked = " (some is locked in orders)" if any(held[way.sells].balance.locked > ZERO for way in ways) else ""
-    return Nothing(f"no free {names} in {standing.scope} to trade for {owed}{locked}", blocked=True)
+    are_locked = any(held[way.sells].balance.locked > ZERO for way in ways)
+    hand = " (some is locked in orders); cancel them" if are_locked else "; bring money in"
+    return Nothing(f"no free {names} in {standing.scope} to trade for {owed}{hand}", blocked=True)
 
 
 def _order(standing: Standing, spec: ActionSpec, trade: _Trade) -> Proposal:

@@ -70,7 +70,10 @@ def propose(
     if isinstance(value, Nothing):
         return value
     if not set(owed) - busy:
-        return Nothing(f"the outcome of a repayment of {', '.join(sorted(owed))} is not known", blocked=True)
+        return Nothing(
+            f"the outcome of a repayment of {', '.join(sorted(owed))} is not known; `actions resolve` settles it",
+            blocked=True,
+        )
     choices = [
         _Choice(
             a,
@@ -97,16 +100,17 @@ def _value_needed(standing: Standing, target: Decimal | None, now: datetime) -> 
         return Nothing(f"repaying can't lead to a level of {plain(target)}")
     value = repay_to_reach(target, standing.assets, debt_soon(standing, now))
     if not value.is_finite():
-        return Nothing("less is held than owed: repaying would lower the level", blocked=True)
+        return Nothing("less is held than owed: repaying would lower the level; bring money in", blocked=True)
     return value if value > ZERO else Nothing("the target is reached")
 
 
 def _empty(standing: Standing, choices: list[_Choice]) -> Nothing:
     names = ", ".join(choice.asset for choice in choices)
     if any(choice.row.balance.free > ZERO for choice in choices):
-        return Nothing(f"the limits leave nothing to repay {names} with", blocked=True)
-    locked = " (some is locked in orders)" if any(choice.row.balance.locked > ZERO for choice in choices) else ""
-    return Nothing(f"no free {names} in {standing.scope}{locked}", blocked=True)
+        return Nothing(f"the limits leave nothing to repay {names} with; raise them, or repay by hand", blocked=True)
+    are_locked = any(choice.row.balance.locked > ZERO for choice in choices)
+    hand = " (some is locked in orders); cancel them" if are_locked else "; bring some in"
+    return Nothing(f"no free {names} in {standing.scope}{hand}", blocked=True)
 
 
 def _order(standing: Standing, spec: ActionSpec, choice: _Choice, now: datetime, rest: Decimal) -> Proposal | Nothing:

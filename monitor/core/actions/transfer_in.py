@@ -74,7 +74,9 @@ def propose(
     choices = [choice for choice in _choices(standing, spec, target, now, allowance, busy) if choice.usable > ZERO]
     if not choices:
         if unread:
-            return Nothing(f"the balance of {' and '.join(sorted(unread))} is not known yet", wants=unread)
+            return Nothing(
+                f"the balance of {' and '.join(sorted(unread))} is not known yet", wants=unread, lacks=unread
+            )
         return Nothing(_why_empty(standing, spec), blocked=True, wants=old)
     best = max(choices, key=lambda choice: choice.rank)
     amount = min(best.needed, best.usable)
@@ -92,7 +94,7 @@ def second_hop(standing: Standing, first: Intent) -> Proposal | Nothing:
     amount = floor_to(min(first.amount, free), EIGHT)
     price = standing.price(first.asset)
     if amount <= ZERO or price is None:
-        return Nothing(f"the {first.asset} brought to cross is not free there", blocked=True)
+        return Nothing(f"the {first.asset} brought to cross is not free there; move it by hand", blocked=True)
     order = Transfer("cross", standing.scope, first.asset, amount)
     after = standing.after(order).level
     reason = f"second hop of {first.asset} into {standing.scope}"

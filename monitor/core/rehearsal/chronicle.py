@@ -9,6 +9,7 @@ from monitor.core.account import Scope
 from monitor.core.alerts import Alert, AlertState, Notification, Reason, Severity
 from monitor.core.intents import Intent, IntentState
 from monitor.core.rehearsal.driver import Moment
+from monitor.core.stops import counting
 
 Hears = Mapping[str, frozenset[Severity]]
 """The severities that each channel is told of."""
@@ -40,8 +41,8 @@ class Chronicle:
     told: dict[int, list[str]] = field(default_factory=dict)
     """The channels that each alert was told to, by the alert's number; its end apart."""
     done: list[Intent] = field(default_factory=list)
-    blocked: dict[str, str] = field(default_factory=dict)
-    """What a limit stops now: action → the limit."""
+    blocked: dict[tuple[Scope, str], str] = field(default_factory=dict)
+    """What a limit stops now: scope and action → the limit."""
     stopped: list[Blocked] = field(default_factory=list)
     lows: dict[Scope, Low] = field(default_factory=dict)
     liquidated: dict[Scope, datetime] = field(default_factory=dict)
@@ -84,7 +85,8 @@ class Chronicle:
         ]
 
     def _stop(self, moment: Moment) -> None:
-        for action, reason in moment.state.blocked.items():
-            if self.blocked.get(action) != reason:
-                self.stopped.append(Blocked(action, reason, moment.at))
-        self.blocked = dict(moment.state.blocked)
+        blocked = counting(moment.state.blocked)
+        for key, reason in blocked.items():
+            if self.blocked.get(key) != reason:
+                self.stopped.append(Blocked(key[1], reason, moment.at))
+        self.blocked = blocked

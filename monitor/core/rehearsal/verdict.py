@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from fnmatch import fnmatchcase
 
+from monitor.core.account import Scope
 from monitor.core.alerts import Alert, AlertState
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
@@ -73,9 +74,16 @@ def _compared(expected: Expectation, chronicle: Chronicle) -> list[Compared]:
     if expected.actions is not None:
         wanted = [_action_wanted(each) for each in expected.actions]
         there = [_action_line(intent) for intent in chronicle.done]
-        there += [{"action": action, "blocked": reason} for action, reason in sorted(chronicle.blocked.items())]
+        there += [
+            {"action": key[1], "blocked": chronicle.blocked[key]} for key in sorted(chronicle.blocked, key=_by_action)
+        ]
         found.append(_matched(expected.at, "actions", wanted, there))
     return found
+
+
+def _by_action(blocked: tuple[Scope, str]) -> tuple[str, str]:
+    scope, action = blocked
+    return action, str(scope)
 
 
 def _matched(at: timedelta, what: str, expected: Sequence[Line], got: Sequence[Line]) -> Compared:

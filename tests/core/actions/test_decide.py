@@ -15,6 +15,7 @@ from monitor.core.events import HealthRead, OperatorRead
 from monitor.core.intents import LEGAL, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.rules import Rule
 from monitor.core.state import AccountState
+from monitor.core.stops import Stop
 from monitor.core.subjects import figures_of
 from tests.core.actions.samples import (
     NOW,
@@ -180,7 +181,7 @@ def test_an_unknown_outcome_alone_blocks_and_is_named() -> None:
     unknown = intent(1, S.UNCERTAIN, submitted_at=NOW - seconds(3))
     found = decided(account(alerts=(alert(),), intents=(unknown,)), repay_spec(asset="USDT"))
     assert found.intents == ()
-    assert "not known" in found.blocked["repay"]
+    assert "not known" in found.blocked[CROSS, "repay"].reason
 
 
 def test_a_confirmed_step_is_followed_only_on_a_snapshot_that_shows_it() -> None:
@@ -320,8 +321,8 @@ def test_a_limit_that_stops_a_live_action_is_named() -> None:
     state = replace(account(alerts=(alert(),)), operator=OperatorRead(paused=True))
     found = decided(state, repay_spec(), transfer_spec())
     assert found.intents == ()
-    assert found.blocked["repay"].startswith("actions are paused")
-    assert "spot" in found.blocked["top-up"]
+    assert found.blocked[CROSS, "repay"].reason.startswith("actions are paused")
+    assert "spot" in found.blocked[CROSS, "top-up"].reason
 
 
 def test_nothing_is_blocked_once_another_step_acts() -> None:
@@ -334,6 +335,59 @@ def test_nothing_is_blocked_once_another_step_acts() -> None:
 def test_a_dry_run_is_never_blocked() -> None:
     empty = account(balance("BTC", "1.5"), balance("USDT", borrowed="60000"), alerts=(alert(),))
     assert decided(empty, repay_spec(mode="dry-run")).blocked == {}
+
+
+def stop_of(found: Decision, action: str) -> Stop:
+    assert found.intents == ()
+    return found.blocked[CROSS, action]
+
+
+def test_a_limit_that_stops_a_proposal_is_named_and_not_counted() -> None:
+    state = account(alerts=(alert(),), spot={"USDT": "50"})
+    stop = stop_of(decided(state, transfer_spec(mode="approve", keep_in_source=D(100))), "top-up")
+    assert "above the 100 kept there" in stop.reason
+    assert stop.reason.endswith("put some there")
+    assert not stop.counts
+
+
+def test_a_cool_down_is_named_with_its_end_and_not_counted() -> None:
+    state = account(alerts=(alert(),), intents=(settled(1, S.CONFIRMED, ago=20),))
+    stop = stop_of(decided(state, repay_spec(cooldown=seconds(60))), "repay")
+    # Sent 20 s before 21:15:30, and 60 s to wait.
+    assert stop == Stop("cooling down until 21:16:10 UTC; what can't wait is done by hand")
+
+
+def test_figures_too_old_to_act_on_are_named() -> None:
+    stop = stop_of(
+        decided(account(alerts=(alert(),)), repay_spec(max_data_age=seconds(5)), now=NOW + seconds(6)), "repay"
+    )
+    assert "6 s old, max_data_age" in stop.reason
+
+
+def test_an_action_tried_too_often_is_named_with_what_stopped_it() -> None:
+    tries = [settled(n, S.EXPIRED, ago=50 - n, evidence="stopped: the journal is gone") for n in range(1, 6)]
+    stop = stop_of(decided(account(alerts=(alert(),), intents=tuple(tries)), repay_spec()), "repay")
+    # The first of the five is 49 s old: its minute is over in 11 s.
+    assert stop == Stop("R-5 was not sent (the journal is gone); tried again from 21:15:41 UTC on, or act by hand")
+
+
+def test_a_refusal_and_a_rejection_are_named() -> None:
+    refused = settled(3, S.REFUSED, ago=10, refused_code=-3041, evidence="refused -3041 Balance is not enough")
+    stop = stop_of(decided(account(alerts=(alert(),), intents=(refused,)), repay_spec()), "repay")
+    assert stop.reason == (
+        "the exchange refused R-3 (-3041 Balance is not enough); tried again from 21:16:20 UTC on, or act by hand"
+    )
+    rejected = settled(4, S.REJECTED, mode="approve")
+    stop = stop_of(decided(account(alerts=(alert(),), intents=(rejected,)), repay_spec(mode="approve")), "repay")
+    assert stop.reason == "a person rejected R-4, so it is not proposed again; act by hand"
+
+
+def test_a_wallet_that_cant_be_read_is_named_once_its_read_failed() -> None:
+    unread = replace(account(alerts=(alert(),)), wallets={})
+    assert decided(unread, transfer_spec()).blocked == {}
+    stop = stop_of(decided(replace(unread, failed_at={"spot": NOW}), transfer_spec()), "top-up")
+    assert stop.reason.endswith("is not known yet: reading it fails; move the money by hand")
+    assert stop.counts
 
 
 def test_an_unread_wallet_is_asked_for() -> None:
@@ -368,8 +422,8 @@ def test_stale_figures_decide_nothing() -> None:
 
 
 def test_without_measurement_the_known_limits_stay_in_force() -> None:
-    state = replace(account(alerts=(alert(),)), blocked={"repay": "paused"})
-    assert decided(state, repay_spec(), measured=False) == Decision(blocked={"repay": "paused"})
+    state = replace(account(alerts=(alert(),)), blocked={(CROSS, "repay"): Stop("paused")})
+    assert decided(state, repay_spec(), measured=False) == Decision(blocked={(CROSS, "repay"): Stop("paused")})
 
 
 def proposed(action: str = "repay") -> Intent:

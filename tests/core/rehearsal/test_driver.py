@@ -60,7 +60,7 @@ def test_a_cap_that_is_used_up_is_told() -> None:
     capped = replace(TOP_UP, max_amount=D(1000), max_per_day=D(1000), asset="USDT")
     story = told(policy(capped), PORTFOLIO, frames(60_000, 51_000, *[50_000] * 6))
     assert sum(intent.amount for intent in story.done if intent.kind == "transfer_in") == 1000
-    assert story.blocked["top-up"].startswith("max_per_day is used up")
+    assert story.blocked[CROSS, "top-up"].startswith("max_per_day is used up")
 
 
 def test_what_falls_to_its_bar_is_liquidated_and_no_longer_owes_anything() -> None:
