@@ -56,13 +56,29 @@ def run(args: argparse.Namespace) -> int:
         *asyncio.run(_accounts(config, args.offline)),
     ]
     rows.append(_database(config, args.offline))
-    rows += [*_channels(config), *_report(config), *_heartbeat(config)]
+    rows += [*_channels(config), *report_rows(config), *_heartbeat(config)]
     is_ok = all(row.result != "error" for row in rows)
     if args.json:
         output.print_json({"ok": is_ok, "items": [_item(row) for row in rows]})
     else:
         _print_rows(rows)
     return Exit.DONE if is_ok else Exit.NO
+
+
+def report_rows(config: Config) -> list[Row]:
+    """Who gets the daily report, and who was named and takes no such message."""
+    at, zone = config.report.at, config.report.time_zone or "UTC"
+    order = app.report_order(config)
+    if order is None:
+        return []
+    left_out = [name for name in config.report.channels if name not in order.channels]
+    mend = 'add "info" to the severities of one, or name another in [report] channels'
+    if not order.channels:
+        return [Row("report", "warning", "no channel of the daily report takes info messages: nobody gets it", mend)]
+    detail = f"every day at {at} ({zone}) to {', '.join(order.channels)}"
+    if left_out:
+        return [Row("report", "warning", f"{detail}; {', '.join(left_out)} takes no info messages", mend)]
+    return [Row("report", "ok", detail)]
 
 
 def _rules(config: Config, offline: bool) -> list[Row]:
@@ -200,22 +216,6 @@ def _channels(config: Config) -> list[Row]:
         except ConfigError as error:
             rows.append(_failed(name, error))
     return rows
-
-
-def _report(config: Config) -> list[Row]:
-    """Who gets the daily report, and who was named and takes no such message."""
-    at, zone = config.report.at, config.report.time_zone or "UTC"
-    order = app.report_order(config)
-    if order is None:
-        return []
-    left_out = [name for name in config.report.channels if name not in order.channels]
-    mend = 'add "info" to the severities of one, or name another in [report] channels'
-    if not order.channels:
-        return [Row("report", "warning", "no channel of the daily report takes info messages: nobody gets it", mend)]
-    detail = f"every day at {at} ({zone}) to {', '.join(order.channels)}"
-    if left_out:
-        return [Row("report", "warning", f"{detail}; {', '.join(left_out)} takes no info messages", mend)]
-    return [Row("report", "ok", detail)]
 
 
 def _heartbeat(config: Config) -> list[Row]:
