@@ -11,12 +11,23 @@ from monitor.core.metrics import METRICS, Missing, Unit, Value
 _CENT = Decimal("0.01")
 _TENTH = Decimal("0.1")
 
+_COUNTED = {
+    "orders_open": ("open order", "open orders"),
+    "liquidations_24h": ("liquidation in 24 h", "liquidations in 24 h"),
+    "actions_blocked": ("action blocked", "actions blocked"),
+    "notifications_failing": ("channel failing", "channels failing"),
+}
+"""What is counted, one of it and several."""
+
 
 def summary_of(names: Sequence[str], figures: Figures) -> str:
-    """The condition's first metric and its value: `margin level 1.21`."""
+    """The condition's first metric and its value: `margin level 1.21`; what is counted as it is said: `2 open orders`."""
     if not names:
         return figures.kind
     value = figures.shown.get(names[0], Missing.UNAVAILABLE)
+    if names[0] in _COUNTED and not isinstance(value, Missing):
+        one, several = _COUNTED[names[0]]
+        return f"{value_text(names[0], value)} {one if value == 1 else several}"
     return f"{names[0].replace('_', ' ')} {value_text(names[0], value)}"
 
 

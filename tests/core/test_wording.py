@@ -5,7 +5,8 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import INFINITE
-from monitor.core.metrics import Missing, Value
+from monitor.core.figures import Figures
+from monitor.core.metrics import METRICS, Missing, Unit, Value
 from monitor.core.subjects import figures_of
 from monitor.core.wording import span_text, summary_of, value_text
 from tests.core.worked import NOW, SETTINGS, watched
@@ -56,3 +57,16 @@ def test_summary_is_the_first_metric_of_the_condition() -> None:
     assert summary_of(("margin_level", "initial_level"), figures) == "margin level 1.83"
     assert summary_of(("no_such",), figures) == "no such unknown"
     assert summary_of((), figures) == "cross"
+
+
+def test_every_count_is_said_as_people_say_it() -> None:
+    def said(metric: str, count: int) -> str:
+        return summary_of((metric,), Figures("account", "", "ok", NOW, "poll", {}, {metric: Decimal(count)}))
+
+    assert said("liquidations_24h", 1) == "1 liquidation in 24 h"
+    assert said("liquidations_24h", 2) == "2 liquidations in 24 h"
+    assert said("notifications_failing", 1) == "1 channel failing"
+    assert said("orders_open", 0) == "0 open orders"
+    assert said("actions_blocked", 3) == "3 actions blocked"
+    counts = {name for name, metric in METRICS.items() if metric.unit is Unit.COUNT}
+    assert all(said(name, 1).startswith("1 ") for name in counts)
