@@ -21,7 +21,7 @@ _COUNTED = {
 
 
 def summary_of(names: Sequence[str], figures: Figures) -> str:
-    """The condition's first metric and its value: `margin level 1.21`; what is counted as it is said: `2 open orders`."""
+    """The condition's first metric and its value: `margin level 1.21`, or `2 open orders`."""
     if not names:
         return figures.kind
     value = figures.shown.get(names[0], Missing.UNAVAILABLE)
