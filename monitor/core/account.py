@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 INFINITE = Decimal("Infinity")
 """The level when nothing is owed, and the distance when no move can liquidate. Larger than every number."""
@@ -181,8 +181,7 @@ class KeyPermissions:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """The newest price of a symbol (quote per base) and when it was true."""
 
     value: Decimal

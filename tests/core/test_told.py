@@ -56,7 +56,7 @@ def sold(seconds: float = 10) -> tuple[StreamEvent, StreamEvent]:
 
 
 def level(state: AccountState, seconds: float = 12) -> object:
-    priced = told(state, PricesRead({s: replace(p, at=after(seconds)) for s, p in state.prices.items()}))
+    priced = told(state, PricesRead({s: p._replace(at=after(seconds)) for s, p in state.prices.items()}))
     return cross_figures(priced, SETTINGS, after(seconds)).values["margin_level"]
 
 
@@ -110,7 +110,7 @@ class TestWorse:
         pair = pair_now(state, "BTCUSDT")
         assert pair is not None
         assert (pair.base.owed, pair.quote.held) == (Decimal("1.0"), Decimal(60_000))
-        priced = told(state, PricesRead({s: replace(p, at=after(12)) for s, p in state.prices.items()}))
+        priced = told(state, PricesRead({s: p._replace(at=after(12)) for s, p in state.prices.items()}))
         assert close_to(isolated_figures(priced, SETTINGS, "BTCUSDT", after(12)).values["margin_level"], "1.20000")
 
 

@@ -32,7 +32,7 @@ from monitor.exchange.binance.wire.frames import (
     SubscriptionId,
     TickerFrame,
 )
-from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, positive, signed
+from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, plain, positive, signed
 
 LARGEST_EVENT = 2**20
 """No event is believed above this many bytes."""
@@ -161,7 +161,8 @@ def ticker(raw: bytes) -> tuple[str, Price] | None:
         told = _TICKER.decode(raw).told
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return told.symbol, Price(positive(told.close, f"price of {told.symbol}"), moment(told.at, "E"))
+    value = plain(told.close) or positive(told.close, f"price of {told.symbol}")
+    return told.symbol, Price(value, moment(told.at, "E"))
 
 
 def listen_key_of(raw: bytes) -> str:

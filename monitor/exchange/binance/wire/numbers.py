@@ -16,6 +16,7 @@ _PLAIN = re.compile(r"[0-9]{1,17}(?:\.[0-9]{1,30})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST = datetime(2010, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_EARLIEST_MS, _LATEST_MS = ((at - _EPOCH) // timedelta(milliseconds=1) for at in (_EARLIEST, _LATEST))
 _SECONDS_BELOW = 10**11
 _MICROSECONDS_FROM = 10**14
 
@@ -44,10 +45,14 @@ def amount(text: str, field: str) -> Decimal:
     return number
 
 
+def plain(text: str) -> Decimal | None:
+    """The number, if it is one like nearly every price: without a sign and too short to be absurd. It may be zero."""
+    return Decimal(text) if _PLAIN.fullmatch(text) else None
+
+
 def positive(text: str, field: str) -> Decimal:
     """A finite number above zero. Raises Implausible for anything else."""
-    # Nearly every price: too short to be absurd, without a sign.
-    number = Decimal(text) if _PLAIN.fullmatch(text) else amount(text, field)
+    number = plain(text) or amount(text, field)
     if not number:
         raise Implausible(f"{field} is zero")
     return number
@@ -58,6 +63,10 @@ def moment(value: int | str, field: str) -> datetime:
 
     Told apart by magnitude: official samples of one field differ between the three.
     """
+    if value.__class__ is int and _EARLIEST_MS <= value <= _LATEST_MS:
+        # Nearly every time.
+        seconds, rest = divmod(value, 1000)
+        return _EPOCH + timedelta(0, seconds, rest * 1000)
     if isinstance(value, str):
         if not value.isascii() or not value.isdecimal() or len(value) > 17:
             raise Implausible(f"{field} is not a time: {value[:40]!r}")
