@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.account import INFINITE, ZERO, KeyPermissions, Scope
+from monitor.core.account import CROSS, INFINITE, ZERO, KeyPermissions, Scope
 from monitor.core.actions.proposal import Allowance, Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.amounts import EIGHT, floor_to, plain
@@ -237,6 +237,8 @@ def _amount(
         return Refused(_which_cap(spec, spent))
     if isinstance(order, Reduce):
         # Sized within all limits in whole lots; whatever has shrunk since makes it another order.
+        if (turned := _turned_round(order, standing, spent)) is not None:
+            return Refused(f"it would turn the {turned} in {order.scope} round; repay from what is free first")
         return Approved(order.amount) if capped == order.amount else Refused(_which_cap(spec, spent))
     if isinstance(order, Repay):
         row = standing.rows.get(order.asset)
@@ -250,6 +252,16 @@ def _amount(
         lacking = f"{order.source} has no {order.asset} to spare{above}; put some there"
     amount = floor_to(min(capped, there), EIGHT)
     return Approved(amount) if amount > ZERO else Refused(lacking)
+
+
+def _turned_round(order: Reduce, standing: Standing, spent: Spent) -> str | None:
+    """The asset of which more would be owed than is held, or held than is owed, where it is the other way now."""
+    sold, owing = standing.rows.get(order.sells), standing.rows.get(order.asset)
+    leaving = spent.reserved.get(("cross", order.sells), ZERO) if order.scope == CROSS else ZERO
+    given = order.quantity if order.side == "SELL" else order.quantity * order.price
+    if sold is None or given > sold.balance.net - leaving:
+        return order.sells
+    return order.asset if owing is None or order.amount > -owing.balance.net else None
 
 
 def _which_cap(spec: ActionSpec, spent: Spent) -> str:

@@ -151,10 +151,10 @@ def propose(
 
 
 def _busy(ground: Ground, kind: ActionKind) -> frozenset[str]:
-    """What an order of this kind and of unknown outcome is about."""
-    return frozenset(
-        i.asset for i in ground.intents if (i.kind, i.scope) == (kind, ground.scope) and i.state in IN_FLIGHT
-    )
+    """What an order of this kind and of unknown outcome is about: for one on the market, what it sells too."""
+    open_ = [i for i in ground.intents if (i.kind, i.scope) == (kind, ground.scope) and i.state in IN_FLIGHT]
+    sold = {i.order.sells for i in open_ if isinstance(i.order, Reduce)}
+    return frozenset({i.asset for i in open_} | sold)
 
 
 def _aim(ground: Ground, plan: Sequence[ActionSpec]) -> Decimal | None:

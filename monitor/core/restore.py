@@ -63,6 +63,7 @@ def restore_options(standing: Standing, target: Decimal) -> tuple[RestoreOption,
 def _sale(standing: Standing, debts: Mapping[str, Row], target: Decimal) -> RestoreOption | None:
     """Sell what is free for a debt that the scope trades it for, the largest first; None where that can't help.
 
+    Of what is both held and owed only the difference, so that no position is turned round; dollars are none.
     In cross everything trades for USDT, in a pair its two assets for each other.
     """
     if target * (ONE - SELLING_COST) <= ONE:
@@ -72,21 +73,26 @@ def _sale(standing: Standing, debts: Mapping[str, Row], target: Decimal) -> Rest
         (asset, debt)
         for asset, row in standing.rows.items()
         for debt in debts
-        if asset != debt and row.balance.free > ZERO and (standing.scope.symbol or "USDT" in (asset, debt))
+        if asset != debt and row.spare > ZERO and _short(debts[debt]) > ZERO
+        if standing.scope.symbol or "USDT" in (asset, debt)
     ]
     if not value.is_finite() or not pairs:
         return None
 
     def suits(pair: tuple[str, str]) -> tuple[bool, Decimal]:
         sold, owing = standing.rows[pair[0]], debts[pair[1]]
-        free, owed = sold.balance.free * sold.price, owing.balance.owed * owing.price
+        free, owed = sold.spare * sold.price, _short(owing) * owing.price
         return free >= value and owed >= value * (ONE - SELLING_COST), free
 
     asset, debt = max(pairs, key=suits)
     price = standing.rows[asset].price
     amount = ceil_to(value / price, EIGHT)
-    is_enough = suits((asset, debt))[0] and amount <= standing.rows[asset].balance.free
+    is_enough = suits((asset, debt))[0] and amount <= standing.rows[asset].spare
     return RestoreOption("reduce", asset, amount, amount * price, is_enough, debt)
+
+
+def _short(row: Row) -> Decimal:
+    return row.balance.owed if row.balance.asset == "USDT" else row.lacking
 
 
 def _option(route: Route, standing: Standing, at_hand: Mapping[str, Decimal], value: Decimal) -> RestoreOption:

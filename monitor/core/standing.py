@@ -36,6 +36,16 @@ class Row:
         """What the next full hour adds to the debt, as far as the rate is known."""
         return self.balance.borrowed * self.hourly_rate
 
+    @property
+    def spare(self) -> Decimal:
+        """What may be given for something else without owing more of it than is held: never more than is free."""
+        return max(ZERO, min(self.balance.free, self.balance.net))
+
+    @property
+    def lacking(self) -> Decimal:
+        """What is owed of it beyond what is held."""
+        return max(ZERO, -self.balance.net)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

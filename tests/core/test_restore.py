@@ -34,6 +34,19 @@ def test_selling_more_than_is_owed_of_one_asset_is_not_feasible() -> None:
     assert (sold.repays, sold.feasible) == ("USDT", False)
 
 
+def test_what_is_both_held_and_owed_is_sold_no_further_than_the_difference() -> None:
+    held = standing(balance("BTC", "1", borrowed="0.9"), balance("USDT", borrowed="2000"))
+    (sold,) = [option for option in restore_options(held, D("1.2")) if option.route == "reduce"]
+    assert sold.amount > D("0.1")
+    assert not sold.feasible
+    held = standing(balance("ETH", "8", borrowed="10"), balance("USDT", "20000"))
+    (bought,) = [option for option in restore_options(held, D("1.8")) if option.route == "reduce"]
+    assert bought.value_usdt > 2 * 3000
+    assert not bought.feasible
+    level = standing(balance("ETH", "10", borrowed="9"), balance("BTC", "0.1", borrowed="0.1"))
+    assert "reduce" not in {option.route for option in restore_options(level, D(2))}
+
+
 def test_nothing_is_sold_where_the_cost_eats_it_or_nothing_can_be_traded() -> None:
     below = standing(balance("BTC", "0.5"), balance("USDT", borrowed="30100"))
     crossed = standing(balance("BTC", "0.6"), balance("ETH", borrowed="11"))

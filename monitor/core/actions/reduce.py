@@ -22,6 +22,7 @@ from monitor.core.markets import Market
 from monitor.core.standing import FEE, Row, Standing
 
 _FOREVER = Decimal("1E30")
+_REPAY_FIRST = "repay it from what is free first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class _Wanted:
 class _Trade:
     """One way, sized: at the last price, and at the worst that is taken. `broken` is the rule that it breaks.
 
-    `worth` is what is free of the asset that is sold, in USDT.
+    `worth` is what may be given of the asset that is sold, `brings` what comes in for it, in USDT.
     """
 
     way: _Way
@@ -57,12 +58,13 @@ class _Trade:
     quantity: Decimal
     is_enough: bool
     worth: Decimal
+    brings: Decimal
     broken: str | None
 
     @property
-    def rank(self) -> tuple[bool, Decimal]:
-        """Enough before too little, then that of which most is free."""
-        return self.is_enough, self.worth
+    def rank(self) -> tuple[bool, Decimal, Decimal]:
+        """Enough before too little, then that of which most may be given, then what brings most."""
+        return self.is_enough, self.worth, self.brings
 
 
 def propose(
@@ -76,9 +78,9 @@ def propose(
 ) -> Proposal | Nothing:
     """The order that brings the level to `target` at the last price, as far as what is free and the allowance go.
 
-    It sells no more than is free, and buys no more than is owed: a position is made smaller, never turned round.
-    Sized by the fee alone; the bound keeps a worse price away, and what it leaves undone is another order's. Debts in
-    `busy` have an order of unknown outcome.
+    It gives no more than is free and held beyond what is owed of the same, and brings no more than is owed beyond what
+    is held: the net of each asset is made smaller, never turned round. Sized by the fee alone; the bound keeps a worse
+    price away, and what it leaves undone is another order's. What is in `busy` is part of an order of unknown outcome.
     """
     owed = {a: r for a, r in standing.rows.items() if r.balance.owed > ZERO and spec.asset in (None, a)}
     if not owed:
@@ -92,7 +94,7 @@ def propose(
             f"what became of an order for {', '.join(sorted(owed))} is not known; `actions resolve` settles it",
             blocked=True,
         )
-    held = {a: r for a, r in standing.rows.items() if a in (spec.sell or standing.rows)}
+    held = {a: r for a, r in standing.rows.items() if a in (spec.sell or standing.rows) and a not in busy}
     if not standing.markets.knows(standing.scope.symbol, debts.keys() | held.keys()):
         return Nothing(
             "the rules of the symbols are not known yet; trade by hand", blocked=True, wants=frozenset({"markets"})
@@ -151,29 +153,31 @@ def _trade(standing: Standing, way: _Way, wanted: _Wanted) -> _Trade | None:
     bound = ZERO if not price else market.bound(way.side, price, spec.max_slippage)
     if not price or bound <= ZERO:
         return None
-    # Should the price move as far for us as it may against us, the caps still hold.
-    allowed = wanted.allowance.of(owing.price) / (ONE + spec.max_slippage)
+    spare, lacking = sold.spare, owing.lacking
+    # Should the price move as far for us as it may against us, the caps still hold, and no more comes in than is owed.
+    leeway = ONE + spec.max_slippage
+    allowed = wanted.allowance.of(owing.price) / leeway
     if way.side == "SELL":
-        whole = ceil_to(owing.balance.owed / (price * (ONE - FEE)), market.step)
-        most = min(sold.balance.free, whole, allowed / price)
+        whole = min(lacking / leeway, lacking - SMALLEST_REST / owing.price) / price
+        most = min(spare, allowed / price)
     else:
-        whole = owing.balance.owed
-        most = min(sold.balance.free / bound, whole, allowed)
-    most = min(most, market.largest(price))
+        whole, most = lacking, min(spare / bound, allowed)
+    whole = floor_to(max(ZERO, whole), market.step)
+    most = min(most, whole, market.largest(price))
     needed = _needed(standing, way, wanted, price)
     if most <= ZERO or needed is None:
         return None
     quantity = ceil_to(min(needed, whole), market.step)
     if quantity > most:
         quantity = floor_to(min(needed, most), market.step)
-    left = owing.balance.owed - (quantity * price * (ONE - FEE) if way.side == "SELL" else quantity)
-    if ZERO < left * owing.price < SMALLEST_REST and whole <= most:
+    if way.side == "BUY" and (owing.balance.owed - quantity) * owing.price < SMALLEST_REST and whole <= most:
         # The exchange would refuse to repay all but so little.
-        quantity = ceil_to(whole, market.step) if way.side == "SELL" else floor_to(whole, market.step)
+        quantity = whole
     broken = market.why_not(quantity, min(bound, price))
     if broken is None and quantity * price * standing.rows[market.quote].price < LEAST_WORTH:
         broken = f"worth less than {LEAST_WORTH} USDT"
-    return _Trade(way, price, bound, quantity, quantity >= min(needed, whole), sold.balance.free * sold.price, broken)
+    brings = quantity * (price if way.side == "SELL" else ONE) * owing.price
+    return _Trade(way, price, bound, quantity, quantity >= min(needed, whole), spare * sold.price, brings, broken)
 
 
 def _needed(standing: Standing, way: _Way, wanted: _Wanted, price: Decimal) -> Decimal | None:
@@ -199,6 +203,9 @@ def _empty(ways: list[_Way], standing: Standing, debts: dict[str, Row], held: di
     owed = ", ".join(sorted(debts))
     if not ways:
         return Nothing(f"nothing held in {standing.scope} trades for {owed} now; bring money in", blocked=True)
+    both = _held_and_owed(ways, held, debts)
+    if both:
+        return Nothing(f"{both} is held as well as owed, and trading would turn it round; {_REPAY_FIRST}", blocked=True)
     if any(held[way.sells].balance.free > ZERO for way in ways):
         spent = f"the limits leave nothing to trade for {owed}, or it would cost too much"
         return Nothing(f"{spent}; raise them, or trade by hand", blocked=True)
@@ -206,6 +213,19 @@ def _empty(ways: list[_Way], standing: Standing, debts: dict[str, Row], held: di
     are_locked = any(held[way.sells].balance.locked > ZERO for way in ways)
     hand = " (some is locked in orders); cancel them" if are_locked else "; bring money in"
     return Nothing(f"no free {names} in {standing.scope} to trade for {owed}{hand}", blocked=True)
+
+
+def _held_and_owed(ways: list[_Way], held: dict[str, Row], debts: dict[str, Row]) -> str:
+    """What is in every way because it is owed as much as it is held; empty where a way is free of that."""
+    found: set[str] = set()
+    for way in ways:
+        sold, owing = held[way.sells], debts[way.debt]
+        if sold.balance.free <= ZERO:
+            continue
+        if sold.spare > ZERO and owing.lacking > ZERO:
+            return ""
+        found.add(way.sells if sold.spare <= ZERO else way.debt)
+    return ", ".join(sorted(found))
 
 
 def _order(standing: Standing, spec: ActionSpec, trade: _Trade) -> Proposal:

@@ -217,6 +217,20 @@ def test_no_more_is_sold_and_at_no_worse_a_price_than_a_person_approved() -> Non
     assert checked(trading(59_300), approved, spec) == NoLonger("the price is worse than what was approved")
 
 
+def test_a_sale_shrinks_to_what_is_still_held_beyond_the_debt() -> None:
+    rows = (balance("BTC", "1.5", borrowed="1.4"), balance("ETH", "20"), balance("USDT", borrowed="30000"))
+    state = replace(account(*rows, alerts=(alert(),)), followed=trading().followed)
+    planned = replace(SELLS, order=replace(SALE, quantity=D("0.5"), amount=D(30_000)))
+    found = sized(checked(state, planned, reduce_spec()))
+    assert isinstance(found.order, Reduce)
+    assert found.order.quantity == D("0.1")
+    level = (balance("BTC", "1.5", borrowed="1.5"), balance("ETH", "20"), balance("USDT", borrowed="30000"))
+    state = replace(account(*level, alerts=(alert(),)), followed=trading().followed)
+    stopped = checked(state, planned, reduce_spec())
+    assert isinstance(stopped, NoLonger)
+    assert "repay it from what is free first" in stopped.reason
+
+
 def test_a_sale_of_something_else_is_another_wish() -> None:
     other = replace(SELLS, order=replace(SALE, symbol="ETHUSDT", sells="ETH"))
     assert isinstance(checked(trading(), other, reduce_spec()), NoLonger)

@@ -12,6 +12,7 @@ from monitor.core.account import CROSS, ZERO, Balance, Scope
 from monitor.core.actions.proposal import Allowance, Nothing, Proposal
 from monitor.core.actions.reduce import propose
 from monitor.core.actions.spec import ActionSpec
+from monitor.core.guards import Approved, Spent, review
 from monitor.core.intents import Reduce
 from monitor.core.markets import Market, Markets
 from monitor.core.standing import Standing
@@ -72,17 +73,57 @@ def test_no_more_is_bought_than_is_owed_and_no_more_sold_than_is_free() -> None:
     assert order_of(propose(held, all_of_it, None, NOW)).quantity == D("0.12345")
 
 
-def test_a_whole_debt_is_covered_with_the_fee() -> None:
+def test_no_more_comes_in_than_is_owed_even_at_a_better_price() -> None:
     held = ground(balance("BTC", "1.5"), balance("USDT", borrowed="6000"), balance("ETH", borrowed="15"))
     order = order_of(propose(held, reduce_spec(asset="USDT", target=None, amount=D(1_000_000)), None, NOW))
-    # 6,000 ÷ (60,000·0.999), rounded up to the lot.
-    assert order.quantity == D("0.10011")
+    # 6,000 ÷ 60,000 ÷ 1.01, rounded down to the lot: 60,600 for a bitcoin would bring 5,999.4 without a fee.
+    assert order.quantity == D("0.099")
 
 
-def test_crumbs_of_a_debt_are_not_left_behind() -> None:
-    held = ground(balance("BTC", "1.5"), balance("USDT", borrowed="6000"), balance("ETH", borrowed="15"))
+def test_a_rest_is_left_that_the_exchange_takes_a_repayment_down_to() -> None:
+    held = ground(balance("BTC", "1.5"), balance("USDT", borrowed="50"), balance("ETH", borrowed="15"))
     order = order_of(propose(held, reduce_spec(asset="USDT", target=None, amount=D(6005)), None, NOW))
-    assert order.quantity == D("0.10011")
+    # 49 ÷ 60,000; 50 ÷ 1.01 would leave half a dollar.
+    assert order.quantity == D("0.00081")
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec", "quantity"),
+    [
+        ((balance("BTC", "0.25", borrowed="0.081"), balance("USDT", borrowed="20000")), {"sell": ("BTC",)}, "0.169"),
+        ((balance("BTC", "1", borrowed="0.9"), balance("USDT", borrowed="10000")), {"sell": ("BTC",)}, "0.1"),
+        ((balance("BTC", "0.8", borrowed="1"), balance("USDT", "50000")), {"asset": "BTC"}, "0.2"),
+        ((balance("ETH", "1", borrowed="10"), balance("USDT", "70000", borrowed="60000")), {"asset": "ETH"}, "3.3003"),
+    ],
+)
+def test_of_what_is_held_and_owed_only_the_difference_is_traded(
+    rows: tuple[Balance, ...], spec: dict[str, object], quantity: str
+) -> None:
+    # 0.25 − 0.081; 1 − 0.9; 1 − 0.8; 10,000 at 3,030 a piece.
+    wish = reduce_spec(target=None, amount=D(1_000_000), **spec)
+    order = order_of(propose(ground(balance("SOL", "900"), *rows, prices={**PRICES, "SOL": D(150)}), wish, None, NOW))
+    assert order.quantity == D(quantity)
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        ((balance("BTC", "1", borrowed="1"), balance("USDT", borrowed="9000")), "BTC"),
+        ((balance("BTC", "1"), balance("USDT", "9000", borrowed="9000")), "USDT"),
+    ],
+)
+def test_what_is_owed_as_much_as_held_is_to_be_repaid_first(rows: tuple[Balance, ...], names: str) -> None:
+    held = ground(balance("SOL", "900"), *rows, markets=(BTCUSDT,), prices={**PRICES, "SOL": D(150)})
+    found = propose(held, reduce_spec(sell=("BTC",), asset="USDT", target=None, amount=D(5000)), None, NOW)
+    assert found == Nothing(
+        f"{names} is held as well as owed, and trading would turn it round; repay it from what is free first",
+        blocked=True,
+    )
+
+
+def test_what_an_order_of_unknown_outcome_sells_is_not_sold_again() -> None:
+    found = propose(ground(), SPEC, D(2), NOW, busy=frozenset({"ETH", "BTC"}))
+    assert isinstance(found, Nothing)
 
 
 def test_the_largest_free_collateral_is_sold_by_default_and_what_is_named_else() -> None:
@@ -191,3 +232,41 @@ def test_the_level_after_is_the_target_unless_something_limits(data: st.DataObje
     else:
         at_most = base.free if sells else min(quote.free / order.price, owing)
         assert order.quantity + step > at_most
+
+
+amounts = st.decimals(min_value=0, max_value=100, places=8, allow_nan=False)
+either = st.one_of(st.just(ZERO), amounts)
+
+
+@given(st.data())
+def test_no_order_turns_the_net_of_an_asset_round(data: st.DataObject) -> None:
+    """Filled whole at any price within the bound or as much better, at any fee: no sign changes."""
+    scope = data.draw(st.sampled_from([CROSS, Scope("AAAUSDT")]))
+    prices = {"AAA": data.draw(rates), "BBB": data.draw(rates), "USDT": D(1)}
+    names = ["AAA", "USDT"] if scope.symbol else ["AAA", "BBB", "USDT"]
+    worth = {name: prices["AAA"] / prices[name] for name in names}
+    balances = [
+        Balance(name, *(data.draw(either) * worth[name] // D("1e-8") * D("1e-8") for _ in range(4))) for name in names
+    ]
+    step = data.draw(st.sampled_from([D("0.00001"), D("0.01"), D(1)]))
+    quotes = (("AAA", "USDT"), ("BBB", "USDT"), ("AAA", "BBB"))
+    markets = tuple(Market(f"{b}{q}", b, q, D("0.00001"), step, min_notional=D("0.1")) for b, q in quotes)
+    held = replace(ground(*balances, markets=markets, prices=prices), scope=scope)
+    assume(held.liabilities > 0)
+    target = data.draw(st.one_of(st.none(), st.decimals(min_value=D("1.05"), max_value=20, places=3)))
+    spec = SPEC if target is not None else reduce_spec(target=None, amount=data.draw(amounts) + 1)
+    found = propose(held, spec, target, NOW)
+    if isinstance(found, Nothing):
+        return
+    order = order_of(found)
+    assert isinstance(review(found, held, spec, Spent(), NOW), Approved)
+    before = {balance.asset: balance.net for balance in balances}
+    last = held.last_price(order.symbol)
+    assert last is not None
+    farthest = order.price if order.side == "BUY" else last * (1 + spec.max_slippage)
+    for price in (order.price, last, farthest):
+        for fee in (ZERO, FEE):
+            gets = order.quantity * (price if order.side == "SELL" else 1) * (1 - fee)
+            gives = order.quantity * (1 if order.side == "SELL" else price)
+            assert before[order.sells] >= gives
+            assert before[order.asset] + gets <= 0
