@@ -17,12 +17,14 @@ from monitor.store.rows import intent_of, intent_row
 _FIXED = frozenset(
     {
         "id",
+        "state",
+        "action",
+        "mode",
         "account",
         "order_type",
         "scope",
         "symbol",
         "asset",
-        "amount",
         "source",
         "market",
         "side",
@@ -32,10 +34,11 @@ _FIXED = frozenset(
         "created_at",
     }
 )
-"""What an intent is; none of its steps can change it, but that the amount is sized a last time when it is claimed.
+"""What an intent is, which none of its steps can change, and its state, which the database moves by the step itself."""
 
-And that of an order on the market is what it brought, once that is certain.
-"""
+_BOUGHT = frozenset({"amount", "amount_usdt"})
+_SIZED = _BOUGHT | {"quantity", "price", "client_id"}
+"""How large it is: sized a last time when it is claimed. An order on the market is settled with what it brought."""
 
 
 DAY = timedelta(hours=24)
@@ -172,9 +175,13 @@ def _move_or_refuse(connection: Connection, intent: Intent, step: IntentStep) ->
 
 
 def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
+    """Writes what became known with the step, if the intent still stands where it starts. The step then moves it."""
     table = tables.intents
-    trades = isinstance(intent.order, Reduce) and step.to_state is IntentState.CONFIRMED
-    fixed = _FIXED - {"amount"} if trades or step.to_state is IntentState.SUBMITTING else _FIXED
+    fixed = _FIXED | _SIZED
+    if step.to_state is IntentState.SUBMITTING:
+        fixed = _FIXED
+    elif step.to_state is IntentState.CONFIRMED and isinstance(intent.order, Reduce):
+        fixed -= _BOUGHT
     changed: dict[str, Any] = {name: value for name, value in intent_row(intent).items() if name not in fixed}
     moved = connection.execute(
         update(table)
@@ -185,7 +192,7 @@ def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
 
 
 def _append(connection: Connection, step: IntentStep) -> None:
-    """The step, in the intent's own story and in the trail."""
+    """The step, in the intent's own story, which moves it, and in the trail."""
     table = tables.intent_transitions
     last = connection.execute(select(func.max(table.c.seq)).where(table.c.intent == step.intent)).scalar()
     row = {

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
+from monitor.core.intents import IntentState
 from monitor.errors import AnotherInstance, StoreError
 from monitor.resources import shipped
 from monitor.store import engine as opening
+from monitor.store import tables
 from monitor.store.migrate import check, upgrade
 from monitor.store.readers.actions import read_intents
+from monitor.store.rows import intent_row
 from monitor.store.store import ReadStore, Store
 from monitor.store.tables import metadata
+from tests.store.samples import NOW, intent, step
 
 
 def test_the_migrated_schema_is_the_one_that_the_tables_describe(database_url: str) -> None:
@@ -167,6 +172,27 @@ def test_changes_by_hand_of_before_become_intents(empty_database_url: str) -> No
         ("create_margin_loan", "CONFIRMED", 5, "ordered by hand: asset=USDT amount=5 type=BORROW"),
         ("set_bnb_burn", "UNRESOLVED", 0, "ordered by hand: spotBNBBurn=false"),
     }
+
+
+async def test_intents_of_before_go_on_from_where_they_stood(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, "0010")))
+    planned, sent = intent(1), replace(intent(2, IntentState.SUBMITTING, asset="BTC"), submitted_at=NOW)
+    with engine.begin() as connection:
+        for one, states in ((planned, ["PLANNED"]), (sent, ["PLANNED", "SUBMITTING"])):
+            connection.execute(insert(tables.intents), intent_row(one))
+            for seq, state in enumerate(states):
+                step_row = {"from_state": states[seq - 1] if seq else None, "to_state": state, "at": NOW, "note": ""}
+                connection.execute(insert(tables.intent_transitions), {"intent": one.id, "seq": seq + 1, **step_row})
+    engine.dispose()
+    upgrade(empty_database_url)
+    store = Store.open(empty_database_url)
+    try:
+        assert await store.claim(planned, NOW)
+        doubted = replace(sent, state=IntentState.UNCERTAIN)
+        assert await store.record(doubted, step(2, IntentState.SUBMITTING, IntentState.UNCERTAIN))
+        assert {row.intent.state for row in await store.read(read_intents)} == {"SUBMITTING", "UNCERTAIN"}
+    finally:
+        await store.close()
 
 
 def _made(url: str, revision: str) -> str:
