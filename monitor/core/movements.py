@@ -8,14 +8,15 @@ from typing import Literal
 
 from monitor.core.account import ZERO, Liquidation, Scope
 from monitor.core.amounts import plain
-from monitor.core.intents import SPENT, Intent, Record, Repay, Transfer
+from monitor.core.intents import SPENT, Intent, Record, Reduce, Repay, Transfer
 from monitor.core.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, record_of
 from monitor.core.verify import was_executed_late
 
 MovementKind = Literal["capital-flow", "transfer", "liquidation"]
 
 Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
-"""Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in auto-repay and top-up."""
+"""Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in top-up,
+and in auto-repay unless a sale of ours asked for it."""
 
 AFTER_SENDING = timedelta(minutes=10)
 """How long after an order was sent a row of its very amount may still be its trace."""
@@ -48,7 +49,7 @@ def of_ledger(
     known = tuple(intents)
     found = []
     for row in rows:
-        own = _own(row, known)
+        own = _own(row, known) or _repaid_by_sale(row, repayments, known)
         origin: Origin = "ours" if own is not None else _ledger_origin(row, repayments)
         detail = {"id": row.id, "tranId": row.tran_id, "note": row.note or None}
         found.append(
@@ -151,6 +152,23 @@ def _own(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
         return None
     ours = [i for i in intents if isinstance(i.order, kind) and _touches(i, row.scope)]
     return _matching(ours, str(row.tran_id), row.asset, row.amount, row.at)
+
+
+def _repaid_by_sale(row: LedgerRow, repayments: Sequence[Record], intents: Iterable[Intent]) -> Intent | None:
+    """The sale of ours whose proceeds the exchange repaid with, as its order asked for."""
+    record = record_of(row, repayments) if row.kind == "REPAY" else None
+    if record is None or not record.automatic:
+        return None
+    sales = (
+        intent
+        for intent in intents
+        if isinstance(intent.order, Reduce)
+        and (intent.state in SPENT or was_executed_late(intent))
+        and (intent.scope, intent.asset) == (row.scope, row.asset)
+        and intent.submitted_at is not None
+        and -SAME_MOMENT <= row.at - intent.submitted_at <= AFTER_SENDING
+    )
+    return max(sales, key=lambda intent: intent.id, default=None)
 
 
 def _own_transfer(transfer: MarginTransfer, intents: Iterable[Intent]) -> Intent | None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import CROSS, Liquidation, Scope
-from monitor.core.intents import IntentState, Record, Repay, Transfer
+from monitor.core.intents import Intent, IntentState, Record, Reduce, Repay, Transfer
 from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.movements import Origin, needs_repayments, of_ledger, of_liquidations, of_transfers
 from tests.core.actions.samples import NOW, intent, seconds
@@ -52,6 +52,32 @@ def test_an_order_that_was_never_sent_explains_no_row() -> None:
     expired = replace(OURS, state=IntentState.EXPIRED, ref=None)
     (found,) = of_ledger([ROW], [MANUAL], [expired], NOW)
     assert (found.origin, found.intent) == ("another hand", None)
+
+
+SALE = intent(
+    5,
+    IntentState.CONFIRMED,
+    Reduce(CROSS, "USDT", D(300), "BTCUSDT", "SELL", D("0.005"), D(59_400), "BTC"),
+    submitted_at=NOW,
+)
+BY_ITSELF = Record("8", "USDT", D(299), "CONFIRMED", NOW + seconds(1), automatic=True)
+
+
+@pytest.mark.parametrize(
+    ("sale", "row", "record", "whose"),
+    [
+        (SALE, ROW, BY_ITSELF, ("ours", 5)),
+        (SALE, ROW, replace(BY_ITSELF, automatic=False), ("another hand", None)),
+        (SALE, replace(ROW, asset="BTC"), replace(BY_ITSELF, asset="BTC"), ("exchange", None)),
+        (SALE, replace(ROW, at=NOW - seconds(60)), replace(BY_ITSELF, at=NOW - seconds(60)), ("exchange", None)),
+        (replace(SALE, state=IntentState.REFUSED), ROW, BY_ITSELF, ("exchange", None)),
+    ],
+)
+def test_what_the_exchange_repaid_with_a_sale_of_ours_is_ours(
+    sale: Intent, row: LedgerRow, record: Record, whose: tuple[Origin, int | None]
+) -> None:
+    (found,) = of_ledger([replace(row, tran_id=8, amount=D(299))], [record], [sale], NOW)
+    assert (found.origin, found.intent) == whose
 
 
 @pytest.mark.parametrize(
