@@ -54,6 +54,8 @@ def check(venue: Venue, account: Account, margin: Margin, ticket: Ticket) -> Dec
     spot = venue.prices.spot(symbol)
     if not spot:
         raise Refusal(-1112, "No orders on book for symbol.")
+    if symbol in venue.halted:
+        raise Refusal(-2010, "Market is closed.")
     if any(one.is_open and one.client_id == ticket.client_id for one in account.orders.values()):
         raise Refusal(-2010, "Duplicate order sent.")
     check_filters(ticket, spot)

@@ -84,6 +84,15 @@ async def test_a_resting_order_locks_and_a_cancel_frees(client: Client) -> None:
     assert again.body["code"] == -2011
 
 
+async def test_a_halted_symbol_takes_no_order_until_it_trades_again(client: Client, running: Running) -> None:
+    running.sandbox.hand.set_status("BTCUSDT", "HALT")
+    order = {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": "0.1"}
+    refused = await client.post(PATH, **order)
+    assert (refused.status, refused.body) == (400, {"code": -2010, "msg": "Market is closed."})
+    running.sandbox.hand.set_status("BTCUSDT", "TRADING")
+    assert (await client.post(PATH, **order)).body["status"] == "FILLED"
+
+
 async def test_a_resting_order_fills_when_the_price_comes(client: Client, running: Running) -> None:
     await client.post(
         PATH, symbol="BTCUSDT", side="BUY", type="LIMIT", timeInForce="GTC", quantity="0.02", price="45000"
