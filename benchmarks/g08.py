@@ -8,7 +8,7 @@ import contextlib
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -33,7 +33,7 @@ async def _measure(count: int) -> list[Finding]:
     ready = await sandbox.start()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         config = configure(Path(folder), ready.as_json(), webhook=sink.url)
-        async with daemon(config):
+        async with daemon(config, "info") as running:
             await _until(lambda: _connected(sandbox), 30)
             before = len(_sent(sandbox))
             stands = {connection.number for connection in sandbox.connections}
@@ -52,13 +52,22 @@ async def _measure(count: int) -> list[Finding]:
             took = time.perf_counter() - began
             missing = before + len(sent) - _recorded(folder)
             lost = len(stands - {connection.number for connection in sandbox.connections})
+            await running.stop()
+        conflated = _conflated(running.lines)
     await sandbox.stop()
     await sink.stop()
     return [
         finding(Bar("G8", 0), f"of {len(sent):,} events in a burst: missing in the database", "", [float(missing)]),
         finding(Bar("G8", 0), "connections lost meanwhile", "", [float(lost)]),
+        finding(Bar("G8"), "prices and reads replaced before they were looked at", "", [float(conflated)]),
         finding(Bar("G8"), "until all are durable, the database locked for the first second", "s", [took]),
     ]
+
+
+def _conflated(lines: Sequence[str]) -> int:
+    """What the daemon says of it at its end."""
+    said = next(line for line in reversed(lines) if "account.stopped" in line)
+    return int(said.partition("conflated=")[2].split()[0])
 
 
 def _sent(sandbox: Sandbox) -> list[str]:

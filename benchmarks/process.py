@@ -36,6 +36,12 @@ class Child:
         """What it holds of the machine's memory."""
         return float(psutil.Process(self.process.pid).memory_info().rss / 2**20)
 
+    async def stop(self, within_s: float = 30.0) -> None:
+        """End it in good order."""
+        self.process.terminate()
+        async with asyncio.timeout(within_s):
+            await self.process.wait()
+
     async def until_line(self, part: str, within_s: float = 60.0) -> None:
         """Returns once it said so."""
         deadline = time.monotonic() + within_s
@@ -96,9 +102,9 @@ def configure(
     return path
 
 
-def daemon(config: Path) -> contextlib.AbstractAsyncContextManager[Child]:
+def daemon(config: Path, log_level: str = "warning") -> contextlib.AbstractAsyncContextManager[Child]:
     """The real daemon with this config."""
-    return child("-m", "monitor", "--config", str(config), "--log-level", "warning", "run")
+    return child("-m", "monitor", "--config", str(config), "--log-level", log_level, "run")
 
 
 async def _read(found: Child) -> None:

@@ -44,6 +44,11 @@ class Streams(Protocol):
         """The symbols whose prices are wanted; may be called again at any time."""
         ...
 
+    @property
+    def conflated(self) -> int:
+        """How many prices a newer one of the same symbol replaced before they were delivered."""
+        ...
+
 
 class Surroundings(Protocol):
     """What an account reads besides balances and prices. Raises ExchangeError."""

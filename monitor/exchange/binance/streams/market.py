@@ -54,6 +54,8 @@ class Newest:
         self._last: dict[str, Price] = {}
         self._waiting: dict[str, Price] = {}
         self._taken = 0
+        self.conflated = 0
+        """How many prices a newer one of the same symbol replaced before they were handed on."""
         self._flushed_at = float("-inf")
         self.rest: Callable[[float], None] | None = None
         """Leaves the source of prices alone for some seconds."""
@@ -72,6 +74,7 @@ class Newest:
             return
         prices, self._waiting = self._waiting, {}
         taken, self._taken = self._taken, 0
+        self.conflated += taken - len(prices)
         self._deliver(PricesRead(prices))
         now = time.monotonic()
         is_rush = now - self._flushed_at < CLOSE_S and taken < FLOOD

@@ -54,6 +54,11 @@ class BinanceStreams:
         """The symbols whose prices are wanted."""
         self._symbols.replace(symbols)
 
+    @property
+    def conflated(self) -> int:
+        """How many prices a newer one replaced before they were handed on."""
+        return self._newest.conflated
+
     async def run(self) -> None:
         """Keep all streams up until cancelled."""
         lines = [self._keep_up("account", self._account_line), self._keep_up("market", self._market_line)]
