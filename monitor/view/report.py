@@ -55,7 +55,11 @@ def headline(document: Document) -> str:
     if not scopes:
         return first
     distance, account, entry = min(scopes, key=lambda one: (one[0] is None, one[0]))
-    low = "" if entry["lowest"] is None else f"lowest level {level_text(number(entry['lowest']['margin_level']))}, "
+    low = (
+        ""
+        if entry["lowest"] is None
+        else f"lowest recorded level {level_text(number(entry['lowest']['margin_level']))}, "
+    )
     return f"{first}; {label(account, entry)} {low}at its nearest {percent_text(distance)} from liquidation"
 
 
@@ -69,7 +73,7 @@ def sections(document: Document) -> list[Section]:
         Section("Alerts", _alerts(document["alerts"])),
         Section("Actions", _actions(document["actions"])),
         Section("What moved", _moved(document["movements"])),
-        Section("Health", list(_health(document["health"]))),
+        Section("Health", list(_health(document["health"], document["since"], document["until"]))),
         Section("Kept quiet now", _quiet(document["quiet"])),
         Section("Audit trail", [_head(document["audit_head"])]),
     ]
@@ -101,7 +105,7 @@ def level_lines(account: str, entry: Document) -> list[Cell]:
     if entry["lowest"] is not None:
         lowest, nearest = entry["lowest"], entry["nearest"]
         near = "" if nearest is None else f"; nearest {_percent(nearest)}, {clock_text(nearest['at'])}"
-        lines.append(Cell(f"  lowest {_level(lowest['margin_level'])}, {clock_text(lowest['at'])}{near}"))
+        lines.append(Cell(f"  lowest recorded {_level(lowest['margin_level'])}, {clock_text(lowest['at'])}{near}"))
     if entry["liabilities_usdt"] is not None:
         change = Decimal(entry["liabilities_change_usdt"])
         moved = "unchanged" if not change else f"{'+' if change > 0 else ''}{money_text(change)}"
@@ -169,6 +173,13 @@ def _actions(document: Document) -> list[Cell]:
         Cell(f"{one['account']}: a limit stopped live actions {stretch_text(one)}", "bad")
         for one in document["stopped"]
     )
+    lines += _most(
+        Cell(
+            f"not done now: {one['action']} in {label(one['account'], one)}: {one['why']}",
+            "bad" if one["by_limit"] else "",
+        )
+        for one in document["stopped_now"]
+    )
     return lines or [Cell("none was decided on", "good")]
 
 
@@ -206,9 +217,11 @@ def _movement(one: Document) -> Cell:
     return Cell(f"{about}: {words} {what}{times}, by {one['origin']}{failed}, {clock_text(one['last_at'])}")
 
 
-def _health(document: Document) -> Iterator[Cell]:
+def _health(document: Document, since: str, until: str) -> Iterator[Cell]:
     starts = document["starts"]
     yield Cell("the daemon was not restarted" if not starts else f"the daemon was started {_times(starts)}")
+    if document["watched_since"] is None or document["watched_since"] > since:
+        yield Cell(f"no daemon is remembered before {clock_text(document['watched_since'] or until)}", "note")
     yield from _most(Cell(f"no daemon ran {stretch_text(gap)}", "bad") for gap in document["down"])
     yield from _most(
         Cell(f"{gap['account']}: not all streams were connected {stretch_text(gap)}", "note")

@@ -57,7 +57,11 @@ def _money(document: Document) -> Iterator[Cell]:
     for one in document["movements"]:
         if one["kind"] == "liquidation":
             yield Cell(f"{label(one['account'], one)}: the exchange liquidated, {clock_text(one['last_at'])}", "bad")
-    for account in sorted({one["account"] for one in document["actions"]["stopped"]}):
+    now = [one for one in document["actions"]["stopped_now"] if one["by_limit"]]
+    for one in now:
+        yield Cell(f"{one['action']} in {label(one['account'], one)} is stopped: {one['why']}", "bad")
+    before = {one["account"] for one in document["actions"]["stopped"]} - {one["account"] for one in now}
+    for account in sorted(before):
         yield Cell(f"{account}: live actions that an alert wanted were stopped by a limit", "bad")
 
 

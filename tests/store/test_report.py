@@ -36,8 +36,10 @@ async def test_every_part_of_the_story_is_in_the_report(store: Store) -> None:
     told = await document(store)
     (account,) = told["accounts"]
     cross, pair = account["scopes"]
-    assert cross["lowest"] == {"margin_level": "1.25", "at": stamp(NOW - 5 * HOUR)}
+    assert cross["lowest"] == {"margin_level": "1.21", "at": stamp(NOW - 5 * HOUR)}
     assert cross["nearest"] == {"distance_to_liquidation": "0.12", "at": stamp(NOW - 5 * HOUR)}
+    (stop,) = told["actions"]["stopped_now"]
+    assert (stop["account"], stop["action"], stop["why"]) == ("main", "repay-usdt", "max_per_day is used up")
     assert (cross["liabilities_usdt"], cross["liabilities_change_usdt"]) == ("60000", "-500")
     half = timedelta(minutes=30)
     assert cross["unknown"] == [stretch(10 * HOUR, 8 * HOUR), stretch(3 * HOUR, 3 * HOUR - half)]
@@ -68,6 +70,7 @@ async def test_what_is_not_known_is_said_in_words(store: Store) -> None:
     assert "main cross: no figures between 10-10 22:00 and 10-11 00:00 (2h), and once more" in words
     assert "main BTCUSDT: no figures between 10-10 08:00 and 10-11 08:00 (1d)" in words
     assert "no daemon ran between 10-10 22:00 and 10-11 00:00 (2h)" in words
+    assert "repay-usdt in main cross is stopped: max_per_day is used up" in words
     assert "R-4: what became of it is not certain" in words
     assert "#17 critical was not told to phone" in words
 

@@ -1,9 +1,10 @@
 """A day in a database, worked out by hand: what a report has to find in it.
 
 A daemon ran from a day and a half ago to ten hours ago, and again from eight hours ago on. The level of cross was 1.9,
-fell to 1.25 five hours ago for twenty minutes, and is 1.8333; from three hours ago on it was unknown for half an hour.
-60,000 USDT are owed, 500 less than a day ago. A critical alert fired and ended and was never told to the phone; 500
-USDT were repaid, another repayment is uncertain. 0.05 USDT of interest were charged in two charges.
+fell to 1.25 five hours ago for twenty minutes (an alert saw 1.21), and is 1.8333; from three hours ago on it was unknown
+for half an hour. 60,000 USDT are owed, 500 less than a day ago. A critical alert fired and ended and was never told to
+the phone; 500 USDT were repaid, another repayment is uncertain, a third is stopped by its limit. 0.05 USDT of interest
+were charged in two charges.
 """
 
 import json
@@ -18,6 +19,7 @@ from monitor.core.intents import IntentState, IntentStep
 from monitor.core.journal import Entry, Sample
 from monitor.core.movements import Movement
 from monitor.core.outbox import Attempt, DeliveryState
+from monitor.core.stops import Stop
 from monitor.store import operator
 from monitor.store.interest import record
 from monitor.store.store import Store
@@ -27,6 +29,7 @@ from tests.view import samples
 
 _S = IntentState
 HOUR = timedelta(hours=1)
+STOPPED = {(CROSS, "repay-usdt"): Stop("max_per_day is used up", counts=True)}
 
 
 async def tell_story(store: Store, now: datetime) -> None:
@@ -51,7 +54,7 @@ async def tell_story(store: Store, now: datetime) -> None:
 
 
 def _samples(now: datetime) -> list[Entry]:
-    told = json.dumps(account_document(samples.STATE, samples.SETTINGS, samples.NOW, "0.1.0"))
+    told = json.dumps(account_document(replace(samples.STATE, blocked=STOPPED), samples.SETTINGS, samples.NOW, "0.1.0"))
     for stamp, moment in ((samples.READ_AT, now - timedelta(seconds=30)), (samples.NOW, now)):
         told = told.replace(f"{stamp:%Y-%m-%dT%H:%M:%S}", f"{moment:%Y-%m-%dT%H:%M:%S}")
     points: list[tuple[timedelta, str, str | None]] = [
@@ -99,7 +102,7 @@ async def _alert(store: Store, now: datetime) -> None:
             "main",
             now - 5 * HOUR,
             alerts=(fired,),
-            transitions=(Transition(17, None, AlertState.FIRING, now - 5 * HOUR, Decimal("1.25")),),
+            transitions=(Transition(17, None, AlertState.FIRING, now - 5 * HOUR, Decimal("1.21")),),
             notifications=(told,),
         )
     )

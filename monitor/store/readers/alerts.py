@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import Connection, or_, select
 
@@ -23,6 +24,18 @@ class AlertRow:
 
     alert: Alert
     deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """A figure at which an alert's state changed; it is of the first metric that `when` names."""
+
+    account: str
+    scope: str
+    subject: str
+    when: str
+    at: datetime
+    value: Decimal
 
 
 def read_alerts(
@@ -67,6 +80,19 @@ def read_transitions(connection: Connection, alert: int) -> tuple[Transition, ..
             row.note,
         )
         for row in rows
+    )
+
+
+def read_witnessed(connection: Connection, since: datetime) -> tuple[Witnessed, ...]:
+    """The figures at which alerts changed their state since a moment, oldest first."""
+    alerts, steps = tables.alerts, tables.alert_transitions
+    wanted = select(alerts.c.account, alerts.c.scope, alerts.c.subject, alerts.c.when, steps.c.at, steps.c.value)
+    wanted = wanted.join(steps, steps.c.alert == alerts.c.id)
+    lately = wanted.where(steps.c.at >= since, steps.c.value.is_not(None)).order_by(steps.c.id)
+    return tuple(
+        Witnessed(account, scope, subject, when, at, value)
+        for account, scope, subject, when, at, value in connection.execute(lately)
+        if value.is_finite()
     )
 
 

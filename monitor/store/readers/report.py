@@ -12,7 +12,7 @@ from monitor.store import audit, bans
 from monitor.store.operator import paused_by, read_silences
 from monitor.store.presence import first_run, read_runs
 from monitor.store.readers.actions import IntentRow, read_intents
-from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.readers.alerts import AlertRow, Witnessed, read_alerts, read_witnessed
 from monitor.store.readers.channels import ChannelRow, read_channels
 from monitor.store.readers.events import EventRow, Failing, count_failures, count_rejected, read_movements
 from monitor.store.readers.history import HistoryRow, read_history
@@ -47,6 +47,7 @@ class ReportRows:
     charges: tuple[InterestSum, ...]
     charged: dict[tuple[str, str], tuple[Span, ...]]
     alerts: tuple[AlertRow, ...]
+    witnessed: tuple[Witnessed, ...]
     intents: tuple[IntentRow, ...]
     movements: tuple[EventRow, ...]
     failures: tuple[Failing, ...]
@@ -73,6 +74,7 @@ def read_report(connection: Connection, since: datetime, now: datetime) -> Repor
         alerts=tuple(
             row for row in read_alerts(connection, include_closed=True, since=since) if row.alert.fired_at is not None
         ),
+        witnessed=read_witnessed(connection, since),
         intents=read_intents(connection, include_final=True, since=since),
         movements=tuple(
             row

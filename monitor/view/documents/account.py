@@ -59,7 +59,8 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
     """The account's figures, streams, and counts of alerts and intents at `now`.
 
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
-    `worst_alert` is the highest severity that fires, null when none does.
+    `worst_alert` is the highest severity that fires, null when none does. `actions_stopped`: what alerts want and is
+    not done, and why; `by_limit` where that is a limit which a person should change.
     """
     cross = cross_document(state, settings, cross_figures(state, settings, now), now) if settings.cross else None
     isolated = [
@@ -100,6 +101,16 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
         "alerts_firing": len(firing),
         "worst_alert": max((alert.severity for alert in firing), key=SEVERITIES.index, default=None),
         "intents_in_flight": sum(intent.state in IN_FLIGHT for intent in state.intents.values()),
+        "actions_stopped": [
+            {
+                "scope": scope.kind,
+                "symbol": scope.symbol or None,
+                "action": action,
+                "why": stop.reason,
+                "by_limit": stop.counts,
+            }
+            for (scope, action), stop in state.blocked.items()
+        ],
         "stale_after_s": seconds_number(settings.stale_after),
         "version": version,
     }

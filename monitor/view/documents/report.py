@@ -12,7 +12,7 @@ from monitor.core.amounts import plain
 from monitor.core.events import Silence
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState, IntentStep
 from monitor.core.outbox import Delivery, DeliveryState
-from monitor.core.report import Stretch, downtime
+from monitor.core.report import Extreme, Stretch, downtime
 from monitor.core.spans import Span
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.alerts import alert_document
@@ -20,9 +20,10 @@ from monitor.view.documents.fields import Document, moment_text, seconds_number
 from monitor.view.documents.history import Series
 from monitor.view.documents.interest import InterestTotal, interest_document
 from monitor.view.documents.report_health import Failing, Told, health_document
-from monitor.view.documents.report_scopes import SeriesBook, scope_entry
+from monitor.view.documents.report_scopes import Place, SeriesBook, scope_entry
 from monitor.view.documents.silences import silence_document
 from monitor.view.documents.status import DaemonSeen, status_document
+from monitor.view.words import first_metric
 
 
 class _AlertTold(Protocol):
@@ -30,6 +31,21 @@ class _AlertTold(Protocol):
     def alert(self) -> Alert: ...
     @property
     def deliveries(self) -> Sequence[Delivery]: ...
+
+
+class _Witnessed(Protocol):
+    @property
+    def account(self) -> str: ...
+    @property
+    def scope(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def when(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def value(self) -> Decimal: ...
 
 
 class _IntentTold(Protocol):
@@ -95,6 +111,8 @@ class Recorded(Protocol):
     @property
     def alerts(self) -> Sequence[_AlertTold]: ...
     @property
+    def witnessed(self) -> Sequence[_Witnessed]: ...
+    @property
     def intents(self) -> Sequence[_IntentTold]: ...
     @property
     def movements(self) -> Sequence[_Moved]: ...
@@ -128,7 +146,7 @@ def report_document(
         seen = DaemonSeen(daemon.running, daemon.pid, daemon.since, paused)
     live = {row.account: json.loads(row.document) for row in rows.status.documents}
     status = status_document(accounts, live, seen, now, version)
-    book = SeriesBook(rows.series, down, span)
+    book = SeriesBook(rows.series, down, span, _witnessed(rows.witnessed))
     return {
         "generated_at": moment_text(now),
         "version": version,
@@ -139,7 +157,7 @@ def report_document(
         "accounts": [_account(account, book) for account in status["accounts"]],
         "interest": interest_document(rows.charges, list(live.values()), since, now, "asset", rows.charged),
         "alerts": [_alert(row, now) for row in rows.alerts],
-        "actions": _actions(rows.intents, book, accounts),
+        "actions": _actions(rows.intents, book, status["accounts"]),
         "movements": _movements(rows.movements),
         "health": health_document(rows, book, accounts, down, span),
         "quiet": {
@@ -149,6 +167,16 @@ def report_document(
         },
         "audit_head": rows.head,
     }
+
+
+def _witnessed(rows: Sequence[_Witnessed]) -> Mapping[Place, Sequence[Extreme]]:
+    """The figures that alerts went by, by what they are of: they are seen at each price, samples at each read."""
+    found: dict[Place, list[Extreme]] = {}
+    for row in rows:
+        metric = first_metric(row.when)
+        if metric is not None:
+            found.setdefault((row.account, row.scope, row.subject, metric.name), []).append(Extreme(row.value, row.at))
+    return found
 
 
 def _account(account: Document, book: SeriesBook) -> Document:
@@ -172,8 +200,8 @@ def _alert(row: _AlertTold, now: datetime) -> Document:
     }
 
 
-def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[str]) -> Document:
-    """The intents of the span, what they moved, which are open, and when limits stopped live ones."""
+def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[Document]) -> Document:
+    """The intents of the span, what they moved, which are open; when limits stopped live ones, what is stopped now."""
     moved: dict[tuple[str, str, str, str, str], tuple[Decimal, int]] = {}
     for row in rows:
         intent = row.intent
@@ -198,9 +226,14 @@ def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[s
         ],
         "unresolved": sorted(row.intent.id for row in rows if row.intent.state in IN_FLIGHT),
         "stopped": [
-            {"account": name, "since": moment_text(stretch.since), "until": moment_text(stretch.until)}
-            for name in accounts
-            for stretch in book.times(name, "account", "", "actions_blocked", lambda value: value > 0)
+            {"account": account["account"], "since": moment_text(stretch.since), "until": moment_text(stretch.until)}
+            for account in accounts
+            for stretch in book.times(account["account"], "account", "", "actions_blocked", lambda value: value > 0)
+        ],
+        "stopped_now": [
+            {"account": account["account"], **stop}
+            for account in accounts
+            for stop in account.get("actions_stopped", ())
         ],
     }
 

@@ -1,6 +1,6 @@
 """One scope of a report: its level now, the lowest of the span, and the times of which nothing is known."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from monitor.core.report import Extreme, Held, Stretch, first, held, line, lowest, times_of, unknown
@@ -19,13 +19,25 @@ _NOW = (
 )
 
 
-class SeriesBook:
-    """The recorded series by what they are of, as far as they hold in the span."""
+Place = tuple[str, str, str, str]
+"""What a series is of: account, scope, subject and metric."""
 
-    def __init__(self, series: Sequence[Series], down: Sequence[Stretch], span: Stretch) -> None:
-        self._series: dict[tuple[str, str, str, str], Series] = {
-            (one.account, one.scope, one.subject, one.metric): one for one in series
-        }
+
+_LOWS = ("margin_level", "distance_to_liquidation")
+
+
+class SeriesBook:
+    """The recorded series by what they are of, as far as they hold in the span; and what alerts saw between samples."""
+
+    def __init__(
+        self,
+        series: Sequence[Series],
+        down: Sequence[Stretch],
+        span: Stretch,
+        witnessed: Mapping[Place, Sequence[Extreme]],
+    ) -> None:
+        self._witnessed = witnessed
+        self._series: dict[Place, Series] = {(one.account, one.scope, one.subject, one.metric): one for one in series}
         self._down = down
         self.span = span
 
@@ -33,6 +45,13 @@ class SeriesBook:
         """What was known of it in the span; empty when nothing was."""
         one = self._series.get((account, scope, subject, metric))
         return () if one is None else held(one.points, self._down, self.span)
+
+    def lowest(self, account: str, scope: str, subject: str, metric: str) -> Extreme | None:
+        """The lowest value that was recorded of it, by a sample or by an alert; None while there is none."""
+        seen = [*self._witnessed.get((account, scope, subject, metric), ())]
+        sampled = lowest(self.held(account, scope, subject, metric))
+        seen += [] if sampled is None else [sampled]
+        return min(seen, key=lambda one: (one.value, one.at), default=None)
 
     def times(
         self, account: str, scope: str, subject: str, metric: str, claim: Callable[[Decimal], bool]
@@ -43,19 +62,17 @@ class SeriesBook:
 
 def scope_entry(account: str, scope: str, symbol: str | None, now: Document, book: SeriesBook) -> Document:
     """The scope as it is `now`, by its part of the status, and as it was recorded in the span."""
-    levels, distances, owed = (
-        book.held(account, scope, symbol or "", metric)
-        for metric in ("margin_level", "distance_to_liquidation", "liabilities_usdt")
-    )
+    levels, owed = (book.held(account, scope, symbol or "", metric) for metric in ("margin_level", "liabilities_usdt"))
+    lows = {metric: book.lowest(account, scope, symbol or "", metric) for metric in _LOWS}
+    here = now if now["state"] in ("ok", "no_debt") else None
     began, ends = first(owed), first(owed[::-1])
-    is_known = now["state"] in ("ok", "no_debt")
     change = ends.value - began.value if began is not None and ends is not None else None
     return {
         "scope": scope,
         "symbol": symbol,
         **{name: now[name] for name in _NOW},
-        "lowest": _extreme("margin_level", lowest(levels), now if is_known else None, book.span),
-        "nearest": _extreme("distance_to_liquidation", lowest(distances), now if is_known else None, book.span),
+        "lowest": _extreme("margin_level", lows["margin_level"], here, book.span),
+        "nearest": _extreme("distance_to_liquidation", lows["distance_to_liquidation"], here, book.span),
         "liabilities_usdt": decimal_text(ends.value) if ends is not None else None,
         "liabilities_change_usdt": decimal_text(change),
         "liabilities_since": moment_text(began.at) if began is not None else None,
