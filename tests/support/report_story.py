@@ -1,8 +1,8 @@
 """A day in a database, worked out by hand: what a report has to find in it.
 
 A daemon ran from a day and a half ago to ten hours ago, and again from eight hours ago on. The level of cross was 1.9,
-fell to 1.25 five hours ago for twenty minutes (an alert saw 1.21), and is 1.8333; from three hours ago on it was unknown
-for half an hour. 60,000 USDT are owed, 500 less than a day ago. A critical alert fired and ended and was never told to
+fell to 1.25 five hours ago for twenty minutes (an alert saw 1.21), and is 1.8333; for half an hour, three hours ago,
+it was unknown. 60,000 USDT are owed, 500 less than a day ago. A critical alert fired and ended and was never told to
 the phone; 500 USDT were repaid, another repayment is uncertain, a third is stopped by its limit. 0.05 USDT of interest
 were charged in two charges.
 """
