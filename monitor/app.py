@@ -169,7 +169,8 @@ def open_account(config: Config, name: str, clock: Clock, usage: "Usage | None" 
 
     Without `usage` a ban that was remembered holds, and one that is learned of is remembered.
     """
-    from monitor.exchange.binance.venue import Hosts, connect
+    from monitor.exchange.binance.connecting import connect
+    from monitor.exchange.binance.venue import Hosts
 
     account, keys, exchange = config.account(name), resolve_account(config, name), config.exchange
     slowest = max(config.schedule.cross, config.schedule.isolated)

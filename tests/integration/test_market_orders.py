@@ -9,8 +9,8 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.core.intents import IntentState
+from monitor.exchange.binance.connecting import connect
 from monitor.exchange.binance.functions.orders import create_margin_order
-from monitor.exchange.binance.venue import connect
 from monitor.sandbox.scenario import Scenario, holding
 from monitor.sandbox.server import Ready
 from tests.exchange.binance.world import credentials_of, hosts_of

@@ -27,10 +27,11 @@ from monitor.clock import SystemClock
 from monitor.config.loading import load_config
 from monitor.core.events import StreamName
 from monitor.exchange.binance.client.answer import Credentials
+from monitor.exchange.binance.connecting import connect
 from monitor.exchange.binance.signing import HmacSigner
 from monitor.exchange.binance.streams.guards import Guards
 from monitor.exchange.binance.streams.sockets import Sockets
-from monitor.exchange.binance.venue import Hosts, connect
+from monitor.exchange.binance.venue import Hosts
 from monitor.runtime.account import Timetable
 from monitor.runtime.daemon import Daemon, WatchedAccount
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault

@@ -5,12 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import ParamSpec, TypeVar, assert_never
 
 import httpx
 
-from monitor.clock import Clock
 from monitor.core.account import (
     Bars,
     CrossSnapshot,
@@ -24,7 +22,7 @@ from monitor.core.account import (
 from monitor.core.events import Event
 from monitor.core.intents import CancelOrders, Order, Outcome, Record, Reduce, Repay, Transfer, Window
 from monitor.core.ledger import LedgerRow
-from monitor.errors import ConfigError, PayloadRejected
+from monitor.errors import PayloadRejected
 from monitor.exchange.binance.client import (
     account,
     keys,
@@ -35,9 +33,8 @@ from monitor.exchange.binance.client import (
     transfers,
     wallet,
 )
-from monitor.exchange.binance.client.answer import Answer, Credentials, Sent
+from monitor.exchange.binance.client.answer import Answer, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
-from monitor.exchange.binance.client.http import http_client, tls_context
 from monitor.exchange.binance.client.interest import InterestReads
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.client.venue_time import VenueTime
@@ -73,65 +70,6 @@ class Hosts:
     market_stream: str
     risk_stream: str
     rest_fallbacks: tuple[str, ...] = ()
-
-
-def connect(
-    *,
-    name: str,
-    hosts: Hosts,
-    credentials: Credentials,
-    clock: Clock,
-    cross: bool = True,
-    recv_window: timedelta = timedelta(seconds=5),
-    timeout_s: float = 10.0,
-    keepalive_s: float = 180.0,
-    proxy: str = "",
-    ca_file: Path | None = None,
-    action_credentials: Credentials | None = None,
-    usage: Usage | None = None,
-    sockets: Sockets | None = None,
-    http_transport: httpx.AsyncBaseTransport | None = None,
-) -> "BinanceAccount":
-    """An account ready for use; nothing is asked of the venue yet.
-
-    `usage` is shared by all accounts behind one egress address. `action_credentials` alone move money where given.
-    `sockets` and `http_transport` replace the network's settings.
-    Raises ConfigError for a key that cannot be sent.
-    """
-    for pair in (credentials, action_credentials):
-        if pair is not None and not (pair.api_key.isascii() and pair.api_key.isprintable() and " " not in pair.api_key):
-            raise ConfigError(
-                "the API key holds characters that no key has", where=f'accounts "{name}"', mend="copy it once more"
-            )
-    every = (hosts.rest, *hosts.rest_fallbacks, hosts.ws_api, hosts.market_stream, hosts.risk_stream)
-    tls = tls_context(ca_file) if any(url.startswith(("https:", "wss:")) for url in every) else None
-    http = http_client(timeout_s=timeout_s, keepalive_s=keepalive_s, proxy=proxy, tls=tls, transport=http_transport)
-    time = VenueTime(clock)
-    shared = usage if usage is not None else Usage()
-
-    def transport(used: Credentials) -> Transport:
-        return Transport(
-            account=name,
-            hosts=(hosts.rest, *hosts.rest_fallbacks),
-            credentials=used,
-            http=http,
-            time=time,
-            usage=shared,
-            recv_window=recv_window,
-            timeout_s=timeout_s,
-        )
-
-    return BinanceAccount(
-        name=name,
-        hosts=hosts,
-        cross=cross,
-        reading=transport(credentials),
-        acting=transport(action_credentials or credentials),
-        http=http,
-        sockets=sockets if sockets is not None else Sockets(proxy=proxy or None, tls=tls),
-        time=time,
-        usage=shared,
-    )
 
 
 class BinanceAccount:

@@ -10,8 +10,9 @@ from typing import Any
 from monitor.clock import SystemClock
 from monitor.core.events import Event, StreamChanged, StreamEvent
 from monitor.exchange.binance.client.answer import Credentials
+from monitor.exchange.binance.connecting import connect
 from monitor.exchange.binance.signing import HmacSigner
-from monitor.exchange.binance.venue import BinanceAccount, Hosts, connect
+from monitor.exchange.binance.venue import BinanceAccount, Hosts
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.requests import ReceivedRequest
 from monitor.sandbox.scenario import Scenario

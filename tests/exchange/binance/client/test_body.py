@@ -11,7 +11,7 @@ import pytest
 from monitor.core.account import CROSS
 from monitor.core.intents import Repay, Unknown
 from monitor.exchange.binance.client.http import LONGEST_BODY, TooLong, body_of, http_client
-from monitor.exchange.binance.venue import connect
+from monitor.exchange.binance.connecting import connect
 from tests.exchange.binance.world import credentials_of, hosts_of, world
 
 BOMB = gzip.compress(b"[" + bytes(LONGEST_BODY))

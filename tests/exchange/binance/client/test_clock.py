@@ -12,7 +12,7 @@ from monitor.core.account import CROSS
 from monitor.core.intents import Accepted, Refused, Repay
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.client.venue_time import VenueTime
-from monitor.exchange.binance.venue import connect
+from monitor.exchange.binance.connecting import connect
 from monitor.sandbox.faults import Fault
 from tests.exchange.binance.world import World, credentials_of, hosts_of, world
 
