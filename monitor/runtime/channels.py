@@ -1,12 +1,19 @@
 """The channels as they are served: what each takes, and how each fares."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from monitor.clock import Clock
 from monitor.core.alerts import Reason
+from monitor.core.outbox import Delivery
 from monitor.core.restraint import Restraint
 from monitor.notify.sinks import Sink
+
+IDLE_LOOK_S = 5.0
+"""A channel looks for due deliveries at least this often (machine seconds), whether woken or not."""
 
 STUCK_AFTER_S = 60.0
 """A channel that was not looked after for this long (machine seconds) hangs; a look comes every few seconds."""
@@ -26,6 +33,31 @@ class Channel:
     def wants(self, severity: str, reason: Reason) -> bool:
         """Whether the channel takes news of this kind at all."""
         return severity in self.severities and (reason is not Reason.RESOLVED or self.send_resolved)
+
+
+@dataclass(slots=True)
+class Desk:
+    """What a channel's task is to do next.
+
+    `fresh` was handed over and need not be looked up; `looked` is the newest delivery that a look at the store has
+    shown; `look_at` when the next look is due (machine seconds). `idle`: the last look left nothing to tell.
+    """
+
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    fresh: list[Delivery] = field(default_factory=list)
+    looked: int = 0
+    look_at: float = float("-inf")
+
+    def hand(self, delivery: Delivery) -> None:
+        """This is to be told before anything that has to be looked up."""
+        self.fresh.append(delivery)
+        self.woken.set()
+
+    def ask(self) -> None:
+        """There is something to look up."""
+        self.look_at = float("-inf")
+        self.woken.set()
 
 
 class Wellbeing:
@@ -56,3 +88,11 @@ class Wellbeing:
         now = time.monotonic()
         hanging = {name: "it hangs" for name, at in self._seen_at.items() if now - at > STUCK_AFTER_S}
         return {**hanging, **self._failing}
+
+
+def pause_s(moments: Iterable[datetime], clock: Clock) -> float:
+    """How long nothing needs to be looked up, if something is due at these moments (machine seconds)."""
+    first = min(moments, default=None)
+    if first is None:
+        return IDLE_LOOK_S
+    return min(IDLE_LOOK_S, max(0.01, (first - clock.now()).total_seconds() / clock.speed))

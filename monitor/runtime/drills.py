@@ -114,9 +114,8 @@ class Drills:
             if not queued:
                 return "carried out"
             if asyncio.get_running_loop().time() > deadline:
-                for delivery in queued:
-                    given_up = delivery.answer or "no answer"
-                    await self._store.close_delivery(delivery.id, DeliveryState.FAILED, given_up)
+                given_up = {delivery.id: delivery.answer or "no answer" for delivery in queued}
+                await self._store.close_deliveries(DeliveryState.FAILED, given_up)
                 return "carried out, not everything was taken"
             self._wake({delivery.channel for delivery in queued})
             await asyncio.sleep(LOOK_S)

@@ -3,16 +3,16 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.core.alerts import Alert, Notification, Reason
-from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Send, Skip, Told, choose, retry_delay_s
+from monitor.core.outbox import Attempt, Delivery, DeliveryState, Send, Skip, Told, choose
 from monitor.core.restraint import (
-    HOUR,
     Due,
     Rungs,
     Wait,
@@ -25,21 +25,15 @@ from monitor.core.restraint import (
 )
 from monitor.errors import StoreError
 from monitor.notify.sinks import NotTold
-from monitor.runtime.channels import Channel, Wellbeing
+from monitor.runtime.channels import Channel, Desk, Wellbeing, pause_s
 from monitor.runtime.composer import Composer
-from monitor.runtime.ledger import Ledger
-from monitor.store.outbox import failing_channels, read_sent, was_tried
-from monitor.store.readers.alerts import read_alert
+from monitor.runtime.ledger import Ledger, failed
+from monitor.store.outbox import failing_channels
 from monitor.store.store import Store
+from monitor.store.telling import Look, look
 from monitor.view.messages import Message, drill_message, notice_message
 
 log = logging.getLogger(__name__)
-
-GIVE_UP_AFTER = timedelta(hours=24)
-"""A message that no try could deliver for this long is no longer sent: what it said is history."""
-
-IDLE_LOOK_S = 5.0
-"""A channel looks for due deliveries at least this often (machine seconds), whether woken or not."""
 
 UNWRITTEN_LOOK_S = 1.0
 """How often it is tried to write down what was sent, while the store fails (machine seconds)."""
@@ -70,13 +64,10 @@ class Notifier:
         self._composer = composer
         self._open_alert = open_alert
         self._rungs = rungs if rungs is not None else Rungs()
-        self._woken = {name: asyncio.Event() for name in self._channels}
-        self._idle = {name: asyncio.Event() for name in self._channels}
-        self._fresh: dict[str, list[Delivery]] = {name: [] for name in self._channels}
-        self._looked = dict.fromkeys(self._channels, 0)
+        self._desks = {name: Desk() for name in self._channels}
         self._draining = False
         self._wellbeing = Wellbeing(self._channels)
-        self._unrecorded: set[asyncio.Task[None]] = set()
+        self._beside: set[asyncio.Task[None]] = set()
         self._ledger = Ledger(store)
 
     @property
@@ -92,8 +83,8 @@ class Notifier:
     def wake(self, channels: Iterable[str]) -> None:
         """Something is due for these channels. Only a hint: the store is the truth."""
         for name in channels:
-            if name in self._woken:
-                self._woken[name].set()
+            if name in self._desks:
+                self._desks[name].ask()
 
     def hand(self, deliveries: Iterable[Delivery]) -> None:
         """These were recorded just now. The first word of something critical waits for no look at the store."""
@@ -103,8 +94,9 @@ class Notifier:
                 continue
             urgent = delivery.reason is Reason.FIRED and delivery.severity == "critical"
             if urgent and not channel.restraint.max_per_hour:
-                self._fresh[channel.name].append(delivery)
-            self._woken[channel.name].set()
+                self._desks[channel.name].hand(delivery)
+            else:
+                self._desks[channel.name].ask()
 
     def tell_unrecorded(self, alert: Alert, notification: Notification) -> None:
         """The store has failed: say it once from memory, marked as not recorded."""
@@ -115,9 +107,7 @@ class Notifier:
                 continue
             # What is held back now is told once the store is back, since it was kept to be committed.
             if quiet_until(notification.severity, channel.restraint, self._clock.now()) is None:
-                task = asyncio.create_task(self._send_unrecorded(channel, message), name=f"unrecorded {name}")
-                self._unrecorded.add(task)
-                task.add_done_callback(self._unrecorded.discard)
+                self._start(self._send_unrecorded(channel, message), f"unrecorded {name}")
 
     async def recall(self) -> None:
         """What the store knows of the channels: those that failed still do, and what was held is looked at again."""
@@ -134,13 +124,13 @@ class Notifier:
     async def drain(self, timeout_s: float) -> None:
         """Wait until every channel found nothing due, at most `timeout_s` of machine time; nothing waits for more."""
         self._draining = True
-        for name, idle in self._idle.items():
-            idle.clear()
-            self._woken[name].set()
+        for desk in self._desks.values():
+            desk.idle.clear()
+            desk.ask()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                for idle in self._idle.values():
-                    await idle.wait()
+                for desk in self._desks.values():
+                    await desk.idle.wait()
 
     async def _keep_serving(self, channel: Channel) -> None:
         while True:
@@ -152,110 +142,120 @@ class Notifier:
 
     async def _serve(self, channel: Channel) -> None:
         await channel.sink.warm()
+        desk = self._desks[channel.name]
+        desk.ask()
         while True:
             self._wellbeing.seen(channel.name)
+            desk.woken.clear()
             try:
-                ripe = await self._send_due(channel)
-                pause_s = await self._pause_s(channel, ripe)
+                await self._send_fresh(channel)
+                if desk.look_at <= time.monotonic():
+                    # Whoever asks for a look from now on gets another one.
+                    desk.look_at = float("inf")
+                    pause_s = await self._send_due(channel)
+                    desk.look_at = min(desk.look_at, time.monotonic() + pause_s)
             except StoreError as error:
                 log.error("channel.blind channel=%s cause=%s", channel.name, error)
-                pause_s = 1.0
+                desk.look_at = time.monotonic() + 1.0
+            if self._ledger.unwritten(channel.name):
+                desk.look_at = min(desk.look_at, time.monotonic() + UNWRITTEN_LOOK_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken[channel.name].wait(), pause_s)
-            self._woken[channel.name].clear()
+                async with asyncio.timeout(desk.look_at - time.monotonic()):
+                    await desk.woken.wait()
 
-    async def _pause_s(self, channel: Channel, ripe: datetime | None) -> float:
-        if self._ledger.unwritten(channel.name):
-            return UNWRITTEN_LOOK_S
-        now = self._clock.now()
-        due_at = await self._store.next_due(channel.name, now if ripe is not None else None)
-        moments = [moment for moment in (ripe, due_at) if moment is not None]
-        if not moments:
-            return IDLE_LOOK_S
-        wait_s = (min(moments) - now).total_seconds() / self._clock.speed
-        return min(IDLE_LOOK_S, max(0.01, wait_s))
-
-    async def _send_due(self, channel: Channel) -> datetime | None:
+    async def _send_due(self, channel: Channel) -> float:
         """Sends message after message, the most urgent first, each after a fresh look, until nothing is ripe.
 
-        Returns when what is gathered will be; None: nothing is waiting for that.
+        Returns how long there will be nothing (machine seconds), as far as is known.
         """
+        desk = self._desks[channel.name]
         while True:
-            await self._ledger.write(channel.name)
             await self._send_fresh(channel)
-            queued = await self._store.due(channel.name, self._clock.now(), BATCH)
-            self._looked[channel.name] = max([self._looked[channel.name], *(delivery.id for delivery in queued)])
-            due = [delivery for delivery in queued if not self._ledger.is_unwritten(delivery.id)]
-            if not due:
-                self._idle[channel.name].set()
-                return None
-            later: list[datetime] = []
-            if not await self._send_one(channel, due, later):
-                return min(later, default=None)
+            # The store must know what was sent before it is asked what is to be sent.
+            await self._ledger.write(channel.name)
+            now, restrained = self._clock.now(), bool(channel.restraint.max_per_hour)
+            seen = await self._store.read(look, channel.name, now, self._began, BATCH, restrained=restrained)
+            if desk.fresh:
+                continue
+            desk.looked = max([desk.looked, *(delivery.id for delivery in seen.due)])
+            due = [delivery for delivery in seen.due if not self._ledger.is_unwritten(delivery.id)]
+            later = [] if seen.next_at is None else [seen.next_at]
+            if not due or not await self._send_one(channel, seen, due, later):
+                if not due or len(later) <= (seen.next_at is not None):
+                    desk.idle.set()
+                return pause_s(later, self._clock)
             self._wellbeing.seen(channel.name)
 
     async def _send_fresh(self, channel: Channel) -> None:
         """Tells what was handed over and no look at the store has shown yet; what is in any doubt is left to that."""
-        fresh, self._fresh[channel.name] = self._fresh[channel.name], []
-        due: list[Due] = []
-        for delivery in fresh:
-            alert = self._open_alert(delivery.alert) if delivery.alert is not None else None
-            if alert is None or delivery.id <= self._looked[channel.name]:
-                continue
-            chosen = choose(delivery, alert, None, superseded=False)
-            if isinstance(chosen, Send) and chosen.reason is Reason.FIRED and channel.wants("critical", Reason.FIRED):
-                due.append(Due(delivery, alert, Reason.FIRED))
-        for group in gathered(due):
-            await self._tell(channel, group)
+        desk = self._desks[channel.name]
+        while desk.fresh:
+            fresh, desk.fresh = desk.fresh, []
+            due: list[Due] = []
+            for delivery in fresh:
+                alert = self._open_alert(delivery.alert) if delivery.alert is not None else None
+                chosen = None if alert is None else choose(delivery, alert, None, superseded=False)
+                first_word = isinstance(chosen, Send) and chosen.reason is Reason.FIRED
+                is_clear = first_word and delivery.id > desk.looked and channel.wants("critical", Reason.FIRED)
+                if alert is not None and is_clear:
+                    due.append(Due(delivery, alert, Reason.FIRED))
+                else:
+                    desk.ask()
+            for group in gathered(due):
+                await self._tell(channel, group)
 
-    async def _send_one(self, channel: Channel, due: Sequence[Delivery], later: list[datetime]) -> bool:
-        """Whether a message left, or it was found that some need not. `later`: when those being gathered are ripe."""
+    async def _send_one(self, channel: Channel, seen: Look, due: Sequence[Delivery], later: list[datetime]) -> bool:
+        """Whether another look is needed: a message left, or something was put off. `later`: when more is ripe."""
         now = self._clock.now()
-        heard = await self._store.heard(channel.name)
-        sent = await self._store.read(read_sent, channel.name, now - HOUR)
-        told = [each for d in due if d.alert is not None and (each := await self._choose(channel, d, due, heard))]
-        settled = len(told) < sum(1 for delivery in due if delivery.alert is not None)
+        told: list[Due] = []
+        ended: dict[int, str] = {}
+        held: list[tuple[list[int], Wait]] = []
+        for delivery in due:
+            match None if delivery.alert is None else self._choose(channel, delivery, due, seen):
+                case Due() as chosen:
+                    told.append(chosen)
+                case Wait() as wait:
+                    held.append(([delivery.id], wait))
+                case str() as why:
+                    ended[delivery.id] = why
+        is_sent = False
         for group in gathered(told):
             ripe = now if self._draining else ripe_at(group)
             if ripe > now:
                 later.append(ripe)
                 continue
-            wait = over_limit(group, heard.values(), sent, self._rungs, channel.restraint, now)
-            if wait is None:
+            over = over_limit(group, seen.heard.values(), seen.sent, self._rungs, channel.restraint, now)
+            if over is None:
                 await self._tell(channel, group)
-                return True
-            await self._postpone(channel, [each.delivery for each in group], wait)
-            settled = True
-        for delivery in due:
-            if delivery.alert is None:
-                await self._say(channel, delivery, sent)
-                return True
-        return settled
+                is_sent = True
+                break
+            held.append(([each.delivery.id for each in group], over))
+        said = next((delivery for delivery in due if delivery.alert is None), None)
+        if not is_sent and said is not None:
+            await self._say(channel, said, seen.sent)
+            is_sent = True
+        if ended:
+            await self._store.close_deliveries(DeliveryState.EXPIRED, ended)
+        for deliveries, wait in held:
+            await self._postpone(channel, deliveries, wait)
+        return is_sent or bool(held) or not seen.is_whole
 
-    async def _choose(
-        self, channel: Channel, delivery: Delivery, due: Sequence[Delivery], heard: Mapping[int, Heard]
-    ) -> Due | None:
-        """What is to be told for the delivery; None: nothing now, and it is closed or waits."""
+    def _choose(self, channel: Channel, delivery: Delivery, due: Sequence[Delivery], seen: Look) -> Due | Wait | str:
+        """What is to be told for the delivery, until when it waits, or why it is not told at all."""
         assert delivery.alert is not None
-        alert = await self._alert(delivery.alert)
+        alert = self._open_alert(delivery.alert) or seen.alerts.get(delivery.alert)
         if alert is None:
-            await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, "its alert is unknown")
-            return None
+            return "its alert is unknown"
         superseded = any(other.alert == delivery.alert and other.id > delivery.id for other in due)
-        known = heard.get(delivery.alert)
-        tried = await self._store.read(was_tried, channel.name, delivery.alert, self._began)
+        known = seen.heard.get(delivery.alert)
+        tried = delivery.alert in seen.tried
         chosen = choose(delivery, alert, None if known is None else known.told, superseded, tried)
         if isinstance(chosen, Skip):
-            await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, chosen.why)
-            return None
+            return chosen.why
         if not channel.wants(delivery.severity, chosen.reason):
-            await self._leave_out(channel, delivery, chosen.reason)
-            return None
+            return _not_taken(delivery, chosen.reason)
         wait = quiet_until(delivery.severity, channel.restraint, self._clock.now())
-        if wait is not None:
-            await self._postpone(channel, [delivery], wait)
-            return None
-        return Due(delivery, alert, chosen.reason)
+        return Due(delivery, alert, chosen.reason) if wait is None else wait
 
     async def _tell(self, channel: Channel, group: Sequence[Due]) -> None:
         """One message about all alerts of the group, with a picture of the worst where the channel takes one."""
@@ -277,7 +277,8 @@ class Notifier:
         document = json.loads(delivery.text) if delivery.reason == "drill" else None
         reason = Reason.FIRED if document is None else Reason(document["stage"])
         if not channel.wants(delivery.severity, reason):
-            await self._leave_out(channel, delivery, str(delivery.reason))
+            why = _not_taken(delivery, str(delivery.reason))
+            await self._store.close_deliveries(DeliveryState.EXPIRED, {delivery.id: why})
             return
         if document is not None:
             await self._send(channel, [delivery], drill_message(delivery.severity, document), {})
@@ -287,25 +288,13 @@ class Notifier:
             delivery.severity, sent, restraint, now
         )
         if wait is not None:
-            await self._postpone(channel, [delivery], wait)
+            await self._postpone(channel, [delivery.id], wait)
         else:
             await self._send(channel, [delivery], notice_message(delivery.severity, delivery.text), {})
 
-    async def _postpone(self, channel: Channel, deliveries: Sequence[Delivery], wait: Wait) -> None:
+    async def _postpone(self, channel: Channel, deliveries: Sequence[int], wait: Wait) -> None:
         log.info("notification.held channel=%s count=%d why=%r", channel.name, len(deliveries), wait.why)
-        await self._store.postpone([delivery.id for delivery in deliveries], wait.until)
-
-    async def _leave_out(self, channel: Channel, delivery: Delivery, what: str) -> None:
-        why = f"this channel does not take {delivery.severity} {what}"
-        await self._store.close_delivery(delivery.id, DeliveryState.EXPIRED, why)
-
-    async def _alert(self, number: int) -> Alert | None:
-        """The alert as it is now: from memory while it is open, else as it was remembered."""
-        alert = self._open_alert(number)
-        if alert is not None:
-            return alert
-        row = await self._store.read(read_alert, number)
-        return row.alert if row is not None else None
+        await self._store.postpone(deliveries, wait.until)
 
     async def _send(
         self, channel: Channel, deliveries: Sequence[Delivery], message: Message, told: Mapping[int, Told]
@@ -318,25 +307,21 @@ class Notifier:
             self._wellbeing.tried(channel.name, None)
             log.info("notification.sent channel=%s deliveries=%s title=%r", channel.name, numbers, message.title)
             sent = DeliveryState.SENT
-            await self._ledger.record(
+            self._ledger.note(
                 [Attempt(channel.name, d.id, now, True, result.answer, sent, told=told.get(d.id)) for d in deliveries]
             )
+            # Beside the next message, which need not wait; before the store is asked again, it is written.
+            self._start(self._ledger.write(channel.name), f"ledger {channel.name}")
             return
         self._wellbeing.tried(channel.name, result.answer)
         said = "notification.failed channel=%s deliveries=%s attempt=%d answer=%r"
         log.warning(said, channel.name, numbers, max(delivery.attempts for delivery in deliveries) + 1, result.answer)
-        await self._ledger.record([self._failed(delivery, result, now) for delivery in deliveries])
+        self._ledger.note([failed(delivery, result, now, self._clock.speed) for delivery in deliveries])
+        await self._ledger.write(channel.name)
+        self._desks[channel.name].ask()
         for delivery in deliveries:
             if delivery.attempts == 0:
                 await self._fall_back(channel, delivery, now)
-
-    def _failed(self, delivery: Delivery, result: NotTold, now: datetime) -> Attempt:
-        if result.final or now - delivery.created_at >= GIVE_UP_AFTER:
-            return Attempt(delivery.channel, delivery.id, now, False, result.answer, DeliveryState.FAILED)
-        # What a service asks for, and our patience with it, is machine time.
-        wait_s = retry_delay_s(delivery.attempts + 1, result.retry_after_s) * self._clock.speed
-        next_at = now + timedelta(seconds=wait_s)
-        return Attempt(delivery.channel, delivery.id, now, False, result.answer, DeliveryState.QUEUED, next_at)
 
     async def _fall_back(self, channel: Channel, delivery: Delivery, now: datetime) -> None:
         if channel.fallback is None or channel.fallback not in self._channels:
@@ -348,3 +333,13 @@ class Notifier:
         result = await channel.sink.send(message)
         self._wellbeing.tried(channel.name, result.answer if isinstance(result, NotTold) else None)
         log.warning("notification.unrecorded channel=%s told=%s", channel.name, not isinstance(result, NotTold))
+
+    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
+        """Beside what the channel does next."""
+        task = asyncio.create_task(work, name=name)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+
+def _not_taken(delivery: Delivery, what: str) -> str:
+    return f"this channel does not take {delivery.severity} {what}"

@@ -95,11 +95,17 @@ def record_attempts(connection: Connection, attempts: Iterable[Attempt]) -> int:
     return sum(_record(connection, attempt) for attempt in attempts)
 
 
-def close(connection: Connection, delivery: int, state: DeliveryState, answer: str) -> bool:
-    """Ends a queued delivery that was not tried: nothing new to say, or too late. False when it was finished."""
+def close(connection: Connection, state: DeliveryState, why: Mapping[int, str]) -> int:
+    """Ends queued deliveries that were not tried, each with its answer: nothing new to say, or too late.
+
+    How many; those that were finished don't count.
+    """
     table = tables.deliveries
-    moved = connection.execute(update(table).where(table.c.id == delivery, _QUEUED).values(state=state, answer=answer))
-    return moved.rowcount == 1
+    ended = (
+        connection.execute(update(table).where(table.c.id == number, _QUEUED).values(state=state, answer=answer))
+        for number, answer in why.items()
+    )
+    return sum(result.rowcount for result in ended)
 
 
 def postpone(connection: Connection, deliveries: Iterable[int], until: datetime) -> int:
@@ -128,19 +134,20 @@ def remember_told(connection: Connection, told: Told) -> None:
     connection.execute(upsert(tables.told, connection.dialect, ("channel", "alert")), row)
 
 
-def read_heard(connection: Connection, channel: str) -> Mapping[int, Heard]:
-    """What the channel last heard, by alert: of alerts that are open or of which something is still queued."""
+def read_heard(connection: Connection, channel: str, about: frozenset[int] | None = None) -> Mapping[int, Heard]:
+    """What the channel last heard, by alert: `about` these, or of all that are open or still have something queued."""
+    if about is not None and not about:
+        return {}
     table, alerts, deliveries = tables.told, tables.alerts, tables.deliveries
     waiting = select(deliveries.c.alert).where(
         _QUEUED, deliveries.c.channel == channel, deliveries.c.alert.is_not(None)
     )
+    still_open = alerts.c.state.in_((AlertState.PENDING, AlertState.FIRING))
+    wanted = or_(still_open, table.c.alert.in_(waiting)) if about is None else table.c.alert.in_(about)
     rows = connection.execute(
         select(table, alerts.c.rule, alerts.c.account, alerts.c.scope, alerts.c.subject)
         .join(alerts, alerts.c.id == table.c.alert)
-        .where(
-            table.c.channel == channel,
-            or_(alerts.c.state.in_((AlertState.PENDING, AlertState.FIRING)), table.c.alert.in_(waiting)),
-        )
+        .where(table.c.channel == channel, wanted)
     )
     return {
         row["alert"]: Heard(told_of(row), AlertKey(row["rule"], row["account"], row["scope"], row["subject"]))
@@ -158,12 +165,14 @@ def read_sent(connection: Connection, channel: str, since: datetime) -> tuple[da
     return tuple(connection.execute(wanted.distinct().order_by(table.c.sent_at)).scalars())
 
 
-def was_tried(connection: Connection, channel: str, alert: int, before: datetime) -> bool:
-    """Whether the channel failed to take word of the alert, or was to have it `before`: a try may be unrecorded."""
+def read_tried(connection: Connection, channel: str, alerts: frozenset[int], before: datetime) -> frozenset[int]:
+    """The alerts of which the channel failed to take word, or was to have it `before`: a try may be unrecorded."""
+    if not alerts:
+        return frozenset()
     table = tables.deliveries
     missed = or_(table.c.attempts > 0, table.c.created_at < before)
-    wanted = select(table.c.id).where(table.c.channel == channel, table.c.alert == alert, missed).limit(1)
-    return connection.execute(wanted).scalar() is not None
+    wanted = select(table.c.alert).where(table.c.channel == channel, table.c.alert.in_(alerts), missed)
+    return frozenset(connection.execute(wanted.distinct()).scalars())
 
 
 def failing_channels(connection: Connection, channels: Iterable[str]) -> frozenset[str]:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
-from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard
+from monitor.core.outbox import Attempt, Delivery, DeliveryState
 from monitor.errors import StoreError
 from monitor.store import audit, intents, journal, lease, operator, outbox, presence, retention
 from monitor.store import engine as opening
@@ -152,25 +152,13 @@ class Store:
         """A message put into the outbox, with the id it got; None if its channel has had the very same."""
         return await self._writer.do(outbox.queue_once, delivery)
 
-    async def due(self, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
-        """The channel's queued deliveries whose time has come, oldest first."""
-        return await self.read(outbox.due, channel, now, limit)
-
-    async def next_due(self, channel: str, after: datetime | None = None) -> datetime | None:
-        """When the channel's next delivery (of those due after a moment) may be tried; None: nothing is queued."""
-        return await self.read(outbox.next_due, channel, after)
-
-    async def heard(self, channel: str) -> Mapping[int, Heard]:
-        """What the channel last heard, by alert."""
-        return await self.read(outbox.read_heard, channel)
-
     async def record_attempts(self, attempts: Iterable[Attempt]) -> int:
         """Appends attempts, all in one transaction, and moves their deliveries on; see outbox.record_attempts."""
         return await self._writer.do(outbox.record_attempts, tuple(attempts))
 
-    async def close_delivery(self, delivery: int, state: DeliveryState, answer: str) -> bool:
-        """Ends a queued delivery without an attempt."""
-        return await self._writer.do(outbox.close, delivery, state, answer)
+    async def close_deliveries(self, state: DeliveryState, why: Mapping[int, str]) -> int:
+        """Ends queued deliveries without an attempt, each with its answer; how many."""
+        return await self._writer.do(outbox.close, state, why)
 
     async def postpone(self, deliveries: Iterable[int], until: datetime) -> int:
         """Lets queued deliveries wait."""

@@ -12,6 +12,7 @@ from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Reduce,
 from monitor.core.journal import Entry, Notice
 from monitor.sandbox.faults import Fault
 from monitor.store.journal import Committed
+from monitor.store.outbox import due
 from monitor.store.store import Store
 from tests.core.actions.samples import reduce_spec, repay_spec, transfer_spec
 from tests.exchange.binance.world import World, world
@@ -85,7 +86,7 @@ async def remembered(around: World, folder: Path) -> tuple[tuple[Intent, ...], l
     store = Store.open(database(folder))
     try:
         intents = (await store.load("main", around.clock.now())).intents
-        return intents, [delivery.text for delivery in await store.due("phone", around.clock.now())]
+        return intents, [delivery.text for delivery in await store.read(due, "phone", around.clock.now())]
     finally:
         await store.close()
 

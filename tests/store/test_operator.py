@@ -10,6 +10,7 @@ from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
 from monitor.errors import OrderRefused
 from monitor.store import operator
+from monitor.store.outbox import due
 from monitor.store.readers.actions import read_intent
 from monitor.store.store import OrderStore, Store
 from tests.store.samples import NOW, alert, at, fired, intent, planned, step
@@ -105,16 +106,16 @@ async def test_a_person_settles_only_what_is_unresolved(store: Store) -> None:
     with pytest.raises(OrderRefused, match="intent 1 is UNCERTAIN"):
         await store.order(operator.resolve, 1, S.CONFIRMED, "ann", "seen in the app", at(5), ("phone",))
     await store.record(intent(1, S.UNRESOLVED), step(1, S.UNCERTAIN, S.UNRESOLVED))
-    assert await store.due("phone", at(9)) == ()
+    assert await store.read(due, "phone", at(9)) == ()
     settled = await store.order(operator.resolve, 1, S.CONFIRMED, "ann", "seen in the app", at(5), ("phone", "mail"))
     for channel in ("phone", "mail"):
-        (told,) = await store.due(channel, at(5))
+        (told,) = await store.read(due, channel, at(5))
         assert (told.reason, told.severity) == ("notice", "info")
         assert told.text is not None
         assert told.text.endswith("R-1): counts as done (resolved by ann: seen in the app)")
     with pytest.raises(OrderRefused, match="intent 1 is CONFIRMED"):
         await store.order(operator.resolve, 1, S.FAILED, "bob", "not there", at(6), ("phone",))
-    assert len(await store.due("phone", at(9))) == 1
+    assert len(await store.read(due, "phone", at(9))) == 1
     found = await store.read(read_intent, 1)
     assert found is not None
     assert found.intent == settled

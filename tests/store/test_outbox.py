@@ -8,7 +8,7 @@ from monitor.core.alerts import AlertState, Reason
 from monitor.core.journal import Entry
 from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Told
 from monitor.store import tables
-from monitor.store.outbox import failing_channels, read_sent
+from monitor.store.outbox import due, failing_channels, next_due, read_heard, read_sent
 from monitor.store.store import Store
 from tests.store.samples import NOW, alert, at, fired
 
@@ -17,22 +17,22 @@ HEARD = Told(17, "phone", AlertState.FIRING, "critical", at(5))
 
 async def test_a_delivery_is_due_on_its_own_channel_when_its_time_has_come(store: Store) -> None:
     committed = await store.commit(fired(17, "phone", "mail"))
-    assert await store.due("phone", NOW) == (committed.deliveries[0],)
-    assert await store.due("phone", at(-1)) == ()
-    assert await store.next_due("mail") == NOW
-    assert await store.next_due("pager") is None
+    assert await store.read(due, "phone", NOW) == (committed.deliveries[0],)
+    assert await store.read(due, "phone", at(-1)) == ()
+    assert await store.read(next_due, "mail") == NOW
+    assert await store.read(next_due, "pager") is None
 
 
 async def test_a_failed_attempt_is_kept_and_the_delivery_waits(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     queued = DeliveryState.QUEUED
     assert await store.record_attempts([Attempt("phone", delivery.id, at(1), False, "503", queued, at(30))]) == 1
-    assert await store.due("phone", at(29)) == ()
-    (waiting,) = await store.due("phone", at(30))
+    assert await store.read(due, "phone", at(29)) == ()
+    (waiting,) = await store.read(due, "phone", at(30))
     assert (waiting.attempts, waiting.answer, waiting.state) == (1, "503", queued)
     sent = DeliveryState.SENT
     assert await store.record_attempts([Attempt("phone", delivery.id, at(31), True, "200 OK", sent, told=HEARD)]) == 1
-    assert await store.due("phone", at(99)) == ()
+    assert await store.read(due, "phone", at(99)) == ()
     rows = await store.read(lambda c: c.execute(select(tables.delivery_attempts)).all())
     assert [(row.delivery, row.at, row.ok, row.answer) for row in rows] == [
         (delivery.id, at(1), False, "503"),
@@ -44,9 +44,9 @@ async def test_no_channel_is_given_the_same_message_twice(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     stand_in = dataclasses.replace(delivery, channel="mail", next_at=at(3))
     queued = await store.queue_once(stand_in)
-    assert queued is not None and await store.due("mail", at(3)) == (queued,)
+    assert queued is not None and await store.read(due, "mail", at(3)) == (queued,)
     # Neither again, nor back to where it came from, whatever became of it there.
-    await store.close_delivery(queued.id, DeliveryState.FAILED, "503")
+    await store.close_deliveries(DeliveryState.FAILED, {queued.id: "503"})
     assert [await store.queue_once(stand_in), await store.queue_once(delivery)] == [None, None]
     assert await store.queue_once(dataclasses.replace(stand_in, created_at=at(60))) is not None
     notice = Delivery(0, "mail", None, "notice", "info", NOW, NOW, text="R-1: done")
@@ -60,23 +60,23 @@ async def test_a_finished_delivery_takes_no_further_attempt(store: Store) -> Non
     attempt = Attempt("phone", delivery.id, NOW, True, "", DeliveryState.SENT)
     assert await store.record_attempts([attempt]) == 1
     assert await store.record_attempts([attempt]) == 0
-    assert not await store.close_delivery(delivery.id, DeliveryState.EXPIRED, "too late")
+    assert not await store.close_deliveries(DeliveryState.EXPIRED, {delivery.id: "too late"})
 
 
 async def test_what_a_channel_heard_is_known_while_the_alert_matters(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     sent = DeliveryState.SENT
     await store.record_attempts([Attempt("phone", delivery.id, at(5), True, "", sent, told=HEARD)])
-    assert await store.heard("phone") == {17: Heard(HEARD, alert(17).key)}
-    assert await store.heard("mail") == {}
+    assert await store.read(read_heard, "phone") == {17: Heard(HEARD, alert(17).key)}
+    assert await store.read(read_heard, "mail") == {}
     over = dataclasses.replace(alert(17), state=AlertState.RESOLVED)
     notice = fired(17, "phone").notifications[0]
     entry = Entry("main", at(9), alerts=(over,), notifications=(dataclasses.replace(notice, reason=Reason.RESOLVED),))
     (last,) = (await store.commit(entry)).deliveries
-    assert await store.heard("phone") == {17: Heard(HEARD, alert(17).key)}
+    assert await store.read(read_heard, "phone") == {17: Heard(HEARD, alert(17).key)}
     heard = dataclasses.replace(HEARD, state=AlertState.RESOLVED)
     await store.record_attempts([Attempt("phone", last.id, at(9), True, "", sent, told=heard)])
-    assert await store.heard("phone") == {}
+    assert await store.read(read_heard, "phone") == {}
 
 
 async def test_a_notice_belongs_to_no_alert(store: Store) -> None:
@@ -84,14 +84,14 @@ async def test_a_notice_belongs_to_no_alert(store: Store) -> None:
     queued = await store.queue_once(notice)
     assert queued is not None
     assert queued.id > 0
-    assert await store.due("phone", NOW) == (queued,)
+    assert await store.read(due, "phone", NOW) == (queued,)
 
 
 async def test_a_postponed_delivery_comes_later(store: Store) -> None:
     (delivery,) = (await store.commit(fired(17, "phone"))).deliveries
     assert await store.postpone([delivery.id], at(3600)) == 1
-    assert await store.next_due("phone") == at(3600)
-    assert await store.next_due("phone", at(3600)) is None
+    assert await store.read(next_due, "phone") == at(3600)
+    assert await store.read(next_due, "phone", at(3600)) is None
 
 
 async def test_messages_that_left_together_are_one_and_drills_none(store: Store) -> None:

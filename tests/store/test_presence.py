@@ -29,6 +29,6 @@ async def test_a_day_has_one_report_whatever_is_queued_again(store: Store) -> No
     again = await store.order(reports.queue, report, [message])
     assert first is not None
     assert again is None
-    assert [delivery.text for delivery in await store.due("phone", NOW)] == ["daily report"]
+    assert [delivery.text for delivery in await store.read(due, "phone", NOW)] == ["daily report"]
     assert await store.read(reports.newest) == report
     assert await store.read(due, "mail", NOW) == ()
