@@ -13,8 +13,8 @@ from monitor.view.tables import Cell
 from monitor.view.words import bar_text, stamp_text
 
 _CODE = re.compile(r"`([^`]+)`")
-_NOWRAP = re.compile(r"(?<!\d)(\d\d-\d\d \d\d:\d\d)(?!:)")
-"""A moment as a report writes it: a line must not end within one."""
+_NOWRAP = re.compile(r"(?<![\d-])(\d\d-\d\d \d\d:\d\d(?!:)|\d[\d.,]* %)")
+"""A moment or a share as a report writes it: a line must not end within one."""
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """What the page may load: nothing. Even words that got into it by a message from elsewhere can fetch nothing."""
