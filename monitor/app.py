@@ -1,9 +1,8 @@
 """The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +12,12 @@ from monitor.clock import Clock
 from monitor.config.credentials import Credentials as KeySecrets
 from monitor.config.credentials import resolve_account, resolve_channel, resolve_heartbeat, resolve_url
 from monitor.config.model import Config
-from monitor.config.schema import Channel as ChannelTable
+from monitor.config.policies import policy_of, restraint_of
 from monitor.config.secrets import SecretRef
 from monitor.config.templates import read_template
 from monitor.config.zones import zone_of
-from monitor.core.alerts import SEVERITIES, Severity
 from monitor.core.daily import Daily
-from monitor.core.engine import Policy
-from monitor.core.lifecycle import Audience
-from monitor.core.quiet_hours import QuietHours, parse_span
-from monitor.core.restraint import Restraint, Rungs
-from monitor.core.state import Pace, Settings
+from monitor.core.restraint import Rungs
 from monitor.core.wall_clock import minutes_of
 from monitor.errors import ConfigError, StoreError
 
@@ -38,9 +32,6 @@ if TYPE_CHECKING:
     from monitor.runtime.heartbeat import DeadManSwitch
     from monitor.store.store import OrderStore, ReadStore, Store
     from monitor.view.template import MessageTemplate
-
-SLOW_READS_STALE = 3
-"""What a slow read brought is believed for this many of its intervals."""
 
 KEEPALIVE_OVER_INTERVAL = 3
 """Connections are kept for this many of the slowest account read's intervals, so that a poll never reconnects."""
@@ -79,7 +70,7 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
             severities=frozenset(channel.severities),
             send_resolved=channel.send_resolved,
             fallback=channel.fallback,
-            restraint=_restraint(channel),
+            restraint=restraint_of(channel),
         )
         for channel in config.channels
     )
@@ -97,44 +88,6 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
     )
 
 
-def policy_of(config: Config, name: str) -> Policy:
-    """What the owner ordered for one account, as decisions see it."""
-    account = config.account(name)
-    return Policy(
-        settings=Settings(
-            account=name,
-            cross=account.cross,
-            isolated=None if account.isolated == "all" else tuple(account.isolated),
-            pace=Pace(
-                cross=config.schedule.cross,
-                cross_without_stream=min(config.schedule.cross, timedelta(seconds=30)),
-                isolated=config.schedule.isolated,
-                near_liquidation=config.schedule.near_liquidation,
-            ),
-            stale_after=config.schedule.stale_after,
-            interest_stale_after=config.schedule.interest * SLOW_READS_STALE,
-            reference_stale_after=config.schedule.reference_data * SLOW_READS_STALE,
-            rates_stale_after=config.schedule.interest_rates * SLOW_READS_STALE,
-            liquidations_stale_after=config.schedule.liquidations * SLOW_READS_STALE,
-            wallets_stale_after=config.schedule.transfers * SLOW_READS_STALE,
-            stable_assets=frozenset(config.risk.stable_assets),
-            pegs=config.risk.pegs,
-            drift_bound=config.risk.drift_bound,
-            acts_with_own_key=account.action_api_key is not None,
-            isolated_margin_call={
-                Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
-            },
-        ),
-        rules=config.rules,
-        audience=Audience(
-            channels=tuple(channel.name for channel in config.channels),
-            fallbacks={channel.name: channel.fallback for channel in config.channels if channel.fallback is not None},
-        ),
-        actions=config.actions,
-        safety=config.safety,
-    )
-
-
 def report_order(config: Config) -> "ReportOrder | None":
     """The daily report that is wanted, for those of its channels that take info messages; None where none is."""
     from monitor.runtime.daily_report import ReportOrder
@@ -149,14 +102,6 @@ def report_order(config: Config) -> "ReportOrder | None":
         channels=tuple(name for name in dict.fromkeys(wanted) if "info" in config.channel(name).severities),
         pause_file=config.safety.pause_file,
     )
-
-
-def hears(config: Config) -> Mapping[str, frozenset[Severity]]:
-    """The severities that each channel is told of."""
-    return {
-        channel.name: frozenset(each for each in SEVERITIES if each in channel.severities)
-        for channel in config.channels
-    }
 
 
 def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "Exchange":
@@ -362,12 +307,6 @@ def _template(config: Config, name: str) -> "MessageTemplate | None":
         where = f'channels "{name}".template'
         mend = "its words are the fields of a webhook's message; see docs/reference/configuration.md"
         raise ConfigError(f"{found[0]}: {error}", where=where, mend=mend) from error
-
-
-def _restraint(channel: ChannelTable) -> Restraint:
-    spans = tuple(parse_span(text) for text in channel.quiet_hours)
-    quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
-    return Restraint(quiet, channel.max_per_hour)
 
 
 def _signing(keys: KeySecrets, private_key: SecretRef | None) -> "Credentials":

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from monitor import app
+from monitor.config import policies
 from monitor.config.credentials import resolve_url
 from monitor.config.model import Config, sqlite_file
 from monitor.config.rehearsals.portfolios import BAR_KEYS
@@ -26,7 +27,7 @@ def flaws_of(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
     `offline`: one that is no file is not asked.
     """
     documents = _recorded(config, offline)
-    rules = {rule.name: rule for each in config.accounts for rule in app.policy_of(config, each.name).rules}
+    rules = {rule.name: rule for each in config.accounts for rule in policies.policy_of(config, each.name).rules}
     return lint(
         Setup(
             rules=tuple(rules.values()),
@@ -50,7 +51,7 @@ def _ear(config: Config, channel: Channel) -> Ear:
     kind = ""
     if channel.url is not None and channel.url.literal is not None:
         kind = channel.url.literal.reveal().partition("://")[0].lower()
-    severities = app.hears(config)[channel.name]
+    severities = policies.hears(config)[channel.name]
     return Ear(channel.name, severities, channel.fallback, rings=kind not in SILENT_KINDS)
 
 

@@ -16,6 +16,7 @@ from monitor.cli.parser import add_json, nearest
 from monitor.cli.printing import print_lines, print_table
 from monitor.cli.values import moment
 from monitor.clock import SystemClock
+from monitor.config import policies
 from monitor.config.model import Config
 from monitor.config.rehearsals.bars import read_bars
 from monitor.config.rehearsals.portfolios import Found, lacking, pegged, read_portfolio, recorded_portfolio
@@ -95,7 +96,7 @@ def _over_prices(
             names = " ".join(f"{symbol}=FILE" for symbol in missing)
             raise UsageError(f"{account}: the price of {', '.join(missing)} is missing", mend=f"add --prices {names}")
         frames = partial(_frames, prices, paths, moments)
-        tests.append(backtest(app.policy_of(config, account), start.portfolio, frames, gap=gap))
+        tests.append(backtest(policies.policy_of(config, account), start.portfolio, frames, gap=gap))
     return tests
 
 
@@ -156,7 +157,7 @@ def _recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backt
             if next(_samples(store, account, start, now), None) is None:
                 continue
             frames = partial(_recorded_frames, store, account, start, now)
-            policy = app.policy_of(config, account)
+            policy = policies.policy_of(config, account)
             tests.append(backtest(policy, Portfolio(), frames, gap=FILL, liquidates=False))
     if not tests:
         raise MonitorError("nothing is recorded in that time", where="rules backtest", mend="choose an earlier --since")

@@ -5,9 +5,9 @@ import os
 from functools import cache, partial
 from pathlib import Path
 
-from monitor import app
 from monitor.cli import output, settings
 from monitor.cli.parser import add_json
+from monitor.config import policies
 from monitor.config.rehearsals.rule_tests import read_rule_tests
 from monitor.core.rehearsal.verdict import try_rules
 from monitor.errors import Exit
@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
     files = [(name, read_rule_tests(Path(name), usual, os.environ)) for name in args.files]
     items: list[Document] = []
     for name, file in files:
-        hears = app.hears(file.config)
+        hears = policies.hears(file.config)
         for test in file.tests:
-            verdict = try_rules(test, app.policy_of(file.config, test.account), hears)
+            verdict = try_rules(test, policies.policy_of(file.config, test.account), hears)
             items.append(verdict_document(name, verdict))
             if not args.json:
                 output.print_line(

@@ -14,6 +14,7 @@ from monitor.cli.printing import print_lines, print_table
 from monitor.cli.values import duration
 from monitor.cli.watching import watch
 from monitor.clock import Clock, SystemClock
+from monitor.config import policies
 from monitor.config.model import Config
 from monitor.core.crashes import CRASHES, WORST_NIGHT
 from monitor.core.durations import to_seconds
@@ -109,7 +110,7 @@ def fetch_all(config: Config) -> tuple[Mapping[str, Document], Sequence[MonitorE
 
 
 async def _fetched(config: Config, name: str, clock: Clock) -> Document:
-    own = app.policy_of(config, name).settings
+    own = policies.policy_of(config, name).settings
     async with contextlib.aclosing(app.open_account(config, name, clock)) as exchange:
         state = await fetch(exchange, own, clock)
     return account_document(state, own, clock.now(), __version__)

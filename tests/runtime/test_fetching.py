@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from monitor import app
+from monitor.config import policies
 from monitor.config.loading import load_config
 from monitor.errors import ExchangeUnreachable
 from monitor.runtime.fetching import fetch
@@ -17,7 +18,7 @@ from tests.support.sandbox import sandbox
 async def test_a_fetch_shows_what_a_running_daemon_would(tmp_path: Path) -> None:
     async with sandbox(daemon.starting_now()) as running:
         config = load_config(daemon.write_config(tmp_path, running.ready), {})
-        settings, clock = app.policy_of(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
+        settings, clock = policies.policy_of(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
         exchange = app.open_account(config, "main", clock)
         try:
             document = account_document(await fetch(exchange, settings, clock), settings, clock.now(), "1")
@@ -44,6 +45,6 @@ async def test_a_fetch_that_gets_no_answer_says_so(tmp_path: Path) -> None:
         await running.sandbox.stop()
         try:
             with pytest.raises(ExchangeUnreachable):
-                await fetch(exchange, app.policy_of(config, "main").settings, clock)
+                await fetch(exchange, policies.policy_of(config, "main").settings, clock)
         finally:
             await exchange.aclose()

@@ -24,6 +24,7 @@ from typing import Any
 
 from monitor import app
 from monitor.clock import SystemClock
+from monitor.config import policies
 from monitor.config.loading import load_config
 from monitor.core.events import StreamName
 from monitor.exchange.binance.client.answer import Credentials
@@ -285,7 +286,7 @@ async def guarded_daemon(
     )
     store = await asyncio.to_thread(app.open_store, config)
     try:
-        accounts = {"main": WatchedAccount(app.policy_of(config, "main"), Timetable(), open_exchange)}
+        accounts = {"main": WatchedAccount(policies.policy_of(config, "main"), Timetable(), open_exchange)}
         daemon = Daemon(accounts, (), store, clock, "soak")
         task = asyncio.create_task(daemon.run())
         try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor import app
+from monitor.config import policies
 from monitor.config.loading import build_config
 from monitor.config.rehearsals.rule_tests import read_rule_tests
 from monitor.core.rehearsal.verdict import Verdict, try_rules
@@ -77,8 +77,8 @@ def verdicts(folder: Path, text: str) -> list[Verdict]:
     path.write_text(text)
     path.chmod(0o644)
     file = read_rule_tests(path, lambda: pytest.fail("it brings its own rules"), {})
-    hears = app.hears(file.config)
-    return [try_rules(test, app.policy_of(file.config, test.account), hears) for test in file.tests]
+    hears = policies.hears(file.config)
+    return [try_rules(test, policies.policy_of(file.config, test.account), hears) for test in file.tests]
 
 
 def said(folder: Path, text: str) -> list[str]:

@@ -1,0 +1,71 @@
+"""What the owner ordered, as decisions see it: the policy of an account, who hears of what, and how much."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.config.model import Config
+from monitor.config.schema import Channel
+from monitor.config.zones import zone_of
+from monitor.core.alerts import SEVERITIES, Severity
+from monitor.core.engine import Policy
+from monitor.core.lifecycle import Audience
+from monitor.core.quiet_hours import QuietHours, parse_span
+from monitor.core.restraint import Restraint
+from monitor.core.state import Pace, Settings
+
+SLOW_READS_STALE = 3
+"""What a slow read brought is believed for this many of its intervals."""
+
+
+def policy_of(config: Config, name: str) -> Policy:
+    """What the owner ordered for one account, as decisions see it."""
+    account = config.account(name)
+    return Policy(
+        settings=Settings(
+            account=name,
+            cross=account.cross,
+            isolated=None if account.isolated == "all" else tuple(account.isolated),
+            pace=Pace(
+                cross=config.schedule.cross,
+                cross_without_stream=min(config.schedule.cross, timedelta(seconds=30)),
+                isolated=config.schedule.isolated,
+                near_liquidation=config.schedule.near_liquidation,
+            ),
+            stale_after=config.schedule.stale_after,
+            interest_stale_after=config.schedule.interest * SLOW_READS_STALE,
+            reference_stale_after=config.schedule.reference_data * SLOW_READS_STALE,
+            rates_stale_after=config.schedule.interest_rates * SLOW_READS_STALE,
+            liquidations_stale_after=config.schedule.liquidations * SLOW_READS_STALE,
+            wallets_stale_after=config.schedule.transfers * SLOW_READS_STALE,
+            stable_assets=frozenset(config.risk.stable_assets),
+            pegs=config.risk.pegs,
+            drift_bound=config.risk.drift_bound,
+            acts_with_own_key=account.action_api_key is not None,
+            isolated_margin_call={
+                Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
+            },
+        ),
+        rules=config.rules,
+        audience=Audience(
+            channels=tuple(channel.name for channel in config.channels),
+            fallbacks={channel.name: channel.fallback for channel in config.channels if channel.fallback is not None},
+        ),
+        actions=config.actions,
+        safety=config.safety,
+    )
+
+
+def hears(config: Config) -> Mapping[str, frozenset[Severity]]:
+    """The severities that each channel is told of."""
+    return {
+        channel.name: frozenset(each for each in SEVERITIES if each in channel.severities)
+        for channel in config.channels
+    }
+
+
+def restraint_of(channel: Channel) -> Restraint:
+    """When a channel keeps still, and how much it takes."""
+    spans = tuple(parse_span(text) for text in channel.quiet_hours)
+    quiet = QuietHours(spans, zone_of(channel.time_zone)) if spans else None
+    return Restraint(quiet, channel.max_per_hour)
