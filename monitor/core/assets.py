@@ -1,15 +1,16 @@
 """The figures of single assets, over cross and all watched pairs together."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 
 from monitor.core.account import CROSS, ZERO, Balance, Price, Scope
 from monitor.core.amounts import ONE
 from monitor.core.charges import DAY, MONTH, InterestPaid
 from monitor.core.delisting import delisting
-from monitor.core.figures import Figures, FigureState
+from monitor.core.figures import Figures, FigureState, Measured
 from monitor.core.interest import annual_from_hourly, hourly_from_daily
 from monitor.core.metrics import Missing, Value
 from monitor.core.pegs import fair_ratio, price_ratio, reference_of
@@ -65,45 +66,13 @@ def asset_figures(
     state: AccountState, settings: Settings, asset: str, now: datetime, ledger: Ledger | None = None
 ) -> Figures:
     """One asset's metrics. `ledger` saves working it out again."""
-    ledger = ledger or ledger_of(state, settings, now)
-    rows = ledger.rows.get(asset, ())
-    charges = ledger.interest.get(asset, ())
-    rate, change = _rates(state, settings, asset, rows, now)
-    price = price_of(asset, state.prices)
-    values: dict[str, Value] = {
-        "held": sum((balance.held for _, balance in rows), ZERO),
-        "owed": sum((balance.owed for _, balance in rows), ZERO),
-        "price_usdt": UNAVAILABLE if price is None else price,
-        "hourly_rate": rate.hourly if rate is not None else UNAVAILABLE,
-        "next_hourly_rate": rate.next_hourly if rate is not None and rate.next_hourly is not None else UNAVAILABLE,
-        "annual_rate": annual_from_hourly(rate.hourly) if rate is not None else UNAVAILABLE,
-        "rate_change_24h": change,
-        "time_to_delist": delisting(state, settings, "asset", asset, now),
-        "interest_24h_usdt": UNAVAILABLE,
-        "interest_30d_usdt": UNAVAILABLE,
-    }
-    read = state.interest
-    if read is not None and is_fresh(read.at, now, settings.interest_stale_after):
-        # Until every charge of the time is recorded, a sum would be too small.
-        if read.since is not None and read.since <= read.at - DAY:
-            values["interest_24h_usdt"] = _in_usdt((paid.last_24h for paid in charges), state.prices)
-        if read.since is not None and read.since <= read.at - MONTH:
-            values["interest_30d_usdt"] = _in_usdt((paid.last_30d for paid in charges), state.prices)
-    for wallet in ("spot", "funding"):
-        known = state.wallets.get(wallet)
-        is_known = known is not None and is_fresh(known.as_of, now, settings.wallets_stale_after)
-        values[f"{wallet}_free"] = known.free.get(asset, ZERO) if known is not None and is_known else UNAVAILABLE
-    reference = reference_of(asset, settings)
-    if reference is not None:
-        ratio = price_ratio(asset, reference, state.prices) if ledger.prices_are_fresh else None
-        fair = fair_ratio(state, settings, asset)
-        values["peg_ratio"] = UNAVAILABLE if ratio is None else ratio
-        values["peg_deviation"] = UNAVAILABLE if ratio is None or fair is None else ratio / fair - ONE
-    as_of = ledger.as_of
+    view = _Asset(state, settings, asset, now, ledger or ledger_of(state, settings, now))
+    shown = Measured(_METRICS if view.reference is None else _PEGGED, view)
+    as_of = view.ledger.as_of
     stale = not is_fresh(as_of, now, settings.stale_after)
     figure_state: FigureState = "unavailable" if as_of is None else "stale" if stale else "ok"
-    seen = dict.fromkeys(values, UNAVAILABLE) if stale else values
-    return Figures("asset", asset, figure_state, as_of, "poll", seen, values)
+    seen: Mapping[str, Value] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
+    return Figures("asset", asset, figure_state, as_of, "poll", seen, shown)
 
 
 def owed_rates(state: AccountState, settings: Settings) -> Iterator[tuple[Scope, str, Rate]]:
@@ -123,24 +92,95 @@ def balances_of(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
     return (pair.base, pair.quote) if pair is not None else ()
 
 
-def _rates(
-    state: AccountState, settings: Settings, asset: str, rows: tuple[tuple[Scope, Balance], ...], now: datetime
-) -> tuple[Rate | None, Value]:
-    """The highest rate now paid (cross where nothing is owed), and its change relative to a day ago.
+class _Asset:
+    """The asset as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
-    A younger debt is compared with the rate published then, else with its first charge.
-    """
-    owing = [scope for scope, balance in rows if balance.owed] or [CROSS]
-    found = [
-        (scope, rate)
-        for scope in owing
-        if (rate := rate_of(state, asset, scope.symbol)) is not None and is_current(rate, settings, now)
-    ]
-    if not found:
-        return None, UNAVAILABLE
-    scope, rate = max(found, key=lambda each: each[1].hourly)
-    then = _day_ago(state, asset, scope)
-    return rate, (rate.hourly - then) / then if then else UNAVAILABLE
+    __slots__ = ("_rate", "asset", "ledger", "now", "reference", "rows", "settings", "state")
+
+    def __init__(self, state: AccountState, settings: Settings, asset: str, now: datetime, ledger: Ledger) -> None:
+        self.state = state
+        self.settings = settings
+        self.asset = asset
+        self.now = now
+        self.ledger = ledger
+        self.rows = ledger.rows.get(asset, ())
+        self.reference = reference_of(asset, settings)
+        self._rate: tuple[Scope, Rate | None] | None = None
+
+    def rate(self) -> tuple[Scope, Rate | None]:
+        """The highest rate now paid, and where; of cross where nothing is owed."""
+        if self._rate is None:
+            owing = [scope for scope, balance in self.rows if balance.owed] or [CROSS]
+            found = [
+                (scope, rate)
+                for scope in owing
+                if (rate := rate_of(self.state, self.asset, scope.symbol)) is not None
+                and is_current(rate, self.settings, self.now)
+            ]
+            self._rate = max(found, key=lambda each: each[1].hourly) if found else (CROSS, None)
+        return self._rate
+
+    def of_rate(self, value: Callable[[Rate], Decimal | None]) -> Value:
+        rate = self.rate()[1]
+        found = None if rate is None else value(rate)
+        return UNAVAILABLE if found is None else found
+
+    def rate_change(self) -> Value:
+        """Relative to a day ago; a younger debt is compared with the rate published then, else its first charge."""
+        scope, rate = self.rate()
+        then = None if rate is None else _day_ago(self.state, self.asset, scope)
+        return (rate.hourly - then) / then if rate is not None and then else UNAVAILABLE
+
+    def price(self) -> Value:
+        price = price_of(self.asset, self.state.prices)
+        return UNAVAILABLE if price is None else price
+
+    def interest(self, span: timedelta, paid: Callable[[InterestPaid], Mapping[str, Decimal]]) -> Value:
+        """What was charged; until every charge of the time is recorded, a sum would be too small."""
+        read = self.state.interest
+        if read is None or read.since is None or not is_fresh(read.at, self.now, self.settings.interest_stale_after):
+            return UNAVAILABLE
+        if read.since > read.at - span:
+            return UNAVAILABLE
+        return _in_usdt(map(paid, self.ledger.interest.get(self.asset, ())), self.state.prices)
+
+    def free(self, wallet: str) -> Value:
+        known = self.state.wallets.get(wallet)
+        if known is None or not is_fresh(known.as_of, self.now, self.settings.wallets_stale_after):
+            return UNAVAILABLE
+        return known.free.get(self.asset, ZERO)
+
+    def peg_ratio(self) -> Value:
+        if self.reference is None or not self.ledger.prices_are_fresh:
+            return UNAVAILABLE
+        ratio = price_ratio(self.asset, self.reference, self.state.prices)
+        return UNAVAILABLE if ratio is None else ratio
+
+    def peg_deviation(self) -> Value:
+        ratio, fair = self.peg_ratio(), fair_ratio(self.state, self.settings, self.asset)
+        return UNAVAILABLE if not isinstance(ratio, Decimal) or fair is None else ratio / fair - ONE
+
+
+_METRICS: Mapping[str, Callable[[_Asset], Value]] = MappingProxyType(
+    {
+        "held": lambda view: sum((balance.held for _, balance in view.rows), ZERO),
+        "owed": lambda view: sum((balance.owed for _, balance in view.rows), ZERO),
+        "price_usdt": _Asset.price,
+        "hourly_rate": lambda view: view.of_rate(lambda rate: rate.hourly),
+        "next_hourly_rate": lambda view: view.of_rate(lambda rate: rate.next_hourly),
+        "annual_rate": lambda view: view.of_rate(lambda rate: annual_from_hourly(rate.hourly)),
+        "rate_change_24h": _Asset.rate_change,
+        "time_to_delist": lambda view: delisting(view.state, view.settings, "asset", view.asset, view.now),
+        "interest_24h_usdt": lambda view: view.interest(DAY, lambda paid: paid.last_24h),
+        "interest_30d_usdt": lambda view: view.interest(MONTH, lambda paid: paid.last_30d),
+        "spot_free": lambda view: view.free("spot"),
+        "funding_free": lambda view: view.free("funding"),
+    }
+)
+
+_PEGGED: Mapping[str, Callable[[_Asset], Value]] = MappingProxyType(
+    {**_METRICS, "peg_ratio": _Asset.peg_ratio, "peg_deviation": _Asset.peg_deviation}
+)
 
 
 def _day_ago(state: AccountState, asset: str, scope: Scope) -> Decimal | None:
