@@ -137,9 +137,7 @@ def _verify(config: Config, args: argparse.Namespace) -> int:
         if found.uncovered:
             output.print_line(f"{found.uncovered} intents are older than the trail: it does not vouch for them", "note")
         if not found.flaws:
-            output.print_line(
-                f"the trail of {found.rows} rows is whole; it ends at {found.head or 'nothing yet'}", "good"
-            )
+            output.print_line(f"the trail of {found.rows} rows is whole; it ends at {found.head}", "good")
     return Exit.NO if found.flaws else Exit.DONE
 
 

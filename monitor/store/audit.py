@@ -1,4 +1,7 @@
-"""The trail of every step that concerns money: appended, never changed, each row sealed with the one before it."""
+"""The trail of every step that concerns money: appended, never changed, each row sealed with the one before it.
+
+One row of the kind `begun` is written with the schema. It names the intents that are older than the trail.
+"""
 
 import hashlib
 import json
@@ -21,6 +24,8 @@ _Step = tuple[Any, ...]
 """A step as both tables tell it: from, to, when, note."""
 
 Kind = Literal["step", "amended", "decision", "pause"]
+
+_BEGUN = "begun"
 
 _PORTION = 1000
 _LOCK = 7_205_759_403_792_794
@@ -48,13 +53,13 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What a look at the whole trail found. `head` is None while nothing was ever recorded."""
+    """What a look at the whole trail found. `head` is None where there is no row."""
 
     rows: int
     head: Head | None
     flaws: tuple[Flaw, ...]
     uncovered: int
-    """Intents that are older than the trail."""
+    """Intents of which the trail does not know, since they are older than it."""
 
 
 def append_step(connection: Connection, step: IntentStep) -> None:
@@ -107,11 +112,12 @@ def traces(connection: Connection, intents: Sequence[int]) -> Mapping[int, list[
 def verify(connection: Connection, known: Head | None = None) -> Verified:
     """Reads the whole trail and holds it against itself, against the intents, and against a head noted earlier.
 
-    Any row that was altered, removed or moved is found; rows cut off at the end only against a `known` head.
+    Any row that was altered, removed or moved is found, and so is a trail that was emptied or begun anew; rows cut off
+    at the end only against a `known` head.
     """
     flaws: list[Flaw] = []
     last = Head(0, "")
-    first_at: datetime | None = None
+    older: frozenset[int] | None = None
     newest: dict[int, Mapping[str, Any]] = {}
     steps: dict[int, list[_Step]] = {}
     is_known = known is None
@@ -122,8 +128,11 @@ def verify(connection: Connection, known: Head | None = None) -> Verified:
             flaws.append(Flaw(row.seq, "this row was altered, or is not the one that followed the row before it"))
         last = Head(row.seq, row.hash)
         is_known = is_known or last == known
-        first_at = first_at or row.at
         facts = _read(row.data)
+        if row.kind == _BEGUN:
+            if older is not None:
+                flaws.append(Flaw(row.seq, "the trail begins a second time"))
+            older = older or _older(facts)
         if row.intent is not None and "intent" in facts:
             newest[row.intent] = facts["intent"]
         if row.kind == "step" and row.intent is not None:
@@ -131,7 +140,9 @@ def verify(connection: Connection, known: Head | None = None) -> Verified:
             steps.setdefault(row.intent, []).append(told)
     if not is_known:
         flaws.append(Flaw(None, f"the known head {known} is not in the trail: its end was cut off or replaced"))
-    against, uncovered = _against_intents(connection, newest, steps, first_at)
+    if older is None:
+        flaws.append(Flaw(None, "the row that the trail begins with is gone: it was emptied, or begun anew"))
+    against, uncovered = _against_intents(connection, newest, steps, older or frozenset())
     return Verified(last.seq, last if last.seq else None, (*flaws, *against), uncovered)
 
 
@@ -177,7 +188,7 @@ def _against_intents(
     connection: Connection,
     newest: Mapping[int, Mapping[str, Any]],
     steps: Mapping[int, list[_Step]],
-    first_at: datetime | None,
+    older: frozenset[int],
 ) -> tuple[list[Flaw], int]:
     """How the intents stand otherwise than the trail says, and how many of them are older than it."""
     table, transitions = tables.intents, tables.intent_transitions
@@ -191,16 +202,16 @@ def _against_intents(
         intent = intent_of(stored)
         present.add(intent.id)
         if intent.id not in newest:
-            if first_at is not None and intent.created_at > first_at:
-                flaws.append(Flaw(None, f"intent {intent.id} has no row in the trail"))
-            else:
+            if intent.id in older:
                 uncovered += 1
+            else:
+                flaws.append(Flaw(None, f"intent {intent.id} has no row in the trail"))
             continue
         if _stated(_facts_of(intent)) != _stated(newest[intent.id]):
             flaws.append(Flaw(None, f"intent {intent.id} does not stand as the trail says"))
         sealed, seen = steps.get(intent.id, []), told.get(intent.id, [])
         # One that is older than the trail has its first steps outside it.
-        if seen != sealed and not (sealed and sealed[0][0] is not None and seen[-len(sealed) :] == sealed):
+        if seen != sealed and not (intent.id in older and sealed and seen[-len(sealed) :] == sealed):
             flaws.append(Flaw(None, f"the steps of intent {intent.id} are not those of the trail"))
     flaws += [Flaw(None, f"intent {number} is gone") for number in sorted(newest.keys() - present)]
     return flaws, uncovered
@@ -213,6 +224,12 @@ def _read(written: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return facts if isinstance(facts, dict) else {}
+
+
+def _older(facts: Mapping[str, Any]) -> frozenset[int]:
+    """The intents that the trail's beginning names as older than it."""
+    named = facts.get("older")
+    return frozenset(named) if isinstance(named, list) else frozenset()
 
 
 def _facts_of(intent: Intent) -> dict[str, Any]:

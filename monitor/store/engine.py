@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from monitor.errors import StoreError
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 5

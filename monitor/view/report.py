@@ -273,7 +273,7 @@ def _quiet(document: Document) -> list[Cell]:
 
 def _head(head: str | None) -> Cell:
     if head is None:
-        return Cell("it is empty: no order was ever decided on")
+        return Cell("it is empty: somebody emptied it")
     return Cell(f"ends at {head}; what was cut off later shows `margin-monitor actions verify --head {head}`")
 
 

@@ -43,4 +43,4 @@ async def test_the_report_comes_when_its_time_has_come_and_once(tmp_path: Path) 
     assert "main cross: level 1.8" in told["text"]
     # Before the daemon was there nothing is known, and that is said.
     assert "main cross: no figures between" in told["text"]
-    assert "AUDIT TRAIL\nit is empty" in told["text"]
+    assert "AUDIT TRAIL\nends at 1:" in told["text"]

@@ -42,11 +42,13 @@ async def verified(store: Store, known: Head | None = None) -> Verified:
 
 
 async def test_a_trail_that_nobody_touched_is_whole(store: Store) -> None:
-    assert await verified(store) == Verified(0, None, (), 0)
+    begun = await verified(store)
+    assert begun == Verified(1, begun.head, (), 0)
+    assert begun.head is not None
     await lived(store)
     assert await store.order(operator.pause, True, "me", LATER)
     found = await verified(store)
-    assert (found.rows, found.flaws, found.uncovered) == (5, (), 0)
+    assert (found.rows, found.flaws, found.uncovered) == (6, (), 0)
     assert found.head == await store.read(audit.head)
     # A head noted earlier stays in the trail for good.
     assert await store.order(operator.pause, False, "me", LATER)
@@ -78,12 +80,12 @@ def unguarded(connection: Connection) -> None:
 
 
 def _first_answer_is_forged(connection: Connection) -> None:
-    data = connection.execute(select(tables.audit.c.data).where(tables.audit.c.seq == 3)).scalar_one()
-    connection.execute(update(tables.audit).where(tables.audit.c.seq == 3).values(data=data.replace("77", "78")))
+    data = connection.execute(select(tables.audit.c.data).where(tables.audit.c.seq == 4)).scalar_one()
+    connection.execute(update(tables.audit).where(tables.audit.c.seq == 4).values(data=data.replace("77", "78")))
 
 
 def _a_time_is_forged(connection: Connection) -> None:
-    connection.execute(update(tables.audit).where(tables.audit.c.seq == 2).values(at=NOW))
+    connection.execute(update(tables.audit).where(tables.audit.c.seq == 3).values(at=NOW))
 
 
 def _a_row_is_removed(connection: Connection) -> None:
@@ -97,8 +99,24 @@ def _two_rows_change_places(connection: Connection) -> None:
 
 def _a_row_is_removed_and_the_gap_closed(connection: Connection) -> None:
     _a_row_is_removed(connection)
-    for seq in (3, 4):
+    for seq in (3, 4, 5):
         connection.execute(update(tables.audit).where(tables.audit.c.seq == seq).values(seq=seq - 1))
+
+
+def _the_trail_is_emptied(connection: Connection) -> None:
+    connection.execute(delete(tables.audit))
+
+
+def _the_trail_is_begun_anew(connection: Connection) -> None:
+    connection.execute(delete(tables.audit))
+    operator.pause(connection, True, "me", LATER)
+
+
+def _the_trail_begins_twice(connection: Connection) -> None:
+    row = connection.execute(select(tables.audit).where(tables.audit.c.seq == 1)).mappings().one()
+    last = audit.head(connection)
+    assert last is not None
+    connection.execute(insert(tables.audit), {**row, "seq": last.seq + 1})
 
 
 def _an_amount_is_forged(connection: Connection) -> None:
@@ -126,11 +144,14 @@ def _an_intent_is_added(connection: Connection) -> None:
 @pytest.mark.parametrize(
     ("harm", "seq", "words"),
     [
-        (_first_answer_is_forged, 3, "altered"),
-        (_a_time_is_forged, 2, "altered"),
+        (_first_answer_is_forged, 4, "altered"),
+        (_a_time_is_forged, 3, "altered"),
         (_a_row_is_removed, 3, "rows 2 to 2 are gone"),
         (_two_rows_change_places, 2, "altered"),
         (_a_row_is_removed_and_the_gap_closed, 2, "altered"),
+        (_the_trail_is_emptied, None, "it was emptied, or begun anew"),
+        (_the_trail_is_begun_anew, None, "it was emptied, or begun anew"),
+        (_the_trail_begins_twice, 6, "altered"),
         (_an_amount_is_forged, None, "intent 1 does not stand as the trail says"),
         (_a_step_is_removed, None, "the steps of intent 1 are not those of the trail"),
         (_a_note_is_forged, None, "the steps of intent 1 are not those of the trail"),
@@ -170,6 +191,27 @@ async def test_a_tail_that_was_cut_shows_against_a_head_noted_before(store: Stor
     assert (await verified(store)).flaws == ()
     [flaw] = (await verified(store, noted)).flaws
     assert "its end was cut off" in flaw.what
+
+
+async def test_an_emptied_trail_vouches_for_no_intent(store: Store) -> None:
+    await lived(store)
+    await store.order(unguarded)
+    await store.order(_the_trail_is_emptied)
+    found = await verified(store)
+    assert [flaw.what for flaw in found.flaws][1:] == ["intent 1 has no row in the trail"]
+    assert (found.rows, found.head, found.uncovered) == (0, None, 0)
+
+
+async def test_steps_after_an_emptied_trail_do_not_hide_that_earlier_ones_are_gone(store: Store) -> None:
+    born = replace(intent(1), alert=None, plan=None)
+    await store.commit(
+        Entry("main", NOW, intents=(born,), intent_steps=(IntentStep(1, None, S.PLANNED, NOW, "to reach level 2"),))
+    )
+    await store.order(unguarded)
+    await store.order(_the_trail_is_emptied)
+    assert await store.claim(born, LATER, "on a fresh snapshot")
+    flaws = [flaw.what for flaw in (await verified(store)).flaws]
+    assert "the steps of intent 1 are not those of the trail" in flaws
 
 
 async def test_a_row_sealed_before_intents_had_all_their_columns_is_no_flaw(store: Store) -> None:

@@ -17,8 +17,8 @@ from sqlalchemy import insert, text
 from monitor.core.intents import IntentState
 from monitor.errors import AnotherInstance, StoreError
 from monitor.resources import shipped
+from monitor.store import audit, tables
 from monitor.store import engine as opening
-from monitor.store import tables
 from monitor.store.migrate import check, upgrade
 from monitor.store.readers.actions import read_intents
 from monitor.store.rows import intent_row
@@ -172,6 +172,25 @@ def test_changes_by_hand_of_before_become_intents(empty_database_url: str) -> No
         ("create_margin_loan", "CONFIRMED", 5, "ordered by hand: asset=USDT amount=5 type=BORROW"),
         ("set_bnb_burn", "UNRESOLVED", 0, "ordered by hand: spotBNBBurn=false"),
     }
+
+
+async def test_a_trail_of_before_is_whole_and_tells_which_intents_are_older(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, "0011")))
+    born = {"from_state": None, "to_state": "PLANNED", "at": NOW, "note": ""}
+    with engine.begin() as connection:
+        for number in (1, 2, 3):
+            connection.execute(insert(tables.intents), intent_row(intent(number, asset=f"A{number}")))
+            connection.execute(insert(tables.intent_transitions), {"intent": number, "seq": 1, **born})
+        # The first is older than the trail, of the second it saw the end alone, of the third everything.
+        audit.append_step(connection, step(3, None, IntentState.PLANNED))
+        expired = {**born, "from_state": "PLANNED", "to_state": "EXPIRED"}
+        connection.execute(insert(tables.intent_transitions), {"intent": 2, "seq": 2, **expired})
+        audit.append_step(connection, step(2, IntentState.PLANNED, IntentState.EXPIRED))
+    engine.dispose()
+    upgrade(empty_database_url)
+    with ReadStore.open(empty_database_url) as store:
+        found = store.read(audit.verify)
+    assert (found.rows, found.flaws, found.uncovered) == (3, (), 1)
 
 
 async def test_intents_of_before_go_on_from_where_they_stood(empty_database_url: str) -> None:
