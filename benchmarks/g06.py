@@ -106,7 +106,7 @@ class Race:
     async def flood(self, name: str, prices: int) -> tuple[float, float]:
         """Prices a second, and the CPU of one in microseconds, from the first sent to the alert about the last."""
         frames = [
-            server_frame(ticker_frame(symbol, f"{PRICES[symbol] + Decimal(number % 3) / 100:.2f}", _now()))
+            server_frame(ticker_frame(symbol, f"{_moved(symbol, number):.2f}", _now()))
             for number, symbol in zip(range(prices), itertools.cycle(OTHERS), strict=False)
         ]
         chunks = [b"".join(frames[start : start + CHUNK]) for start in range(0, prices, CHUNK)]
@@ -133,7 +133,7 @@ class Race:
             if (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
             symbol = OTHERS[number % len(OTHERS)]
-            self._send(name, symbol, PRICES[symbol] + Decimal(number % 3) / 100)
+            self._send(name, symbol, _moved(symbol, number))
         await asyncio.sleep(0.05)
         return (self.processes[name].cpu_s - used) / prices * 1e6
 
@@ -144,6 +144,11 @@ class Race:
         told: Mapping[str, object] = post.json()
         if post.path == f"/{self._waiting}" and told.get("rule", "bench") == "bench":
             self._arrived.set()
+
+
+def _moved(symbol: str, number: int) -> Decimal:
+    """A price that is another each time that its symbol has its turn."""
+    return PRICES[symbol] + Decimal(number % 7) / 100
 
 
 def _now() -> int:

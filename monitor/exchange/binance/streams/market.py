@@ -36,11 +36,11 @@ _IN_URL = 100
 _IN_MESSAGE = 200
 _BETWEEN_MESSAGES_S = 0.3
 
-REST_S = 0.002
+REST_S = 0.003
 """How long prices are left unread in a rush: together they cost one wake-up and one look at the rules."""
 
-CLOSE_S = 0.004
-"""Prices handed on within this time of the ones before are a rush; one that comes alone delays nothing after it."""
+CLOSE_S = 0.0025
+"""Prices that come together, or so soon after the ones before, are a rush; one that comes alone delays nothing."""
 
 FLOOD = 64
 """Prices handed on together after which there is no rest: what comes so fast gathers by itself."""
@@ -77,9 +77,9 @@ class Newest:
         self.conflated += taken - len(prices)
         self._deliver(PricesRead(prices))
         now = time.monotonic()
-        is_rush = now - self._flushed_at < CLOSE_S and taken < FLOOD
+        is_rush = taken > 1 or now - self._flushed_at < CLOSE_S
         self._flushed_at = now
-        if is_rush and self.rest is not None:
+        if is_rush and taken < FLOOD and self.rest is not None:
             self.rest(REST_S)
 
 
