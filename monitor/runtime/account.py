@@ -21,6 +21,7 @@ from monitor.core.state import AccountState, needed_symbols, scopes
 from monitor.exchange.port import Exchange, Streams
 from monitor.runtime import pause_file
 from monitor.runtime.executor import Executor
+from monitor.runtime.first_reads import ReadsInto, first_reads
 from monitor.runtime.inbox import Inbox
 from monitor.runtime.interest import InterestWatch
 from monitor.runtime.notifier import Notifier
@@ -84,7 +85,8 @@ class AccountWatch:
         reading = (exchange, policy.settings, shared.clock)
         interest = InterestWatch(*reading, shared.store, self.inbox.put, self._state)
         surroundings = SurroundingsWatch(*reading, self.inbox.put, self._state)
-        self._reads = Reads(*reading, self.inbox.put, self._state, interest, surroundings)
+        self._reads_into: ReadsInto = lambda deliver, known: Reads(*reading, deliver, known, interest, surroundings)
+        self._reads = self._reads_into(self.inbox.put, self._state)
         self._streams: Streams = exchange.streams(self.inbox.put)
         self._executor = Executor(
             account=self.account,
@@ -125,6 +127,12 @@ class AccountWatch:
                 await asyncio.wait_for(self.runner.finish(), FINISH_WITHIN_S)
             raise
         finally:
+            log.info(
+                "account.stopped account=%s steps=%d conflated=%d",
+                self.account,
+                self.runner.steps,
+                self.inbox.conflated + self._streams.conflated,
+            )
             self._poller.stop()
             with suppress(Exception):
                 await asyncio.wait_for(self._exchange.aclose(), timeout=5)
@@ -177,8 +185,8 @@ class AccountWatch:
     async def _first_reads(self) -> None:
         """The clock before anything is signed, then the accounts, so that streams know what to subscribe."""
         await self._reads.clock()
-        first = [self._reads.by_name()[name]() for name in ("cross", "isolated") if name in self._reads.by_name()]
-        await asyncio.gather(*first)
+        for event in await first_reads(self._reads_into, self._state(), self._policy.settings, self._shared.clock):
+            self.inbox.put(event)
 
     async def _decided(self) -> None:
         """Wait until what was read is known, so that the streams begin with what they are to carry."""

@@ -131,20 +131,26 @@ class Reads:
 
     async def reference_data(self) -> None:
         """The account's own bars, the tiers of every pair, schedules, restrictions and collateral ratios."""
-        if self._settings.cross:
-
-            async def bars() -> None:
-                self._deliver(BarsRead(await self._exchange.read_bars()))
-
-            await self._guarded("reference_data", CROSS, bars)
+        await self.bars()
         for scope in scopes(self._state(), self._settings):
             if scope.symbol:
-
-                async def tiers(symbol: str = scope.symbol) -> None:
-                    self._deliver(TiersRead(symbol, await self._exchange.read_tiers(symbol)))
-
-                await self._guarded("reference_data", scope, tiers)
+                await self.tiers(scope.symbol)
         await self._surroundings.reference_data(self._guarded)
+
+    async def bars(self) -> None:
+        """The cross account's own bars; nothing where cross is not watched."""
+
+        async def read() -> None:
+            self._deliver(BarsRead(await self._exchange.read_bars()))
+
+        if self._settings.cross:
+            await self._guarded("reference_data", CROSS, read)
+
+    async def tiers(self, symbol: str) -> None:
+        async def read() -> None:
+            self._deliver(TiersRead(symbol, await self._exchange.read_tiers(symbol)))
+
+        await self._guarded("reference_data", Scope(symbol), read)
 
     async def liquidations(self) -> None:
         """Forced liquidations of the last day; an order already behind us cannot be undone, but must be told."""

@@ -1,5 +1,6 @@
 """One alert through the whole daemon and three real services: all of them say the same, in the product's words."""
 
+import asyncio
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.sandbox.faults import Fault
 from tests.support.daemon import clock_of, daemon_here, eventually, write_config
 from tests.support.sandbox import sandbox
-from tests.support.sinks import http_sink, smtp_sink, text_of
+from tests.support.sinks import HttpSink, http_sink, smtp_sink, text_of
 
 TITLE = "[FIRING] critical main cross: margin level 1.35 (#"
 
@@ -80,3 +82,33 @@ async def test_http_mail_and_webhook_tell_the_same_alert(tmp_path: Path) -> None
     content = pictures[0].get_content()
     assert isinstance(content, bytes)
     assert content.startswith(b"\x89PNG")
+
+
+async def first_words(tmp_path: Path, hook: HttpSink, *faults: Fault) -> str:
+    """What is told first by a daemon that starts on an account in danger."""
+    async with sandbox(speed=1, faults=faults) as running:
+        # 1.5 BTC, 20,000 USDT; owed 10 ETH at 3,000 and 30,000 USDT: (1.5 p + 20,000) / 60,000 = 1.35
+        running.sandbox.hand.set_price("BTCUSDT", Decimal("40666.67"))
+        rules = MARGIN_LOW.partition("[[channels]]")[0]
+        first = "default_rules = false"
+        config = write_config(tmp_path, running.ready, channels={"hook": hook.url}, first=first, more=rules)
+        async with daemon_here(config, clock_of(running.sandbox)):
+            await asyncio.to_thread(hook.wait_for_count, 1)
+    return str(hook.received[0].json()["text"])
+
+
+@pytest.mark.slow
+async def test_the_first_alert_after_a_start_knows_the_bars_and_the_way_back(tmp_path: Path) -> None:
+    with http_sink() as hook:
+        told = await first_words(tmp_path, hook)
+    # BTC and ETH at f of their price: (61,000 f + 20,000) / (30,000 f + 30,000) = 1.1 at f = 13 / 28.
+    assert "main cross is at margin level 1.3500, below the initial level 1.50; a fall of 53.5 % of all" in told
+    assert "To be safe again: " in told
+
+
+@pytest.mark.slow
+async def test_the_first_alert_does_not_wait_for_bars_that_do_not_come(tmp_path: Path) -> None:
+    with http_sink() as hook:
+        told = await first_words(tmp_path, hook, Fault("hang", path="/sapi/v1/margin/tradeCoeff", count=0))
+    assert "main cross is at margin level 1.35" in told
+    assert "how far from liquidation is unknown" in told
