@@ -103,8 +103,8 @@ class Connection(ClientConnection):
                 start += 8
                 length = int.from_bytes(data[at + 2 : start])
             elif length > 127:
-                # Masked, which no server may: the library says so.
-                start, length = size, 0
+                # Masked, which no server may, like a frame too large: the library says so.
+                length = LARGEST_FRAME + 1
             end = start + length
             if start > size:
                 break
