@@ -18,9 +18,9 @@ from monitor.store.readers.actions import read_intents
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import HistoryRow, Resolution, read_history
 from monitor.store.store import ReadStore
-from monitor.view.documents.history import history_document
-from monitor.view.history_picture import BARS, history_picture
-from monitor.view.picture import PictureFailed, draw
+from monitor.view.documents.history import Series, history_document
+from monitor.view.history_picture import BARS, MOST_LINES, has_panels, history_panels, history_picture
+from monitor.view.picture import Panels, Picture, PictureFailed, draw
 from monitor.view.tables import history_table
 
 USUAL_SPAN = timedelta(hours=24)
@@ -90,20 +90,33 @@ def _plot(
 ) -> None:
     if not series:
         raise MonitorError(f"nothing of {metric.name} is recorded in that time", mend="choose an earlier --since")
-    bars: dict[str, HistoryRow] = {}
-    if len(series) == 1:
-        one = series[0]
-        for name in BARS:
-            found = store.read(
-                read_history, name, account=one.account, scope=one.scope, subject=one.subject, resolution="1h"
-            )
-            if found:
-                bars[name] = found[0]
     alerts = [row.alert for row in store.read(read_alerts, include_closed=True)]
     intents = [row.intent for row in store.read(read_intents, include_final=True)]
-    picture = history_picture(metric, series, bars, alerts, intents, since, until)
+
+    def bars(one: Series) -> dict[str, Series]:
+        rows = {
+            name: store.read(
+                read_history, name, account=one.account, scope=one.scope, subject=one.subject, resolution="1h"
+            )
+            for name in BARS
+        }
+        return {name: found[0] for name, found in rows.items() if found}
+
+    picture: Picture | Panels
+    if has_panels(series):
+        picture = history_panels(metric, series, bars, alerts, intents, since, until)
+    else:
+        of_one = bars(series[0]) if len(series) == 1 else {}
+        picture = history_picture(metric, series, of_one, alerts, intents, since, until)
     try:
         asyncio.run(draw(picture, path))
     except (PictureFailed, OSError) as error:
         raise MonitorError(f"the picture could not be drawn: {error}", where=str(path)) from error
     output.print_note(f"wrote {path}")
+    narrow = "narrow with --account, --scope or --symbol"
+    if series[0].scope == "asset":
+        narrow = "narrow with --account or --asset"
+    if len(series) > MOST_LINES:
+        output.print_note(f"{len(series) - MOST_LINES} more are not drawn; {narrow}")
+    if len(series) > 1 and not has_panels(series):
+        output.print_note(f"no alerts are drawn on so many lines; {narrow}")

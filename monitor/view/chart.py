@@ -1,13 +1,10 @@
-"""The child that draws one picture: JSON on standard input, the PNG's path as its argument.
+"""One picture, drawn from its document. Only the drawing child loads this.
 
-Run as `python -m monitor.view.chart PATH`. Coordinates on paper are no money: here, and only here, values are floats.
+Coordinates on paper are no money: here, and only here, values are floats.
 """
 
-import json
 import math
-import sys
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -28,9 +25,9 @@ from monitor.view.chart_labels import (
     value_at,
 )
 
-_WIDTH, _HEIGHT, _DPI = 8.0, 5.0, 160
-_LEFT, _PLOT_WIDTH, _BOTTOM = 0.085, 0.735, 0.105
-_INK, _PALE = "#1f2937", "#6b7280"
+WIDTH, _HEIGHT, DPI = 8.0, 5.0, 160
+LEFT, PLOT_WIDTH, _BOTTOM = 0.085, 0.735, 0.105
+INK, PALE = "#1f2937", "#6b7280"
 _LINES = ("#1d4ed8", "#c2410c", "#0f766e", "#7c3aed", "#be185d", "#4d7c0f")
 _PRICES = ("#374151", "#9333ea", "#0891b2", "#a16207")
 _BARS = {"initial": "#6b7280", "margin_call": "#d97706", "liquidation": "#b91c1c"}
@@ -45,49 +42,76 @@ _MEANINGS = {"alert": "alert fires", "resolved": "alert resolved", "action": "ac
 Points = list[tuple[float, float]]
 
 
-def main() -> None:
-    """Draw what standard input describes."""
-    figure = drawn(json.load(sys.stdin))
-    figure.savefig(Path(sys.argv[1]), format="png", dpi=_DPI)
-
-
 def drawn(spec: dict[str, Any]) -> Figure:
     """The finished figure."""
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), dpi=_DPI, facecolor="white")
+    figure = Figure(figsize=(WIDTH, _HEIGHT), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    lines = {line["label"]: _points(line) for line in spec["lines"]}
-    marks = [_callout(mark, lines) for mark in spec["marks"]]
-    span = _span(lines, marks)
+    lines = lines_of(spec)
+    marks = marks_of(spec, lines)
+    span = span_of(list(lines.values()), marks)
     marks = readable(marks, span)
     price_height = 0.19 if spec["prices"] else 0.0
     axes_bottom = _BOTTOM + (price_height + 0.045 if price_height else 0.0)
-    axes = figure.add_axes((_LEFT, axes_bottom, _PLOT_WIDTH, 0.5))
+    axes = figure.add_axes((LEFT, axes_bottom, PLOT_WIDTH, 0.5))
+    scale(axes, spec, lines, span)
+    top = 0.885 if spec["subtitle"] else 0.92
+    top -= callouts(figure, axes, marks)
+    axes.set_position((LEFT, axes_bottom, PLOT_WIDTH, top - axes_bottom))
+    draw_panel(figure, axes, spec, lines, marks)
+    lowest = axes
+    if price_height:
+        lowest = figure.add_axes((LEFT, _BOTTOM, PLOT_WIDTH, price_height), sharex=axes)
+        _draw_prices(lowest, spec["prices"])
+        axes.tick_params(labelbottom=False)
+    fit_figures(figure, axes)
+    time_axis(lowest, PALE)
+    explain(figure, meanings([spec]), PALE)
+    figure.text(0.02, 0.957, spec["title"], fontsize=12, fontweight="bold", color=INK, va="center")
+    figure.text(0.02, 0.915, spec["subtitle"], fontsize=8.5, color=PALE, va="center")
+    return figure
+
+
+def lines_of(spec: dict[str, Any]) -> dict[str, Points]:
+    """The lines by their labels."""
+    return {line["label"]: _points(line) for line in spec["lines"]}
+
+
+def marks_of(spec: dict[str, Any], lines: dict[str, Points]) -> list[Callout]:
+    """What happened, each on its line."""
+    return [_callout(mark, lines) for mark in spec["marks"]]
+
+
+def scale(axes: Axes, spec: dict[str, Any], lines: dict[str, Points], span: tuple[float, float]) -> None:
+    """Give the axes their looks, their time and the values that they show."""
     _style(axes)
     axes.set_xlim(*span)
     axes.set_ylim(*_range(lines, [float(bar["value"]) for bar in spec["bars"]]))
     axes.yaxis.set_major_formatter(FuncFormatter(_formatter(spec["form"])))
     axes.yaxis.set_major_locator(MaxNLocator(6))
-    top = 0.885 if spec["subtitle"] else 0.92
-    top -= callouts(figure, axes, marks)
-    axes.set_position((_LEFT, axes_bottom, _PLOT_WIDTH, top - axes_bottom))
+
+
+def draw_panel(
+    figure: Figure, axes: Axes, spec: dict[str, Any], lines: dict[str, Points], marks: list[Callout]
+) -> None:
+    """Draw what axes of this scale show, once they have their place."""
     _draw_gaps(axes, spec["gaps"])
     _draw_lines(axes, lines, spec["bars"])
     _draw_marks(figure, axes, marks)
-    lowest = axes
-    if price_height:
-        lowest = figure.add_axes((_LEFT, _BOTTOM, _PLOT_WIDTH, price_height), sharex=axes)
-        _draw_prices(lowest, spec["prices"])
-        axes.tick_params(labelbottom=False)
-    _fit_figures(figure, axes)
-    time_axis(lowest, _PALE)
-    explain(figure, [(_MARKERS[kind], _MEANINGS[kind]) for kind in _MEANINGS if kind in _kinds(spec)], _PALE)
-    figure.text(0.02, 0.957, spec["title"], fontsize=12, fontweight="bold", color=_INK, va="center")
-    figure.text(0.02, 0.915, spec["subtitle"], fontsize=8.5, color=_PALE, va="center")
-    return figure
 
 
-def _kinds(spec: dict[str, Any]) -> set[str]:
-    return {mark["kind"] for mark in spec["marks"]}
+def meanings(specs: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """The shapes that are drawn, and what each means."""
+    kinds = {mark["kind"] for spec in specs for mark in spec["marks"]}
+    return [(_MARKERS[kind], meaning) for kind, meaning in _MEANINGS.items() if kind in kinds]
+
+
+def span_of(lines: list[Points], marks: list[Callout]) -> tuple[float, float]:
+    """The time that all of them take."""
+    times = [x for points in lines for x, _ in points] + [mark.x for mark in marks]
+    if not times:
+        return 0.0, 1.0
+    first, last = min(times), max(times)
+    return (first, last) if last > first else (first - 0.01, last + 0.01)
 
 
 def _draw_gaps(axes: Axes, gaps: list[dict[str, Any]]) -> None:
@@ -100,7 +124,7 @@ def _draw_gaps(axes: Axes, gaps: list[dict[str, Any]]) -> None:
         axes.axvspan(start, end, color="#f3f4f6", linewidth=0, zorder=0)
         axes.text(
             (start + end) / 2, 0.5, gap["text"],
-            transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5, color=_PALE, ha="center", va="center",
+            transform=axes.get_xaxis_transform(), rotation=90, fontsize=7.5, color=PALE, ha="center", va="center",
             bbox={"boxstyle": "square,pad=0.3", "facecolor": "#f3f4f6", "linewidth": 0}, zorder=2,
         )  # fmt: skip
 
@@ -129,7 +153,7 @@ def _draw_lines(axes: Axes, lines: dict[str, Points], bars: list[dict[str, Any]]
                 (start, high),
                 xytext=(2, -9),
                 textcoords="offset points",
-                color=_PALE,
+                color=PALE,
                 fontsize=7.5,
                 va="center",
             )
@@ -229,13 +253,13 @@ def _style(axes: Axes) -> None:
     axes.spines["bottom"].set_color("#d1d5db")
     axes.grid(axis="y", color="#eef0f3", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=_PALE, labelsize=_FIGURES, length=0)
+    axes.tick_params(colors=PALE, labelsize=_FIGURES, length=0)
 
 
-def _fit_figures(figure: Figure, axes: Axes) -> None:
+def fit_figures(figure: Figure, axes: Axes) -> None:
     """The figures beside the axis as large as the room to their left allows."""
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]  # untyped library
-    room = (_LEFT - 0.01) * figure.bbox.width
+    room = (LEFT - 0.01) * figure.bbox.width
     low, high = axes.get_ylim()
     shown = [label for label in axes.get_yticklabels() if low <= label.get_position()[1] <= high]
     widest = max((label.get_window_extent(renderer).width for label in shown), default=0.0)
@@ -257,19 +281,7 @@ def _range(lines: dict[str, Points], bars: list[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _span(lines: dict[str, Points], marks: list[Callout]) -> tuple[float, float]:
-    times = [x for points in lines.values() for x, _ in points] + [mark.x for mark in marks]
-    if not times:
-        return 0.0, 1.0
-    first, last = min(times), max(times)
-    return (first, last) if last > first else (first - 0.01, last + 0.01)
-
-
 def _formatter(form: str) -> Any:
     if form == "percent":
         return lambda value, _: f"{value * 100:g} %"
     return lambda value, _: f"{value:,.2f}" if 0.1 <= abs(value) < 100 or not value else f"{value:,.6g}"
-
-
-if __name__ == "__main__":
-    main()

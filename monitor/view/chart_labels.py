@@ -11,10 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-_LANE = 0.042
+_LANE = 0.21
+"""Inches."""
 _MOST_LANES = 6
 _TEXT_SIZE = 7.5
 _RIGHT_END = 0.985
+_FOOT = 0.15
+"""Inches from the lower edge."""
 _NEAR = 0.015
 """Marks closer than this part of the picture's width stand on each other."""
 _MANY = 6
@@ -56,15 +59,15 @@ def readable(marks: list[Callout], span: tuple[float, float]) -> list[Callout]:
 
 def explain(figure: Figure, meanings: list[tuple[str, str]], colour: str) -> None:
     """What the shapes of the marks mean, below the picture."""
-    x = 0.02
+    x, foot = 0.02, _FOOT / figure.get_figheight()
     for marker, meaning in meanings:
         line: Any = figure.add_artist(
             Line2D(
-                [x], [0.03], marker=marker, markersize=5, color=colour, linestyle="none", transform=figure.transFigure
+                [x], [foot], marker=marker, markersize=5, color=colour, linestyle="none", transform=figure.transFigure
             )
         )
         line.set_clip_on(False)
-        figure.text(x + 0.01, 0.03, meaning, fontsize=_TEXT_SIZE, color=colour, va="center")
+        figure.text(x + 0.01, foot, meaning, fontsize=_TEXT_SIZE, color=colour, va="center")
         x += 0.03 + 0.0085 * len(meaning)
 
 
@@ -97,10 +100,10 @@ def callouts(figure: Figure, axes: Axes, marks: list[Callout]) -> float:
             label.remove()
             continue
         starts[lane : lane + 1] = [box.x0 + shift]
-        lift = (lane + 0.7) * _LANE * figure.get_figheight() * 72
+        lift = (lane + 0.7) * _LANE * 72
         label.xyann = (shift * 72 / figure.dpi, lift)
         _leader(axes, mark, lift + 4)
-    return len(starts) * _LANE
+    return len(starts) * _LANE / figure.get_figheight()
 
 
 def label_right_end(axes: Axes, labels: list[tuple[float, str, str]], size: float) -> None:

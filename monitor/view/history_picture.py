@@ -1,6 +1,7 @@
 """The picture of a metric's recorded samples, with bars, alerts and actions where they belong to it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -10,7 +11,7 @@ from monitor.core.intents import Intent, IntentState
 from monitor.core.metrics import Metric, Unit
 from monitor.core.sampling import HELD_FOR
 from monitor.view.documents.history import Series
-from monitor.view.picture import Bar, BarRole, Gap, Line, Mark, Picture
+from monitor.view.picture import Bar, BarRole, Gap, Line, Mark, Panels, Picture
 from monitor.view.words import bar_text, needed_text
 
 BARS = ("initial_level", "margin_call_level", "liquidation_level")
@@ -65,6 +66,36 @@ def history_picture(
         ],
         form="percent" if metric.unit is Unit.FRACTION else "number",
     )
+
+
+def history_panels(
+    metric: Metric,
+    series: Sequence[Series],
+    bars: Callable[[Series], Mapping[str, Series]],
+    alerts: Sequence[Alert],
+    intents: Sequence[Intent],
+    since: datetime,
+    until: datetime,
+) -> Panels:
+    """A panel for each scope, with the bars, alerts and actions that are its own; of many, those that matter most."""
+    shown = _worst(metric, series)
+    left_out = f"; the {len(shown)} {_end_of(metric)} of {len(series)}" if len(shown) < len(series) else ""
+    return Panels(
+        title=metric.name.replace("_", " "),
+        subtitle=f"{metric.meaning}{left_out}",
+        panels=[
+            replace(
+                history_picture(metric, [one], bars(one), alerts, intents, since, until),
+                title=_about(one),
+            )
+            for one in shown
+        ],
+    )
+
+
+def has_panels(series: Sequence[Series]) -> bool:
+    """Whether each of these has bars, alerts and actions of its own, and a panel for them."""
+    return len(series) > 1 and all(one.scope in ("cross", "isolated") for one in series)
 
 
 def _held(

@@ -71,17 +71,26 @@ class Picture:
     form: Literal["number", "percent"] = "number"
 
 
+@dataclass(frozen=True, slots=True)
+class Panels:
+    """Pictures one below the other over one time axis. Of each only the title, no subtitle and no prices are shown."""
+
+    title: str
+    panels: Sequence[Picture]
+    subtitle: str = ""
+
+
 class PictureFailed(Exception):
     """The child could not draw the picture."""
 
 
-async def draw(picture: Picture, path: Path, *, timeout_s: float = 20.0) -> None:
+async def draw(picture: Picture | Panels, path: Path, *, timeout_s: float = 20.0) -> None:
     """Write the picture to `path` as PNG. Takes about a second in another process.
 
     Raises PictureFailed when the child fails or is not done in time; it is killed then.
     """
     child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "monitor.view.chart", str(path)),
+        *(sys.executable, "-P", "-m", "monitor.view.chart_child", str(path)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -100,8 +109,11 @@ async def draw(picture: Picture, path: Path, *, timeout_s: float = 20.0) -> None
         raise PictureFailed(last or f"the drawing process ended with {child.returncode}")
 
 
-def as_document(picture: Picture) -> Document:
+def as_document(picture: Picture | Panels) -> Document:
     """The picture as JSON for the child."""
+    if isinstance(picture, Panels):
+        panels = [as_document(panel) for panel in picture.panels]
+        return {"title": picture.title, "subtitle": picture.subtitle, "panels": panels}
     return {
         "title": picture.title,
         "subtitle": picture.subtitle,

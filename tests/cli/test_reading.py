@@ -180,6 +180,23 @@ async def test_history_lists_samples_and_draws_them(config: Path, now: datetime)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
+async def test_a_picture_of_many_scopes_says_what_it_leaves_out(config: Path) -> None:
+    now = datetime.now(UTC)
+    entries = [
+        Entry(
+            "main", at, samples=tuple(Sample("isolated", f"A{n}USDT", "margin_level", at, Decimal(2)) for n in range(7))
+        )
+        for at in (now - timedelta(hours=2), now - timedelta(hours=1))
+    ]
+    await _write(config, *entries)
+    picture = config.parent / "levels.png"
+    drawn = margin_monitor(config, "history", "margin_level", "--plot", str(picture))
+    assert drawn.code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "1 more are not drawn; narrow with --account, --scope or --symbol" in drawn.err
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [

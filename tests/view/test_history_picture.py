@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.account import CROSS
-from monitor.core.alerts import MetricScope
+from monitor.core.account import CROSS, Scope
+from monitor.core.alerts import Alert, AlertKey, AlertState, MetricScope
 from monitor.core.intents import ActionKind, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.metrics import METRICS
-from monitor.view.history_picture import history_picture
+from monitor.view.documents.history import Series
+from monitor.view.history_picture import has_panels, history_panels, history_picture
 
 NOON = datetime(2025, 10, 10, 12, tzinfo=UTC)
 
@@ -132,3 +133,39 @@ def test_the_prices_behind_a_level_are_shown_beneath_it_while_they_moved() -> No
     seen_once = _Series([_Sample(NOON, Decimal(3000))], metric="price_usdt", subject="ETH")
     picture = history_picture(METRICS["margin_level"], [level], {}, (), (), NOON, end, [moved, seen_once])
     assert [line.label for line in picture.prices] == ["BTC price"]
+
+
+def test_every_scope_has_a_panel_with_its_own_bars_alerts_and_actions() -> None:
+    end = NOON + timedelta(hours=1)
+    pair = Scope("BTCUSDT")
+    cross = _Series([_Sample(NOON, Decimal(2)), _Sample(end, Decimal("1.4"))])
+    isolated = _Series([_Sample(NOON, Decimal(3))], scope="isolated", subject="BTCUSDT")
+    bars = {"": "1.5", "BTCUSDT": "1.35"}
+
+    def bars_of(one: Series) -> dict[str, Series]:
+        return {"initial_level": _Series([_Sample(NOON, Decimal(bars[one.subject]))], metric="initial_level")}
+
+    alert = Alert(
+        id=4,
+        key=AlertKey("below-initial", "main", "cross"),
+        state=AlertState.FIRING,
+        severity="warning",
+        since=end,
+        when="",
+        clear="",
+        summary="",
+        fired_at=end,
+    )
+    repaid = _intent(1, "repay", Repay(pair, "USDT", Decimal(1240)), 30)
+    assert has_panels([cross, isolated])
+    panels = history_panels(METRICS["margin_level"], [cross, isolated], bars_of, [alert], [repaid], NOON, end)
+    assert [panel.title for panel in panels.panels] == ["main cross", "main BTCUSDT"]
+    assert [[bar.label for bar in panel.bars] for panel in panels.panels] == [["initial 1.50"], ["initial 1.35"]]
+    marks = [[mark.text for mark in panel.marks] for panel in panels.panels]
+    assert marks == [["#4 below-initial"], ["repaid 1,240 USDT"]]
+
+
+def test_what_has_no_bars_and_actions_of_its_own_shares_one_picture() -> None:
+    assets = [_Series([_Sample(NOON, Decimal(1))], metric="price_usdt", scope="asset", subject=a) for a in ("A", "B")]
+    assert not has_panels(assets)
+    assert not has_panels([_Series([_Sample(NOON, Decimal(1))])])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation, Text
 
 from monitor.view.chart import drawn
-from monitor.view.picture import Bar, Line, Mark, Picture, PictureFailed, as_document, draw
+from monitor.view.chart_panels import drawn_in_panels
+from monitor.view.picture import Bar, Line, Mark, Panels, Picture, PictureFailed, as_document, draw
 from tests.view.samples import NOW
 
 BARS = [
@@ -119,3 +121,20 @@ def _boxes(picture: Picture) -> dict[str, tuple[float, float, float, float]]:
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] + 1 < other[3] and other[1] + 1 < one[3]
+
+
+def test_panels_share_their_time_and_overlap_nowhere() -> None:
+    quiet = Picture("main BTCUSDT", [_line("level", "2", "2.1", "2.2")], bars=BARS)
+    figure = drawn_in_panels(as_document(Panels("margin level", [CRASH, quiet, quiet], "of three")))
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+    boxes = [axes.get_position() for axes in figure.axes]
+    assert all(above.y0 > below.y1 for above, below in pairwise(boxes))
+    assert 0 < boxes[-1].y0 < boxes[0].y1 < 1
+    assert {"main BTCUSDT", "Margin level through a crash"} <= {text.get_text() for text in figure.texts}
+
+
+@pytest.mark.slow
+async def test_child_writes_panels(tmp_path: Path) -> None:
+    path = tmp_path / "panels.png"
+    await draw(Panels("margin level", [CRASH, CRASH]), path)
+    assert path.read_bytes().startswith(b"\x89PNG")
