@@ -15,7 +15,7 @@ from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_heartbeat, resolve_url
 from monitor.config.model import Config, sqlite_file
 from monitor.core.account import KeyPermissions
-from monitor.core.actions.rights import given, needed
+from monitor.core.actions.rights import Right, given, needed
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.durations import format_duration
 from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
@@ -140,6 +140,7 @@ async def _online(config: Config, account: str, exchange: "Exchange") -> list[Ro
     reads = [("the key", exchange.read_key, config.actions)]
     if config.account(account).action_api_key is not None:
         reads = [("the key", exchange.read_key, ()), ("action_api_key", exchange.read_acting_key, config.actions)]
+    acts = any(action.mode != "dry-run" for action in config.actions)
     for which, read, actions in reads:
         try:
             permissions = await read()
@@ -148,7 +149,8 @@ async def _online(config: Config, account: str, exchange: "Exchange") -> list[Ro
             rows.append(replace(refused, detail=f"{which}: {refused.detail}"))
             rows += _skipped(f"no answer to {which}", account, ("permissions",))
         else:
-            rows += [_key(which, permissions, account), _permissions(which, permissions, actions, account)]
+            rows.append(_key(which, permissions, account))
+            rows += _permissions(which, permissions, actions, account, acts=acts)
     return rows
 
 
@@ -170,26 +172,42 @@ def _key(which: str, permissions: KeyPermissions, account: str) -> Row:
     return Row("key", "ok", f"{which} is accepted", account=account)
 
 
-def _permissions(which: str, permissions: KeyPermissions, actions: Iterable[ActionSpec], account: str) -> Row:
-    """What a key may do against what it needs. `actions` are those that this key would carry out."""
-    if not permissions.reading:
-        return Row("permissions", "error", f"{which} may not read", "allow reading at the exchange", account)
-    if permissions.withdrawals:
-        detail = f"{which} may withdraw; with such a key no action is taken"
-        return Row("permissions", "error", detail, "switch withdrawals off at the exchange", account)
+def _permissions(
+    which: str, permissions: KeyPermissions, actions: Iterable[ActionSpec], account: str, *, acts: bool
+) -> list[Row]:
+    """What a key may do against what it needs, each finding a row of its own, the worst first.
+
+    `actions` are those that this key would carry out; `acts`: some action of the configuration is more than a dry run.
+    """
     wanted, has = needed(actions), given(permissions)
+    spare = has - wanted
+    rows: list[Row] = []
+
+    def found(result: Result, detail: str, mend: str) -> None:
+        rows.append(Row("permissions", result, f"{which} {detail}", mend, account))
+
+    if permissions.withdrawals:
+        detail = "may withdraw; with such a key no action is taken"
+        found("error", detail, "switch withdrawals off at the exchange")
+    if not permissions.reading:
+        found("error", "may not read", "allow reading at the exchange")
+    if acts and permissions.portfolio_margin:
+        spare -= {Right.PORTFOLIO_MARGIN}
+        detail = "is one of portfolio margin; with such a key no action will be taken"
+        found("error", detail, 'use a key of a classic account, or set mode = "dry-run"')
     if wanted - has:
-        detail = f"actions need what {which} may not do: {', '.join(sorted(wanted - has))}"
-        return Row("permissions", "error", detail, 'allow it at the exchange, or set mode = "dry-run"', account)
+        detail = f"may not do what actions need: {', '.join(sorted(wanted - has))}"
+        found("error", detail, 'allow it at the exchange, or set mode = "dry-run"')
     if not permissions.ip_restricted:
-        detail = f"{which} works from any address"
-        return Row("permissions", "warning", detail, "restrict it to this machine's address at the exchange", account)
-    if has - wanted:
-        detail = f"{which} may do what no action of this configuration needs: {', '.join(sorted(has - wanted))}"
-        return Row("permissions", "warning", detail, "take it away at the exchange", account)
+        found("warning", "works from any address", "restrict it to this machine's address at the exchange")
+    if spare:
+        detail = f"may do what no action of this configuration needs: {', '.join(sorted(spare))}"
+        found("warning", detail, "take it away at the exchange")
+    if rows:
+        return rows
     acting = f", and what the actions need: {', '.join(sorted(wanted))}" if wanted else ""
     detail = f"{which} may read{acting}; no withdrawals; restricted to known addresses"
-    return Row("permissions", "ok", detail, account=account)
+    return [Row("permissions", "ok", detail, account=account)]
 
 
 def _database(config: Config, offline: bool) -> Row:

@@ -178,6 +178,10 @@ class KeyPermissions:
     withdrawals: bool
     ip_restricted: bool
     portfolio_margin: bool = False
+    internal_transfer: bool = False
+    futures: bool = False
+    options: bool = False
+    fix_trading: bool = False
     expires_at: datetime | None = None
 
 

@@ -22,6 +22,10 @@ class Permissions:
     transfer: bool = True
     withdraw: bool = False
     ip_restrict: bool = True
+    internal_transfer: bool = False
+    futures: bool = False
+    options: bool = False
+    portfolio_margin: bool = False
     ips: tuple[str, ...] = ("127.0.0.1", "::1")
     expires: datetime | None = None
 

@@ -98,6 +98,8 @@ async def test_an_exchange_that_does_not_answer_is_an_error_and_the_rest_is_stil
 
 
 ONLY_READING = Permissions(margin=False, trading=False, transfer=False)
+RESTRICT = "restrict it to this machine's address at the exchange"
+ALLOW = 'allow it at the exchange, or set mode = "dry-run"'
 
 LIVE = """
 [[actions]]
@@ -115,32 +117,54 @@ actions = ["top-up"]
 
 
 @pytest.mark.parametrize(
-    ("permissions", "more", "result", "mend"),
+    ("permissions", "more", "expected"),
     [
-        (Permissions(withdraw=True), "", "error", "switch withdrawals off at the exchange"),
-        (Permissions(ip_restrict=False), "", "warning", "restrict it to this machine's address at the exchange"),
-        (Permissions(transfer=False), LIVE, "error", 'allow it at the exchange, or set mode = "dry-run"'),
-        (ONLY_READING, LIVE.replace("live", "dry-run"), "ok", None),
-        (Permissions(), LIVE, "warning", "take it away at the exchange"),
-        (Permissions(trading=False), LIVE, "ok", None),
+        (replace(ONLY_READING, withdraw=True), "", [("error", "switch withdrawals off at the exchange")]),
+        (replace(ONLY_READING, ip_restrict=False), "", [("warning", RESTRICT)]),
+        (Permissions(transfer=False, trading=False), LIVE, [("error", ALLOW)]),
+        (ONLY_READING, LIVE.replace("live", "dry-run"), [("ok", None)]),
+        (Permissions(), LIVE, [("warning", "take it away at the exchange")]),
+        (Permissions(trading=False), LIVE, [("ok", None)]),
+        (
+            Permissions(withdraw=True, transfer=False, ip_restrict=False, portfolio_margin=True),
+            LIVE,
+            [
+                ("error", "switch withdrawals off at the exchange"),
+                ("error", 'use a key of a classic account, or set mode = "dry-run"'),
+                ("error", ALLOW),
+                ("warning", RESTRICT),
+                ("warning", "take it away at the exchange"),
+            ],
+        ),
     ],
-    ids=["withdrawals", "any_address", "transfer_wanted", "transfer_only_recorded", "more_than_needed", "as_needed"],
+    ids=[
+        "withdrawals",
+        "any_address",
+        "transfer_wanted",
+        "transfer_only_recorded",
+        "more_than_needed",
+        "as_needed",
+        "all_at_once",
+    ],
 )
 async def test_what_the_key_may_do_is_held_against_what_it_needs(
-    tmp_path: Path, permissions: Permissions, more: str, result: str, mend: str | None
+    tmp_path: Path, permissions: Permissions, more: str, expected: list[tuple[str, str | None]]
 ) -> None:
     key = KeySpec("C" * 64, "D" * 64, permissions=permissions)
     scenario = calm()
     first = replace(scenario.accounts[0], keys=(key,))
     async with sandbox(replace(scenario, accounts=(first, *scenario.accounts[1:]))) as running:
         _write(tmp_path, running.ready.rest_url, {"api_key": key.api_key, "api_secret": key.api_secret}, more)
-        row = _rows(await _check(tmp_path))["permissions"]
-    assert (row["result"], row.get("mend")) == (result, mend)
+        ran = await _check(tmp_path)
+    told = [(item["result"], item.get("mend")) for item in ran.document["items"] if item["name"] == "permissions"]
+    assert told == expected
+    assert ran.code == (1 if "error" in dict(expected) else 0)
 
 
 async def test_each_of_two_keys_is_held_against_what_it_needs(tmp_path: Path) -> None:
-    reading = KeySpec("C" * 64, "D" * 64, permissions=ONLY_READING)
-    acting = KeySpec("E" * 64, "F" * 64, permissions=Permissions(withdraw=True))
+    spare = replace(ONLY_READING, internal_transfer=True, futures=True, options=True)
+    reading = KeySpec("C" * 64, "D" * 64, permissions=spare)
+    acting = KeySpec("E" * 64, "F" * 64, permissions=Permissions(withdraw=True, trading=False))
     scenario = calm()
     first = replace(scenario.accounts[0], keys=(reading, acting))
     async with sandbox(replace(scenario, accounts=(first,))) as running:
@@ -150,7 +174,11 @@ async def test_each_of_two_keys_is_held_against_what_it_needs(tmp_path: Path) ->
         ran = await _check(tmp_path)
     told = [(item["result"], item["detail"]) for item in ran.document["items"] if item["name"] == "permissions"]
     assert told == [
-        ("ok", "the key may read; no withdrawals; restricted to known addresses"),
+        (
+            "warning",
+            "the key may do what no action of this configuration needs: futures (enableFutures), "
+            "internal transfer (enableInternalTransfer), options (enableVanillaOptions)",
+        ),
         ("error", "action_api_key may withdraw; with such a key no action is taken"),
     ]
 

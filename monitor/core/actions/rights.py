@@ -8,11 +8,16 @@ from monitor.core.actions.spec import ActionSpec
 
 
 class Right(StrEnum):
-    """A right that only acting needs, in the words of the exchange's own page of keys."""
+    """A right that watching does not need, in the words of the exchange's own page of keys."""
 
     MARGIN = "margin loan, repay and transfer (enableMargin)"
     TRADING = "spot and margin trading (enableSpotAndMarginTrading)"
     TRANSFER = "universal transfer (permitsUniversalTransfer)"
+    INTERNAL_TRANSFER = "internal transfer (enableInternalTransfer)"
+    FUTURES = "futures (enableFutures)"
+    OPTIONS = "options (enableVanillaOptions)"
+    FIX = "orders over FIX (enableFixApiTrade)"
+    PORTFOLIO_MARGIN = "portfolio margin (enablePortfolioMarginTrading)"
 
 
 def needed(actions: Iterable[ActionSpec]) -> frozenset[Right]:
@@ -37,6 +42,15 @@ def needed(actions: Iterable[ActionSpec]) -> frozenset[Right]:
 
 
 def given(key: KeyPermissions) -> frozenset[Right]:
-    """The rights to act that a key has."""
-    has = ((Right.MARGIN, key.margin), (Right.TRADING, key.trading), (Right.TRANSFER, key.universal_transfer))
-    return frozenset(right for right, is_given in has if is_given)
+    """The rights that a key has beyond reading; that of withdrawing is told apart."""
+    has = {
+        Right.MARGIN: key.margin,
+        Right.TRADING: key.trading,
+        Right.TRANSFER: key.universal_transfer,
+        Right.INTERNAL_TRANSFER: key.internal_transfer,
+        Right.FUTURES: key.futures,
+        Right.OPTIONS: key.options,
+        Right.FIX: key.fix_trading,
+        Right.PORTFOLIO_MARGIN: key.portfolio_margin,
+    }
+    return frozenset(right for right, is_given in has.items() if is_given)

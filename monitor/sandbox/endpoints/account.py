@@ -124,15 +124,15 @@ def key_permissions(call: Call) -> object:
         "createTime": int(call.venue.scenario.start.timestamp() * 1000) - 90 * 24 * 3600 * 1000,
         "enableReading": allowed.reading,
         "enableWithdrawals": allowed.withdraw,
-        "enableInternalTransfer": False,
+        "enableInternalTransfer": allowed.internal_transfer,
         "enableMargin": allowed.margin,
-        "enableFutures": False,
+        "enableFutures": allowed.futures,
         "permitsUniversalTransfer": allowed.transfer,
-        "enableVanillaOptions": False,
+        "enableVanillaOptions": allowed.options,
         "enableFixApiTrade": False,
         "enableFixReadOnly": False,
         "enableSpotAndMarginTrading": allowed.trading,
-        "enablePortfolioMarginTrading": False,
+        "enablePortfolioMarginTrading": allowed.portfolio_margin,
     }
     if allowed.expires is not None:
         answer["tradingAuthorityExpirationTime"] = int(allowed.expires.timestamp() * 1000)

@@ -296,13 +296,14 @@ def test_transfer_history_without_rows_is_empty() -> None:
 def test_permissions_are_read() -> None:
     body = (
         b'{"ipRestrict":false,"createTime":1698645219000,"enableReading":true,"enableWithdrawals":false,'
-        b'"enableInternalTransfer":false,"enableMargin":true,"enableFutures":false,"permitsUniversalTransfer":true,'
-        b'"enableVanillaOptions":false,"enableSpotAndMarginTrading":false,"enablePortfolioMarginTrading":true}'
+        b'"enableInternalTransfer":true,"enableMargin":true,"enableFutures":false,"permitsUniversalTransfer":true,'
+        b'"enableVanillaOptions":true,"enableSpotAndMarginTrading":false,"enablePortfolioMarginTrading":true}'
     )
     permissions = references.permissions(decode(body, ApiRestrictions))
     assert (permissions.reading, permissions.margin, permissions.universal_transfer) == (True, True, True)
     assert (permissions.trading, permissions.withdrawals, permissions.ip_restricted) == (False, False, False)
     assert permissions.portfolio_margin
+    assert (permissions.internal_transfer, permissions.futures, permissions.options) == (True, False, True)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,10 @@ def permissions(restrictions: ApiRestrictions) -> KeyPermissions:
         withdrawals=restrictions.enable_withdrawals,
         ip_restricted=restrictions.ip_restrict,
         portfolio_margin=restrictions.enable_portfolio_margin_trading,
+        internal_transfer=restrictions.enable_internal_transfer,
+        futures=restrictions.enable_futures,
+        options=restrictions.enable_vanilla_options,
+        fix_trading=restrictions.enable_fix_api_trade,
         expires_at=moment(expiry, "tradingAuthorityExpirationTime") if expiry else None,
     )
 

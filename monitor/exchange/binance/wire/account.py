@@ -109,4 +109,8 @@ class ApiRestrictions(msgspec.Struct, rename="camel", kw_only=True):
     enable_spot_and_margin_trading: bool
     permits_universal_transfer: bool = False
     enable_portfolio_margin_trading: bool = False
+    enable_internal_transfer: bool = False
+    enable_futures: bool = False
+    enable_vanilla_options: bool = False
+    enable_fix_api_trade: bool = False
     trading_authority_expiration_time: int | None = None
