@@ -57,6 +57,11 @@ async def test_repayment_moves_exactly_its_amount_once(scope: Scope) -> None:
         before = owed(w, scope)
         outcome = await w.account.execute(order)
         assert isinstance(outcome, Accepted)
+        # What is recorded of it is what was sent: a parameter that has no value is none.
+        pair = " isIsolated=TRUE symbol=BTCUSDT" if scope.symbol else " isIsolated=FALSE"
+        sent = f"POST {REPAY_PATH} asset=USDT{pair} amount=250.12345678 type=REPAY"
+        assert outcome.trace is not None
+        assert outcome.trace.request == sent
         records = await w.account.find_records(order, around_now(w))
         assert money_requests(w) == 1
         assert before - owed(w, scope) == D("250.12345678")

@@ -327,7 +327,8 @@ def _trace(endpoint: Endpoint[T], parameters: Parameters, answer: Answer | None,
     """What is recorded of a request: what was asked, without time and signature, and what came back, cut short."""
     if endpoint.secret:
         return None
-    asked = " ".join([endpoint.name, *(f"{name}={value}" for name, value in (parameters or {}).items())])
+    given = (f"{name}={value}" for name, value in (parameters or {}).items() if value is not None)
+    asked = " ".join([endpoint.name, *given])
     if answer is None:
         return Trace(asked, f"no answer: {cause}")
     body = answer.body[:RECORDED_BYTES].decode("utf-8", errors="replace")
