@@ -55,9 +55,14 @@ def note_action(table: Mapping[str, Any], action: Action, place: Place, mistakes
     if action.target is not None and action.amount is not None:
         mistakes.add(place.key("amount"), "stands beside target", "keep one of them")
     missing = [key for key in ("max_amount", "max_per_day") if getattr(action, key) is None]
-    if action.mode == "live" and kind != "cancel_orders" and missing:
-        mend = f'set {"them" if len(missing) > 1 else "it"}, or write mode = "dry-run"'
-        mistakes.add(place.key("mode"), f'"live" needs {" and ".join(missing)}', mend)
+    if kind == "cancel_orders" or not missing:
+        return
+    them, lacking = "them" if len(missing) > 1 else "it", " and ".join(missing)
+    if action.mode == "live":
+        mistakes.add(place.key("mode"), f'"live" needs {lacking}', f'set {them}, or write mode = "dry-run"')
+    elif action.mode == "approve" and action.on_no_answer == "act":
+        what = f'"act" moves money without a person and needs {lacking}'
+        mistakes.add(place.key("on_no_answer"), what, f'set {them}, or write on_no_answer = "skip"')
 
 
 def note_rule(

@@ -210,11 +210,13 @@ class Action:
     )
     amount: Decimal | None = optional(kinds.amount(), "a fixed amount in `asset`", "target is given")
     max_amount: Decimal | None = optional(
-        kinds.amount(), "the most at once, in `asset` (USDT when none is named); live requires it", "no limit"
+        kinds.amount(),
+        "the most at once, in `asset` (USDT when none is named); what acts alone requires it",
+        "no limit",
     )
     max_amount_usdt: Decimal | None = optional(kinds.amount(), "the most at once, in USDT", "no limit")
     max_per_day: Decimal | None = optional(
-        kinds.amount(), "the most in the last 24 h, in the unit of max_amount; live requires it", "no limit"
+        kinds.amount(), "the most in the last 24 h, in the unit of max_amount; what acts alone requires it", "no limit"
     )
     max_actions_per_day: int = key(kinds.whole(1), "how often in the last 24 h", 10)
     source: tuple[str, ...] = key(
@@ -239,7 +241,7 @@ class Action:
         kinds.duration(), "pause after money moved or may have; waived when the alert crossed a worse rung", "1m"
     )
     approve_within: timedelta = key(kinds.duration("1s"), "approve: how long a person has", "10m")
-    on_no_answer: str = key(kinds.choice("skip", "act"), "approve: what happens then", "skip")
+    on_no_answer: str = key(kinds.choice("skip", "act"), "approve: what happens then; act acts alone", "skip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

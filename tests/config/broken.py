@@ -237,6 +237,8 @@ ACTIONS = (
     _action("action_kind_unknown", 'kind = "repaid"', '.kind: "repaid" is not one of repay, transfer_in, reduce or cancel_orders; did you mean "repay"?'),
     _action("live_without_limits", 'kind = "repay"\nmode = "live"', '.mode: "live" needs max_amount and max_per_day; set them, or write mode = "dry-run"'),
     _action("live_without_daily_limit", 'kind = "repay"\nmode = "live"\nmax_amount = 5', '.mode: "live" needs max_per_day; set it, or write mode = "dry-run"'),
+    _action("act_without_limits", 'kind = "repay"\nmode = "approve"\non_no_answer = "act"', '.on_no_answer: "act" moves money without a person and needs max_amount and max_per_day; set them, or write on_no_answer = "skip"'),
+    _action("act_without_daily_limit", 'kind = "reduce"\nmode = "approve"\non_no_answer = "act"\nmax_amount = 5', '.on_no_answer: "act" moves money without a person and needs max_per_day; set it, or write on_no_answer = "skip"'),
     _action("limit_of_nothing", 'kind = "repay"\nmax_amount = 0', ".max_amount: 0 is not a positive amount"),
     _action("limit_is_no_number", 'kind = "repay"\nmax_amount = "lots"', ".max_amount: 'lots' is not a number; write it like 1250.5"),
     _action("limit_is_not_finite", 'kind = "repay"\nmax_amount = inf', ".max_amount: 'Infinity' is not a number; write it like 1250.5"),
