@@ -97,3 +97,15 @@ def test_nothing_that_is_there_is_named_as_missing() -> None:
 def test_commands_named_in_passing_exist(page: Path) -> None:
     named = set(re.findall(r"`margin-monitor ([a-z]+)", prose(page)))
     assert named <= COMMANDS.keys()
+
+
+def test_the_promised_minutes_of_warning_are_those_that_the_shipped_rules_give_live() -> None:
+    promised = [tuple(line.split(" | ")[1:]) for line in _rows(section(README, "What an alert can and can't do"))]
+    measured = [line.split(" | ") for line in _rows(section(CHECKOUT / "docs" / "benchmarks.md", "Minutes of warning"))]
+    assert promised
+    assert promised == [tuple(line[1].split(" / ")) for line in measured]
+
+
+def _rows(text: str) -> list[str]:
+    """The rows of the first table of figures, without their outer bars."""
+    return [line.strip("| ") for line in text.splitlines() if re.match(r"\| .*\d\) \|", line)]
