@@ -21,6 +21,7 @@ from monitor.runtime.composer import Composer
 from monitor.runtime.daily_report import DailyReport, ReportOrder
 from monitor.runtime.notifier import Notifier
 from monitor.store import reports
+from monitor.store.outbox import due
 from monitor.store.readers.channels import read_channels
 from monitor.store.store import Store
 from tests.support.daemon import eventually
@@ -48,7 +49,7 @@ def daily(store: Store, clock: ManualClock, *channels: str) -> DailyReport:
 
 
 async def waiting(store: Store, channel: str = "phone") -> tuple[Delivery, ...]:
-    return await store.due(channel, EIGHT + 30 * DAY)
+    return await store.read(due, channel, EIGHT + 30 * DAY)
 
 
 @contextlib.asynccontextmanager
