@@ -324,11 +324,13 @@ def _distance(scope: Document) -> Decimal:
 
 
 def _age(scope: Document) -> Cell:
-    """How old the balances are; and that the level is of then, where it does not follow prices since."""
+    """How old the level is, and the poll beneath it, where the level follows prices since."""
     if scope["age_s"] is None:
         return Cell("")
-    source = "" if scope["source"] == "live" or scope["state"] != "ok" else " polled"
-    return Cell(f"{age_text(timedelta(seconds=scope['age_s']))}{source}", "bad" if scope["state"] == "stale" else "")
+    polled, live = age_text(timedelta(seconds=scope["age_s"])), scope.get("live_age_s")
+    if scope["state"] != "ok":
+        return Cell(polled, "bad" if scope["state"] == "stale" else "")
+    return Cell(f"{polled} polled" if live is None else f"{age_text(timedelta(seconds=live))}, poll {polled}")
 
 
 def _asset_rows(account: Document) -> Iterator[tuple[str, Document]]:

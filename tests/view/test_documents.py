@@ -20,6 +20,7 @@ def test_cross_figures_equal_the_worked_example() -> None:
     assert cross["state"] == "ok"
     assert cross["as_of"] == "2025-10-10T21:15:00.000Z"
     assert cross["age_s"] == 30
+    assert (cross["source"], cross["live_as_of"], cross["live_age_s"]) == ("live", "2025-10-10T21:15:29.000Z", 1)
     assert cross["margin_level"].startswith("1.8333333")
     assert (cross["initial_level"], cross["margin_call_level"], cross["liquidation_level"]) == ("1.5", "1.3", "1.1")
     assert (cross["assets_usdt"], cross["liabilities_usdt"], cross["equity_usdt"]) == ("110000", "60000", "50000")
@@ -34,7 +35,8 @@ def test_rows_carry_value_and_the_side_of_the_danger() -> None:
     assert rows["BTC"]["locked"] == "0.1"
     assert rows["BTC"]["value_usdt"] == "90000"
     assert rows["BTC"]["danger"] == "below"
-    assert rows["BTC"]["liquidation_price"].startswith("30666.666666")
+    # 30,666.666…: a fall to it liquidates, so it is told no lower than it is.
+    assert rows["BTC"]["liquidation_price"] == "30666.66666667"
     assert rows["ETH"]["danger"] == "above"
     assert rows["ETH"]["liquidation_price"] == "7000"
     assert rows["ETH"]["net"] == "-10"
@@ -95,6 +97,7 @@ def test_reader_counts_the_age_on_and_calls_old_figures_stale() -> None:
     assert account["state"] == "stale"
     assert account["cross"]["state"] == "stale"
     assert account["cross"]["age_s"] == 630
+    assert account["cross"]["live_age_s"] == 601
     assert account["cross"]["margin_level"].startswith("1.8333")
     assert account["streams"][0]["connected"] is False
     assert account["streams"][0]["silence_s"] == 602

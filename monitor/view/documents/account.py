@@ -7,15 +7,17 @@ from typing import get_args
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import SEVERITIES, AlertState
-from monitor.core.amounts import plain
+from monitor.core.amounts import EIGHT, ceil_to, floor_to, plain
 from monitor.core.assets import owed_rates
 from monitor.core.collateral import may_leave
 from monitor.core.events import Oddity
-from monitor.core.figures import Figures, Holding
+from monitor.core.figures import Danger, Figures, Holding
 from monitor.core.gaps import Gap, gaps
 from monitor.core.intents import IN_FLIGHT
 from monitor.core.measure import cross_figures, isolated_figures
+from monitor.core.metrics import Value
 from monitor.core.state import AccountState, Settings, scopes
+from monitor.core.valuation import newest_at
 from monitor.view.documents.fields import (
     Document,
     age_number,
@@ -49,7 +51,6 @@ _ISOLATED_LEVELS = (
     "margin_call_level",
     "liquidation_level",
     "index_price",
-    "liquidation_price",
     "distance_to_liquidation",
     "interest_usdt",
 )
@@ -141,7 +142,7 @@ def cross_document(state: AccountState, settings: Settings, figures: Figures, no
     `may_leave`: of each asset what may be moved out while the collateral level that the exchange demands remains.
     """
     return {
-        **_head(figures, now),
+        **_head(state, figures, now),
         **{name: decimal_text(figures.shown.get(name)) for name in _CROSS_LEVELS},
         "time_to_liquidation_by_interest": seconds_number(figures.shown.get("time_to_liquidation_by_interest")),
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],
@@ -162,9 +163,10 @@ def isolated_document(figures: Figures, state: AccountState, settings: Settings,
     quote = holdings.get(pair.quote.asset) if pair is not None else None
     return {
         "symbol": figures.subject,
-        **_head(figures, now),
+        **_head(state, figures, now),
         "status": pair.status.name if pair is not None and pair.status is not None else None,
         **{name: decimal_text(figures.shown.get(name)) for name in _ISOLATED_LEVELS},
+        "liquidation_price": _price(figures.shown.get("liquidation_price"), base.danger if base is not None else None),
         "danger": base.danger if base is not None else None,
         "base": _side(base),
         "quote": _side(quote),
@@ -183,12 +185,16 @@ def _symbols(state: AccountState, settings: Settings) -> tuple[str, ...]:
     return tuple(scope.symbol for scope in scopes(state, settings) if scope != CROSS)
 
 
-def _head(figures: Figures, now: datetime) -> Document:
+def _head(state: AccountState, figures: Figures, now: datetime) -> Document:
+    """How old the figures are: `as_of` is when the scope was read, `live_as_of` of when the prices since are."""
+    live_as_of = newest_at(state) if figures.source == "live" else None
     return {
         "state": figures.state,
         "as_of": moment_text(figures.as_of),
         "age_s": age_number(figures.as_of, now),
         "source": figures.source,
+        "live_as_of": moment_text(live_as_of),
+        "live_age_s": age_number(live_as_of, now),
     }
 
 
@@ -200,9 +206,16 @@ def _balance_row(holding: Holding) -> Document:
         "price_usdt": decimal_text(price),
         "value_usdt": decimal_text(value),
         "hourly_rate": decimal_text(holding.hourly_rate),
-        "liquidation_price": decimal_text(holding.liquidation_price),
+        "liquidation_price": _price(holding.liquidation_price, holding.danger),
         "danger": holding.danger,
     }
+
+
+def _price(price: Value | None, danger: Danger | None) -> str | None:
+    """A price to the 8 decimals that the venue gives, never further away than it is."""
+    if not isinstance(price, Decimal) or not price.is_finite():
+        return None
+    return plain(floor_to(price, EIGHT) if danger == "above" else ceil_to(price, EIGHT))
 
 
 def _side(holding: Holding | None) -> Document | None:

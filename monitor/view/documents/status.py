@@ -54,6 +54,7 @@ def aged(document: Document, now: datetime, *, running: bool) -> Document:
     for scope in scope_documents(document):
         as_of = _moment(scope["as_of"], now)
         scope["age_s"] = age_number(as_of, now)
+        scope["live_age_s"] = age_number(_moment(scope.get("live_as_of"), now), now)
         if scope["state"] in ("ok", "no_debt") and (as_of is None or now - as_of > stale_after):
             scope["state"] = "stale"
     for stream in document["streams"]:
