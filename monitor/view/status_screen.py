@@ -63,7 +63,7 @@ def scopes_table(accounts: Sequence[Document], keepers: Keepers) -> Table:
         if account["state"] != "unknown":
             for label, scope in scopes:
                 rows += _scope_rows(account["account"], label, scope, keepers)
-    headings = ("account", "scope", "level", "initial", "bar", "if prices", "loss", "or alone", "age")
+    headings = ("account", "scope", "level", "initial", "bar", "if prices", "loss", "or alone", "age/poll")
     start = 1 if len(accounts) == 1 and accounts[0]["state"] not in ("unknown", "key_refused") else 0
     width = len(headings)
     padded = [[*row, *[Cell("")] * (width - len(row))][start:] for row in rows]
@@ -330,7 +330,7 @@ def _age(scope: Document) -> Cell:
     polled, live = age_text(timedelta(seconds=scope["age_s"])), scope.get("live_age_s")
     if scope["state"] != "ok":
         return Cell(polled, "bad" if scope["state"] == "stale" else "")
-    return Cell(f"{polled} polled" if live is None else f"{age_text(timedelta(seconds=live))}, poll {polled}")
+    return Cell(f"{polled} polled" if live is None else f"{age_text(timedelta(seconds=live))}/{polled}")
 
 
 def _asset_rows(account: Document) -> Iterator[tuple[str, Document]]:

@@ -184,9 +184,7 @@ def test_what_the_figures_lack_is_named() -> None:
 
 def test_a_live_level_is_told_with_its_age_and_that_of_the_poll_beneath() -> None:
     # Read at 21:15:00, prices of 21:15:29, looked at half a minute after the read.
-    assert [row[-1].text for row in scopes_table(status(CALM)["accounts"], KEEPERS).rows if row[-1].text] == [
-        "1s, poll 30s"
-    ]
+    assert [row[-1].text for row in scopes_table(status(CALM)["accounts"], KEEPERS).rows if row[-1].text] == ["1s/30s"]
     without_prices = replace(CALM, prices={}, cross_prices={})
     assert [row[-1].text for row in scopes_table(status(without_prices)["accounts"], KEEPERS).rows if row[-1].text] == [
         "30s polled"
