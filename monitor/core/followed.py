@@ -69,6 +69,8 @@ class Followed:
     liquidation_loan: LiquidationLoanRead | None = None
     schedules: SchedulesRead | None = None
     collateral: CollateralRead | None = None
+    terms_given: bool = False
+    """Whether nothing reads those two, and they are taken to hold everything back from nothing."""
     resting: Mapping[Scope, tuple[Resting, ...]] = field(default_factory=dict)
     """What was open in each scope when that was last read."""
     markets: Markets = field(default_factory=Markets)

@@ -116,6 +116,11 @@ def collateral_value(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal
     return counted
 
 
+def marginal_ratio(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
+    """The ratio that more of an asset counts with, once `value` of it is held; zero beyond its tiers."""
+    return next((t.ratio for t in tiers if t.start <= value and (t.end is None or value < t.end)), ZERO)
+
+
 def isolated_level(
     *, base_held: Decimal, base_owed: Decimal, quote_held: Decimal, quote_owed: Decimal, price: Decimal
 ) -> Decimal:

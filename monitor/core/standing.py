@@ -9,7 +9,7 @@ from typing import Literal, assert_never
 from monitor.core.account import CROSS, ZERO, Balance, KeyPermissions, Scope
 from monitor.core.figures import Figures
 from monitor.core.intents import CancelOrders, Order, Reduce, Repay, Transfer
-from monitor.core.margin import TRANSFER_OUT_LEVEL, margin_level
+from monitor.core.margin import TRANSFER_OUT_LEVEL, margin_level, marginal_ratio
 from monitor.core.markets import Markets, Resting
 from monitor.core.state import AccountState
 from monitor.core.valuation import price_of
@@ -85,6 +85,8 @@ class Standing:
     """What is open, as far as it was read."""
     uncounted: frozenset[str] = frozenset()
     """Assets of which the exchange counts nothing more, or that leave margin trading."""
+    terms_unread: bool = False
+    """Whether it was never read what the exchange counts and what leaves margin trading."""
     counted: Mapping[str, Decimal] = field(default_factory=dict)
     """The share of its value that an asset counts for as collateral, where that is known."""
 
@@ -236,8 +238,9 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         markets=state.followed.markets,
         traded=_last_prices(state),
         resting=_resting(state, scope),
-        uncounted=_uncounted(state, scope),
-        counted=_counted(state, scope),
+        uncounted=_uncounted(state, scope, rows),
+        terms_unread=_terms_unread(state, scope),
+        counted=_counted(state, scope, rows),
     )
 
 
@@ -303,25 +306,36 @@ def _resting(state: AccountState, scope: Scope) -> tuple[Resting, ...]:
     return tuple(one for one in state.followed.resting.get(scope, ()) if one.number in known.numbers)
 
 
-def _uncounted(state: AccountState, scope: Scope) -> frozenset[str]:
-    """What would not help as collateral of cross: its share is zero, no more of it is taken, or it is delisted soon."""
+def _terms_unread(state: AccountState, scope: Scope) -> bool:
+    known = state.followed
+    unread = known.schedules is None or (scope == CROSS and known.collateral is None)
+    return unread and not known.terms_given
+
+
+def _uncounted(state: AccountState, scope: Scope, rows: Mapping[str, Row]) -> frozenset[str]:
+    """What would not help as collateral: its share is zero, no more of it is taken, or it is delisted soon.
+
+    A pair counts both of its assets whole for as long as it is not to be delisted itself.
+    """
     if scope != CROSS:
-        return frozenset()
+        delistings = state.followed.schedules.delistings if state.followed.schedules is not None else ()
+        return frozenset(rows) if any(scope.symbol in one.symbols for one in delistings) else frozenset()
     found: set[str] = set()
     if state.followed.schedules is not None:
         found |= state.followed.schedules.restricted.no_more_collateral
         for delisting in state.followed.schedules.delistings:
             found |= delisting.assets
-    return frozenset(found | {asset for asset, share in _counted(state, scope).items() if not share})
+    return frozenset(found | {asset for asset, share in _counted(state, scope, rows).items() if not share})
 
 
-def _counted(state: AccountState, scope: Scope) -> dict[str, Decimal]:
+def _counted(state: AccountState, scope: Scope, rows: Mapping[str, Row]) -> dict[str, Decimal]:
+    """The share that the next unit counts for, beside what is held already."""
     known = state.followed.collateral
     if scope != CROSS or known is None:
         return {}
     brought = {asset for wallet in state.wallets.values() for asset in wallet.free}
-    tiers = {asset: known.tiers.get(asset, ()) for asset in brought}
-    return {asset: of[0].ratio if of else ZERO for asset, of in tiers.items()}
+    held = {asset: row.balance.held * row.price for asset, row in rows.items()}
+    return {asset: marginal_ratio(held.get(asset, ZERO), known.tiers.get(asset, ())) for asset in brought}
 
 
 def _pair_enabled(state: AccountState, scope: Scope) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.core.account import CROSS, Scope
+from monitor.core.account import CROSS, IsolatedPair, IsolatedSnapshot, Scope
 from monitor.core.actions.decide import ground_of
 from monitor.core.events import StreamEvent
 from monitor.core.intents import CancelOrders, Reduce
@@ -15,6 +15,7 @@ from monitor.core.surroundings import CollateralRead, OrdersRead, OrderTold, Sch
 from monitor.core.terms import Delisting, Restricted
 from tests.core.actions.samples import NOW, SETTINGS, D, account, balance, seconds, standing
 
+SETTINGS_OF_PAIRS = replace(SETTINGS, isolated=("BTCUSDT",))
 BTCUSDT = Market("BTCUSDT", "BTC", "USDT", D("0.01"), D("0.00001"))
 
 
@@ -41,8 +42,37 @@ def test_what_counts_for_nothing_is_known_from_ratios_restrictions_and_delisting
     assert seen(state).counted["BTC"] == D("0.95")
 
 
-def test_nothing_is_held_against_an_asset_before_ratios_are_known() -> None:
-    assert seen(account(spot={"BTC": "1"})).uncounted == frozenset()
+def test_what_the_exchange_counts_is_unknown_until_ratios_and_schedules_were_read() -> None:
+    state = account(spot={"BTC": "1"})
+    assert seen(state).terms_unread
+    state = apply(state, SchedulesRead((), Restricted(), NOW), NOW)
+    assert seen(state).terms_unread
+    state = apply(state, CollateralRead({"BTC": (CollateralTier(D(0), None, D("0.95")),)}, NOW), NOW)
+    assert not seen(state).terms_unread
+
+
+def test_a_pair_that_is_to_be_delisted_takes_no_collateral() -> None:
+    pair = IsolatedPair(
+        "BTCUSDT", balance("BTC", "1"), balance("USDT", borrowed="30000"), D(2), None, D(60_000), D(33_000)
+    )
+    state = replace(account(), isolated=IsolatedSnapshot(NOW, NOW, {"BTCUSDT": pair}))
+    unread = ground_of(state, None, Scope("BTCUSDT"), {}, SETTINGS_OF_PAIRS, (), NOW)
+    assert unread is not None
+    assert unread.standing.terms_unread
+    leaving = Delisting(NOW + seconds(86_400), frozenset(), frozenset({"BTCUSDT"}))
+    state = apply(state, SchedulesRead((leaving,), Restricted(), NOW), NOW)
+    read = ground_of(state, None, Scope("BTCUSDT"), {}, SETTINGS_OF_PAIRS, (), NOW)
+    assert read is not None
+    assert not read.standing.terms_unread
+    assert read.standing.uncounted == {"BTC", "USDT"}
+
+
+def test_more_of_an_asset_counts_by_the_tier_beyond_what_is_held() -> None:
+    tiers = (CollateralTier(D(0), D(90_000), D(1)), CollateralTier(D(90_000), None, D(0)))
+    state = apply(account(spot={"BTC": "1"}), CollateralRead({"BTC": tiers}, NOW), NOW)
+    # 1.5 BTC at 60,000 are held.
+    assert seen(state).counted["BTC"] == 0
+    assert "BTC" in seen(state).uncounted
 
 
 def test_the_last_price_is_that_of_the_symbol_or_of_its_two_assets() -> None:

@@ -26,6 +26,7 @@ DIRECT_REFUSALS = frozenset({-1102, -1130})
 """Codes by which the exchange says that it has no direct way from spot into an isolated pair."""
 
 _FOREVER = Decimal("1E30")
+_TERMS = frozenset({"reference_data"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def propose(
     unread = frozenset(place for place in spec.source if place not in standing.outside)
     old = unread | {p for p in spec.source if now - standing.outside_as_of.get(p, now) > spec.max_data_age}
     choices = [choice for choice in _choices(standing, spec, target, now, allowance, busy) if choice.usable > ZERO]
+    if not choices and standing.terms_unread and _waits_for_terms(standing, spec):
+        return Nothing("what the exchange counts as collateral is not known yet", True, _TERMS, lacks=_TERMS)
     if not choices:
         if unread:
             return Nothing(
@@ -123,12 +126,25 @@ def _choices(
                 value = None if target is None else transfer_and_repay_to_reach(target, standing.assets, debt)
                 needed = _amount(value, spec, price)
                 yield _Choice("repay", place, asset, price, min(needed, owed), min(usable, owed))
-            elif asset in standing.uncounted:
+            elif asset in standing.uncounted or (standing.terms_unread and _needs_terms(standing, asset)):
                 continue
             elif spec.use != "repay" and (spec.asset is not None or row is not None or asset == "USDT"):
                 value = None if target is None else transfer_in_to_reach(target, standing.assets, debt)
                 share = standing.counted.get(asset, ONE)
                 yield _Choice("collateral", place, asset, price, _amount(value, spec, price), usable, share)
+
+
+def _needs_terms(standing: Standing, asset: str) -> bool:
+    """Whether it must be known that the exchange counts the asset, before it is brought in as collateral."""
+    row = standing.rows.get(asset)
+    return asset != "USDT" and (row is None or row.balance.owed <= ZERO)
+
+
+def _waits_for_terms(standing: Standing, spec: ActionSpec) -> bool:
+    there = {a for place in spec.source for a, free in standing.outside.get(place, {}).items() if free > ZERO}
+    wanted = there if spec.asset is None else there & {spec.asset}
+    known = standing.rows.keys() | ({spec.asset} if spec.asset is not None else set())
+    return spec.use != "repay" and any(asset in known and _needs_terms(standing, asset) for asset in wanted)
 
 
 def _amount(value: Decimal | None, spec: ActionSpec, price: Decimal) -> Decimal:

@@ -16,6 +16,7 @@ from monitor.core.account import CROSS, KeyPermissions, Liquidation, Price, Scop
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.engine import Ids, Policy, step
 from monitor.core.events import ActionSettled, LiquidationsRead, OperatorRead, PricesRead, Tick
+from monitor.core.followed import Followed
 from monitor.core.intents import ByName, Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.pace import wanted_streams
@@ -153,6 +154,7 @@ def _start(settings: Settings, portfolio: Portfolio, at: datetime) -> AccountSta
         key_accepted=True,
         key=_ABLE,
         streams=dict.fromkeys(wanted_streams(settings), up),
+        followed=Followed(terms_given=True),
     )
 
 

@@ -61,6 +61,17 @@ def test_what_the_exchange_no_longer_counts_is_no_collateral() -> None:
     assert "counts no more" in named.reason
 
 
+def test_collateral_waits_until_it_is_known_what_the_exchange_counts() -> None:
+    unread = replace(standing(spot={"BTC": "1"}), terms_unread=True)
+    found = propose(unread, SPEC, D(2), NOW)
+    assert isinstance(found, Nothing)
+    assert found.blocked
+    assert found.wants == found.lacks == frozenset({"reference_data"})
+    dollars = replace(standing(spot={"BTC": "1", "USDT": "19000"}), terms_unread=True)
+    assert order_of(propose(dollars, SPEC, D(2), NOW)).asset == "USDT"
+    assert order_of(propose(dollars, transfer_spec(use="collateral"), D(2), NOW)).asset == "USDT"
+
+
 def test_what_is_owed_is_repaid_with_although_it_counts_for_nothing() -> None:
     held = replace(standing(spot={"USDT": "9000"}), uncounted=frozenset({"USDT"}))
     assert order_of(propose(held, SPEC, D(2), NOW)) == Transfer("spot", CROSS, "USDT", D(5000))
