@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.account import INFINITE, ZERO
-from monitor.core.amounts import EIGHT, floor_to
+from monitor.core.amounts import EIGHT, ceil_to, floor_to
 from monitor.core.intents import ActionKind, Order, Purpose
 from monitor.core.interest import next_charge
-from monitor.core.standing import Standing
+from monitor.core.standing import Row, Standing
 
 LEAST_WORTH = Decimal("0.1")
 """USDT below which a partial order is not worth a request."""
@@ -67,9 +67,13 @@ class Nothing:
 
 def debt_soon(standing: Standing, now: datetime) -> Decimal:
     """What is owed, in USDT, with the interest of the next full hour once that is near."""
-    if next_charge(now) - now > HOUR_NEAR:
-        return standing.liabilities
-    return standing.liabilities + sum((row.next_interest * row.price for row in standing.rows.values()), ZERO)
+    return standing.liabilities + sum((_interest_soon(row, now) * row.price for row in standing.rows.values()), ZERO)
+
+
+def owed_soon(row: Row, now: datetime) -> Decimal:
+    """What is owed of one asset, with the interest of the next full hour once that is near."""
+    # Where no charge was seen yet its interest is left to the next order.
+    return row.balance.owed + ceil_to(_interest_soon(row, now), EIGHT)
 
 
 def without_crumbs(amount: Decimal, owed: Decimal, usable: Decimal, rest: Decimal) -> Decimal:
@@ -82,3 +86,7 @@ def without_crumbs(amount: Decimal, owed: Decimal, usable: Decimal, rest: Decima
     if owed - amount >= rest:
         return amount
     return owed if usable >= owed else max(ZERO, floor_to(min(usable, owed - rest), EIGHT))
+
+
+def _interest_soon(row: Row, now: datetime) -> Decimal:
+    return row.next_interest if next_charge(now) - now <= HOUR_NEAR else ZERO

@@ -14,6 +14,7 @@ from monitor.core.actions.proposal import (
     Nothing,
     Proposal,
     debt_soon,
+    owed_soon,
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
@@ -84,7 +85,7 @@ def propose(
     best = max(choices, key=lambda choice: choice.rank)
     amount = min(best.needed, best.usable)
     if best.use == "repay":
-        owed = standing.rows[best.asset].balance.owed
+        owed = owed_soon(standing.rows[best.asset], now)
         amount = without_crumbs(amount, owed, best.usable, rest / best.price)
     if amount * best.price < LEAST_WORTH:
         return Nothing(f"bringing in {best.asset} would be worth less than {LEAST_WORTH} USDT", wants=old)
@@ -121,7 +122,7 @@ def _choices(
                 continue
             usable = floor_to(min(max(ZERO, free - spec.keep_in_source), allowance.of(price)), EIGHT)
             row = standing.rows.get(asset)
-            owed = row.balance.owed if row is not None else ZERO
+            owed = owed_soon(row, now) if row is not None else ZERO
             if spec.use != "collateral" and owed > ZERO and asset not in busy:
                 value = None if target is None else transfer_and_repay_to_reach(target, standing.assets, debt)
                 needed = _amount(value, spec, price)
@@ -157,7 +158,8 @@ def _order(standing: Standing, spec: ActionSpec, choice: _Choice, amount: Decima
     there = Transfer(choice.place, standing.scope, choice.asset, amount)
     done = standing.after(there)
     if choice.use == "repay":
-        done = done.after(Repay(standing.scope, choice.asset, amount))
+        owed = standing.rows[choice.asset].balance.owed
+        done = done.after(Repay(standing.scope, choice.asset, min(amount, owed)))
         reason = f"bring in {choice.asset} from {choice.place} and repay with it"
     else:
         reason = f"bring in {choice.asset} from {choice.place} as collateral"

@@ -1,6 +1,7 @@
 """Transfers in: repaid with at once where the asset is owed, else as collateral; sources, floors, ways."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from hypothesis import assume, given
@@ -30,6 +31,18 @@ def test_the_worked_example_brings_5_000_to_repay_with() -> None:
     assert order_of(found) == Transfer("spot", CROSS, "USDT", D(5000))
     assert isinstance(found, Proposal)
     assert found.level_after == 2
+
+
+def test_the_interest_of_a_near_full_hour_is_brought_in_with_a_whole_debt() -> None:
+    rows = (balance("BTC", "1"), balance("USDT", borrowed="1000", interest="2"))
+    held = standing(*rows, spot={"USDT": "9000"}, rates={"USDT": "0.001"})
+    near = datetime(2025, 10, 10, 21, 59, 30, tzinfo=UTC)
+    whole = transfer_spec(target=None, amount=D(5000))
+    # An hour on 1,000 at a tenth of a per cent: 1.
+    assert order_of(propose(held, whole, None, NOW)).amount == 1002
+    assert order_of(propose(held, whole, None, near)).amount == 1003
+    unread = standing(*rows, spot={"USDT": "9000"})
+    assert order_of(propose(unread, whole, None, near)).amount == 1002
 
 
 def test_the_worked_example_brings_10_000_as_collateral() -> None:
