@@ -15,8 +15,11 @@ from monitor.core.intents import Intent, Transfer
 from monitor.core.metrics import Missing
 from monitor.core.standing import Standing
 
-REST_REFUSALS = frozenset({-3015, -3016, -3024})
-"""Codes by which the exchange says that the amount, or what it would leave, is not to its liking."""
+REST_REFUSALS = frozenset({-3015, -3024})
+"""Codes by which the exchange says that what the amount would leave is not to its liking.
+
+Not -3016, too small an amount: a larger rest makes that smaller still.
+"""
 
 
 @dataclass(frozen=True, slots=True)

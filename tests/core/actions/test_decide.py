@@ -143,6 +143,13 @@ def test_at_most_five_tries_a_minute() -> None:
     assert only(decided(account(alerts=(alert(),), intents=tries[:4]), repay_spec())).state is S.PLANNED
 
 
+def test_after_an_amount_refused_as_too_small_no_smaller_one_is_tried() -> None:
+    refused = settled(1, S.REFUSED, refused_code=-3016)
+    assert not decided(account(alerts=(alert(),), intents=(refused,)), repay_spec()).intents
+    with_spot = account(alerts=(alert(),), intents=(refused,), spot={"USDT": "9000"})
+    assert only(decided(with_spot, repay_spec(), transfer_spec())).kind == "transfer_in"
+
+
 def test_after_a_refused_rest_a_larger_one_is_left() -> None:
     refused = settled(1, S.REFUSED, refused_code=-3015)
     rows = (balance("BTC", "1.5"), balance("USDT", "40000", borrowed="10000"), balance("ETH", borrowed="20"))
