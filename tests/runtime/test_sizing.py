@@ -20,13 +20,15 @@ S = IntentState
 D = Decimal
 EIGHT = D("1E-8")
 
-Kind = Literal["repay", "repay with what came", "collateral", "sell", "buy back"]
-KINDS: tuple[Kind, ...] = ("repay", "repay with what came", "collateral", "sell", "buy back")
+Kind = Literal["repay", "repay with what came", "collateral", "sell", "sell what is owed too", "buy back"]
+KINDS: tuple[Kind, ...] = ("repay", "repay with what came", "collateral", "sell", "sell what is owed too", "buy back")
+DAILY: tuple[Kind, ...] = ("repay", "repay with what came", "collateral", "sell", "buy back")
 SPECS: dict[Kind, ActionSpec] = {
     "repay": repay_spec(asset="USDT"),
     "repay with what came": transfer_spec(asset="USDT"),
     "collateral": transfer_spec(asset="USDT", use="collateral"),
     "sell": reduce_spec(asset="USDT"),
+    "sell what is owed too": reduce_spec(asset="USDT", sell=("BTC",)),
     "buy back": reduce_spec(asset="ETH"),
 }
 STEPS = {"repay with what came": 2}
@@ -59,6 +61,11 @@ def portfolio(kind: Kind, dice: random.Random) -> tuple[Scenario, Decimal]:
         case "buy back":
             rows["USDT"] = Holding(free=amount(held, D(1)), borrowed=amount(other, D(1)))
             rows["ETH"] = Holding(borrowed=amount(main, eth))
+        case "sell what is owed too":
+            short = main * dice.randint(1, 50) / 1000
+            rows["USDT"] = Holding(borrowed=amount(main, D(1)), interest=interest)
+            rows["BTC"] = Holding(free=amount(now * (owed + short), btc), borrowed=amount(short, btc))
+            rows["ETH"] = Holding(borrowed=amount(other, eth))
         case _:
             rows["USDT"] = Holding(borrowed=amount(main, D(1)), interest=interest)
             rows["BTC"] = Holding(free=amount(held, btc))
@@ -76,7 +83,7 @@ async def reaches(folder: Path, kind: Kind, seed: int) -> None:
         assert target <= level(running) <= target * D("1.001"), (kind, seed)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DAILY)
 async def test_the_level_is_at_the_target(tmp_path: Path, kind: Kind) -> None:
     await reaches(tmp_path, kind, 0)
 
