@@ -223,7 +223,8 @@ def _status_entry(now: datetime, alerts: dict[AlertKey, Alert] | None = None) ->
         replace(samples.STATE, alerts=alerts or {}), samples.SETTINGS, samples.NOW, "1"
     )
     moved = json.dumps(document)
-    for text, moment in ((samples.READ_AT, now - timedelta(seconds=30)), (samples.NOW, now)):
+    for back in (30, 1, 0):
+        text, moment = samples.NOW - timedelta(seconds=back), now - timedelta(seconds=back)
         moved = moved.replace(f"{text:%Y-%m-%dT%H:%M:%S}", f"{moment:%Y-%m-%dT%H:%M:%S}")
     return Entry("main", now, live=moved)
 
