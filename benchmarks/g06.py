@@ -138,7 +138,7 @@ class Race:
         return (self.processes[name].cpu_s - used) / prices * 1e6
 
     def _send(self, name: str, symbol: str, price: Decimal) -> None:
-        self._house.send(name, server_frame(ticker_frame(symbol, f"{price:.2f}", _now())))
+        self._house.send(name, server_frame(ticker_frame(symbol, f"{price:.4f}", _now())))
 
     def _heard(self, post: Post) -> None:
         told: Mapping[str, object] = post.json()
@@ -147,8 +147,8 @@ class Race:
 
 
 def _moved(symbol: str, number: int) -> Decimal:
-    """A price that is another each time that its symbol has its turn."""
-    return PRICES[symbol] + Decimal(number % 7) / 100
+    """Another price each time that its symbol has its turn, some parts in ten thousand away, as within a second."""
+    return PRICES[symbol] * (10_000 + number % 7) / 10_000
 
 
 def _now() -> int:
