@@ -24,8 +24,8 @@ _SPOILING = ("malformed", "status", "cut_before", "cut_after", "apply_late", "ha
 _TRANSFERS = {*KINDS, "MAIN_ISOLATED_MARGIN", "AUTO_TOP_UP"}
 
 
-def collect(box: Sandbox, database: Path, limits: tuple[Limits, ...], heard: Iterable[Mapping[str, Any]]) -> Facts:
-    """The facts as they stand. A database that was never made has nothing in it."""
+def of_exchange(box: Sandbox, limits: tuple[Limits, ...], heard: Iterable[Mapping[str, Any]]) -> Facts:
+    """What the exchange knows, and what people heard. In the exchange's own thread: to look moves its clock."""
     ledger = box.ledger
     said = list(heard)
     alerts = [each for one in said for each in one.get("alerts", [one])]
@@ -34,7 +34,7 @@ def collect(box: Sandbox, database: Path, limits: tuple[Limits, ...], heard: Ite
     filled = _trades(box)
     movements = ledger["movements"]
     assert isinstance(movements, list)
-    facts = Facts(
+    return Facts(
         limits=limits,
         requests=tuple(_asked(one, filled) for one in box.requests),
         executions=tuple(_executions(box, movements)),
@@ -44,6 +44,10 @@ def collect(box: Sandbox, database: Path, limits: tuple[Limits, ...], heard: Ite
         imbalance=imbalance,
         flipped=tuple(_flipped(box)),
     )
+
+
+def with_database(facts: Facts, database: Path) -> Facts:
+    """The facts, and what the daemon wrote. A database that was never made has nothing in it."""
     try:
         with ReadStore.open(f"sqlite:///{database}") as store:
             return store.read(_of_database, facts)

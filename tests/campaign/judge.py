@@ -158,7 +158,8 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             if limits.max_amount is not None and amount > limits.max_amount:
                 yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
             if request.applied and not was_executed_late(intent):
-                spent[intent.action].append(amount)
+                # What the next decision could know is what it brought, which may be less.
+                spent[intent.action].append(min(amount, intent.amount))
     for name, amounts in spent.items():
         limits = by_name[name]
         if limits.max_per_day is not None and sum(amounts) > limits.max_per_day:

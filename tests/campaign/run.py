@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import shutil
 import tempfile
 import time
@@ -19,6 +20,8 @@ from tests.campaign.plan import SPEED, Kill, Plan, Timed, plan_of
 from tests.campaign.stage import Phone, Run, listening
 from tests.support.daemon import write_config
 from tests.support.sandbox import sandbox
+
+log = logging.getLogger(__name__)
 
 SETTLES_WITHIN_S = 45.0
 STARTS_WITHIN_S = 30.0
@@ -44,7 +47,12 @@ def play(seed: int, folder: Path) -> Outcome:
 def judged(seed: int) -> Outcome:
     """Plays a seed in a folder of its own. What a clean one leaves behind is removed."""
     folder = Path(tempfile.mkdtemp(prefix=f"campaign-{seed}-"))
-    outcome = play(seed, folder)
+    try:
+        outcome = play(seed, folder)
+    except Exception as error:
+        # One seed that breaks its own stage ends no campaign.
+        log.exception("stage.broke seed=%d", seed)
+        return Outcome(seed, 0.0, (Violation("the stage broke", f"{type(error).__name__}: {error}"),), {})
     if not outcome.violations:
         shutil.rmtree(folder)
     return outcome
@@ -79,7 +87,7 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
                 task.cancel()
             await asyncio.gather(*events, return_exceptions=True)
             run.lay_down()
-        facts = await asyncio.to_thread(run.facts)
+        facts = await run.facts()
     return Outcome(plan.seed, run.age_s, tuple(judge(facts)), _story(run, facts))
 
 
@@ -165,7 +173,7 @@ async def _settle(run: Run, life: Life) -> None:
             run.ends.append(f"asked to stop it ended with {life.process.exitcode}")
             life.kill()
         # What fires right before the stop is told by the next life.
-        if run.ends or not judge(await asyncio.to_thread(run.facts)):
+        if run.ends or not judge(await run.facts()):
             break
         life = run.begin()
 
@@ -174,7 +182,7 @@ async def _until_clean(run: Run, life: Life, holds: Callable[[], bool]) -> Life:
     deadline = time.monotonic() + SETTLES_WITHIN_S
     while time.monotonic() < deadline:
         life = run.alive(life)
-        facts = await asyncio.to_thread(run.facts)
+        facts = await run.facts()
         # What broke does not mend itself.
         if facts.bugs or (holds() and not judge(facts)):
             break

@@ -20,7 +20,7 @@ from monitor.sandbox.ledger import Overdrawn
 from monitor.sandbox.refusal import Refusal
 from monitor.sandbox.server import Sandbox
 from monitor.store import operator
-from tests.campaign.collect import collect
+from tests.campaign.collect import of_exchange, with_database
 from tests.campaign.daemon import Life, begin
 from tests.campaign.facts import Facts, Span
 from tests.campaign.plan import SPEED, Act, Plan
@@ -108,11 +108,12 @@ class Run:
     def pause_file(self) -> Path:
         return self.folder / "paused"
 
-    def facts(self) -> Facts:
+    async def facts(self) -> Facts:
         """What the run has left behind so far."""
         paused = [] if self._paused_since is None else [Span(self._paused_since, self.box.timeline.now_ms())]
         limits = tuple(action.limits for action in self.plan.actions)
-        found = collect(self.box, self.folder / "monitor.db", limits, self.phone.heard)
+        seen = of_exchange(self.box, limits, self.phone.heard)
+        found = await asyncio.to_thread(with_database, seen, self.folder / "monitor.db")
         return replace(
             found,
             pauses=(*self.pauses, *paused),

@@ -156,7 +156,8 @@ def sold(facts: Facts, sized: str, brought: str) -> Facts:
     params = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", "newClientOrderId": "mm-3"}
     request = Asked(at(120), "POST", ORDER_PATH, wish_of_request("POST", ORDER_PATH, params), 200, True)
     sale = row(3, 119.9, brought, action="sell-some", kind="reduce", order=order)
-    return more(facts, limits=(SELLS,), requests=(request,), intents=(sale,))
+    limits = () if any(each.name == SELLS.name for each in facts.limits) else (SELLS,)
+    return more(facts, limits=limits, requests=(request,), intents=(sale,))
 
 
 def undecided(facts: Facts, moved_at: float) -> Facts:
@@ -295,6 +296,9 @@ FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
     ),
     "a third repayment within the caps": lambda f: more(
         replace(f, limits=(replace(REPAYS, max_actions_per_day=3), BRINGS)), **third("400")
+    ),
+    "a sale that brought less than it was sized for": lambda f: sold(
+        more(f, limits=(replace(SELLS, max_per_day=D(490)),)), "495", "488"
     ),
     "a sale that a risen price made worth more": lambda f: sold(f, "495", "900"),
     "a transfer that leaves what is to be kept": lambda f: more(f, **transferred("100", "50")),
