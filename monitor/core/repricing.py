@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,32 @@ def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> A
     fields["prices"], fields["priced_at"], fields["price_history"] = merged, last, history
     fields["book"] = _moved_on(state, merged, newer)
     object.__setattr__(changed, "__dict__", fields)
+    oldest = min([price.at for price in newer.values()])
+    if (state.cross is not None and oldest <= state.cross.as_of) or (
+        state.isolated is not None and oldest <= state.isolated.as_of
+    ):
+        return _known_then(changed, newer)
     return changed
+
+
+def _known_then(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
+    """The state when those of the prices that were true at a read already, and only came after it, count as of then:
+    what the exchange told has them in it."""
+    if state.cross is not None and (late := _until(newer, state.cross.as_of)):
+        prices = {**state.cross_prices, **late}
+        then = book_of(state.cross.balances, prices, bases=state.cross_bases)
+        now = book_of(cross_balances(state), state.prices, then.unpriced, state.cross_bases)
+        at = max(price.at for price in prices.values())
+        state = replace(state, cross_prices=prices, cross_priced_at=at, book_then=then, book=now)
+    if state.isolated is not None and (late := _until(newer, state.isolated.as_of)):
+        prices = {**state.isolated_prices, **late}
+        at = max(price.at for price in prices.values())
+        state = replace(state, isolated_prices=prices, isolated_priced_at=at)
+    return state
+
+
+def _until(prices: Mapping[str, Price], as_of: datetime) -> Mapping[str, Price]:
+    return {symbol: price for symbol, price in prices.items() if price.at <= as_of}
 
 
 def _moved_on(state: AccountState, prices: Mapping[str, Price], changed: Mapping[str, Price]) -> Book | None:

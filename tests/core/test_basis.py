@@ -64,3 +64,19 @@ def test_an_asset_without_a_pair_with_usdt_has_the_basis_of_its_way() -> None:
     balances = sample_balances() | {"ABC": Balance("ABC", free=D(1000))}
     state = told(started(), PricesRead(known), *indexes, CrossRead(cross(balances=balances, level=polled)))
     assert figures_of(state, SETTINGS, ("cross", ""), NOW).drift == 0
+
+
+def test_a_price_from_before_a_read_that_comes_after_it_is_no_second_fall() -> None:
+    # Read at 15 s with a fall at 14 s in it, of which the stream tells at 16 s.
+    fallen = D(101_810) / D(60_000)
+    state = told(read_with_an_index(), CrossRead(cross(after(15), fallen)), at=after(15))
+    late = told(state, PricesRead(prices(after(14), BTCUSDT=54_000)), at=after(16))
+    assert level(late, 16) == fallen
+    newer = told(late, PricesRead(prices(after(16), BTCUSDT=48_600)), at=after(16))
+    assert abs(level(newer, 16) - D(93_629) / D(60_000)) < D("1E-40")
+
+
+def test_a_price_of_an_asset_that_comes_after_the_read_counts_as_of_then() -> None:
+    state = told(started(), CrossRead(cross(after(15), POLLED)), at=after(15))
+    late = told(state, PricesRead(sample_prices(after(14))), at=after(16))
+    assert level(late, 16) == POLLED
