@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from monitor.core.account import ZERO
 from monitor.core.amounts import plain
-from monitor.core.intents import Intent, Record, Repay
+from monitor.core.intents import Intent, IntentState, Record, Repay, Transfer
 from monitor.core.ledger import LedgerRow, record_of
 
 CERTAINLY_AFTER = timedelta(milliseconds=300)
@@ -52,6 +52,26 @@ def others(intent: Intent, rows: Iterable[LedgerRow], own: LedgerRow | None, sen
     """What else moved the order's asset in its scope after it was sent."""
     return tuple(
         row for row in rows if row is not own and row.asset == intent.asset and row.at >= sent + CERTAINLY_AFTER
+    )
+
+
+def given_elsewhere(intent: Intent, intents: Iterable[Intent]) -> Decimal:
+    """What other transfers of ours, sent after this one and proven, took out of the wallet that it comes from.
+
+    No ledger tells of a wallet outside margin.
+    """
+    order, sent = intent.order, intent.submitted_at
+    if not isinstance(order, Transfer) or sent is None:
+        return ZERO
+    return sum(
+        (
+            other.amount
+            for other in intents
+            if other.state is IntentState.CONFIRMED and other.submitted_at is not None and other.submitted_at > sent
+            if isinstance(other.order, Transfer)
+            if (other.order.source, other.asset) == (order.source, order.asset)
+        ),
+        ZERO,
     )
 
 

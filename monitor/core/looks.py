@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from monitor.core.account import ZERO
 from monitor.core.actions.spec import Safety
 from monitor.core.intents import Intent, IntentState, Record
 from monitor.core.ledger import LedgerRow
@@ -20,8 +21,9 @@ class Look:
     """What one look found: the records that may be traces of the order, and the balances after it.
 
     `at` is when the balances were true. `owed` and `free` are those of the order's asset in its scope, `source` as in
-    `Before`; None where it could not be read. `ledger` is what the margin ledger shows of the
-    asset in the scope, read after the balances; None: it was not read.
+    `Before`; None where it could not be read. `given_elsewhere` is what other orders of ours are known to have taken
+    out of the source since. `ledger` is what the margin ledger shows of the asset in the scope, read after the
+    balances; None: it was not read.
     """
 
     at: datetime
@@ -29,6 +31,7 @@ class Look:
     owed: Decimal | None = None
     free: Decimal | None = None
     source: Decimal | None = None
+    given_elsewhere: Decimal = ZERO
     ledger: tuple[LedgerRow, ...] | None = None
 
 

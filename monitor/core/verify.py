@@ -136,7 +136,7 @@ def moved(intent: Intent, look: Look) -> bool | None:
             return None
         return drop >= intent.amount - _slack(intent.owed_before, intent.amount)
     arrived = fell(look.free, intent.free_before)
-    left = fell(intent.source_before, look.source)
+    left = _left(intent, look)
     if arrived is None and left is None:
         return None
     return (arrived is not None and arrived >= intent.amount) or (left is not None and left >= intent.amount)
@@ -234,8 +234,14 @@ def _moved_beside(intent: Intent, look: Look, taken: frozenset[str]) -> bool | N
         if drop is None or intent.owed_before is None:
             return seen
         return debt_fell_beside(drop, beside) >= intent.amount - _slack(intent.owed_before, intent.amount)
-    arrived, left = fell(look.free, intent.free_before), fell(intent.source_before, look.source)
+    arrived, left = fell(look.free, intent.free_before), _left(intent, look)
     return seen and not explains_transfer(arrived or ZERO, left or ZERO, beside)
+
+
+def _left(intent: Intent, look: Look) -> Decimal | None:
+    """By how much the source became less, without what is known to have gone elsewhere."""
+    left = fell(intent.source_before, look.source)
+    return None if left is None else left - look.given_elsewhere
 
 
 def _told_of_others(intent: Intent, look: Look, taken: frozenset[str]) -> str:

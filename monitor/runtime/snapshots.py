@@ -9,6 +9,7 @@ from monitor.clock import Clock
 from monitor.core.account import CROSS, Scope
 from monitor.core.actions.recheck import balances
 from monitor.core.events import CrossRead, Event, IsolatedRead, KeyRead, PricesRead, WalletRead
+from monitor.core.evidence import given_elsewhere
 from monitor.core.intents import ByName, Intent, Reduce, Transfer, Window
 from monitor.core.looks import EARLY, Look
 from monitor.core.state import AccountState, apply
@@ -78,7 +79,8 @@ class Snapshots:
         shown = balances(seen, intent.order)
         snapshot = seen.cross if intent.scope == CROSS else seen.isolated
         at = snapshot.as_of if snapshot is not None else self._clock.now()
-        return Look(at, records, shown.owed, shown.free, shown.source), seen
+        elsewhere = given_elsewhere(intent, seen.intents.values())
+        return Look(at, records, shown.owed, shown.free, shown.source, elsewhere), seen
 
     async def with_ledger(self, look: Look, intent: Intent) -> Look:
         """The look with what the margin ledger shows by now. Raises ExchangeError."""
