@@ -38,7 +38,8 @@ def judge(
     """What the looks so far, oldest first, prove about an intent that was sent.
 
     Confirmed: a record of it, settled, and a balance that moved by it; or the ledger's row and the moved balance, when
-    the history has stayed silent for the settle time. Failed: a record that says so, or no trace in history and ledger
+    the history has stayed silent for the settle time; or record and row, when the balances have not shown it for as
+    long. Failed: a record that says so, or no trace in history and ledger
     in five looks over the settle time, and balances that did not move, or moved by what the ledger tells of others. An
     acknowledged order that left no trace is never taken for failed: the exchange said it has it. `taken` are the
     records that belong to other intents. A person is asked at once about what was ordered by name: it leaves no trace
@@ -196,6 +197,10 @@ def _by_record(
             return Confirmed(
                 f"record {record.ref} of {record.at:%H:%M:%S}; {_change(intent, look)}{ledger}", record.ref, look.at
             )
+        case "CONFIRMED" if row is not None and look.at - sent_at(intent) >= safety.settle:
+            # A deposit, or an order that locks what arrived, may hide it from the balances for good.
+            told = f"record {record.ref} of {record.at:%H:%M:%S} and capital flow {row.id} agree"
+            return Confirmed(f"{told}; others moved the balances too: {_change(intent, look)}", record.ref, look.at)
         case _:
             return undecided(intent, f"record {record.ref} says done, but the balances do not show it", safety, now)
 

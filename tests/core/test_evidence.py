@@ -9,9 +9,9 @@ import pytest
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.evidence import given_elsewhere, others
-from monitor.core.intents import Intent, IntentState, Repay, Transfer
+from monitor.core.intents import Intent, IntentState, Record, Repay, Transfer
 from monitor.core.ledger import LedgerRow
-from monitor.core.looks import Failed, Look
+from monitor.core.looks import Confirmed, Failed, Look
 from monitor.core.verify import judge
 from tests.core.actions.samples import NOW, SAFETY
 
@@ -80,3 +80,21 @@ def test_a_transfer_of_which_nothing_is_seen_fails_though_another_emptied_its_so
     assert isinstance(judge(sent, looks, SAFETY, looks[-1].at), Failed)
     unexplained = [replace(look, given_elsewhere=Decimal(0)) for look in looks]
     assert not isinstance(judge(sent, unexplained, SAFETY, looks[-1].at), Failed)
+
+
+@pytest.mark.parametrize(("after_s", "decided"), [(20, False), (70, True)])
+def test_history_and_ledger_prove_what_others_hide_from_the_balances(after_s: int, decided: bool) -> None:
+    # 1,970 arrived in cross, where an order by hand then locked 2,000; 500 came into spot beside it.
+    sent = transfer(1, 0, 1970, state=IntentState.UNCERTAIN, source_before=Decimal(7882), free_before=Decimal(5912))
+    at = NOW + timedelta(seconds=after_s)
+    look = Look(
+        at,
+        (Record("100", "USDT", Decimal(1970), "CONFIRMED", NOW + timedelta(seconds=1)),),
+        free=Decimal(5882),
+        source=Decimal(6412),
+        ledger=(LedgerRow(CROSS, 7, 100, NOW + timedelta(seconds=1), "USDT", "TRANSFER", Decimal(1970)),),
+    )
+    verdict = judge(sent, [look], SAFETY, at)
+    assert isinstance(verdict, Confirmed) is decided
+    alone = judge(sent, [replace(look, ledger=())], SAFETY, at)
+    assert not isinstance(alone, Confirmed | Failed)
