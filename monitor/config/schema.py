@@ -162,7 +162,7 @@ class Schedule:
         kinds.duration("1s"), "the ledger of scopes in which something moved; at once when nothing explains it", "1h"
     )
     reference_data: timedelta = key(
-        kinds.duration("1s"), "bars, tiers, collateral ratios, restrictions, what is to be delisted", "6h"
+        kinds.duration("1s"), "bars, tiers, collateral ratios, least repayments, restrictions, delistings", "6h"
     )
     key_permissions: timedelta = key(kinds.duration("1s"), "what the API key may do", "24h")
     stale_after: timedelta = key(kinds.duration("1s"), "age at which account snapshots are stale", "3m")

@@ -50,6 +50,7 @@ from monitor.core.surroundings import (
     IndexRead,
     LedgerRead,
     LiquidationLoanRead,
+    MinimaRead,
     OrdersRead,
     TransfersRead,
 )
@@ -166,7 +167,7 @@ def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -
             return ()
         case InterestRead() | RatesRead() | NextRatesRead():
             return ()
-        case LedgerRead() | TransfersRead() | CollateralRead() | IndexRead():
+        case LedgerRead() | TransfersRead() | CollateralRead() | MinimaRead() | IndexRead():
             return ()
         case KeyRead() | LiquidationsRead() | WalletRead() | OrdersRead() | LiquidationLoanRead():
             return (ACCOUNT,)

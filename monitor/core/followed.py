@@ -28,6 +28,7 @@ from monitor.core.surroundings import (
     IndexRead,
     LedgerRead,
     LiquidationLoanRead,
+    MinimaRead,
     OrdersRead,
     SchedulesRead,
 )
@@ -71,6 +72,8 @@ class Followed:
     collateral: CollateralRead | None = None
     terms_given: bool = False
     """Whether nothing reads those two, and they are taken to hold everything back from nothing."""
+    min_repay: Mapping[str, Decimal] = field(default_factory=dict)
+    """By asset the least that the exchange takes as a repayment of a part, where that was read."""
     resting: Mapping[Scope, tuple[Resting, ...]] = field(default_factory=dict)
     """What was open in each scope when that was last read."""
     markets: Markets = field(default_factory=Markets)
@@ -149,6 +152,8 @@ def follow(before: Known, event: Event, now: datetime) -> Followed:
             return replace(_with_terms(followed, new_terms(before, event, now)), schedules=event)
         case CollateralRead():
             return replace(_with_terms(followed, new_terms(before, event, now)), collateral=event)
+        case MinimaRead(min_repay):
+            return replace(followed, min_repay=min_repay)
         case BarsRead() | TiersRead():
             return _with_terms(followed, new_terms(before, event, now))
         case _:

@@ -251,7 +251,24 @@ def _amount(
         above = f" above the {plain(keep)} kept there" if keep else ""
         lacking = f"{order.source} has no {order.asset} to spare{above}; put some there"
     amount = floor_to(min(capped, there), EIGHT)
-    return Approved(amount) if amount > ZERO else Refused(lacking)
+    if amount <= ZERO:
+        return Refused(lacking)
+    short = _below_least(proposal, standing, amount)
+    return Approved(amount) if short is None else Refused(short)
+
+
+def _below_least(proposal: Proposal, standing: Standing, amount: Decimal) -> str | None:
+    """Why so much is not repaid, or brought in to repay with: the exchange takes no less, but for a whole debt."""
+    order = proposal.order
+    row = standing.rows.get(order.asset)
+    # What a first hop has brought to cross goes on.
+    repays = proposal.purpose == "repay" and isinstance(order, Transfer) and order.source != "cross"
+    if row is None or not (repays or isinstance(order, Repay)) or amount >= min(row.min_repay, row.balance.owed):
+        return None
+    return (
+        f"the exchange takes no repayment of a part below {plain(row.min_repay)} {order.asset}, and only "
+        f"{plain(amount)} may go; raise the limits, put more there, or repay by hand"
+    )
 
 
 def _turned_round(order: Reduce, standing: Standing, spent: Spent) -> str | None:

@@ -30,6 +30,8 @@ class Row:
     balance: Balance
     price: Decimal
     hourly_rate: Decimal = ZERO
+    min_repay: Decimal = ZERO
+    """The least that the exchange takes as a repayment of a part; zero while that is not known."""
 
     @property
     def next_interest(self) -> Decimal:
@@ -254,9 +256,10 @@ def _rows(state: AccountState, scope: Scope, figures: Figures) -> dict[str, Row]
         prices[pair.base.asset] = index * quote if quote is not None else None
     rows: dict[str, Row] = {}
     for holding in figures.holdings:
-        price = prices[holding.balance.asset]
+        asset = holding.balance.asset
+        price, least = prices[asset], state.followed.min_repay.get(asset, ZERO)
         if price is not None:
-            rows[holding.balance.asset] = Row(holding.balance, price, holding.hourly_rate or ZERO)
+            rows[asset] = Row(holding.balance, price, holding.hourly_rate or ZERO, least)
     return rows
 
 

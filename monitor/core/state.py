@@ -57,6 +57,7 @@ from monitor.core.surroundings import (
     IndexRead,
     LedgerRead,
     LiquidationLoanRead,
+    MinimaRead,
     OrdersRead,
     SchedulesRead,
     TransfersRead,
@@ -264,6 +265,7 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             | LiquidationLoanRead()
             | SchedulesRead()
             | CollateralRead()
+            | MinimaRead()
             | IndexRead()
             | MarketsRead()
         ):

@@ -83,6 +83,14 @@ class CollateralRead:
 
 
 @dataclass(frozen=True, slots=True)
+class MinimaRead:
+    """By asset the least that the exchange takes as a repayment of a part; replaces what was known."""
+
+    min_repay: Mapping[str, Decimal]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IndexRead:
     """The margin index price of one symbol, quote per base."""
 
@@ -97,6 +105,7 @@ Surrounding = (
     | LiquidationLoanRead
     | SchedulesRead
     | CollateralRead
+    | MinimaRead
     | IndexRead
     | MarketsRead
 )

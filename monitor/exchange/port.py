@@ -81,6 +81,10 @@ class Surroundings(Protocol):
 
     async def collateral(self) -> Mapping[str, tuple[CollateralTier, ...]]: ...
 
+    async def min_repay(self) -> Mapping[str, Decimal]:
+        """By asset the least that may be repaid of a debt."""
+        ...
+
     async def index(self, symbol: str) -> Price: ...
 
 

@@ -15,7 +15,14 @@ from monitor.core.markets import MarketsRead
 from monitor.core.movements import needs_repayments
 from monitor.core.open_orders import OpenOrders
 from monitor.core.state import AccountState, Settings, needed_symbols, scopes
-from monitor.core.surroundings import CollateralRead, IndexRead, LedgerRead, SchedulesRead, TransfersRead
+from monitor.core.surroundings import (
+    CollateralRead,
+    IndexRead,
+    LedgerRead,
+    MinimaRead,
+    SchedulesRead,
+    TransfersRead,
+)
 from monitor.exchange.port import Exchange
 from monitor.runtime.poller import ReadOnce
 
@@ -118,7 +125,7 @@ class SurroundingsWatch:
         await guarded("liquidation_loan", CROSS, read)
 
     async def reference_data(self, guarded: Guarded) -> None:
-        """Schedules and restrictions, and every second time what counts as collateral in cross: a dear read."""
+        """Schedules, restrictions and least repayments; every second time what counts as collateral, a dear read."""
 
         async def schedules() -> None:
             around = self._exchange.surroundings
@@ -128,11 +135,15 @@ class SurroundingsWatch:
         async def collateral() -> None:
             self._deliver(CollateralRead(await self._exchange.surroundings.collateral(), self._clock.now()))
 
+        async def minima() -> None:
+            self._deliver(MinimaRead(await self._exchange.surroundings.min_repay(), self._clock.now()))
+
         await guarded("reference_data", None, schedules)
         if self._settings.cross and self._collaterals_turn:
             self._collaterals_turn = not await guarded("reference_data", CROSS, collateral)
         else:
             self._collaterals_turn = True
+        await guarded("reference_data", None, minima)
 
     async def markets(self, guarded: Guarded) -> None:
         """The rules and the status of the symbols that something held or owed could be traded by, or is valued by."""

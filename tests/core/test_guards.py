@@ -301,3 +301,13 @@ def test_what_people_ordered_by_hand_is_no_actions_whatever_it_is_called() -> No
     assert spent_by(spec, "main", [by_hand], NOW).amount == 0
     call = replace(by_hand, order=ByName(spec.name, CROSS, "USDT", D(900)), kind="borrow", state=S.UNRESOLVED)
     assert reviewed(REPAY, spec, call) == Approved(D(500))
+
+
+def test_what_the_limits_cut_below_the_least_repayment_does_not_go() -> None:
+    held = standing(spot={"USDT": "5000"}, least={"USDT": "300"})
+    assert reviewed(held=held) == Approved(D(500))
+    assert "below 300 USDT, and only 299 may go" in reason(reviewed(REPAY, repay_spec(max_amount=D(299)), held=held))
+    brought = replace(proposal(BRING), purpose="repay")
+    limits = transfer_spec(max_amount=D(299))
+    assert "below 300 USDT" in reason(review(brought, held, limits, Spent(), NOW))
+    assert review(replace(brought, purpose="collateral"), held, limits, Spent(), NOW) == Approved(D(299))

@@ -11,7 +11,7 @@ from monitor.core.margin import CollateralTier
 from monitor.core.markets import Market, MarketsRead, Resting
 from monitor.core.standing import Standing
 from monitor.core.state import AccountState, apply
-from monitor.core.surroundings import CollateralRead, OrdersRead, OrderTold, SchedulesRead
+from monitor.core.surroundings import CollateralRead, MinimaRead, OrdersRead, OrderTold, SchedulesRead
 from monitor.core.terms import Delisting, Restricted
 from tests.core.actions.samples import NOW, SETTINGS, D, account, balance, seconds, standing
 
@@ -65,6 +65,12 @@ def test_a_pair_that_is_to_be_delisted_takes_no_collateral() -> None:
     assert read is not None
     assert not read.standing.terms_unread
     assert read.standing.uncounted == {"BTC", "USDT"}
+
+
+def test_the_least_repayment_is_zero_until_it_was_read() -> None:
+    assert {row.min_repay for row in seen(account()).rows.values()} == {D(0)}
+    rows = seen(apply(account(), MinimaRead({"USDT": D(10)}, NOW), NOW)).rows
+    assert {asset: row.min_repay for asset, row in rows.items()} == {"BTC": D(0), "ETH": D(0), "USDT": D(10)}
 
 
 def test_more_of_an_asset_counts_by_the_tier_beyond_what_is_held() -> None:

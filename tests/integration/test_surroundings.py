@@ -80,12 +80,15 @@ async def test_between_polls_the_level_follows_the_index_and_not_the_spot_price(
     assert found < D("0.00001")
 
 
+LEAST = {"USDT": D(10)}
+
+
 def terms_at_risk() -> Scenario:
     """Free of locks, with SOL as collateral and ADA about to be delisted."""
     scenario = calm()
     held = {"SOL": holding("10"), "ADA": holding("5"), "USDT": holding("20000", borrowed="1000")}
     soon = (scenario.start + timedelta(hours=5), ("ADA",), ())
-    return replace(scenario, accounts=(replace(scenario.accounts[0], cross=held),), delistings=(soon,))
+    return replace(scenario, accounts=(replace(scenario.accounts[0], cross=held),), delistings=(soon,), min_repay=LEAST)
 
 
 async def test_changed_terms_are_told_once_and_a_delisting_alerts(tmp_path: Path) -> None:
@@ -114,3 +117,4 @@ async def test_changed_terms_are_told_once_and_a_delisting_alerts(tmp_path: Path
         assert sum(change in text for text in texts()) == 1
     assert state.bars is not None
     assert state.bars.margin_call == D("1.16")
+    assert state.followed.min_repay == LEAST

@@ -76,16 +76,25 @@ def owed_soon(row: Row, now: datetime) -> Decimal:
     return row.balance.owed + ceil_to(_interest_soon(row, now), EIGHT)
 
 
-def without_crumbs(amount: Decimal, owed: Decimal, usable: Decimal, rest: Decimal) -> Decimal:
+def without_crumbs(amount: Decimal, owed: Decimal, usable: Decimal, rest: Decimal, least: Decimal) -> Decimal:
     """`amount`, or all of the debt where less than `rest` of it would be left, or so much less that `rest` is left.
 
-    All in the asset; `usable` caps the answer. ZERO when neither can be done.
+    All in the asset; `usable` caps the answer. No less than `least`, and no less is left, but for the whole debt.
+    ZERO when none of it can be done.
     """
-    if amount >= owed:
-        return min(owed, usable)
-    if owed - amount >= rest:
-        return amount
-    return owed if usable >= owed else max(ZERO, floor_to(min(usable, owed - rest), EIGHT))
+    wanted, rest = max(amount, least), max(rest, least)
+    if owed - wanted >= rest and usable >= wanted:
+        return wanted
+    if usable >= owed:
+        return owed
+    part = max(ZERO, floor_to(min(wanted, usable, owed - rest), EIGHT))
+    return part if part >= least else ZERO
+
+
+def falls_short(owed: Decimal, usable: Decimal, rest: Decimal, least: Decimal) -> bool:
+    """Whether nothing can be repaid with `usable` only because the exchange takes no part below `least`."""
+    at_all = without_crumbs(usable, owed, usable, rest, ZERO)
+    return at_all > ZERO and not without_crumbs(usable, owed, usable, rest, least)
 
 
 def _interest_soon(row: Row, now: datetime) -> Decimal:

@@ -167,6 +167,9 @@ def _trade(standing: Standing, way: _Way, wanted: _Wanted) -> _Trade | None:
     needed = _needed(standing, way, wanted, price)
     if most <= ZERO or needed is None:
         return None
+    # Of less, at the worst price that is taken, the exchange would not let us repay.
+    least = owing.min_repay / (ONE - FEE) / (bound if way.side == "SELL" else ONE)
+    needed = max(needed, least)
     quantity = ceil_to(min(needed, whole), market.step)
     if quantity > most:
         quantity = floor_to(min(needed, most), market.step)
@@ -174,6 +177,10 @@ def _trade(standing: Standing, way: _Way, wanted: _Wanted) -> _Trade | None:
         # The exchange would refuse to repay all but so little.
         quantity = whole
     broken = market.why_not(quantity, min(bound, price))
+    if broken is None and quantity < least:
+        broken = (
+            f"too little to repay {way.debt} with, of which the exchange takes no less than {plain(owing.min_repay)}"
+        )
     if broken is None and quantity * price * standing.rows[market.quote].price < LEAST_WORTH:
         broken = f"worth less than {LEAST_WORTH} USDT"
     brings = quantity * (price if way.side == "SELL" else ONE) * owing.price

@@ -13,6 +13,7 @@ from monitor.core.actions.proposal import (
     Nothing,
     Proposal,
     debt_soon,
+    falls_short,
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
@@ -45,6 +46,9 @@ class _Choice:
     def worth(self) -> Decimal:
         return min(self.needed, self.usable) * self.row.price
 
+    def falls_short(self, rest: Decimal) -> bool:
+        return falls_short(self.row.balance.owed, self.usable, rest / self.row.price, self.row.min_repay)
+
 
 def propose(
     standing: Standing,
@@ -60,7 +64,8 @@ def propose(
     """The repayment that brings the level to `target`, as far as free balance and allowance go.
 
     `target` None: `spec.amount`, or all of the allowance. One asset: `only`, that of the spec, or the costliest debt
-    that does it alone, else the one with most to repay with. Assets in `busy` have a repayment of unknown outcome.
+    that does it alone, else the one with most to repay with. A part is no less than the exchange takes as a repayment.
+    Assets in `busy` have a repayment of unknown outcome.
     """
     asset = only if only is not None else spec.asset
     owed = {a: row for a, row in standing.rows.items() if row.balance.owed > ZERO and asset in (None, a)}
@@ -87,8 +92,11 @@ def propose(
     usable = [choice for choice in choices if choice.usable > ZERO]
     if not usable:
         return _empty(standing, choices)
-    covering = [choice for choice in usable if choice.covers]
-    best = max(covering, key=lambda c: c.row.hourly_rate) if covering else max(usable, key=lambda c: c.worth)
+    possible = [choice for choice in usable if not choice.falls_short(rest)]
+    if not possible:
+        return _short(standing, max(usable, key=lambda c: c.worth))
+    covering = [choice for choice in possible if choice.covers]
+    best = max(covering, key=lambda c: c.row.hourly_rate) if covering else max(possible, key=lambda c: c.worth)
     return _order(standing, spec, best, now, rest)
 
 
@@ -113,9 +121,18 @@ def _empty(standing: Standing, choices: list[_Choice]) -> Nothing:
     return Nothing(f"no free {names} in {standing.scope}{hand}", blocked=True)
 
 
+def _short(standing: Standing, choice: _Choice) -> Nothing:
+    free, owed = choice.row.balance.free, choice.row.balance.owed
+    least = f"the exchange takes no repayment of a part below {plain(choice.row.min_repay)} {choice.asset}"
+    if choice.usable < free:
+        return Nothing(f"{least}; the limits leave {plain(choice.usable)}; raise them, or repay by hand", blocked=True)
+    there = f"{plain(free)} of the {plain(owed)} owed are free in {standing.scope}"
+    return Nothing(f"{least}, nor one that leaves less; {there}; bring more in", blocked=True)
+
+
 def _order(standing: Standing, spec: ActionSpec, choice: _Choice, now: datetime, rest: Decimal) -> Proposal | Nothing:
     row, owed = choice.row, choice.row.balance.owed
-    amount = without_crumbs(min(choice.needed, choice.usable), owed, choice.usable, rest / row.price)
+    amount = without_crumbs(min(choice.needed, choice.usable), owed, choice.usable, rest / row.price, row.min_repay)
     if amount < owed and amount * row.price < LEAST_WORTH:
         return Nothing(f"repaying {choice.asset} would be worth less than {LEAST_WORTH} USDT")
     if amount == owed and next_charge(now) - now <= HOUR_TURNS:

@@ -14,11 +14,12 @@ from monitor.core.actions.proposal import (
     Nothing,
     Proposal,
     debt_soon,
+    falls_short,
     owed_soon,
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.amounts import EIGHT, ONE, ceil_to, floor_to
+from monitor.core.amounts import EIGHT, ONE, ceil_to, floor_to, plain
 from monitor.core.intents import Intent, Purpose, Repay, Transfer, Wallet
 from monitor.core.margin import transfer_and_repay_to_reach, transfer_in_to_reach
 from monitor.core.standing import Standing
@@ -28,6 +29,7 @@ DIRECT_REFUSALS = frozenset({-1102, -1130})
 
 _FOREVER = Decimal("1E30")
 _TERMS = frozenset({"reference_data"})
+_MORE = "put more there, or raise the limits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,9 @@ def propose(
 ) -> Proposal | Nothing:
     """The transfer that brings the level to `target`, as far as the sources and the allowance go.
 
-    With `use` auto, what is owed is brought in and sized for repaying at once; collateral only where nothing owed is
-    at hand. Assets in `busy` can't be repaid now. `direct` False: an isolated pair is reached over cross, and this
-    order is the first hop.
+    With `use` auto, what is owed is brought in and sized for repaying at once, no less than the exchange takes as a
+    repayment; collateral only where nothing owed is at hand for that. Assets in `busy` can't be repaid now. `direct`
+    False: an isolated pair is reached over cross, and this order is the first hop.
     """
     if not any(row.balance.owed for row in standing.rows.values()):
         return Nothing("nothing is owed")
@@ -73,7 +75,9 @@ def propose(
         return Nothing("the target is reached")
     unread = frozenset(place for place in spec.source if place not in standing.outside)
     old = unread | {p for p in spec.source if now - standing.outside_as_of.get(p, now) > spec.max_data_age}
-    choices = [choice for choice in _choices(standing, spec, target, now, allowance, busy) if choice.usable > ZERO]
+    choices = [
+        choice for choice in _choices(standing, spec, target, now, allowance, busy, rest) if choice.usable > ZERO
+    ]
     if not choices and standing.terms_unread and _waits_for_terms(standing, spec):
         return Nothing("what the exchange counts as collateral is not known yet", True, _TERMS, lacks=_TERMS)
     if not choices:
@@ -81,12 +85,12 @@ def propose(
             return Nothing(
                 f"the balance of {' and '.join(sorted(unread))} is not known yet", wants=unread, lacks=unread
             )
-        return Nothing(_why_empty(standing, spec), blocked=True, wants=old)
+        return Nothing(_why_empty(standing, spec, busy), blocked=True, wants=old)
     best = max(choices, key=lambda choice: choice.rank)
     amount = min(best.needed, best.usable)
     if best.use == "repay":
-        owed = owed_soon(standing.rows[best.asset], now)
-        amount = without_crumbs(amount, owed, best.usable, rest / best.price)
+        row = standing.rows[best.asset]
+        amount = without_crumbs(amount, owed_soon(row, now), best.usable, rest / best.price, row.min_repay)
     if amount * best.price < LEAST_WORTH:
         return Nothing(f"bringing in {best.asset} would be worth less than {LEAST_WORTH} USDT", wants=old)
     return _order(standing, spec, best, amount, direct)
@@ -113,6 +117,7 @@ def _choices(
     now: datetime,
     allowance: Allowance,
     busy: frozenset[str],
+    rest: Decimal,
 ) -> Iterator[_Choice]:
     debt = debt_soon(standing, now)
     for place in spec.source:
@@ -123,7 +128,8 @@ def _choices(
             usable = floor_to(min(max(ZERO, free - spec.keep_in_source), allowance.of(price)), EIGHT)
             row = standing.rows.get(asset)
             owed = owed_soon(row, now) if row is not None else ZERO
-            if spec.use != "collateral" and owed > ZERO and asset not in busy:
+            is_short = row is not None and falls_short(owed, min(usable, owed), rest / price, row.min_repay)
+            if spec.use != "collateral" and owed > ZERO and asset not in busy and not is_short:
                 value = None if target is None else transfer_and_repay_to_reach(target, standing.assets, debt)
                 needed = _amount(value, spec, price)
                 yield _Choice("repay", place, asset, price, min(needed, owed), min(usable, owed))
@@ -171,13 +177,24 @@ def _order(standing: Standing, spec: ActionSpec, choice: _Choice, amount: Decima
     return Proposal(spec.name, "transfer_in", order, worth, standing.level, done.level, reason, choice.use)
 
 
-def _why_empty(standing: Standing, spec: ActionSpec) -> str:
+def _why_empty(standing: Standing, spec: ActionSpec, busy: frozenset[str]) -> str:
     what = spec.asset or ("what is owed" if spec.use == "repay" else "anything that would help")
     places = " or ".join(spec.source)
     kept = f" above the {spec.keep_in_source} kept there" if spec.keep_in_source else ""
     if spec.asset in standing.uncounted and spec.asset is not None:
         return f"{spec.asset} is not owed, and the exchange counts no more of it as collateral; name another asset"
+    short = ", ".join(_too_few(standing, spec, busy)) if spec.use != "collateral" else ""
+    if short:
+        return f"{places}{kept}, or the limits, leave less than the exchange takes as a repayment: {short}; {_MORE}"
     return f"{places} has no {what}{kept}, or the limits leave nothing of it; put some there"
+
+
+def _too_few(standing: Standing, spec: ActionSpec, busy: frozenset[str]) -> Iterator[str]:
+    """The least repayments of what is owed and at hand."""
+    for asset, row in sorted(standing.rows.items()):
+        at_hand = any(standing.outside.get(place, {}).get(asset, ZERO) > spec.keep_in_source for place in spec.source)
+        if row.balance.owed and row.min_repay and at_hand and spec.asset in (None, asset) and asset not in busy:
+            yield f"{plain(row.min_repay)} {asset}"
 
 
 def _dollars_first(entry: tuple[str, Decimal]) -> tuple[bool, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from monitor.core.account import Price, Scope
 from monitor.core.intents import Record
@@ -18,6 +19,7 @@ from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.functions.loans import get_margin_liquidation_loan, get_margin_repay_details
 from monitor.exchange.binance.functions.market import (
     get_cross_margin_collateral_ratio,
+    get_margin_all_assets,
     get_margin_delist_schedule,
     get_margin_price_index,
     get_margin_restricted_assets,
@@ -107,6 +109,10 @@ class BinanceSurroundings:
     async def collateral(self) -> Mapping[str, tuple[CollateralTier, ...]]:
         """By asset the share of its value that counts as collateral."""
         return surroundings.collateral(await get_cross_margin_collateral_ratio(self._transport))
+
+    async def min_repay(self) -> Mapping[str, Decimal]:
+        """By asset the least that may be repaid of a debt; assets without one are missing."""
+        return surroundings.min_repay(await get_margin_all_assets(self._transport))
 
     async def index(self, symbol: str) -> Price:
         """The margin index price of one symbol."""

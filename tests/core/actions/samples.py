@@ -55,9 +55,13 @@ def standing(
     funding: Mapping[str, str] | None = None,
     prices: Mapping[str, Decimal] = PRICES,
     rates: Mapping[str, str] | None = None,
+    least: Mapping[str, str] | None = None,
 ) -> Standing:
     """A cross standing with these balances; the worked example when none are given."""
-    rows = {b.asset: Row(b, prices[b.asset], D((rates or {}).get(b.asset, "0"))) for b in (balances or EXAMPLE)}
+    rows = {
+        b.asset: Row(b, prices[b.asset], D((rates or {}).get(b.asset, "0")), D((least or {}).get(b.asset, "0")))
+        for b in (balances or EXAMPLE)
+    }
     return Standing(
         account="main",
         scope=CROSS,

@@ -13,6 +13,7 @@ from monitor.core.events import HealthRead, OperatorRead
 from monitor.core.intents import Intent, IntentState, Reduce, Repay, Transfer
 from monitor.core.markets import Market, MarketsRead
 from monitor.core.state import AccountState, apply
+from monitor.core.surroundings import MinimaRead
 from tests.core.actions.samples import (
     KEY,
     NOW,
@@ -234,3 +235,17 @@ def test_a_sale_shrinks_to_what_is_still_held_beyond_the_debt() -> None:
 def test_a_sale_of_something_else_is_another_wish() -> None:
     other = replace(SELLS, order=replace(SALE, symbol="ETHUSDT", sells="ETH"))
     assert isinstance(checked(trading(), other, reduce_spec()), NoLonger)
+
+
+def test_what_shrank_below_the_least_repayment_is_not_sent() -> None:
+    rows = (balance("BTC", "1.5"), balance("USDT", "8", borrowed="30000"), balance("ETH", borrowed="10"))
+    held = account(*rows, alerts=(alert(),), spot={"USDT": "8"})
+    assert sized(checked(held)).amount == 8
+    known = apply(held, MinimaRead({"USDT": D(10)}, NOW), NOW)
+    for found in (checked(known), checked(known, BRING, transfer_spec(use="repay"))):
+        assert isinstance(found, NoLonger)
+        assert "10 USDT" in found.reason
+    enough = apply(account(alerts=(alert(),)), MinimaRead({"USDT": D(10)}, NOW), NOW)
+    approved = checked(enough, replace(PLANNED, mode="approve", order=Repay(CROSS, "USDT", D(9))))
+    assert isinstance(approved, NoLonger)
+    assert "only 9 may go" in approved.reason

@@ -270,3 +270,15 @@ def test_no_order_turns_the_net_of_an_asset_round(data: st.DataObject) -> None:
             gives = order.quantity * (1 if order.side == "SELL" else price)
             assert before[order.sells] >= gives
             assert before[order.asset] + gets <= 0
+
+
+def test_what_is_sold_brings_at_the_worst_price_no_less_than_can_be_repaid() -> None:
+    held = ground()
+    rows = {asset: replace(row, min_repay=D(1000)) for asset, row in held.rows.items()}
+    held, little = replace(held, rows=rows), reduce_spec(target=None, amount=D(50))
+    # 1,000 ÷ 0.999 ÷ 59,400 is 0.016852… BTC.
+    assert order_of(propose(held, little, None, NOW)).quantity == D("0.01686")
+    found = propose(held, little, None, NOW, Allowance(usdt=D(500)))
+    assert isinstance(found, Nothing)
+    assert found.blocked
+    assert "no less than 1000" in found.reason

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.account import ZERO, Balance
+from monitor.core.account import CROSS, ZERO, Balance
 from monitor.core.actions.proposal import Allowance, Nothing, Proposal
 from monitor.core.actions.repay import propose
 from monitor.core.intents import Repay
+from monitor.core.standing import Standing
 from tests.core.actions.samples import NOW, D, balance, repay_spec, standing
 
 SPEC = repay_spec()
@@ -115,6 +116,49 @@ def test_no_repayment_leads_to_a_level_of_one_or_less(target: str) -> None:
     assert isinstance(propose(standing(), SPEC, D(target), NOW), Nothing)
 
 
+def owing(free: str, borrowed: str, least: str = "10") -> Standing:
+    """So much USDT free and owed, of which the exchange takes no repayment below `least`."""
+    return standing(balance("BTC", "1"), balance("USDT", free, borrowed=borrowed), least={"USDT": least})
+
+
+def test_a_part_below_the_least_repayment_is_lifted_to_it() -> None:
+    part = repay_spec(target=None, amount=D(4))
+    assert amount_of(propose(owing("500", "1000"), part, None, NOW)) == 10
+    assert amount_of(propose(owing("500", "1000"), part, None, NOW, Allowance(amount=D(10)))) == 10
+    # As much must be left as can be repaid later: all of it goes.
+    assert amount_of(propose(owing("500", "19"), part, None, NOW)) == 19
+
+
+@pytest.mark.parametrize(
+    ("free", "owed", "allowed", "hand"),
+    [
+        ("7", "1000", "100", "7 of the 1000 owed are free in cross; bring more in"),
+        ("500", "1000", "9.5", "the limits leave 9.5; raise them"),
+        ("12", "15", "100", "12 of the 15 owed are free in cross; bring more in"),
+    ],
+)
+def test_what_stays_below_the_least_repayment_is_told_and_not_sent(
+    free: str, owed: str, allowed: str, hand: str
+) -> None:
+    found = propose(owing(free, owed), ALL, None, NOW, Allowance(amount=D(allowed)))
+    assert isinstance(found, Nothing)
+    assert found.blocked
+    assert "no repayment of a part below 10 USDT" in found.reason
+    assert hand in found.reason
+
+
+def test_a_whole_debt_below_the_least_repayment_is_repaid() -> None:
+    assert amount_of(propose(owing("500", "6"), ALL, None, NOW)) == 6
+
+
+def test_another_debt_is_repaid_where_one_stays_below_its_least_repayment() -> None:
+    rows = (balance("BTC", "2"), balance("USDT", "70", borrowed="30000"), balance("ETH", "0.01", borrowed="10"))
+    assert amount_of(propose(standing(*rows), ALL, None, NOW)) == 70
+    found = propose(standing(*rows, least={"USDT": "100"}), ALL, None, NOW)
+    assert isinstance(found, Proposal)
+    assert found.order == Repay(CROSS, "ETH", D("0.01"))
+
+
 amounts = st.decimals(min_value=0, max_value=100_000, places=8, allow_nan=False)
 prices = st.decimals(min_value=D("0.01"), max_value=100_000, places=4, allow_nan=False)
 
@@ -155,3 +199,24 @@ def test_the_level_after_is_the_target_unless_something_limits(
     else:
         smallest_step = D("1e-8") * priced[row.asset] / owed * (level + 1)
         assert level <= target * D("1.001") + smallest_step or found.order.amount == row.owed
+
+
+ONE_USDT = D(1)
+EIGHTHS = st.integers(1, 400).map(lambda n: D(n) / 8)
+
+
+@given(owed=EIGHTHS, free=EIGHTHS, allowed=EIGHTHS, wanted=EIGHTHS, least=EIGHTHS)
+def test_every_repayment_is_whole_or_neither_too_small_nor_leaves_too_little(
+    owed: Decimal, free: Decimal, allowed: Decimal, wanted: Decimal, least: Decimal
+) -> None:
+    held = owing(str(free), str(owed), str(least))
+    found = propose(held, repay_spec(target=None, amount=wanted), None, NOW, Allowance(amount=allowed))
+    can = min(free, allowed)
+    if isinstance(found, Nothing):
+        # Neither the whole, nor any part.
+        assert can < owed
+        assert can < least or owed - least < max(least, ONE_USDT)
+        return
+    amount = found.order.amount
+    assert amount <= can
+    assert amount == owed or (amount >= least and owed - amount >= max(least, ONE_USDT))

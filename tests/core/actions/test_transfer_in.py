@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.account import CROSS, ZERO, Balance, Scope
-from monitor.core.actions.proposal import Allowance, Nothing, Proposal
+from monitor.core.actions.proposal import UNLIMITED, Allowance, Nothing, Proposal
 from monitor.core.actions.transfer_in import propose, second_hop
 from monitor.core.intents import IntentState, Transfer
 from monitor.core.standing import Standing
@@ -88,6 +88,32 @@ def test_collateral_waits_until_it_is_known_what_the_exchange_counts() -> None:
 def test_what_is_owed_is_repaid_with_although_it_counts_for_nothing() -> None:
     held = replace(standing(spot={"USDT": "9000"}), uncounted=frozenset({"USDT"}))
     assert order_of(propose(held, SPEC, D(2), NOW)) == Transfer("spot", CROSS, "USDT", D(5000))
+
+
+def owing(spot: str, borrowed: str = "1000") -> Standing:
+    """So much USDT in spot and owed, of which the exchange takes no repayment below 10."""
+    rows = (balance("BTC", "1"), balance("USDT", borrowed=borrowed))
+    return standing(*rows, spot={"USDT": spot}, least={"USDT": "10"})
+
+
+def test_no_less_is_brought_in_than_can_be_repaid_then() -> None:
+    little = transfer_spec(target=None, amount=D(4))
+    assert order_of(propose(owing("500"), little, None, NOW)).amount == 10
+    whole = propose(owing("500", "6"), transfer_spec(target=None, amount=D(50)), None, NOW)
+    assert order_of(whole).amount == 6
+
+
+def test_too_little_to_repay_with_stays_or_comes_as_collateral() -> None:
+    for spot, allowed in (("7", UNLIMITED), ("500", Allowance(amount=D(7)))):
+        held, sized = owing(spot), {"target": None, "amount": D(50)}
+        found = propose(held, transfer_spec(use="repay", **sized), None, NOW, allowed)
+        assert isinstance(found, Nothing)
+        assert found.blocked
+        assert "less than the exchange takes as a repayment: 10 USDT; put more there, or raise" in found.reason
+        found = propose(held, transfer_spec(**sized), None, NOW, allowed)
+        assert order_of(found).amount == 7
+        assert isinstance(found, Proposal)
+        assert found.purpose == "collateral"
 
 
 def test_use_repay_brings_nothing_that_is_not_owed() -> None:

@@ -99,6 +99,12 @@ async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() 
     assert index.value == D(shown["BTCUSDT"]["index"])
 
 
+async def test_the_least_repayments_are_read_by_asset_for_a_weight_of_one() -> None:
+    async with world(replace(calm(), min_repay={"USDT": D(10), "BTC": D("0.0001")})) as w:
+        assert await w.account.surroundings.min_repay() == {"USDT": D(10), "BTC": D("0.0001")}
+        assert w.account.weight_used * 12_000 == 1
+
+
 @pytest.mark.parametrize("reading", ["10 IP", "symbols"])
 async def test_open_orders_of_cross_are_budgeted_by_the_dearer_reading(reading: str) -> None:
     async with world(playing(open_orders_weight=reading)) as w:

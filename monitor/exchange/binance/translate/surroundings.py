@@ -13,7 +13,7 @@ from monitor.core.terms import Delisting, Restricted
 from monitor.exchange.binance.translate.histories import status_of
 from monitor.exchange.binance.wire.ledgers import CapitalFlow, LiquidationLoan, Loan
 from monitor.exchange.binance.wire.ledgers import MarginTransfer as TransferAnswer
-from monitor.exchange.binance.wire.listings import CollateralRatio, DelistSchedule, RestrictedAssets
+from monitor.exchange.binance.wire.listings import CollateralRatio, DelistSchedule, MarginAsset, RestrictedAssets
 from monitor.exchange.binance.wire.orders import Order
 
 NOTHING = Decimal(0)
@@ -106,3 +106,8 @@ def collateral(groups: Iterable[CollateralRatio]) -> Mapping[str, tuple[Collater
         )
         found.update(dict.fromkeys(group.asset_names, tiers))
     return found
+
+
+def min_repay(assets: Iterable[MarginAsset]) -> Mapping[str, Decimal]:
+    """By asset the least that may be repaid of a debt; assets without one are missing."""
+    return {asset.asset_name: exact(asset.user_min_repay) for asset in assets if asset.user_min_repay}
