@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from monitor.core.account import Price
+from monitor.core.account import CrossSnapshot, IsolatedSnapshot, Price
+from monitor.core.amounts import EIGHT, floor_to
 from monitor.core.books import Book, PricesThen, book_of, repriced
 from monitor.core.picture import cross_balances
 
@@ -21,6 +23,13 @@ PRICE_HISTORY_STEP = timedelta(seconds=5)
 
 PRICE_LIFE = timedelta(hours=1)
 """A price that was not renewed for this long is forgotten; what is needed is read far more often."""
+
+
+TOLD_WITHIN = timedelta(seconds=1)
+"""How long after it came about a price may be told: the stream tells of each symbol once a second."""
+
+AGREES = Decimal("0.01")
+"""What our own valuation may be off from the exchange's and still be the same."""
 
 
 def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> AccountState:
@@ -50,31 +59,73 @@ def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> A
     fields["book"] = _moved_on(state, merged, newer)
     object.__setattr__(changed, "__dict__", fields)
     oldest = min([price.at for price in newer.values()])
-    if (state.cross is not None and oldest <= state.cross.as_of) or (
-        state.isolated is not None and oldest <= state.isolated.as_of
+    if (state.cross is not None and oldest <= _latest(state.cross)) or (
+        state.isolated is not None and oldest <= _latest(state.isolated)
     ):
-        return _known_then(changed, newer)
+        return _known_then(_indexed_then(changed, newer, known), newer)
     return changed
+
+
+def _indexed_then(state: AccountState, newer: Mapping[str, Price], known: Mapping[str, Price]) -> AccountState:
+    """The state with the basis of an index that was read when its price had come about and was not told yet."""
+    indexes = state.followed.indexes
+    late = {
+        symbol: floor_to(indexes[symbol].value / price.value, EIGHT)
+        for symbol, price in newer.items()
+        if symbol in indexes and symbol in known and price.at <= indexes[symbol].at + TOLD_WITHIN
+        if _is_closer(indexes[symbol].value, price.value, known[symbol].value)
+    }
+    if not late:
+        return state
+    # Those that the last read was compared with were of the same moment.
+    cross_bases = {symbol: late.get(symbol, basis) for symbol, basis in state.cross_bases.items()}
+    followed = replace(state.followed, bases={**state.followed.bases, **late})
+    return replace(state, followed=followed, cross_bases=cross_bases, book_then=None)
 
 
 def _known_then(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
     """The state when those of the prices that were true at a read already, and only came after it, count as of then:
-    what the exchange told has them in it."""
-    if state.cross is not None and (late := _until(newer, state.cross.as_of)):
+    what the exchange told has them in it.
+
+    A price is dated when it is told, up to a second after it came about. What was dated while the exchange answered,
+    or so soon after, may be in the answer or not: it is, where the answer does not agree without it and does with it.
+    """
+    if (snapshot := state.cross) is not None and (late := _until(newer, _latest(snapshot))):
+        before = state.book_then or book_of(snapshot.balances, state.cross_prices, bases=state.cross_bases)
         prices = {**state.cross_prices, **late}
-        then = book_of(state.cross.balances, prices, bases=state.cross_bases)
-        now = book_of(cross_balances(state), state.prices, then.unpriced, state.cross_bases)
-        at = max(price.at for price in prices.values())
-        state = replace(state, cross_prices=prices, cross_priced_at=at, book_then=then, book=now)
-    if state.isolated is not None and (late := _until(newer, state.isolated.as_of)):
-        prices = {**state.isolated_prices, **late}
-        at = max(price.at for price in prices.values())
-        state = replace(state, isolated_prices=prices, isolated_priced_at=at)
+        then = book_of(snapshot.balances, prices, bases=state.cross_bases)
+        if _until(newer, snapshot.as_of) == late or _is_closer(snapshot.margin_level, then.level, before.level):
+            now = book_of(cross_balances(state), state.prices, then.unpriced, state.cross_bases)
+            at = max(price.at for price in prices.values())
+            state = replace(state, cross_prices=prices, cross_priced_at=at, book_then=then, book=now)
+    if (pairs := state.isolated) is not None and (late := _until(newer, _latest(pairs))):
+        known = state.isolated_prices
+        prices = {**known, **{s: p for s, p in late.items() if p.at <= pairs.as_of or _is_in(pairs, s, p, known)}}
+        newest = max((price.at for price in prices.values()), default=None)
+        state = replace(state, isolated_prices=prices, isolated_priced_at=newest)
     return state
 
 
-def _until(prices: Mapping[str, Price], as_of: datetime) -> Mapping[str, Price]:
-    return {symbol: price for symbol, price in prices.items() if price.at <= as_of}
+def _latest(snapshot: CrossSnapshot | IsolatedSnapshot) -> datetime:
+    """Until when a price may be dated that is in what the exchange told."""
+    return (snapshot.answered_at or snapshot.as_of) + TOLD_WITHIN
+
+
+def _until(prices: Mapping[str, Price], at: datetime) -> Mapping[str, Price]:
+    return {symbol: price for symbol, price in prices.items() if price.at <= at}
+
+
+def _is_closer(told: Decimal, one: Decimal, other: Decimal) -> bool:
+    """Whether `one` is nearer to what was told, from which `other` is too far away to be it."""
+    if not (told.is_finite() and one.is_finite() and other.is_finite()):
+        return False
+    return abs(other - told) > AGREES * abs(told) and abs(one - told) < abs(other - told)
+
+
+def _is_in(pairs: IsolatedSnapshot, symbol: str, price: Price, known: Mapping[str, Price]) -> bool:
+    """Whether the index that the answer told of the pair is nearer to this price than to the one known before."""
+    pair, before = pairs.pairs.get(symbol), known.get(symbol)
+    return pair is not None and (before is None or _is_closer(pair.index_price, price.value, before.value))
 
 
 def _moved_on(state: AccountState, prices: Mapping[str, Price], changed: Mapping[str, Price]) -> Book | None:

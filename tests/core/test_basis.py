@@ -1,13 +1,26 @@
 """The exchange judges by its index: what one unit of spot price is worth to it enters the level between polls."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from monitor.core.account import Balance, Price
-from monitor.core.events import CrossRead, PricesRead
+from monitor.core.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
 from monitor.core.surroundings import IndexRead
-from tests.core.worked import NOW, SETTINGS, after, cross, prices, sample_balances, sample_prices, started, told
+from tests.core.worked import (
+    NOW,
+    SETTINGS,
+    after,
+    cross,
+    isolated,
+    long_pair,
+    prices,
+    sample_balances,
+    sample_prices,
+    started,
+    told,
+)
 
 D = Decimal
 # 1.5 BTC at an index of 60,600 where spot is 60,000, and 20,000 USDT, against 60,000 USDT.
@@ -80,3 +93,42 @@ def test_a_price_of_an_asset_that_comes_after_the_read_counts_as_of_then() -> No
     state = told(started(), CrossRead(cross(after(15), POLLED)), at=after(15))
     late = told(state, PricesRead(sample_prices(after(14))), at=after(16))
     assert level(late, 16) == POLLED
+
+
+def read_for_two_seconds(polled: Decimal) -> AccountState:
+    """Asked at 15 s, answered at 17 s."""
+    snapshot = replace(cross(after(15), polled), answered_at=after(17))
+    return told(read_with_an_index(), CrossRead(snapshot), at=after(17))
+
+
+def test_a_fall_while_the_exchange_answered_counts_once_whether_or_not_the_answer_has_it() -> None:
+    fallen, late = D(101_810) / D(60_000), PricesRead(prices(after(16), BTCUSDT=54_000))
+    within = told(read_for_two_seconds(fallen), late, at=after(18))
+    assert level(within, 18) == fallen
+    told_after = told(read_for_two_seconds(fallen), PricesRead(prices(after(18), BTCUSDT=54_000)), at=after(18))
+    assert level(told_after, 18) == fallen
+    without = told(read_for_two_seconds(POLLED), late, at=after(18))
+    assert abs(level(without, 18) - fallen) < D("1E-40")
+
+
+def test_of_a_pair_the_answers_own_index_tells_whether_a_fall_is_in_it() -> None:
+    # The sample pair is told at an index of its own price; a fall to nine tenths comes while the exchange answers.
+    pair = long_pair()
+    start = told(started(), PricesRead({pair.symbol: Price(pair.index_price, after(10))}), at=after(10))
+    late = PricesRead({pair.symbol: Price(pair.index_price * D("0.9"), after(16))})
+    for index in (pair.index_price, pair.index_price * D("0.9")):
+        snapshot = replace(isolated(replace(pair, index_price=index), at=after(15)), answered_at=after(17))
+        state = told(start, IsolatedRead(snapshot), late, at=after(18))
+        assert state.isolated_prices[pair.symbol].value == index
+
+
+def test_an_index_that_fell_before_its_price_was_told_makes_no_basis() -> None:
+    # The index of 15 s has the fall in it already, and so has the level; the stream tells of it at 16 s.
+    fallen = (D(81_000) + D(20_000)) / D(60_000)
+    start = told(started(), PricesRead(sample_prices(after(14))), at=after(14))
+    read = told(
+        start, IndexRead("BTCUSDT", Price(D(54_000), after(15))), CrossRead(cross(after(15), fallen)), at=after(15)
+    )
+    state = told(read, PricesRead(prices(after(16), BTCUSDT=54_000)), at=after(16))
+    assert state.cross_bases == state.followed.bases == {"BTCUSDT": D(1)}
+    assert level(state, 16) == fallen
