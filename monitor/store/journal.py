@@ -136,7 +136,7 @@ def _alerts(connection: Connection, alerts: tuple[Alert, ...]) -> None:
     guard = ("rule", "account", "scope", "subject")
     write = hot_upsert(tables.alerts, connection.dialect, ("id",), guard)
     for alert in alerts:
-        if write.run(connection, alert_row(alert)).rowcount != 1:
+        if write.run(connection, alert_row(alert)) != 1:
             raise StoreError(f"the number #{alert.id} belongs to another alert")
 
 

@@ -31,7 +31,7 @@ def queue(connection: Connection, delivery: Delivery) -> Delivery:
         "text": delivery.text,
         "drill": delivery.drill,
     }
-    return replace(delivery, id=hot_numbered(tables.deliveries, connection.dialect).run(connection, row).scalar_one())
+    return replace(delivery, id=hot_numbered(tables.deliveries, connection.dialect).number(connection, row))
 
 
 def queue_once(connection: Connection, delivery: Delivery) -> Delivery | None:

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -37,10 +36,27 @@ BATCH = 2_000
 _OF_THE_UNIT = (IntegrityError, DataError, ProgrammingError)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
+    """A unit, and who waits for it in which loop; nobody, where it is the writer's own."""
+
     unit: Callable[[Connection], Any]
-    future: Future[Any]
+    future: asyncio.Future[Any] | None = None
+    answer: Any = None
+    error: BaseException | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.future is None or not self.future.cancelled()
+
+    def settle(self) -> None:
+        """In the loop: tell who waits."""
+        if self.future is None or self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.answer)
 
 
 class Writer:
@@ -79,19 +95,14 @@ class Writer:
         self._connect()
         self._thread.start()
 
-    def submit(self, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Queues `unit`; the future is done when it is durable, or has failed."""
-        future: Future[T] = Future()
-        with self._gate:
-            if self._closed:
-                future.set_exception(StoreError("the database is closed"))
-            else:
-                self._jobs.put(_Job(lambda connection: unit(connection, *args, **kwargs), future))
-        return future
-
     async def do(self, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `unit` returns, once it is durable. Cancelled before it began, it does not happen at all."""
-        return await asyncio.wrap_future(self.submit(unit, *args, **kwargs))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        with self._gate:
+            if self._closed:
+                raise StoreError("the database is closed")
+            self._jobs.put(_Job(lambda connection: unit(connection, *args, **kwargs), future))
+        return await future
 
     @property
     def failing_for_s(self) -> float | None:
@@ -135,7 +146,7 @@ class Writer:
             try:
                 return self._jobs.get(timeout=RETRY_S)
             except Empty:
-                self._write([_Job(_touch, Future())])
+                self._write([_Job(_touch)])
                 raise
         if self._unsaved:
             try:
@@ -146,17 +157,16 @@ class Writer:
         return self._jobs.get()
 
     def _write(self, jobs: list[_Job]) -> None:
-        wanted = [job for job in jobs if job.future.set_running_or_notify_cancel()]
+        wanted = [job for job in jobs if job.is_wanted]
         if not wanted:
             return
-        done: list[tuple[_Job, Any]] = []
         try:
             connection = self._connect()
             with connection.begin():
                 for job in wanted:
-                    _attempt(connection, job, done, alone=len(wanted) == 1)
+                    _attempt(connection, job, alone=len(wanted) == 1)
         except _Undone as undone:
-            undone.job.future.set_exception(undone.cause)
+            undone.job.error = undone.cause
             self._recovered()
         except DBAPIError as error:
             self._failed(wanted, self._describe(error), error)
@@ -166,9 +176,8 @@ class Writer:
         else:
             self._recovered()
             self._unsaved = True
-            for job, answer in done:
-                job.future.set_result(answer)
-            self._cut_log()
+        _settle(wanted)
+        self._cut_log()
 
     def _failed(self, jobs: list[_Job], told: MonitorError, cause: Exception) -> None:
         if self._failing_since is None:
@@ -177,10 +186,10 @@ class Writer:
         self._disconnect()
         for job in jobs:
             # A unit that already failed on its own has its answer.
-            if not job.future.done():
+            if job.error is None:
                 told_once = type(told)(told.message, where=told.where, mend=told.mend)
                 told_once.__cause__ = cause
-                job.future.set_exception(told_once)
+                job.error = told_once
 
     def _recovered(self) -> None:
         if self._failing_since is not None:
@@ -241,12 +250,12 @@ class _Undone(Exception):
         self.cause = cause
 
 
-def _attempt(connection: Connection, job: _Job, done: list[tuple[_Job, Any]], *, alone: bool) -> None:
+def _attempt(connection: Connection, job: _Job, *, alone: bool) -> None:
     """Runs one unit inside the open transaction. Raises for what concerns the whole transaction only."""
     if not alone:
         connection.exec_driver_sql("SAVEPOINT unit")
     try:
-        answer = job.unit(connection)
+        job.answer = job.unit(connection)
     except Exception as error:  # the bulkhead between neighbours of one transaction
         if isinstance(error, DBAPIError) and not isinstance(error, _OF_THE_UNIT):
             raise
@@ -256,11 +265,27 @@ def _attempt(connection: Connection, job: _Job, done: list[tuple[_Job, Any]], *,
             raise _Undone(job, cause) from error
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
-        job.future.set_exception(cause)
+        job.error = cause
         return
     if not alone:
         connection.exec_driver_sql("RELEASE SAVEPOINT unit")
-    done.append((job, answer))
+
+
+def _settle(jobs: list[_Job]) -> None:
+    """Tells all who wait, in one call into each loop."""
+    waiting: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+    for job in jobs:
+        if job.future is not None:
+            waiting.setdefault(job.future.get_loop(), []).append(job)
+    for loop, own in waiting.items():
+        # A loop that has ended waits for nothing.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle_here, own)
+
+
+def _settle_here(jobs: list[_Job]) -> None:
+    for job in jobs:
+        job.settle()
 
 
 def refused(error: Exception) -> Exception:
