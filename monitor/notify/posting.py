@@ -72,11 +72,11 @@ class _Connection:
 class Posting:
     """Posts to one http or https address. Redirects are answers like any other, and no proxy is asked."""
 
-    def __init__(self, url: str, headers: Mapping[str, str], most_text: int) -> None:
-        """`most_text`: so many characters of an answer are read, the rest is left."""
+    def __init__(self, url: str, headers: Mapping[str, str], most_text: int, tls: ssl.SSLContext | None = None) -> None:
+        """`most_text`: so many characters of an answer are read, the rest is left. `tls` trusts others than usual."""
         self._url = httpx.URL(url)
         self._most_text = most_text
-        self._tls: ssl.SSLContext | None = None
+        self._tls = tls
         self._kept: _Connection | None = None
         lines = [
             f"POST {self._url.raw_path.decode('ascii')} HTTP/1.1",
