@@ -37,7 +37,7 @@ _IN_URL = 100
 _IN_MESSAGE = 200
 _BETWEEN_MESSAGES_S = 0.3
 
-REST_S = 0.003
+REST_S = 0.0015
 """How long prices are left unread in a rush: together they cost one wake-up and one look at the rules."""
 
 CALM_REST_S = 0.02
