@@ -32,10 +32,12 @@ class Poller:
         self._asked: set[asyncio.TimerHandle] = set()
         self._waiting: set[str] = set()
         self._running: dict[str, asyncio.Task[None] | None] = {}
+        self._is_stopped = False
         self._again: set[str] = set()
 
     def start(self, reads: Mapping[str, tuple[ReadOnce, timedelta]]) -> None:
         """Begin polling; every read is made once at once."""
+        self._is_stopped = False
         for name, (read, interval) in reads.items():
             self._intervals[name] = interval
             self._scheduler.add_job(
@@ -80,6 +82,7 @@ class Poller:
         for name in self._intervals:
             self._scheduler.remove_job(self._job_id(name))
         self._intervals = {}
+        self._is_stopped = True
         for task in self._running.values():
             if task is not None:
                 task.cancel()
@@ -90,6 +93,11 @@ class Poller:
             await read()
         except asyncio.CancelledError:
             # The task is the scheduler's, which would call its own end an error.
+            log.debug("poll.ended account=%s read=%s", self._account, name)
+        except RuntimeError:
+            # What asks on after the stop finds the exchange closed.
+            if not self._is_stopped:
+                raise
             log.debug("poll.ended account=%s read=%s", self._account, name)
         finally:
             self._running.pop(name, None)
