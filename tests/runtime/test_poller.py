@@ -1,6 +1,7 @@
 """The timetable: at once, again, faster, and never one read behind another."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -143,3 +144,24 @@ async def test_a_read_that_breaks_is_made_again() -> None:
     async with polling() as poller:
         poller.start({"cross": (reads, timedelta(seconds=0.1))})
         await until(lambda: calls >= 3)
+
+
+async def test_a_read_that_asks_on_after_the_stop_ends_quietly_too(caplog: pytest.LogCaptureFixture) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def read() -> None:
+        begun.set()
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            raise RuntimeError("Cannot send a request, as the client has been closed.")
+        finally:
+            ended.set()
+
+    async with polling() as poller:
+        poller.start({"cross": (read, timedelta(seconds=10))})
+        await asyncio.wait_for(begun.wait(), 5)
+        poller.stop()
+        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.sleep(0)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
