@@ -163,9 +163,7 @@ class AccountWatch:
             self._executor.wake()
 
     def unrecorded(self, state: AccountState, entry: Entry) -> None:
-        alerts = {alert.id: alert for alert in (*entry.alerts, *state.alerts.values())}
-        for notification in entry.notifications:
-            self._shared.notifier.tell_unrecorded(alerts[notification.alert], notification)
+        self._shared.notifier.hand_unrecorded(entry, (*entry.alerts, *state.alerts.values()))
 
     def stepped(
         self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool

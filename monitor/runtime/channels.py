@@ -67,11 +67,6 @@ class Wellbeing:
         self._seen_at = dict.fromkeys(channels, time.monotonic())
         self._failing: dict[str, str] = {}
 
-    @property
-    def failing(self) -> int:
-        """How many channels failed at their last attempt."""
-        return len(self._failing)
-
     def seen(self, channel: str) -> None:
         """The channel was looked after just now."""
         self._seen_at[channel] = time.monotonic()

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from monitor.clock import Clock
-from monitor.core.alerts import Alert, Notification, Reason
+from monitor.core.alerts import Alert, Reason, Severity
+from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Attempt, Delivery, DeliveryState, Send, Skip, Told, choose
 from monitor.core.restraint import (
     Due,
@@ -72,8 +73,8 @@ class Notifier:
 
     @property
     def failing(self) -> int:
-        """How many channels failed at their last attempt."""
-        return self._wellbeing.failing
+        """How many channels do not work: those that failed at their last attempt, and those that hang."""
+        return len(self.troubles)
 
     @property
     def troubles(self) -> Mapping[str, str]:
@@ -98,16 +99,30 @@ class Notifier:
             else:
                 self._desks[channel.name].ask()
 
-    def tell_unrecorded(self, alert: Alert, notification: Notification) -> None:
-        """The store has failed: say it once from memory, marked as not recorded."""
-        message = self._composer.compose(alert, notification.reason, severity=notification.severity, recorded=False)
-        for name in notification.channels:
-            channel = self._channels.get(name)
-            if channel is None or not channel.wants(notification.severity, notification.reason):
-                continue
+    def hand_unrecorded(self, entry: Entry, alerts: Iterable[Alert]) -> None:
+        """The store could not take this entry: what it says is told from memory, marked as not recorded.
+
+        `alerts` are those that its notifications are about. When the entry is committed later on, what was told of it
+        is not told again.
+        """
+        known = {alert.id: alert for alert in alerts}
+        for told in entry.notifications:
+            message = self._composer.compose(known[told.alert], told.reason, severity=told.severity, recorded=False)
+            self._start_unrecorded(told.severity, told.reason, told.channels, message)
+        for notice in entry.notices:
+            self.say(notice)
+
+    def say(self, notice: Notice) -> None:
+        """A notice that belongs to no entry: told at once, whether the store works or not."""
+        message = notice_message(notice.severity, notice.text, recorded=False)
+        self._start_unrecorded(notice.severity, Reason.FIRED, notice.channels, message)
+
+    def _start_unrecorded(self, severity: Severity, reason: Reason, names: Iterable[str], message: Message) -> None:
+        for channel in (self._channels[name] for name in names if name in self._channels):
             # What is held back now is told once the store is back, since it was kept to be committed.
-            if quiet_until(notification.severity, channel.restraint, self._clock.now()) is None:
-                self._start(self._send_unrecorded(channel, message), f"unrecorded {name}")
+            quiet = quiet_until(severity, channel.restraint, self._clock.now())
+            if channel.wants(severity, reason) and quiet is None:
+                self._start(self._send_unrecorded(channel, message), f"unrecorded {channel.name}")
 
     async def recall(self) -> None:
         """What the store knows of the channels: those that failed still do, and what was held is looked at again."""
