@@ -1,11 +1,14 @@
 """Logging of the commands: one line an event on stderr, as text or as JSON, without known secrets."""
 
+import contextlib
+import io
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from monitor.cli.log_writer import BackgroundWriter
 from monitor.config.redaction import RedactionFilter
 
 _LEVELS: Mapping[str, int] = {
@@ -33,6 +36,40 @@ def start_logging(log_format: str, level: str) -> None:
     for name, lowest in _LIBRARIES.items():
         logging.getLogger(name).setLevel(max(lowest, _LEVELS[level]))
     logging.captureWarnings(True)
+
+
+@contextlib.contextmanager
+def background_logging() -> Iterator[None]:
+    """Log records written by a thread while this lasts, for a program that no reader of its log may stop.
+
+    Where stderr is no file of the operating system (closed, or replaced by a test) nothing changes.
+    """
+    handler = logging.getLogger().handlers[0]
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError, io.UnsupportedOperation):
+        yield
+        return
+    if not isinstance(handler, logging.StreamHandler):
+        yield
+        return
+
+    def describe_loss(count: int) -> str:
+        return handler.format(_record_of_loss(count)) + handler.terminator
+
+    writer = BackgroundWriter(descriptor, describe_loss)
+    before = handler.setStream(writer)
+    try:
+        yield
+    finally:
+        writer.drain()
+        if before is not None:
+            handler.setStream(before)
+
+
+def _record_of_loss(count: int) -> logging.LogRecord:
+    message = "log.lost lines=%d cause=nobody read them"
+    return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, (count,), None)
 
 
 class TextFormatter(logging.Formatter):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from monitor import app
 from monitor.cli import settings
+from monitor.cli.logs import background_logging
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
@@ -30,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Exit 0 after a clean stop. Raises what keeps it from starting."""
     config = settings.load(args)
-    run_loop(lambda: serve(config, SystemClock()))
+    with background_logging():
+        run_loop(lambda: serve(config, SystemClock()))
     return 0
 
 

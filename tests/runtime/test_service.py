@@ -121,3 +121,20 @@ async def test_the_watchdog_is_not_fed_while_an_accounts_steps_do_not_complete(
 def _wait(connection: Connection, held: threading.Event, may_go_on: threading.Event) -> None:
     held.set()
     may_go_on.wait(30)
+
+
+def test_a_manager_who_does_not_read_blocks_nobody_and_hears_of_readiness_later(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    filler.connect(str(manager.path))
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            filler.send(b"FULL=1")
+    filler.close()
+    service = ServiceManager()
+    service.beat()
+    assert manager.count("READY=1") == 0
+    service.beat()
+    assert manager.words[-2:] == ["READY=1", "WATCHDOG=1"]
