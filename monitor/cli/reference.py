@@ -195,7 +195,8 @@ sees the account). A comparison outside a metric's range is refused when the rul
 for `10%`. A fraction of 1 is 100%.
 
 - **Infinite**: nothing is owed, or no move can do it. It compares as larger than every number.
-- **Unavailable**: stale, rejected or never seen. The whole condition is unknown: nothing fires, clears or acts.
+- **Unavailable**: stale, rejected or never seen. What is compared with it is unknown. True or unknown is true, false
+  and unknown is false; while the whole condition is unknown nothing fires, clears or acts.
 - **Not applicable** (`peg_deviation` of BTC): the subject is left out of the rule."""
 
 _COMMANDS_INTRODUCTION = f"""\

@@ -1,10 +1,14 @@
-"""Closures over metric values: what an expression becomes, so that evaluating it costs a few calls and no parsing."""
+"""Closures over metric values: what an expression becomes, so that evaluating it costs a few calls and no parsing.
+
+While every value is known a condition is plain true or false. Where one is missing, or arithmetic is undefined, its
+parts are asked one by one, and joined by three-valued logic: a part that decides, decides.
+"""
 
 import decimal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from monitor.core.metrics import Missing, Value
 from monitor.core.units import Term
@@ -16,6 +20,16 @@ Values = Sequence[Decimal]
 """The values of an expression's metrics, in order of appearance."""
 
 _T = TypeVar("_T")
+
+UNKNOWN = Decimal("sNaN")
+"""Stands for a value that is missing: whatever calculates or compares with it is undefined."""
+
+
+class Test(NamedTuple):
+    """A part of a condition. `plain` raises where something in it is undefined; `careful` says None then."""
+
+    plain: Callable[[Values], bool]
+    careful: Callable[[Values], bool | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,35 @@ def guarded(names: tuple[str, ...], run: Callable[[Values], _T]) -> Callable[[Re
             return run(values)
         except decimal.DecimalException:
             return Missing.UNAVAILABLE
+
+    return evaluate
+
+
+def judged(names: tuple[str, ...], test: Test) -> Callable[[Read], bool | Missing]:
+    """`test` over the values of `names`: unknown only where no known part decides it."""
+    plain, careful = test
+    if len(names) == 1:
+        # Alone: where its value is missing nothing is left that could decide.
+        return guarded(names, plain)
+
+    def evaluate(read: Read) -> bool | Missing:
+        values: list[Decimal] = []
+        whole = True
+        for value in map(read, names):
+            if isinstance(value, Decimal):
+                values.append(value)
+            elif value is Missing.NOT_APPLICABLE:
+                return value
+            else:
+                whole = False
+                values.append(UNKNOWN)
+        try:
+            if whole:
+                return plain(values)
+        except decimal.DecimalException:
+            pass
+        verdict = careful(values)
+        return Missing.UNAVAILABLE if verdict is None else verdict
 
     return evaluate
 
@@ -94,17 +137,52 @@ def fixed(term: Term) -> Quantity:
     return Quantity(term, lambda _: value)
 
 
-def all_of(tests: Sequence[Callable[[Values], bool]]) -> Callable[[Values], bool]:
-    """Whether all hold. Every one is evaluated, so that undefined arithmetic in any of them is noticed."""
-    if len(tests) == 2:
-        one, other = tests
-        return lambda values: one(values) & other(values)
-    return lambda values: False not in [test(values) for test in tests]
+def single(plain: Callable[[Values], bool]) -> Test:
+    """A comparison: unknown when anything in it is."""
+
+    def careful(values: Values) -> bool | None:
+        try:
+            return plain(values)
+        except decimal.DecimalException:
+            return None
+
+    return Test(plain, careful)
 
 
-def any_of(tests: Sequence[Callable[[Values], bool]]) -> Callable[[Values], bool]:
-    """Whether one holds. Every one is evaluated, as in `all_of`."""
-    if len(tests) == 2:
-        one, other = tests
-        return lambda values: one(values) | other(values)
-    return lambda values: True in [test(values) for test in tests]
+def opposite(test: Test) -> Test:
+    """`not`: of what is unknown the opposite is, too."""
+    plain, careful = test
+
+    def denied(values: Values) -> bool | None:
+        verdict = careful(values)
+        return None if verdict is None else not verdict
+
+    return Test(lambda values: not plain(values), denied)
+
+
+def all_of(tests: Sequence[Test]) -> Test:
+    """`and`: false as soon as one part is false, whatever is unknown of the others."""
+    plains, carefuls = [test.plain for test in tests], [test.careful for test in tests]
+
+    def careful(values: Values) -> bool | None:
+        verdicts = [part(values) for part in carefuls]
+        return False if False in verdicts else None if None in verdicts else True
+
+    if len(plains) == 2:
+        one, other = plains
+        return Test(lambda values: one(values) and other(values), careful)
+    return Test(lambda values: all(plain(values) for plain in plains), careful)
+
+
+def any_of(tests: Sequence[Test]) -> Test:
+    """`or`: true as soon as one part is true, whatever is unknown of the others."""
+    plains, carefuls = [test.plain for test in tests], [test.careful for test in tests]
+
+    def careful(values: Values) -> bool | None:
+        verdicts = [part(values) for part in carefuls]
+        return True if True in verdicts else None if None in verdicts else False
+
+    if len(plains) == 2:
+        one, other = plains
+        return Test(lambda values: one(values) or other(values), careful)
+    return Test(lambda values: any(plain(values) for plain in plains), careful)

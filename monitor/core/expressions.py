@@ -15,7 +15,20 @@ from decimal import Decimal
 
 from monitor.core.account import PairStatus
 from monitor.core.alerts import MetricScope
-from monitor.core.closures import Quantity, Read, Values, all_of, any_of, applied, compared, fixed, guarded
+from monitor.core.closures import (
+    Quantity,
+    Read,
+    Test,
+    all_of,
+    any_of,
+    applied,
+    compared,
+    fixed,
+    guarded,
+    judged,
+    opposite,
+    single,
+)
 from monitor.core.literals import Constant, ExpressionError, mask_literals
 from monitor.core.metrics import METRICS, Metric, Missing, Unit, Value
 from monitor.core.units import Kind, Term, check_comparison, kind_of_product, kind_of_quotient, kind_of_sum
@@ -32,9 +45,10 @@ STATUS_WORDS: Mapping[str, Decimal] = {status.name: Decimal(int(status)) for sta
 class Condition:
     """A condition ready to be evaluated.
 
-    `names` are the metrics it reads, in order of appearance. `evaluate(read)` is True or False; NOT_APPLICABLE when one
-    of its metrics is, else UNAVAILABLE when one of them is, wherever it stands, or when the arithmetic has no result
-    (division by zero, infinite minus infinite).
+    `names` are the metrics it reads, in order of appearance. `evaluate(read)` is NOT_APPLICABLE when one of its metrics
+    is, wherever it stands; else True or False; else UNAVAILABLE. A comparison is unknown when a metric in it is, or
+    when its arithmetic has no result (division by zero, infinite minus infinite); `and` and `or` only while no known
+    part decides: true or unknown is true, false and unknown is false.
     """
 
     text: str
@@ -66,7 +80,7 @@ def parse_condition(text: str, scopes: Sequence[MetricScope]) -> Condition:
     names = tuple(reader.names)
     if not names:
         raise ExpressionError("the condition reads no metric", 1)
-    return Condition(" ".join(text.split()), names, guarded(names, test))
+    return Condition(" ".join(text.split()), names, judged(names, test))
 
 
 def parse_target(text: str, scopes: Sequence[MetricScope]) -> Target:
@@ -124,16 +138,15 @@ class _Reader:
         self.indent = len(masked) - len(masked.lstrip())
         self.root = _parsed(masked, self.indent)
 
-    def condition(self, node: ast.expr, depth: int) -> Callable[[Values], bool]:
-        """What is true or false. Every part is evaluated: an undefined one makes the whole unknown."""
+    def condition(self, node: ast.expr, depth: int) -> Test:
+        """What is true or false."""
         self._check_depth(node, depth)
         match node:
             case ast.BoolOp(op=op, values=parts):
                 tests = [self.condition(part, depth + 1) for part in parts]
                 return all_of(tests) if isinstance(op, ast.And) else any_of(tests)
             case ast.UnaryOp(op=ast.Not(), operand=part):
-                test = self.condition(part, depth + 1)
-                return lambda values: not test(values)
+                return opposite(self.condition(part, depth + 1))
             case ast.Compare():
                 return self._comparison(node, depth)
             case ast.BinOp() | ast.Constant() | ast.Name() | ast.Call() | ast.UnaryOp():
@@ -171,7 +184,7 @@ class _Reader:
             case _:
                 raise self._refused(node)
 
-    def _comparison(self, node: ast.Compare, depth: int) -> Callable[[Values], bool]:
+    def _comparison(self, node: ast.Compare, depth: int) -> Test:
         parts = [self.quantity(part, depth + 1) for part in (node.left, *node.comparators)]
         tests = []
         for left, op, right in zip(parts, node.ops, parts[1:], strict=False):
@@ -179,7 +192,7 @@ class _Reader:
             if compare is None:
                 raise ExpressionError("only < <= > >= == != compare", left.term.column)
             check_comparison(left.term, right.term, right.term.column)
-            tests.append(compared(left, compare, right, self.names))
+            tests.append(single(compared(left, compare, right, self.names)))
         return tests[0] if len(tests) == 1 else all_of(tests)
 
     def _arithmetic(self, node: ast.BinOp, left: Quantity, op: ast.operator, right: Quantity) -> Quantity:

@@ -15,7 +15,7 @@ class Missing(Enum):
     """Why a metric has no value. Infinite is not missing: it is INFINITE, larger than every number."""
 
     UNAVAILABLE = "unavailable"
-    """Stale, rejected or never seen: every condition that reads it is unknown."""
+    """Stale, rejected or never seen: every comparison with it is unknown."""
     NOT_APPLICABLE = "not applicable"
     """The subject has no such figure (`peg_deviation` of BTC): it is left out of the rule."""
 

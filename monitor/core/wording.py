@@ -21,14 +21,16 @@ _COUNTED = {
 
 
 def summary_of(names: Sequence[str], figures: Figures) -> str:
-    """The condition's first metric and its value: `margin level 1.21`, or `2 open orders`."""
+    """The condition's first metric that is known, and its value: `margin level 1.21`, or `2 open orders`."""
     if not names:
         return figures.kind
-    value = figures.shown.get(names[0], Missing.UNAVAILABLE)
-    if names[0] in _COUNTED and not isinstance(value, Missing):
-        one, several = _COUNTED[names[0]]
-        return f"{value_text(names[0], value)} {one if value == 1 else several}"
-    return f"{names[0].replace('_', ' ')} {value_text(names[0], value)}"
+    values = {name: figures.shown.get(name, Missing.UNAVAILABLE) for name in names}
+    name = next((name for name, value in values.items() if not isinstance(value, Missing)), names[0])
+    value = values[name]
+    if name in _COUNTED and not isinstance(value, Missing):
+        one, several = _COUNTED[name]
+        return f"{value_text(name, value)} {one if value == 1 else several}"
+    return f"{name.replace('_', ' ')} {value_text(name, value)}"
 
 
 def value_text(metric: str, value: Value) -> str:

@@ -75,6 +75,40 @@ def test_a_failing_test_is_exit_code_1_and_both_are_told(tmp_path: Path) -> None
     assert failed["got"][0]["alerts"][0]["rule"] == "low"
 
 
+def test_an_unknown_part_silences_no_other_part(tmp_path: Path) -> None:
+    tests = tmp_path / "floor.test.toml"
+    tests.write_text("""
+[[rules]]
+name = "either"
+scope = "cross"
+when = "margin_level < margin_call_level or distance_to_liquidation < 2%"
+clear = "margin_level > margin_call_level and distance_to_liquidation > 3%"
+
+[[rules]]
+name = "both"
+scope = "cross"
+when = "margin_level < margin_call_level and distance_to_liquidation < 2%"
+
+[[tests]]
+name = "a margin call that was never read"
+series = [
+    { metric = "margin_level", values = "1.5" },
+    { metric = "margin_call_level", values = "stale" },
+    { metric = "distance_to_liquidation", values = "10% 1% 2.5% 10%" },
+]
+
+[[tests.expect]]
+at = "1m"
+alerts = [{ rule = "either" }]
+
+[[tests.expect]]
+at = "3m"
+alerts = [{ rule = "either" }]
+""")
+    said = margin_monitor(quiet(tmp_path), "rules", "test", str(tests))
+    assert (said.code, said.err) == (0, ""), said.out
+
+
 def test_price_files_tell_what_would_have_fired_and_been_done(tmp_path: Path) -> None:
     portfolio = tmp_path / "portfolio.toml"
     portfolio.write_text(PORTFOLIO)

@@ -140,3 +140,59 @@ def test_arithmetic_is_that_of_plain_decimals(left: Sum, op: str, right: Sum, da
         "!=": one != other,
     }
     assert parsed.evaluate(known.__getitem__) is expected[op]
+
+
+@dataclass(frozen=True)
+class Logic:
+    """A random condition: how it is written and what three-valued logic makes of it; None is unknown."""
+
+    text: str
+    verdict: Callable[[dict[str, Decimal]], bool | None]
+
+
+def _compared(metric: str, op: str, n: int) -> Logic:
+    bound = Decimal(n) / 100
+
+    def verdict(known: dict[str, Decimal]) -> bool | None:
+        if metric not in known:
+            return None
+        return known[metric] < bound if op == "<" else known[metric] >= bound
+
+    return Logic(f"{metric} {op} {bound}", verdict)
+
+
+def _denied(inner: Logic) -> Logic:
+    def verdict(known: dict[str, Decimal]) -> bool | None:
+        told = inner.verdict(known)
+        return None if told is None else not told
+
+    return Logic(f"not ({inner.text})", verdict)
+
+
+def _linked(op: str, parts: list[Logic]) -> Logic:
+    decisive = op == "or"
+
+    def verdict(known: dict[str, Decimal]) -> bool | None:
+        told = [part.verdict(known) for part in parts]
+        return decisive if decisive in told else None if None in told else not decisive
+
+    return Logic(f" {op} ".join(f"({part.text})" for part in parts), verdict)
+
+
+CONDITIONS = st.recursive(
+    st.builds(_compared, st.sampled_from(LEVELS), st.sampled_from(["<", ">="]), st.integers(1, 300)),
+    lambda inner: (
+        st.builds(_denied, inner)
+        | st.builds(_linked, st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3))
+    ),
+    max_leaves=8,
+)
+
+
+@given(CONDITIONS, st.dictionaries(st.sampled_from(LEVELS), st.integers(0, 400).map(lambda n: Decimal(n) / 100)))
+def test_logic_is_three_valued(condition: Logic, known: dict[str, Decimal]) -> None:
+    def read(name: str) -> Value:
+        return known.get(name, Missing.UNAVAILABLE)
+
+    verdict = parse_condition(condition.text, ("cross",)).evaluate(read)
+    assert verdict is (Missing.UNAVAILABLE if (told := condition.verdict(known)) is None else told)

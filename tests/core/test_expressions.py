@@ -100,18 +100,45 @@ def test_constants_are_exact() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "margin_level < 1.5 and initial_level > 1",
-        "margin_level < 1.5 or initial_level > 1",
-        "not (initial_level > 1 or margin_level < 1.5)",
+        "margin_level < initial_level",
+        "not margin_level < initial_level",
         "max(margin_level, initial_level) > 0",
-        "1 < margin_level < initial_level",
+        "0 * initial_level + margin_level > 0",
+        "abs(initial_level) > 0 and margin_level > 0",
+        "-initial_level < 0 and margin_level > 0",
+        "min(100, initial_level) == initial_level and margin_level > 0",
+        "initial_level != initial_level or margin_level < 0.5",
     ],
 )
-@pytest.mark.parametrize("level", ["1", "2"])
-def test_one_unavailable_metric_makes_the_whole_unknown(text: str, level: str) -> None:
+def test_comparison_with_something_unknown_is_unknown(text: str) -> None:
     parsed = parse_condition(text, CROSS)
-    assert parsed.evaluate(reading(margin_level=level, initial_level=UNAVAILABLE)) is UNAVAILABLE
-    assert parsed.evaluate(reading(margin_level=UNAVAILABLE, initial_level=level)) is UNAVAILABLE
+    assert parsed.evaluate(reading(margin_level="1", initial_level=UNAVAILABLE)) is UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("margin_level < 1.5 or initial_level > 1", True),
+        ("initial_level > 1 or margin_level < 1.5", True),
+        ("margin_level > 1.5 or initial_level > 1", UNAVAILABLE),
+        ("margin_level > 1.5 and initial_level > 1", False),
+        ("initial_level > 1 and margin_level > 1.5", False),
+        ("margin_level < 1.5 and initial_level > 1", UNAVAILABLE),
+        ("not (initial_level > 1 or margin_level < 1.5)", False),
+        ("not (initial_level > 1 and margin_level > 1.5)", True),
+        ("not (initial_level > 1 or margin_level > 1.5)", UNAVAILABLE),
+        ("initial_level > margin_level > 1.5", False),
+        ("1.5 < margin_level < initial_level", False),
+        ("initial_level > margin_level > 0.5", UNAVAILABLE),
+        ("initial_level > 1 or margin_level > 2 or margin_level < 1.5", True),
+        ("initial_level > 1 and margin_level < 2 and margin_level > 1.5", False),
+        ("(initial_level > 1 and margin_level > 2) or margin_level < 1.5", True),
+        ("(initial_level > 1 or margin_level > 2) and margin_level < 1.5", UNAVAILABLE),
+        ("initial_level > 1 or not initial_level > 1 or margin_level > 2", UNAVAILABLE),
+    ],
+)
+def test_known_part_that_decides_decides(text: str, verdict: bool | Missing) -> None:
+    assert parse_condition(text, CROSS).evaluate(reading(margin_level="1", initial_level=UNAVAILABLE)) is verdict
 
 
 def test_metric_that_does_not_apply_leaves_the_subject_out_whatever_else_is_missing() -> None:
@@ -140,18 +167,20 @@ def test_infinite_is_larger_than_everything(text: str, holds: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "verdict"),
     [
-        "interest_usdt / liabilities_usdt > 1%",
-        "margin_level < 1.5 or interest_usdt / liabilities_usdt > 1%",
-        "margin_level > 1.5 and interest_usdt / liabilities_usdt > 1%",
-        "margin_level < 100 and polled_margin_level - collateral_margin_level > 0.1",
-        "polled_margin_level / collateral_margin_level > 1",
-        "0 * polled_margin_level < 1",
-        "(margin_level < 2) or (margin_level < 3) or liabilities_usdt / liabilities_usdt > 0",
+        ("interest_usdt / liabilities_usdt > 1%", UNAVAILABLE),
+        ("margin_level < 1.5 or interest_usdt / liabilities_usdt > 1%", True),
+        ("interest_usdt / liabilities_usdt > 1% or margin_level < 1.5", True),
+        ("margin_level > 1.5 or interest_usdt / liabilities_usdt > 1%", UNAVAILABLE),
+        ("interest_usdt / liabilities_usdt > 1% and margin_level > 1.5", False),
+        ("margin_level < 100 and polled_margin_level - collateral_margin_level > 0.1", UNAVAILABLE),
+        ("polled_margin_level / collateral_margin_level > 1", UNAVAILABLE),
+        ("0 * polled_margin_level < 1", UNAVAILABLE),
+        ("liabilities_usdt / liabilities_usdt > 0 or (margin_level < 1) or (margin_level < 3)", True),
     ],
 )
-def test_undefined_arithmetic_makes_the_whole_unknown(text: str) -> None:
+def test_undefined_arithmetic_is_unknown(text: str, verdict: bool | Missing) -> None:
     values = reading(
         margin_level="1.2",
         interest_usdt="1",
@@ -159,7 +188,7 @@ def test_undefined_arithmetic_makes_the_whole_unknown(text: str) -> None:
         polled_margin_level="Infinity",
         collateral_margin_level="Infinity",
     )
-    assert parse_condition(text, CROSS).evaluate(values) is UNAVAILABLE
+    assert parse_condition(text, CROSS).evaluate(values) is verdict
 
 
 @pytest.mark.parametrize(

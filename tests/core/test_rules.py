@@ -259,11 +259,18 @@ def test_clear_that_overlaps_does_not_clear_while_it_holds() -> None:
     assert (finding.holds, finding.clears) == (True, False)
 
 
-def test_clear_that_reads_something_unavailable_is_unknown() -> None:
-    finding = evaluate(
-        rule(clear="margin_level > initial_level"), reading(margin_level="1.7", initial_level=UNAVAILABLE)
-    )
-    assert (finding.holds, finding.clears) == (False, UNAVAILABLE)
+@pytest.mark.parametrize(
+    ("clear", "clears"),
+    [
+        ("margin_level > initial_level", UNAVAILABLE),
+        ("margin_level > 1.6 and margin_level > initial_level", UNAVAILABLE),
+        ("margin_level > 1.8 and margin_level > initial_level", False),
+        ("margin_level > initial_level or margin_level > 1.6", True),
+    ],
+)
+def test_clear_that_reads_something_unavailable(clear: str, clears: bool | Missing) -> None:
+    finding = evaluate(rule(clear=clear), reading(margin_level="1.7", initial_level=UNAVAILABLE))
+    assert (finding.holds, finding.clears) == (False, clears)
 
 
 @pytest.mark.parametrize(
