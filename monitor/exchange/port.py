@@ -79,6 +79,10 @@ class Surroundings(Protocol):
 
     async def restricted(self) -> Restricted: ...
 
+    async def tags(self) -> Mapping[str, frozenset[str]]:
+        """By asset its tags on the spot market; *Monitoring* comes weeks before a delisting."""
+        ...
+
     async def collateral(self) -> Mapping[str, tuple[CollateralTier, ...]]: ...
 
     async def min_repay(self) -> Mapping[str, Decimal]:
@@ -144,6 +148,14 @@ class Exchange(Protocol):
 
     async def read_acting_key(self) -> KeyPermissions:
         """What the key that moves money may do: the second one where there is one."""
+        ...
+
+    async def read_identity(self) -> int:
+        """The number by which the exchange knows the user whose key reads."""
+        ...
+
+    async def read_acting_identity(self) -> int:
+        """The same of the key that moves money: the second one where there is one."""
         ...
 
     async def sync_clock(self) -> timedelta:

@@ -274,6 +274,7 @@ class Account:
     cross: Margin
     bars: Bars
     vip_level: int
+    uid: int
     interest_in_bnb: bool
     isolated: dict[str, Margin] = field(default_factory=dict)
     loans: list[LoanRecord] = field(default_factory=list)

@@ -86,6 +86,8 @@ class AccountSpec:
     bars: Bars = CROSS_3X
     isolated: Mapping[str, PairSpec] = field(default_factory=dict)
     vip_level: int = 0
+    uid: int | None = None
+    """The number of the user; None: one by the place among the accounts."""
     interest_in_bnb: bool = False
 
     def all_keys(self) -> tuple[KeySpec, ...]:
@@ -134,6 +136,7 @@ class Readings:
     loan_pending_s: int = 0
     empty_transfer_history: Literal["rows", "no rows"] = "rows"
     window_end: Literal["included", "left out"] = "included"
+    no_liquidation_loan: Literal["refused", "zeros", "object", "list"] = "refused"
     liquidations_of_cross: Literal["cross", "all"] = "cross"
 
 
@@ -178,6 +181,7 @@ class Scenario:
     delistings: tuple[tuple[datetime, tuple[str, ...], tuple[str, ...]], ...] = ()
     listings: tuple[tuple[datetime, tuple[str, ...], tuple[str, ...]], ...] = ()
     depth: Mapping[str, Decimal] = field(default_factory=dict)
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restricted_long: tuple[str, ...] = ()
     collateral_full: tuple[str, ...] = ()
     limit_price_pairs: tuple[str, ...] = ()

@@ -16,6 +16,9 @@ from monitor.sandbox.scenario import AccountSpec, Holding, KeySpec, Scenario
 from monitor.sandbox.timeline import Timeline
 from monitor.sandbox.valuation import Valuer
 
+FIRST_UID = 354_937_868
+"""The number of the first user; those after it count on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:
@@ -208,6 +211,7 @@ class Venue:
             cross=cross,
             bars=spec.bars,
             vip_level=spec.vip_level,
+            uid=FIRST_UID + len(self.accounts) if spec.uid is None else spec.uid,
             interest_in_bnb=spec.interest_in_bnb,
         )
         for wallet, amounts in ((account.spot, spec.spot), (account.funding, spec.funding)):

@@ -23,6 +23,7 @@ from monitor.exchange.binance.functions.market import (
     get_margin_delist_schedule,
     get_margin_price_index,
     get_margin_restricted_assets,
+    get_spot_asset_tags,
 )
 from monitor.exchange.binance.functions.orders import get_open_margin_orders
 from monitor.exchange.binance.functions.transfers import (
@@ -96,7 +97,7 @@ class BinanceSurroundings:
             if refusal.venue_code != NO_LOAN:
                 raise
             return LiquidationLoanRead("USDC", surroundings.NOTHING, now)
-        return LiquidationLoanRead(loan.asset, surroundings.remaining(loan), now)
+        return LiquidationLoanRead(loan.asset or "USDC", surroundings.remaining(loan), now)
 
     async def delistings(self) -> tuple[Delisting, ...]:
         """What leaves margin trading, and when."""
@@ -105,6 +106,10 @@ class BinanceSurroundings:
     async def restricted(self) -> Restricted:
         """Assets that can't be bought on credit, or not be brought in as collateral."""
         return surroundings.restricted(await get_margin_restricted_assets(self._transport))
+
+    async def tags(self) -> Mapping[str, frozenset[str]]:
+        """By asset its tags on the spot market; assets without any may be missing."""
+        return surroundings.tags(await get_spot_asset_tags(self._transport))
 
     async def collateral(self) -> Mapping[str, tuple[CollateralTier, ...]]:
         """By asset the share of its value that counts as collateral."""

@@ -150,6 +150,12 @@ class BinanceAccount:
     async def read_acting_key(self) -> KeyPermissions:
         return await keys.read_permissions(self._acting)
 
+    async def read_identity(self) -> int:
+        return await keys.read_identity(self._reading)
+
+    async def read_acting_identity(self) -> int:
+        return await keys.read_identity(self._acting)
+
     async def call(
         self, method: str, path: str, parameters: Parameters | None = None, security: Security = Security.SIGNED
     ) -> Answer:

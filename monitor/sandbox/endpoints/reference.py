@@ -216,6 +216,17 @@ def restricted_assets(call: Call) -> object:
     }
 
 
+@endpoint("GET", "/sapi/v1/spot/asset/tags", "KEYED", 100, repeats=("tag",))
+def asset_tags(call: Call) -> object:
+    """The tags of the assets that have any, or one of those asked for."""
+    wanted = call.params.names("tag")
+    return [
+        {"assetCode": asset, "assetName": asset, "trading": True, "tags": list(tags)}
+        for asset, tags in call.venue.scenario.tags.items()
+        if wanted is None or set(wanted) & set(tags)
+    ]
+
+
 @endpoint("GET", "/sapi/v1/margin/limit-price-pairs", "KEYED", 1)
 def limit_price_pairs(call: Call) -> object:
     """Pairs whose cross limit orders are bound to the index."""

@@ -39,7 +39,7 @@ def spot_account(call: Call) -> object:
         "accountType": "SPOT",
         "balances": balances,
         "permissions": ["SPOT"],
-        "uid": _uid(call),
+        "uid": call.account.uid,
     }
 
 
@@ -97,7 +97,3 @@ def _valuation(call: Call, asset: str, amount: Decimal) -> str:
         return "0"
     prices = call.venue.prices
     return call.text(nearest(amount * prices.usdt(asset) / (prices.usdt("BTC") or ONE)))
-
-
-def _uid(call: Call) -> int:
-    return 354_937_868 + list(call.venue.accounts).index(call.account.name)

@@ -10,7 +10,10 @@ import pytest
 
 from monitor.core.account import CROSS, INFINITE, Bars, PairStatus, Scope
 from monitor.errors import ExchangeRefused, ExchangeUnreachable, KeyInvalid, PayloadRejected
+from monitor.exchange.binance.client.answer import Credentials
 from monitor.exchange.binance.client.endpoint import Security
+from monitor.exchange.binance.connecting import connect
+from monitor.exchange.binance.signing import HmacSigner
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
@@ -103,6 +106,30 @@ async def test_key_permissions_are_read() -> None:
         False,
         True,
     )
+
+
+async def test_whose_key_it_is_is_told_of_both_keys() -> None:
+    scenario = replace(calm(), accounts=(*calm().accounts, AccountSpec("other"), AccountSpec("third", uid=77)))
+    async with world(scenario) as w:
+        assert await w.account.read_identity() == await w.account.read_acting_identity()
+        clock, hosts, own = w.clock, hosts_of(w.ready), credentials_of(w.ready)
+        numbers = []
+        for other in w.ready.accounts:
+            second = Credentials(other["api_key"], HmacSigner(other["api_secret"]))
+            account = connect(name="main", clock=clock, hosts=hosts, credentials=own, action_credentials=second)
+            numbers.append((await account.read_identity(), await account.read_acting_identity()))
+            await account.aclose()
+    assert len({reading for reading, _ in numbers}) == 1
+    assert len({acting for _, acting in numbers}) == 3
+    assert numbers[2][1] == 77
+
+
+@pytest.mark.parametrize("body", ['{"balances": []}', '{"uid": 0}', '{"uid": "x"}'])
+async def test_an_answer_without_the_number_of_a_user_is_not_believed(body: str) -> None:
+    fault = Fault("status", path="/api/v3/account", status=200, body=body)
+    async with world(faults=[fault]) as w:
+        with pytest.raises(PayloadRejected):
+            await w.account.read_identity()
 
 
 async def test_interest_of_many_hours_comes_whole_and_once_oldest_first() -> None:

@@ -9,7 +9,9 @@ import pytest
 from monitor.core.account import CROSS, Scope
 from monitor.core.ledger import MarginTransfer
 from monitor.core.margin import CollateralTier
+from monitor.errors import PayloadRejected
 from monitor.exchange.binance.functions.orders import ALL_SYMBOLS_WEIGHT, get_open_margin_orders
+from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.sandbox.scenario import CollateralTier as Tier
 from monitor.sandbox.scenarios import calm
@@ -63,8 +65,9 @@ async def test_the_ledger_tells_amounts_without_a_sign(signed: bool) -> None:
     assert [(record.amount, record.automatic) for record in repaid] == [(D(7), False)]
 
 
-async def test_no_loan_is_nothing_owed() -> None:
-    async with world() as w:
+@pytest.mark.parametrize("reading", ["refused", "zeros", "object", "list"])
+async def test_no_loan_is_nothing_owed_however_it_is_said(reading: str) -> None:
+    async with world(playing(no_liquidation_loan=reading)) as w:
         assert (await w.account.surroundings.liquidation_loan(w.clock.now())).remaining == 0
 
 
@@ -74,6 +77,23 @@ async def test_what_a_bankrupt_liquidation_left_owing_is_what_remains_of_the_loa
         w.sandbox.venue.accounts["main"].loan.repaid = D(300)
         loan = await w.account.surroundings.liquidation_loan(w.clock.now())
     assert (loan.asset, loan.remaining) == ("USDC", D(700))
+
+
+async def test_a_loan_of_which_a_part_is_told_is_not_believed() -> None:
+    body = '{"asset": "USDC", "amount": "5"}'
+    fault = Fault("status", path="/sapi/v1/margin/liquidation-loan", status=200, body=body)
+    async with world(faults=[fault]) as w:
+        with pytest.raises(PayloadRejected, match="lacks an amount"):
+            await w.account.surroundings.liquidation_loan(w.clock.now())
+
+
+async def test_tags_of_assets_are_read_with_the_key_alone() -> None:
+    tags = {"ADA": ("Monitoring", "Layer1_Layer2"), "DOGE": ("Meme",)}
+    async with world(replace(calm(), tags=tags)) as w:
+        assert await w.account.surroundings.tags() == {asset: frozenset(some) for asset, some in tags.items()}
+        (asked,) = w.requests("/sapi/v1/spot/asset/tags")
+        assert "signature" not in asked.params
+        assert w.account.weight_used * 12_000 == 100
 
 
 async def test_schedules_restrictions_collateral_and_index_are_read_as_listed() -> None:

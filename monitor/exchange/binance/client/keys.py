@@ -8,12 +8,13 @@ from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.translate import references
-from monitor.exchange.binance.wire.account import ApiRestrictions
+from monitor.exchange.binance.wire.account import ApiRestrictions, Identity
 from monitor.exchange.binance.wire.decoding import Opaque
 from monitor.exchange.binance.wire.market import ListenKey, ListenToken
 from monitor.exchange.binance.wire.numbers import moment
 
 RESTRICTIONS = Endpoint("GET", "/sapi/v1/account/apiRestrictions", ApiRestrictions, priority=Priority.LAST)
+IDENTITY = Endpoint("GET", "/api/v3/account", Identity, weight=20, priority=Priority.LAST)
 # Whether it must be signed is undocumented; signed and unsigned both work today. The weight is taken as 1.
 LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", ListenToken, counted="uid", secret=True)
 NEW_LISTEN_KEY = Endpoint("POST", "/sapi/v1/margin/listen-key", ListenKey, Security.KEY, counted="uid", secret=True)
@@ -31,6 +32,11 @@ class Token:
 async def read_permissions(transport: Transport) -> KeyPermissions:
     """What the key may do."""
     return await transport.fetch(RESTRICTIONS, None, lambda answer, _: references.permissions(answer))
+
+
+async def read_identity(transport: Transport) -> int:
+    """The exchange's number of the user whose key it is. Raises PayloadRejected where none is given."""
+    return await transport.fetch(IDENTITY, {"omitZeroBalances": "true"}, lambda answer, _: references.identity(answer))
 
 
 async def create_listen_token(transport: Transport, scope: Scope) -> Token:

@@ -1,10 +1,13 @@
 """What the venue lists: assets, pairs, prices, ratios, schedules. On /sapi even these need the key."""
 
+from collections.abc import Sequence
+
 from monitor.exchange.binance.client.endpoint import Security
 from monitor.exchange.binance.functions.function import read, the_venue_answers
 from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.listings import (
+    AssetTags,
     CollateralRatio,
     DelistSchedule,
     ExchangeInfo,
@@ -112,6 +115,12 @@ def get_margin_delist_schedule() -> list[DelistSchedule]:
 @read("GET", "/sapi/v1/margin/list-schedule", weight=100, security=Security.KEY, priority=_LAST)
 def get_margin_list_schedule() -> list[ListSchedule]:
     """What comes to margin trading and when."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=Security.KEY, priority=_LAST)
+def get_spot_asset_tags(*, tag: Sequence[str] | None = None) -> list[AssetTags]:
+    """The tags of assets, all or those with one of `tag`: *Monitoring* comes weeks before a delisting."""
     the_venue_answers()
 
 

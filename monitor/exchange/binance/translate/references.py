@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import Bars, KeyPermissions, Price, Tier, Wallet
-from monitor.exchange.binance.wire.account import ApiRestrictions, TierRow, TradeCoeff, WalletRow
+from monitor.exchange.binance.wire.account import ApiRestrictions, Identity, TierRow, TradeCoeff, WalletRow
 from monitor.exchange.binance.wire.market import Ticker
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive
 
@@ -47,6 +47,13 @@ def permissions(restrictions: ApiRestrictions) -> KeyPermissions:
         fix_trading=restrictions.enable_fix_api_trade,
         expires_at=moment(expiry, "tradingAuthorityExpirationTime") if expiry else None,
     )
+
+
+def identity(account: Identity) -> int:
+    """The exchange's number of the user. Raises Implausible for one that is none."""
+    if account.uid <= 0:
+        raise Implausible(f"uid is no number of a user: {account.uid}")
+    return account.uid
 
 
 def prices(tickers: Iterable[Ticker], wanted: frozenset[str], *, at: datetime) -> Mapping[str, Price]:

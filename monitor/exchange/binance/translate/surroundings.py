@@ -13,7 +13,13 @@ from monitor.core.terms import Delisting, Restricted
 from monitor.exchange.binance.translate.histories import status_of
 from monitor.exchange.binance.wire.ledgers import CapitalFlow, LiquidationLoan, Loan
 from monitor.exchange.binance.wire.ledgers import MarginTransfer as TransferAnswer
-from monitor.exchange.binance.wire.listings import CollateralRatio, DelistSchedule, MarginAsset, RestrictedAssets
+from monitor.exchange.binance.wire.listings import (
+    AssetTags,
+    CollateralRatio,
+    DelistSchedule,
+    MarginAsset,
+    RestrictedAssets,
+)
 from monitor.exchange.binance.wire.orders import Order
 
 NOTHING = Decimal(0)
@@ -77,7 +83,7 @@ def resting(order: Order) -> Resting:
 
 def remaining(loan: LiquidationLoan) -> Decimal:
     """What is still owed of the loan."""
-    return exact(loan.remaining_amount)
+    return exact(loan.remaining_amount or NOTHING)
 
 
 def delisting(row: DelistSchedule) -> Delisting:
@@ -90,6 +96,14 @@ def delisting(row: DelistSchedule) -> Delisting:
 def restricted(answer: RestrictedAssets) -> Restricted:
     """What is not to be bought on credit, or not taken as collateral."""
     return Restricted(frozenset(answer.open_long_restricted_asset), frozenset(answer.max_collateral_exceeded_asset))
+
+
+def tags(rows: Iterable[AssetTags]) -> Mapping[str, frozenset[str]]:
+    """By asset its tags; one that comes twice has those of both rows."""
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        found[row.asset_code] = found.get(row.asset_code, frozenset()) | frozenset(row.tags)
+    return found
 
 
 def collateral(groups: Iterable[CollateralRatio]) -> Mapping[str, tuple[CollateralTier, ...]]:

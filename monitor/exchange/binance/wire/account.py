@@ -99,6 +99,12 @@ class WalletRow(msgspec.Struct):
     free: str
 
 
+class Identity(msgspec.Struct):
+    """GET /api/v3/account, as far as it says whose account it is."""
+
+    uid: int
+
+
 class ApiRestrictions(msgspec.Struct, rename="camel", kw_only=True):
     """GET /sapi/v1/account/apiRestrictions. The expiry is seen on some keys only."""
 

@@ -24,8 +24,11 @@ class Opaque(msgspec.Struct):
 def decode(body: bytes, kind: type[T]) -> T:
     """The body as `kind`.
 
-    Raises Implausible, naming the field, when it is malformed, cut, wrongly typed or nested without end.
+    A kind with `EMPTY` names the bodies that stand for an empty object of it. Raises Implausible, naming the field,
+    when the body is malformed, cut, wrongly typed or nested without end.
     """
+    if body.strip() in getattr(kind, "EMPTY", ()):
+        body = b"{}"
     try:
         answer: T = _decoder(kind).decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

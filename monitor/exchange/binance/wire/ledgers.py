@@ -1,10 +1,12 @@
 """Histories: loans, interest, rates, transfers, the ledger, liquidations, dust and small debts."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 import msgspec
 
-from monitor.exchange.binance.wire.typed import Amount, Moment, Typed, finite
+from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.typed import EMPTY_ANSWERS, Amount, Moment, Typed, finite
 
 
 class TransactionId(Typed, frozen=True):
@@ -136,12 +138,25 @@ class SmallLiabilityExchange(Typed, frozen=True, kw_only=True):
 
 
 class LiquidationLoan(Typed, frozen=True):
-    """What a bankrupt liquidation left to be repaid from the spot wallet."""
+    """What a bankrupt liquidation left to be repaid from the spot wallet.
 
-    asset: str
-    amount: Amount
-    repaid_amount: Amount
-    remaining_amount: Amount
+    What is answered where nothing is owed is not documented: amounts of zero, an empty object, or an empty list. An
+    answer that tells a part only is not believed.
+    """
+
+    EMPTY: ClassVar = EMPTY_ANSWERS
+
+    asset: str | None = None
+    amount: Amount | None = None
+    repaid_amount: Amount | None = None
+    remaining_amount: Amount | None = None
+
+    def __post_init__(self) -> None:
+        told = [self.amount, self.repaid_amount, self.remaining_amount]
+        if any(amount is not None for amount in told) and None in told:
+            raise Implausible("a liquidation loan lacks an amount")
+        if self.remaining_amount and not self.asset:
+            raise Implausible("a liquidation loan has no asset")
 
 
 class LiquidationLoanRepayment(Typed, frozen=True):

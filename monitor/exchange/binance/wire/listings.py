@@ -103,6 +103,16 @@ class RestrictedAssets(Typed, frozen=True, kw_only=True):
     max_collateral_exceeded_asset: tuple[str, ...] = ()
 
 
+class AssetTags(Typed, frozen=True, kw_only=True):
+    """The tags of one asset of the spot market, *Monitoring* among them."""
+
+    asset_code: str
+    tags: tuple[str, ...]
+    asset_name: str = ""
+    # Of what type it is, is not documented.
+    trading: bool | int | str | None = None
+
+
 class LimitPricePairs(Typed, frozen=True):
     """Pairs whose limit orders must stay within 15 % of the index."""
 

@@ -15,6 +15,10 @@ FINEST = -30
 """No amount has more decimals, as a power of ten."""
 
 
+EMPTY_ANSWERS = frozenset({b"", b"[]", b"null"})
+"""Bodies that tell of nothing, where an object that tells of something is documented."""
+
+
 class Amount(Decimal):
     """An amount, price, rate or level as the venue spells it: a text, of either sign."""
 

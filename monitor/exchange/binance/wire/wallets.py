@@ -20,6 +20,7 @@ class SpotWallet(Typed, frozen=True, kw_only=True):
     can_deposit: bool = True
     update_time: int = 0
     account_type: str = "SPOT"
+    uid: int | None = None
 
 
 class UserAsset(Typed, frozen=True, kw_only=True):

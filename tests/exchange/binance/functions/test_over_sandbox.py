@@ -95,6 +95,7 @@ READS: dict[str, dict[str, Any]] = {
     "get_margin_risk_based_liquidation_ratio": {},
     "get_margin_delist_schedule": {},
     "get_margin_list_schedule": {},
+    "get_spot_asset_tags": {"tag": ["Monitoring"]},
     "get_system_status": {},
     "get_server_time": {},
     "get_exchange_info": {"symbol": "BTCUSDT"},
