@@ -1,13 +1,44 @@
-"""The only source of time: exchange time, which a simulation may start elsewhere and run faster."""
+"""The only source of time: the exchange's time, counted on a base that nobody sets."""
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+JUMP_S = 0.5
+"""Seconds of the machine. A correction of less never turns time back: it stands still until it is reached."""
+
+DRIFT = 100e-6
+"""By so much of the time that passes two clocks may part, each kept by its own time servers."""
+
+SHORT_S = 0.05
+"""A round trip that leaves nothing to gain from another measurement: the time is known to half of it."""
+
+
+class Machine:
+    """The clocks of this machine, in seconds."""
+
+    def wall_s(self) -> float:
+        """POSIX seconds by the wall clock, which people and time servers set."""
+        return time.time()
+
+    def steady_s(self) -> float:
+        """The time that passed since some moment, the time of a suspended machine included where it can be told."""
+        return time.clock_gettime(_STEADY)
+
+    def awake_s(self) -> float:
+        """The same without the time of a suspended machine: what waits of the event loop go by."""
+        return time.monotonic()
 
 
 class Clock(Protocol):
     """Exchange time. Everything stored, compared or waited for in the domain goes by it."""
+
+    @property
+    def machine(self) -> Machine:
+        """What it reads."""
+        ...
 
     @property
     def speed(self) -> float:
@@ -15,55 +46,236 @@ class Clock(Protocol):
         ...
 
     def now(self) -> datetime:
-        """The present moment, aware UTC."""
+        """The present moment of the exchange as far as it is known, aware UTC."""
+        ...
+
+    def elapsed_s(self) -> float:
+        """Exchange seconds since some moment, for waits and spans: nothing sets it, and no measurement corrects it."""
+        ...
+
+    def moment_of(self, elapsed_s: float) -> datetime:
+        """The moment at which `elapsed_s` was read, as it is known now."""
         ...
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of exchange time."""
         ...
 
+    def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
+        """Correct the time by a server time that was read between two readings of `elapsed_s`."""
+        ...
+
+    def distrust(self) -> None:
+        """Let the next measurement replace what is known, however it was made."""
+        ...
+
+    def follow_wall(self) -> None:
+        """Take the wall clock's word, where the exchange's is not known yet."""
+        ...
+
+    def wake_sleepers(self) -> None:
+        """Let everyone who sleeps look at the clock again: the machine may have slept too."""
+        ...
+
+    @property
+    def offset(self) -> timedelta | None:
+        """Exchange time minus the wall clock; None before the first measurement."""
+        ...
+
+    @property
+    def corrected_s(self) -> float:
+        """The exchange seconds of all corrections so far."""
+        ...
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the time in force was measured and nothing has spoken against it since."""
+        ...
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the time in force came from a round trip too short to be improved on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """The exchange's time was `at` when `elapsed_s` were over, known to half of the round trip; None: a guess."""
+
+    at: datetime
+    elapsed_s: float
+    round_trip_s: float | None = None
+
 
 class SystemClock:
-    """The machine's clock, or a timeline that began at `start` when the machine's clock said `anchor`.
+    """The exchange's time by the machine's steady clock, or a timeline that began at `start`.
 
-    With the defaults it is simply UTC now. `anchor` (POSIX seconds) lets two processes share one timeline.
+    Until it is measured the wall clock is the guess: `start` and its speed since the wall clock said `anchor` (POSIX
+    seconds), which lets two processes share one timeline. With the defaults that is UTC.
     """
 
-    def __init__(self, start: datetime | None = None, speed: float = 1.0, *, anchor: float | None = None) -> None:
+    def __init__(
+        self,
+        start: datetime | None = None,
+        speed: float = 1.0,
+        *,
+        anchor: float | None = None,
+        machine: Machine | None = None,
+    ) -> None:
         if speed <= 0:
             raise ValueError("speed must be positive")
         if start is not None and start.tzinfo is None:
             raise ValueError("start must be aware")
+        self._machine = machine if machine is not None else Machine()
         self._speed = speed
-        self._anchor = time.time() if anchor is None else anchor
+        self._anchor = self._machine.wall_s() if anchor is None else anchor
         self._start = start if start is not None else datetime.fromtimestamp(self._anchor, UTC)
-        self._follows_machine = start is None and speed == 1.0
+        self._zero_s = self._machine.steady_s()
+        self._known = _Estimate(self.wall(), 0.0)
+        self._is_trusted = False
+        self._latest: datetime | None = None
+        self._corrected_s = 0.0
+        self._sleepers: set[asyncio.Future[None]] = set()
+
+    @property
+    def machine(self) -> Machine:
+        return self._machine
 
     @property
     def speed(self) -> float:
         return self._speed
 
+    def wall(self) -> datetime:
+        """What the wall clock says, on this clock's timeline."""
+        return self._start + timedelta(seconds=(self._machine.wall_s() - self._anchor) * self._speed)
+
     def now(self) -> datetime:
-        if self._follows_machine:
-            return datetime.now(UTC)
-        return self._start + timedelta(seconds=(time.time() - self._anchor) * self._speed)
+        now = self.moment_of(self.elapsed_s())
+        if self._latest is not None and now < self._latest:
+            return self._latest
+        self._latest = now
+        return now
+
+    def elapsed_s(self) -> float:
+        return (self._machine.steady_s() - self._zero_s) * self._speed
+
+    def moment_of(self, elapsed_s: float) -> datetime:
+        return self._known.at + timedelta(seconds=elapsed_s - self._known.elapsed_s)
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, seconds) / self._speed)
+        due_s = self.elapsed_s() + seconds
+        while (left_s := due_s - self.elapsed_s()) > 0:
+            await self._doze(left_s / self._speed)
+
+    async def _doze(self, machine_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        waker = loop.create_future()
+        timer = loop.call_later(machine_s, _wake, waker)
+        self._sleepers.add(waker)
+        try:
+            await waker
+        finally:
+            timer.cancel()
+            self._sleepers.discard(waker)
+
+    def wake_sleepers(self) -> None:
+        for waker in list(self._sleepers):
+            _wake(waker)
+
+    def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
+        """Correct the time by a server time that was read between two readings of `elapsed_s`.
+
+        The server read its clock somewhere in the round trip, so the midpoint is wrong by half of it at most. What is
+        known stays when it is known better than that, its age considered, and nothing contradicts it.
+        """
+        measured = _Estimate(server, (sent_s + received_s) / 2, received_s - sent_s)
+        if self._is_better(measured):
+            self._correct(measured)
+            self._is_trusted = True
+
+    def distrust(self) -> None:
+        self._is_trusted = False
+
+    def follow_wall(self) -> None:
+        if self._known.round_trip_s is None:
+            self._correct(_Estimate(self.wall(), self.elapsed_s()))
+
+    @property
+    def offset(self) -> timedelta | None:
+        """Exchange time minus the wall clock; None before the first measurement."""
+        return None if self._known.round_trip_s is None else self.now() - self.wall()
+
+    @property
+    def corrected_s(self) -> float:
+        return self._corrected_s
+
+    @property
+    def is_settled(self) -> bool:
+        return self._is_trusted
+
+    @property
+    def is_exact(self) -> bool:
+        round_trip_s = self._known.round_trip_s
+        return self._is_trusted and round_trip_s is not None and round_trip_s <= SHORT_S * self._speed
+
+    def _is_better(self, measured: _Estimate) -> bool:
+        known_s, round_trip_s = self._known.round_trip_s, measured.round_trip_s
+        if not self._is_trusted or known_s is None or round_trip_s is None:
+            return True
+        doubt_s = known_s / 2 + abs(measured.elapsed_s - self._known.elapsed_s) * DRIFT
+        # Where both can't be true the exchange's clock was set, and the newer measurement is the one that knows.
+        return round_trip_s / 2 <= doubt_s or abs(self._error_s(measured)) > round_trip_s / 2 + doubt_s
+
+    def _error_s(self, measured: _Estimate) -> float:
+        return (measured.at - self.moment_of(measured.elapsed_s)).total_seconds()
+
+    def _correct(self, measured: _Estimate) -> None:
+        error_s = self._error_s(measured)
+        self._corrected_s += error_s
+        self._known = measured
+        if abs(error_s) >= JUMP_S * self._speed:
+            self._latest = None
 
 
-class ManualClock:
+class ManualMachine(Machine):
+    """Clocks that stand still until they are moved."""
+
+    def __init__(self, wall_s: float) -> None:
+        self._wall_s = wall_s
+        self._steady_s = 0.0
+        self._awake_s = 0.0
+
+    def wall_s(self) -> float:
+        return self._wall_s
+
+    def steady_s(self) -> float:
+        return self._steady_s
+
+    def awake_s(self) -> float:
+        return self._awake_s
+
+    def pass_time(self, seconds: float) -> None:
+        """Let all of them go on."""
+        self._wall_s += seconds
+        self._steady_s += seconds
+        self._awake_s += seconds
+
+    def set_wall(self, seconds: float) -> None:
+        """Set the wall clock forward by `seconds` (negative: back)."""
+        self._wall_s += seconds
+
+    def suspend(self, seconds: float) -> None:
+        """Sleep for `seconds`: only what counts waits does not see them."""
+        self._wall_s += seconds
+        self._steady_s += seconds
+
+
+class ManualClock(SystemClock):
     """A clock that stands still until it is moved: for tests and for replaying recorded history."""
 
     def __init__(self, start: datetime) -> None:
-        self._now = start
-
-    @property
-    def speed(self) -> float:
-        return 1.0
-
-    def now(self) -> datetime:
-        return self._now
+        self.hand = ManualMachine(start.timestamp())
+        super().__init__(start, machine=self.hand)
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds)
@@ -71,9 +283,19 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         """Move the clock by `seconds` (negative: back)."""
-        self._now += timedelta(seconds=seconds)
+        self.hand.pass_time(seconds)
+        if seconds < 0:
+            self._latest = None
 
 
 def machine_now() -> datetime:
     """The machine's own clock, aware UTC: only for schedulers and service managers, which live in machine time."""
     return datetime.now(UTC)
+
+
+def _wake(waker: "asyncio.Future[None]") -> None:
+    if not waker.done():
+        waker.set_result(None)
+
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

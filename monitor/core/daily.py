@@ -38,7 +38,8 @@ class Daily:
         nobody had watched yet there is nothing to tell.
         """
         day, at = self.newest(now)
-        if reported is not None and reported >= day:
+        # A later day than this one was reported by a clock that was ahead.
+        if reported == day:
             return None
         if now - at > LATE or watched_since is None or at < watched_since:
             return None

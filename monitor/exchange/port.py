@@ -159,12 +159,7 @@ class Exchange(Protocol):
         ...
 
     async def sync_clock(self) -> timedelta:
-        """Measure server time minus our clock (midpoint of the round trip) and use it for signing from now on."""
-        ...
-
-    @property
-    def clock_offset(self) -> timedelta | None:
-        """The offset last measured."""
+        """Measure the server's time and correct the clock by it. Server time minus the wall clock, which is unused."""
         ...
 
     @property

@@ -139,7 +139,7 @@ class AccountWatch:
 
     def tick(self, operator: OperatorRead | None, notifications_failing: int, store_failing: bool) -> None:
         """Time has passed: the daemon's heartbeat into this account's inbox."""
-        offset = self._exchange.clock_offset
+        offset = self._shared.clock.offset
         self.inbox.put(
             HealthRead(
                 notifications_failing=notifications_failing,
@@ -152,6 +152,11 @@ class AccountWatch:
         if operator is not None:
             self.inbox.put(operator)
         self.inbox.put(Tick())
+
+    def restart(self) -> None:
+        """Make every read at once and look for what is to be sent: the clock jumped."""
+        self._poller.restart()
+        self._executor.wake()
 
     def settled(self, event: Event) -> None:
         """Something settled outside the account's own tasks, such as a person's verdict on an intent."""

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -138,7 +137,7 @@ class ByHand:
             source_before=before.source,
         )
         at = self._clock.now()
-        wished = replace(wished, submitted_at=at + (self._exchange.clock_offset or timedelta()))
+        wished = replace(wished, submitted_at=at)
         intent = store.order(by_hand.begin_intent, wished, at)
         sent = await self._send(function, asked)
         moved = answered(intent, sent.outcome, self._clock.now())

@@ -28,8 +28,10 @@ from monitor.core.vitality import Watched, ailments
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import AccountWatch, Collaborators, Timetable
+from monitor.runtime.announcements import Announcements
 from monitor.runtime.bans import BanBook
 from monitor.runtime.channels import Channel
+from monitor.runtime.clock_watch import TOLD_S, ClockWatch, Jump
 from monitor.runtime.composer import Composer
 from monitor.runtime.daily_report import DailyReport, ReportOrder
 from monitor.runtime.drills import Drills
@@ -49,6 +51,12 @@ OPERATOR_LOOK_S = 0.4
 """At every tick, then: what people order holds within a second."""
 
 SEEN_EVERY_S = 1.0
+FIRST_TIME_S = 3.0
+"""Machine seconds that a start waits for the exchange's time."""
+
+RELEASE_S = 3.0
+"""Machine seconds that the store has, after a jump, to let everything that was postponed be looked at again."""
+
 RESTART_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 STORE_PATIENCE_S = 600.0
 """A store that fails for this long ends the daemon, for the service manager to start it anew."""
@@ -96,6 +104,8 @@ class Daemon:
         self._stepped: dict[str, datetime] = {}
         self._report = None if report is None else DailyReport(report, store, clock, version, self._notifier.wake)
         self._drills = Drills(store, clock, policies, self.states, self._notifier.wake)
+        self._announcements = Announcements(store, clock, self._channels, self._notifier.wake)
+        self._clock_watch = ClockWatch(clock, self._jumped)
         self._operator: OperatorRead | None = None
         self._operator_changes: int | None = None
         self._progress: Mapping[str, int] = {}
@@ -117,12 +127,13 @@ class Daemon:
 
     async def run(self) -> None:
         """Until `stop`. Starting clean and starting after a crash are the same."""
+        if self._bans is not None:
+            await self._bans.recall()
+        await self._measure_time()
         self.started_at = self._clock.now()
         await self._store.announce(os.getpid(), self.started_at, self._version)
         recovered = await self._store.recover(self.started_at, self._channels)
         log.info("daemon.started accounts=%d in_doubt=%d", len(self._accounts), len(recovered))
-        if self._bans is not None:
-            await self._bans.recall()
         # Before any account is looked at: what is silenced or taken stays so, and a channel that failed still does.
         await self._look_for_orders()
         await self._notifier.recall()
@@ -137,6 +148,8 @@ class Daemon:
                 running = [
                     tasks.create_task(self._notifier.run(), name="notifier"),
                     tasks.create_task(self._beat(), name="heartbeat"),
+                    tasks.create_task(self._clock_watch.run(), name="clock"),
+                    tasks.create_task(self._announcements.run(), name="announcements"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     *([] if self._pulse is None else [tasks.create_task(self._pulse.run(), name="pulse")]),
                     *(
@@ -153,6 +166,28 @@ class Daemon:
         finally:
             self._scheduler.shutdown(wait=False)
             log.info("daemon.stopped")
+
+    async def _measure_time(self) -> None:
+        """Ask the exchange for its time before anything is stamped; the wall clock is the guess if it says nothing."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_TIME_S):
+                for account in self._accounts.values():
+                    with suppress(MonitorError):
+                        await _sync_clock(account.open_exchange())
+                        return
+
+    async def _jumped(self, jump: Jump) -> None:
+        """Whatever waits for a moment looks again, and everything is read: nothing stands still for a clock."""
+        for watch in self._watches.values():
+            watch.restart()
+        if self._report is not None:
+            self._report.restart()
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(RELEASE_S):
+                await self._store.release_deliveries(self._clock.now())
+        self._notifier.wake(self._channels)
+        if abs(jump.seconds) >= TOLD_S * self._clock.speed:
+            self._announcements.add(jump.text, "warning")
 
     async def _let_go(self) -> None:
         """Alerts of accounts that are not in the configuration any more end as gone."""
@@ -265,6 +300,13 @@ class Daemon:
     def _knowledge(self, account: str) -> tuple[AccountState, Settings] | None:
         watch = self._watches.get(account)
         return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)
+
+
+async def _sync_clock(exchange: Exchange) -> None:
+    try:
+        await exchange.sync_clock()
+    finally:
+        await exchange.aclose()
 
 
 def remembered(

@@ -8,11 +8,12 @@ from datetime import date, datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.clock import Clock, machine_now
+from monitor.clock import Clock
 from monitor.core.daily import Daily, span_of
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
 from monitor.runtime import pause_file
+from monitor.runtime.schedule import run_every, run_now
 from monitor.store import reports
 from monitor.store.presence import first_run
 from monitor.store.readers.report import ReportRows, read_report
@@ -28,6 +29,8 @@ LOOK_S = 20.0
 
 SHORTEST_LOOK_S = 0.2
 """Machine seconds: with a fast clock it is looked this often at most."""
+
+_JOB = "daily report"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +55,26 @@ class DailyReport:
         self._version = version
         self._wake = wake
         self._reported: date | None = None
+        self._scheduler: AsyncIOScheduler | None = None
 
     def start(self, scheduler: AsyncIOScheduler) -> None:
         """From now on it is looked for; a report that was missed is made at the first look."""
         if not self._order.channels:
             log.warning("report.unheard why='no channel of [report] takes info messages'")
             return
-        scheduler.add_job(
-            self.look,
-            "interval",
-            seconds=max(SHORTEST_LOOK_S, LOOK_S / self._clock.speed),
-            id="daily report",
-            next_run_time=machine_now(),
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-            replace_existing=True,
-        )
+        self._scheduler = scheduler
+        run_every(scheduler, _JOB, max(SHORTEST_LOOK_S, LOOK_S / self._clock.speed), self.look)
+
+    def restart(self) -> None:
+        """Look at once: the clock jumped."""
+        if self._scheduler is not None:
+            run_now(self._scheduler, _JOB)
 
     async def look(self) -> None:
         """Makes the report if it is due. A store that fails is asked again at the next look."""
         now = self._clock.now()
         day, _ = self._order.daily.newest(now)
-        if self._reported is not None and self._reported >= day:
+        if self._reported == day:
             return
         try:
             await self._make(now)

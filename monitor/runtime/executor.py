@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 
 from monitor.clock import Clock
 from monitor.core.actions.recheck import NoLonger, recheck
@@ -127,7 +126,7 @@ class Executor:
             return
         now = self._clock.now()
         note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot" if checked.amount else checked.asset
-        sent = replace(checked, state=_S.SUBMITTING, submitted_at=now + (self._exchange.clock_offset or timedelta()))
+        sent = replace(checked, state=_S.SUBMITTING, submitted_at=now)
         try:
             claimed = await self._store.claim(replace(sent, state=checked.state), now, note)
         except StoreError as error:

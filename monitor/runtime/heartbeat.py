@@ -1,6 +1,5 @@
 """When the heartbeat is sent: at every interval, well or ill, and sooner again when it did not get through."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,20 +28,21 @@ class Pulse:
 
     def __init__(self, switch: DeadManSwitch, clock: Clock, ailments: Callable[[], Sequence[str]]) -> None:
         self._heartbeat = switch.heartbeat
-        self._every_s = switch.every.total_seconds() / clock.speed
+        self._clock = clock
+        self._every_s = switch.every.total_seconds()
         self._ailments = ailments
         self._was_well = True
 
     async def run(self) -> None:
         """Until cancelled. The first ping comes as soon as all is well, or says after an interval why it is not."""
-        look_s = min(START_LOOK_S, self._every_s)
+        look_s = min(START_LOOK_S * self._clock.speed, self._every_s)
         for _ in range(round(self._every_s / look_s)):
             if not self._ailments():
                 break
-            await asyncio.sleep(look_s)
+            await self._clock.sleep(look_s)
         while True:
             pause_s = self._every_s if await self._beat() else self._every_s / AGAIN_AFTER
-            await asyncio.sleep(pause_s)
+            await self._clock.sleep(pause_s)
 
     async def _beat(self) -> bool:
         """Whether it got through."""

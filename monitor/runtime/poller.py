@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from monitor.clock import Clock, machine_now
+from monitor.clock import Clock
+from monitor.runtime.schedule import Every, run_every, run_now
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +41,7 @@ class Poller:
         self._is_stopped = False
         for name, (read, interval) in reads.items():
             self._intervals[name] = interval
-            self._scheduler.add_job(
-                self._run,
-                "interval",
-                args=(name, read),
-                seconds=self._wall_s(interval),
-                id=self._job_id(name),
-                next_run_time=machine_now(),
-                max_instances=1,
-                coalesce=True,
-                misfire_grace_time=None,
-                replace_existing=True,
-            )
+            run_every(self._scheduler, self._job_id(name), self._wall_s(interval), self._run, name, read)
 
     def pace(self, name: str, interval: timedelta) -> None:
         """Read `name` every `interval` from now on; nothing happens if it is so already."""
@@ -60,7 +50,7 @@ class Poller:
         shorter = interval < self._intervals[name]
         self._intervals[name] = interval
         log.info("poll.paced account=%s read=%s every_s=%s", self._account, name, interval.total_seconds())
-        self._scheduler.reschedule_job(self._job_id(name), trigger="interval", seconds=self._wall_s(interval))
+        self._scheduler.reschedule_job(self._job_id(name), trigger=Every(timedelta(seconds=self._wall_s(interval))))
         if shorter:
             self.ask(name)
 
@@ -74,6 +64,11 @@ class Poller:
         self._waiting.add(name)
         handle = asyncio.get_running_loop().call_later(MIN_GAP_S / max(1.0, self._clock.speed), self._now, name)
         self._asked.add(handle)
+
+    def restart(self) -> None:
+        """Make every read at once and count the intervals from now: the clock jumped."""
+        for name in self._intervals:
+            self._now(name)
 
     def stop(self) -> None:
         """End what is planned, and what is under way: its exchange is about to be closed."""
@@ -111,7 +106,7 @@ class Poller:
         if name in self._running:
             self._again.add(name)
         elif name in self._intervals:
-            self._scheduler.modify_job(self._job_id(name), next_run_time=machine_now())
+            run_now(self._scheduler, self._job_id(name))
 
     def _job_id(self, name: str) -> str:
         return f"{self._account}/{name}"

@@ -90,10 +90,8 @@ class Snapshots:
         return replace(look, ledger=rows)
 
     def _window(self, intent: Intent) -> Window:
-        """Where traces of the order may lie, by our present clock: it may have been set since the send."""
-        sent = intent.created_at
-        if intent.submitted_at is not None:
-            sent = intent.submitted_at - (self._exchange.clock_offset or timedelta())
+        """Where traces of the order may lie, in the exchange's time."""
+        sent = intent.submitted_at if intent.submitted_at is not None else intent.created_at
         return Window(sent - EARLY, self._clock.now() + _AHEAD)
 
     async def _read(self, place: str) -> Event:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor import app
-from monitor.clock import Clock, SystemClock
+from monitor.clock import Clock, Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.core.state import AccountState
@@ -34,27 +34,42 @@ STARTS_WITHIN_S = 30.0
 ENDS_WITHIN_S = 15.0
 
 
-class SandboxClock:
-    """The sandbox's own time, for a daemon in the same process: frozen, advanced and sped up with it."""
+class SandboxMachine(Machine):
+    """A machine whose clocks are the sandbox's: frozen, advanced and sped up with it."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
 
-    @property
-    def speed(self) -> float:
-        return self._timeline.speed
+    def wall_s(self) -> float:
+        return self._timeline.now_ms() / 1000 / self._timeline.speed
 
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self._timeline.now_ms())
+    def steady_s(self) -> float:
+        return self.wall_s()
+
+    def awake_s(self) -> float:
+        return self.wall_s()
+
+
+class SandboxClock(SystemClock):
+    """The sandbox's own time, for a daemon in the same process: no measurement can make it better."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        start = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=timeline.now_ms())
+        machine = SandboxMachine(timeline)
+        super().__init__(start, timeline.speed, anchor=machine.wall_s(), machine=machine)
 
     async def sleep(self, seconds: float) -> None:
-        until = self.now() + timedelta(seconds=seconds)
+        until_s = self.elapsed_s() + seconds
 
         async def is_over() -> bool:
             # Time may stand still, or be pushed on by hand at any moment.
-            return self.now() >= until
+            return self.elapsed_s() >= until_s
 
         await eventually(is_over, float("inf"))
+
+    def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
+        now_s = self.elapsed_s()
+        super().learn(self.moment_of(now_s), now_s, now_s)
 
 
 def starting_now(scenario: Scenario | None = None) -> Scenario:

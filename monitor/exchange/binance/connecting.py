@@ -10,7 +10,6 @@ from monitor.errors import ConfigError
 from monitor.exchange.binance.client.answer import Credentials
 from monitor.exchange.binance.client.http import http_client, tls_context
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.limits import Usage
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.venue import BinanceAccount, Hosts
@@ -47,7 +46,6 @@ def connect(
     every = (hosts.rest, *hosts.rest_fallbacks, hosts.ws_api, hosts.market_stream, hosts.risk_stream)
     tls = tls_context(ca_file) if any(url.startswith(("https:", "wss:")) for url in every) else None
     http = http_client(timeout_s=timeout_s, keepalive_s=keepalive_s, proxy=proxy, tls=tls, transport=http_transport)
-    time = VenueTime(clock)
     shared = usage if usage is not None else Usage()
 
     def transport(used: Credentials) -> Transport:
@@ -56,7 +54,7 @@ def connect(
             hosts=(hosts.rest, *hosts.rest_fallbacks),
             credentials=used,
             http=http,
-            time=time,
+            clock=clock,
             usage=shared,
             recv_window=recv_window,
             timeout_s=timeout_s,
@@ -70,6 +68,6 @@ def connect(
         acting=transport(action_credentials or credentials),
         http=http,
         sockets=sockets if sockets is not None else Sockets(proxy=proxy or None, tls=tls),
-        time=time,
+        clock=clock,
         usage=shared,
     )

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ParamSpec, TypeVar, assert_never
 
 import httpx
 
+from monitor.clock import JUMP_S, Clock
 from monitor.core.account import (
     Bars,
     CrossSnapshot,
@@ -37,7 +38,6 @@ from monitor.exchange.binance.client.answer import Answer, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.interest import InterestReads
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.functions.function import Change, Read
 from monitor.exchange.binance.limits import Usage
 from monitor.exchange.binance.sendable import unsendable
@@ -53,8 +53,9 @@ BETWEEN_ORDERS_S = 0.3
 """The venue works off one money request of an account after another; a second too soon is refused with -3007."""
 
 _BEFORE_WINDOW = timedelta(seconds=5)
-_ROWS_EXPECTED_FOR = timedelta(minutes=10)
-_CLOCK_JUMP = timedelta(seconds=1)
+_ROWS_EXPECTED_FOR_S = 600.0
+_ZERO = timedelta()
+_TRIFLE = timedelta(seconds=JUMP_S)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class BinanceAccount:
         acting: Transport,
         http: httpx.AsyncClient,
         sockets: Sockets,
-        time: VenueTime,
+        clock: Clock,
         usage: Usage,
     ) -> None:
         self.name = name
@@ -95,31 +96,31 @@ class BinanceAccount:
         self._acting = acting
         self._http = http
         self._sockets = sockets
-        self._witness = Witness(time.clock, sockets.guards.untold_s)
-        self._time = time
+        self._witness = Witness(clock, sockets.guards.untold_s)
+        self._clock = clock
         self._usage = usage
-        self.interest = InterestReads(reading, time)
-        self._newest: dict[str, datetime] = {}
+        self.interest = InterestReads(reading, clock)
+        self._newest: dict[str, tuple[float, datetime]] = {}
         self._listing = Listing()
-        self._listed_at: datetime | None = None
+        self._listed_at: float | None = None
         self._one_order = asyncio.Lock()
-        self._last_order_at: datetime | None = None
+        self._last_order_at: float | None = None
         self._surroundings = BinanceSurroundings(reading)
 
     async def read_cross(self) -> CrossSnapshot:
         """The cross account; never one older than the last, nor one that lost rows since."""
-        asked_at = self._time.clock.now()
-        soon = self._listed_at is not None and self._time.clock.now() - self._listed_at < _ROWS_EXPECTED_FOR
-        snapshot, listing = await account.read_cross(self._reading, self._listing if soon else Listing())
-        newer = self._not_older(account.CROSS.name, snapshot)
-        self._listing, self._listed_at = listing, newer.received_at
+        asked_at = self._clock.elapsed_s()
+        soon = self._listed_at is not None and asked_at - self._listed_at < _ROWS_EXPECTED_FOR_S
+        snapshot, sent_s, listing = await account.read_cross(self._reading, self._listing if soon else Listing())
+        newer = self._not_older(account.CROSS.name, snapshot, sent_s)
+        self._listing, self._listed_at = listing, asked_at
         self._witness.saw_cross(newer, asked_at)
         return newer
 
     async def read_isolated(self) -> IsolatedSnapshot:
         """Every isolated pair that was created; never older than the last that was returned."""
-        asked_at = self._time.clock.now()
-        newer = self._not_older(account.ISOLATED.name, await account.read_isolated(self._reading))
+        asked_at = self._clock.elapsed_s()
+        newer = self._not_older(account.ISOLATED.name, *await account.read_isolated(self._reading))
         self._witness.saw_isolated(newer, asked_at)
         return newer
 
@@ -185,24 +186,14 @@ class BinanceAccount:
             try:
                 return await self._acting.send(function.priced(asked), asked)
             finally:
-                self._last_order_at = self._time.clock.now()
+                self._last_order_at = self._clock.elapsed_s()
 
     async def sync_clock(self) -> timedelta:
-        """Measure server time minus our clock and sign with it from now on."""
-        before = self._time.offset
-        offset = await self._reading.sync_clock()
-        if before is None or abs(offset - before) > _CLOCK_JUMP:
-            # Stamps taken by the old offset say nothing about what is older now.
-            self._newest.clear()
-        return offset
-
-    @property
-    def clock_offset(self) -> timedelta | None:
-        return self._time.offset
+        return await self._reading.sync_clock()
 
     @property
     def weight_used(self) -> Decimal:
-        return self._usage.share(self.name, self._time.clock.now())
+        return self._usage.share(self.name, self._clock.now())
 
     @property
     def banned_until(self) -> datetime | None:
@@ -219,7 +210,7 @@ class BinanceAccount:
             risk_url=self._hosts.risk_stream,
             sockets=self._sockets,
             transport=self._reading,
-            time=self._time,
+            clock=self._clock,
             witness=self._witness,
             deliver=deliver,
         )
@@ -243,7 +234,7 @@ class BinanceAccount:
                     case _:
                         assert_never(order)
             finally:
-                self._last_order_at = self._time.clock.now()
+                self._last_order_at = self._clock.elapsed_s()
 
     async def find_records(self, order: Order, window: Window) -> tuple[Record, ...]:
         """Rows of the venue's history that fit the order's kind, scope and asset, newest first.
@@ -276,22 +267,27 @@ class BinanceAccount:
         await self._http.aclose()
 
     def _wider(self, window: Window) -> Window | None:
-        """The window in the venue's time, begun a little earlier; None when it lies in the future."""
-        offset = self._time.offset or timedelta()
-        since = window.since + offset - _BEFORE_WINDOW
-        until = min(window.until + offset, self._time.now())
+        """The window begun a little earlier; None when it lies in the future."""
+        since = window.since - _BEFORE_WINDOW
+        until = min(window.until, self._clock.now())
         return Window(since=since, until=until) if since < until else None
 
-    def _not_older(self, read: str, snapshot: Snapshot) -> Snapshot:
-        newest = self._newest.get(read)
-        if newest is not None and snapshot.as_of < newest:
+    def _not_older(self, read: str, snapshot: Snapshot, sent_s: float) -> Snapshot:
+        """The snapshot, which says so too when the clock was corrected by a trifle since the one before.
+
+        Raises PayloadRejected when it was asked for before one that has come already.
+        """
+        newest_s, as_of = self._newest.get(read, (sent_s, snapshot.as_of))
+        if sent_s < newest_s:
             raise PayloadRejected(f"{read}: older than the last snapshot")
-        self._newest[read] = snapshot.as_of
+        if _ZERO < as_of - snapshot.as_of < _TRIFLE * self._clock.speed:
+            snapshot = replace(snapshot, as_of=as_of)
+        self._newest[read] = (sent_s, snapshot.as_of)
         return snapshot
 
     async def _keep_distance(self) -> None:
         if self._last_order_at is None:
             return
-        since = (self._time.clock.now() - self._last_order_at).total_seconds()
-        if 0 <= since < BETWEEN_ORDERS_S:
-            await self._time.clock.sleep(BETWEEN_ORDERS_S - since)
+        since_s = self._clock.elapsed_s() - self._last_order_at
+        if since_s < BETWEEN_ORDERS_S:
+            await self._clock.sleep(BETWEEN_ORDERS_S - since_s)

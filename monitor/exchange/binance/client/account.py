@@ -17,23 +17,23 @@ TRADE_COEFF = Endpoint("GET", "/sapi/v1/margin/tradeCoeff", TradeCoeff, weight=1
 TIERS = Endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", list[TierRow], priority=Priority.LAST)
 
 
-async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot, Listing]:
-    """The cross account, and what the next answer must have when it comes soon."""
+async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot, float, Listing]:
+    """The cross account, when it was asked for (elapsed_s), and what the next answer must have when it comes soon."""
 
-    def translated(account: CrossAccount, answer: Answer) -> tuple[CrossSnapshot, Listing]:
+    def translated(account: CrossAccount, answer: Answer) -> tuple[CrossSnapshot, float, Listing]:
         snapshot = accounts.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at, last=last)
-        snapshot = replace(snapshot, answered_at=answer.answered_at)
-        return snapshot, Listing(len(account.user_assets), frozenset(snapshot.balances))
+        snapshot = replace(snapshot, answered_at=answer.received_at)
+        return snapshot, answer.sent_s, Listing(len(account.user_assets), frozenset(snapshot.balances))
 
     return await transport.fetch(CROSS, None, translated)
 
 
-async def read_isolated(transport: Transport) -> IsolatedSnapshot:
-    """Every isolated pair that was ever created."""
+async def read_isolated(transport: Transport) -> tuple[IsolatedSnapshot, float]:
+    """Every isolated pair that was ever created, and when they were asked for (elapsed_s)."""
 
-    def translated(account: IsolatedAccount, answer: Answer) -> IsolatedSnapshot:
+    def translated(account: IsolatedAccount, answer: Answer) -> tuple[IsolatedSnapshot, float]:
         snapshot = accounts.isolated_snapshot(account, as_of=answer.as_of, received_at=answer.received_at)
-        return replace(snapshot, answered_at=answer.answered_at)
+        return replace(snapshot, answered_at=answer.received_at), answer.sent_s
 
     return await transport.fetch(ISOLATED, None, translated)
 

@@ -21,7 +21,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`sent_at` and `received_at` are by our clock, `as_of` is the moment of the send in the venue's time.
+    """`as_of` is the moment of the send, `received_at` that of the receipt; `sent_s` and `received_s` by elapsed_s.
 
     An account answer carries no time of its own; the send is the latest moment that it cannot predate.
     """
@@ -29,16 +29,12 @@ class Answer:
     status: int
     body: bytes
     as_of: datetime
-    sent_at: datetime
     received_at: datetime
+    sent_s: float
+    received_s: float
     retry_after: str | None
     is_html: bool
     error: ErrorBody | None
-
-    @property
-    def answered_at(self) -> datetime:
-        """The moment of the receipt in the venue's time."""
-        return self.as_of + (self.received_at - self.sent_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from monitor.clock import Clock
 from monitor.core.account import InterestCharge, Scope
 from monitor.core.interest import hourly_from_daily
 from monitor.exchange.binance.client.endpoint import Endpoint
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.client.walking import PAGE_SIZE, Page, pages, windows
 from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.signing import Parameters
@@ -35,14 +35,14 @@ _BEFORE = timedelta(hours=6)
 class InterestReads:
     """Implements `exchange.port.InterestReads`."""
 
-    def __init__(self, transport: Transport, time: VenueTime) -> None:
+    def __init__(self, transport: Transport, clock: Clock) -> None:
         self._transport = transport
-        self._time = time
+        self._clock = clock
 
     async def read_charges(self, scope: Scope, since: datetime, until: datetime) -> tuple[InterestCharge, ...]:
         """All charges of `scope` in the window, oldest first, each once. The venue keeps 90 days."""
         found: dict[tuple[int, datetime, str, str], InterestCharge] = {}
-        earliest = max(since, self._time.now() - _DEPTH)
+        earliest = max(since, self._clock.now() - _DEPTH)
         if earliest > until:
             return ()
         for start, end in windows(earliest, until, _SPAN):

@@ -10,16 +10,16 @@ from typing import NoReturn, TypeVar
 
 import httpx
 
+from monitor.clock import Clock
 from monitor.core.intents import Accepted, Outcome, Refused, Trace
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
 from monitor.exchange.binance.client.answer import Answer, Credentials, Reading, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.http import body_of
 from monitor.exchange.binance.client.rejection import rejected
-from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
 from monitor.exchange.binance.signing import Parameters, query_of, signed_query
-from monitor.exchange.binance.verdict import CLOCK_CODE, LIMIT_CODE, failure_of, judge, judge_read
+from monitor.exchange.binance.verdict import LIMIT_CODE, failure_of, judge, judge_read
 from monitor.exchange.binance.wire.decoding import decode, error_of
 from monitor.exchange.binance.wire.market import ServerTime
 from monitor.exchange.binance.wire.numbers import Implausible, milliseconds, moment
@@ -55,7 +55,7 @@ class Transport:
         hosts: Sequence[str],
         credentials: Credentials,
         http: httpx.AsyncClient,
-        time: VenueTime,
+        clock: Clock,
         usage: Usage,
         recv_window: timedelta,
         timeout_s: float,
@@ -64,7 +64,7 @@ class Transport:
         self._hosts = [host.rstrip("/") for host in hosts]
         self._credentials = credentials
         self._http = http
-        self._time = time
+        self._clock = clock
         self._usage = usage
         self._recv_window_ms = recv_window // timedelta(milliseconds=1)
         self._timeout_s = timeout_s
@@ -112,7 +112,7 @@ class Transport:
                         return answer
                     case "clock" if not resynced:
                         resynced = True
-                        self._time.distrust()
+                        self._clock.distrust()
                         await self.sync_clock()
                         continue
                     case "retry":
@@ -150,13 +150,9 @@ class Transport:
         Never raises for what comes back.
         """
         pool = self._pool(endpoint)
-        until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now())
+        until = self._usage.held_until(pool, endpoint.weight, self._clock.now())
         if until is not None:
             return Sent(Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True))
-        try:
-            await self._mind_the_clock(endpoint)
-        except ExchangeError as error:
-            return Sent(Refused(CLOCK_CODE, f"not sent: our clock jumped ({error.message})", transient=True))
         answer: Answer | None = None
         content: T | None = None
         try:
@@ -180,38 +176,43 @@ class Transport:
         return Sent(outcome, content if isinstance(outcome, Accepted) else None, answer)
 
     async def sync_clock(self) -> timedelta:
-        """Measure server time minus our clock and use what is known best from now on. Raises ExchangeError.
+        """Measure the server's time and correct the clock. Server time minus the wall clock. Raises ExchangeError.
 
         Where nothing is known that can be built on, a slow answer is not taken as it comes: up to five are asked
         for, and the one with the shortest round trip is kept.
         """
-        tries = 1 if self._time.is_settled else _CLOCK_TRIES
-        offset = await self._measure_clock()
+        tries = 1 if self._clock.is_settled else _CLOCK_TRIES
+        await self._measure_clock()
         for _ in range(tries - 1):
-            if self._time.is_exact:
+            if self._clock.is_exact:
                 break
             try:
-                offset = await self._measure_clock()
+                await self._measure_clock()
             except ExchangeError:
                 break
+        offset = self._clock.offset or timedelta()
         log.info("exchange.clock_measured account=%s offset_ms=%d", self._account, offset // timedelta(milliseconds=1))
         return offset
 
-    async def _measure_clock(self) -> timedelta:
-        return await self.fetch(
+    async def _measure_clock(self) -> None:
+        await self.fetch(
             SERVER_TIME,
             None,
-            lambda told, answer: self._time.measured(
-                moment(told.server_time, "serverTime"), answer.sent_at, answer.received_at
+            lambda told, answer: self._clock.learn(
+                moment(told.server_time, "serverTime"), answer.sent_s, answer.received_s
             ),
         )
 
     async def _mind_the_clock(self, endpoint: Endpoint[T]) -> bool:
-        """Whether the offset was measured anew because our clock jumped. Raises ExchangeError."""
-        if endpoint.security is not Security.SIGNED or not self._time.has_jumped:
+        """Whether the time was measured anew because something spoke against it."""
+        if endpoint.security is not Security.SIGNED or self._clock.is_settled or self._clock.offset is None:
             return False
-        log.warning("clock.jumped account=%s", self._account)
-        await self.sync_clock()
+        try:
+            await self.sync_clock()
+        except ExchangeError as error:
+            # The steady clock went on all the same; if it is wrong the exchange will say so.
+            log.warning("exchange.clock_not_measured account=%s cause=%s", self._account, error.message)
+            return False
         return True
 
     async def _try_read(self, endpoint: Endpoint[T], parameters: Parameters) -> tuple[Answer | None, str]:
@@ -230,7 +231,7 @@ class Transport:
             headers=None if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._credentials.api_key},
             timeout=timeout_s,
         )
-        as_of, sent_at = self._time.now(), self._time.clock.now()
+        sent_s = self._clock.elapsed_s()
         # httpx limits each single wait only; a body that drips in would never end.
         async with asyncio.timeout(timeout_s + 5):
             response = await self._http.send(request, stream=True)
@@ -238,7 +239,9 @@ class Transport:
                 body = await body_of(response)
             finally:
                 await response.aclose()
-        received_at = self._time.clock.now()
+        received_s = self._clock.elapsed_s()
+        # Both by what is known of the time now: it may have been measured meanwhile.
+        as_of, received_at = self._clock.moment_of(sent_s), self._clock.moment_of(received_s)
         if (used := used_weight(response.headers)) is not None:
             weight, counted = used
             self._usage.observe(pool_of(endpoint.method, endpoint.path, counted, self._account), weight, received_at)
@@ -247,8 +250,9 @@ class Transport:
             status=response.status_code,
             body=body,
             as_of=as_of,
-            sent_at=sent_at,
             received_at=received_at,
+            sent_s=sent_s,
+            received_s=received_s,
             retry_after=response.headers.get("retry-after"),
             is_html=body.lstrip()[:1] == b"<",
             error=error_of(body) if failed else None,
@@ -257,7 +261,7 @@ class Transport:
     def _query(self, endpoint: Endpoint[T], parameters: Parameters) -> str:
         if endpoint.security is not Security.SIGNED:
             return query_of(parameters)
-        stamped = {**parameters, "recvWindow": self._recv_window_ms, "timestamp": milliseconds(self._time.now())}
+        stamped = {**parameters, "recvWindow": self._recv_window_ms, "timestamp": milliseconds(self._clock.now())}
         return signed_query(stamped, self._credentials.signer)
 
     def _judge_write(self, endpoint: Endpoint[T], pool: Pool, answer: Answer, ref: str | None) -> Outcome:
@@ -290,7 +294,7 @@ class Transport:
         )
 
     def _respect_holds(self, endpoint: Endpoint[T], pool: Pool) -> None:
-        until = self._usage.held_until(pool, endpoint.weight, self._time.clock.now(), endpoint.priority)
+        until = self._usage.held_until(pool, endpoint.weight, self._clock.now(), endpoint.priority)
         if until is not None:
             raise ExchangeUnreachable(
                 f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC to keep within the exchange's limits",
@@ -298,13 +302,13 @@ class Transport:
             )
 
     def _current_read_host(self) -> int:
-        if self._read_host_until is not None and self._time.clock.now() >= self._read_host_until:
+        if self._read_host_until is not None and self._clock.now() >= self._read_host_until:
             self._read_host, self._read_host_until = 0, None
         return self._read_host
 
     def _next_read_host(self) -> None:
         self._read_host = (self._read_host + 1) % len(self._hosts)
-        self._read_host_until = self._time.clock.now() + _FALLBACK_FOR
+        self._read_host_until = self._clock.now() + _FALLBACK_FOR
 
 
 def _believed(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str | None]:

@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from monitor.clock import Clock
 from monitor.core.account import CROSS, Scope
 from monitor.core.events import Event
 from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.client.keys import create_listen_token
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.streams.decode import (
     TERMINATED,
     Delivery,
@@ -36,17 +36,17 @@ log = logging.getLogger(__name__)
 _BAD_TOKEN = -1209
 _TOKENS_IN_A_ROW = 3
 _LISTEN_EVERY_S = 1.0
-_SHORT_LIFE = timedelta(seconds=60)
+_SHORT_LIFE_S = 60.0
 """A subscription that ends sooner is made again with growing patience: some end seconds after they were granted."""
 
 
 @dataclass(slots=True)
 class _Care:
-    """What is known of one wanted scope: its subscription, and when to see to it again."""
+    """What is known of one wanted scope: its subscription, and when to see to it again, in seconds of the clock."""
 
-    due: datetime
+    due: float
     subscription: int | None = None
-    since: datetime | None = None
+    since: float | None = None
     failures: int = 0
     short_lives: int = 0
     trouble: str = ""
@@ -64,19 +64,18 @@ class AccountLine(Line):
         url: str,
         sockets: Sockets,
         transport: Transport,
-        time: VenueTime,
+        clock: Clock,
         witness: Witness,
         deliver: Callable[[Event], None],
     ) -> None:
-        super().__init__(Pulse("account", time.clock, deliver))
+        super().__init__(Pulse("account", clock, deliver))
         self._account = account
         self._cross = cross
         self._pairs = pairs
         self._url = url
         self._sockets = sockets
         self._transport = transport
-        self._time = time
-        self._clock = time.clock
+        self._clock = clock
         self._deliver = deliver
         self._witness = witness
         self._requests = Requests(f"account of {account}")
@@ -117,9 +116,8 @@ class AccountLine(Line):
     async def _tend(self, link: Link) -> None:
         """Keep every wanted scope subscribed, ask now and then whether it is, and know when to retire."""
         guards = self._sockets.guards
-        probe_every = timedelta(seconds=guards.probe_every_s)
-        ends_at = self._clock.now() + guards.lifespan()
-        probe_at = self._clock.now() + probe_every
+        now = self._clock.elapsed_s()
+        ends_at, probe_at = now + guards.lifespan_s(), now + guards.probe_every_s
         while True:
             self._attention.clear()
             change = self._pairs.next_change()
@@ -128,19 +126,19 @@ class AccountLine(Line):
             for scope in [scope for scope in self._care if scope not in wanted]:
                 await self._unsubscribe(link, scope)
             for scope in sorted(wanted)[: None if guards.own_subscriptions else 1]:
-                care = self._care.setdefault(scope, _Care(due=self._clock.now()))
-                if care.due <= self._clock.now():
+                care = self._care.setdefault(scope, _Care(due=self._clock.elapsed_s()))
+                if care.due <= self._clock.elapsed_s():
                     await self._subscribe(link, scope, care)
             self._settle(before)
-            now = self._clock.now()
+            now = self._clock.elapsed_s()
             if now >= probe_at:
                 await self._probe(link)
-                probe_at = now + probe_every
+                probe_at = now + guards.probe_every_s
             if now >= ends_at:
                 self.retire.set()
-                ends_at = now + guards.lifespan()
+                ends_at = now + guards.lifespan_s()
             due = min([probe_at, ends_at, *(care.due for care in self._care.values())])
-            await sleep_or(self._clock, max(0.0, (due - now).total_seconds()), change, self._attention)
+            await sleep_or(self._clock, due - now, change, self._attention)
 
     async def _listen(self) -> None:
         """Raises LinkLost once polls prove that the stream does not tell what happens."""
@@ -168,12 +166,12 @@ class AccountLine(Line):
             if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
                 # The other scopes would fare no better, each after its own patience.
                 raise LinkLost(care.trouble) from None
-            care.due = self._clock.now() + timedelta(seconds=self._sockets.guards.rest_s(care.failures))
+            care.due = self._clock.elapsed_s() + self._sockets.guards.rest_s(care.failures)
             log.warning("stream.not_subscribed account=%s scope=%s cause=%r", self._account, scope, care.trouble)
             return
         care.failures, care.trouble = 0, ""
-        left = expires_at - self._time.now()
-        care.due = self._clock.now() + max(left * self._sockets.guards.renew_at, timedelta(seconds=1))
+        left_s = (expires_at - self._clock.now()).total_seconds()
+        care.due = self._clock.elapsed_s() + max(left_s * self._sockets.guards.renew_at, 1.0)
 
     async def _subscribe_once(self, link: Link, scope: Scope) -> datetime:
         for _ in range(_TOKENS_IN_A_ROW):
@@ -254,18 +252,17 @@ class AccountLine(Line):
         self._scope_of[subscription] = scope
         if (care := self._care.get(scope)) is not None:
             if care.subscription is None:
-                care.since = self._clock.now()
+                care.since = self._clock.elapsed_s()
                 if not self.is_leaving:
                     self._witness.subscribed(scope)
             care.subscription = subscription
 
     def _lose(self, scope: Scope, care: _Care, trouble: str) -> None:
-        now = self._clock.now()
-        lived_long = care.since is None or now - care.since > _SHORT_LIFE
+        now = self._clock.elapsed_s()
+        lived_long = care.since is None or now - care.since > _SHORT_LIFE_S
         care.short_lives = 0 if lived_long else care.short_lives + 1
         rest_s = self._sockets.guards.rest_s(care.short_lives - 1) if care.short_lives > 1 else 0
-        patience = timedelta(seconds=rest_s)
-        care.subscription, care.trouble, care.due = None, trouble, now + patience
+        care.subscription, care.trouble, care.due = None, trouble, now + rest_s
         if not self.is_leaving:
             self._witness.lost(scope)
         if not self._tells_soon:

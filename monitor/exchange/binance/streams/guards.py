@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
 
 _DOUBLINGS = 20
 """More would not change a rest; after a thousand failures in a row there would be no number for it."""
@@ -59,6 +58,6 @@ class Guards:
         """
         return random.uniform(0.1, 1.0) * min(self.longest_rest_s, 2.0 ** min(max(0, failures - 1), _DOUBLINGS))
 
-    def lifespan(self) -> timedelta:
-        """How long a new connection may serve: staggered, so that streams and daemons don't all reconnect at once."""
-        return timedelta(seconds=self.lifetime_s * random.uniform(0.96, 1.0))
+    def lifespan_s(self) -> float:
+        """Exchange seconds that a new connection may serve: staggered, so that not everything reconnects at once."""
+        return self.lifetime_s * random.uniform(0.96, 1.0)

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.clock import Clock
@@ -188,9 +188,8 @@ class MarketLine(Line):
     async def _tend(self, link: Link) -> None:
         """Carry what is wanted, ask now and then whether it still is, and know when to retire."""
         guards = self._sockets.guards
-        probe_every = timedelta(seconds=guards.probe_every_s)
-        ends_at = self._clock.now() + guards.lifespan()
-        probe_at = self._clock.now() + probe_every
+        now = self._clock.elapsed_s()
+        ends_at, probe_at = now + guards.lifespan_s(), now + guards.probe_every_s
         while True:
             change = self._symbols.next_change()
             before = (self._carried, self._trouble)
@@ -199,16 +198,16 @@ class MarketLine(Line):
                 self.ready.set()
             elif before != (self._carried, self._trouble):
                 self._tell()
-            now = self._clock.now()
+            now = self._clock.elapsed_s()
             if now >= probe_at:
-                probe_at = now + probe_every
+                probe_at = now + guards.probe_every_s
                 if await self._probe(link):
                     continue
             if now >= ends_at:
                 self.retire.set()
-                ends_at = now + guards.lifespan()
+                ends_at = now + guards.lifespan_s()
             due = min(retry_at, probe_at, ends_at)
-            await sleep_or(self._clock, max(0.0, (due - now).total_seconds()), change)
+            await sleep_or(self._clock, due - now, change)
 
     async def _listen(self) -> None:
         """Raises LinkLost when the symbol that never rests has rested: a quiet one proves nothing."""
@@ -220,8 +219,8 @@ class MarketLine(Line):
             elif self._busiest.is_over(limit):
                 raise LinkLost(f"no price of {BUSIEST} for {limit:g} s")
 
-    async def _arrange(self, link: Link) -> datetime:
-        """Subscribe and unsubscribe until what is carried is what is wanted. When to try again, if it is not."""
+    async def _arrange(self, link: Link) -> float:
+        """Make what is carried what is wanted. When to try again, if it is not (seconds of the clock)."""
         wanted = self._wanted()
         try:
             for symbols in _parts(self._carried - wanted):
@@ -234,9 +233,9 @@ class MarketLine(Line):
             self._failures += 1
             self._trouble = f"{len(wanted - self._carried)} symbols not subscribed: {refusal}"
             log.warning("stream.not_subscribed account=%s stream=market code=%s", self._account, refusal.code)
-            return self._clock.now() + timedelta(seconds=self._sockets.guards.rest_s(self._failures))
+            return self._clock.elapsed_s() + self._sockets.guards.rest_s(self._failures)
         self._failures, self._trouble = 0, ""
-        return datetime.max.replace(tzinfo=UTC)
+        return math.inf
 
     async def _probe(self, link: Link) -> bool:
         """Whether the exchange has forgotten something: a lost subscription is silent."""

@@ -2,14 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
+from monitor.clock import Clock
 from monitor.core.account import CROSS
 from monitor.core.events import Event
 from monitor.errors import ExchangeError, ExchangeRefused
 from monitor.exchange.binance.client.keys import create_listen_key, extend_listen_key
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.streams.decode import (
     KEY_EXPIRED,
     Delivery,
@@ -38,15 +37,15 @@ class RiskLine(Line):
         url: str,
         sockets: Sockets,
         transport: Transport,
-        time: VenueTime,
+        clock: Clock,
         deliver: Callable[[Event], None],
     ) -> None:
-        super().__init__(Pulse("risk", time.clock, deliver))
+        super().__init__(Pulse("risk", clock, deliver))
         self._account = account
         self._url = url.rstrip("/")
         self._sockets = sockets
         self._transport = transport
-        self._clock = time.clock
+        self._clock = clock
         self._deliver = deliver
         self._key = ""
 
@@ -67,16 +66,15 @@ class RiskLine(Line):
     async def _extend(self) -> None:
         """Keep the key alive, and know when to retire."""
         guards = self._sockets.guards
-        start = self._clock.now()
-        ends_at = start + guards.lifespan()
-        extend_at = start + timedelta(seconds=guards.extend_every_s)
+        start = self._clock.elapsed_s()
+        ends_at, extend_at = start + guards.lifespan_s(), start + guards.extend_every_s
         failures = 0
         while True:
-            await self._clock.sleep((min(extend_at, ends_at) - self._clock.now()).total_seconds())
-            if self._clock.now() >= ends_at:
+            await self._clock.sleep(min(extend_at, ends_at) - self._clock.elapsed_s())
+            if self._clock.elapsed_s() >= ends_at:
                 self.retire.set()
-                ends_at += guards.lifespan()
-            if self._clock.now() < extend_at:
+                ends_at += guards.lifespan_s()
+            if self._clock.elapsed_s() < extend_at:
                 continue
             try:
                 await extend_listen_key(self._transport, self._key)
@@ -85,10 +83,10 @@ class RiskLine(Line):
                     raise LinkLost(f"the listen key is gone (code {error.venue_code})") from None
                 failures += 1
                 log.warning("stream.key_not_extended account=%s cause=%s", self._account, error.code)
-                extend_at = self._clock.now() + timedelta(seconds=30 * guards.rest_s(failures))
+                extend_at = self._clock.elapsed_s() + 30 * guards.rest_s(failures)
             else:
                 failures = 0
-                extend_at = self._clock.now() + timedelta(seconds=guards.extend_every_s)
+                extend_at = self._clock.elapsed_s() + guards.extend_every_s
 
     def _take(self, raw: bytes) -> None:
         now = self._clock.now()

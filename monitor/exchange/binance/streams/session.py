@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from monitor.clock import Clock
 from monitor.core.events import Event, StreamAlive, StreamChanged, StreamName
@@ -16,8 +16,8 @@ from monitor.exchange.binance.streams.waiting import sleep_or
 
 log = logging.getLogger(__name__)
 
-_SECOND = timedelta(seconds=1)
-_SETTLED = timedelta(seconds=60)
+_TOLD_EVERY_S = 1.0
+_SETTLED_S = 60.0
 _IDLE_BEAT_S = 10.0
 
 
@@ -95,7 +95,7 @@ class Pulse:
         self.clock = clock
         self._stream = stream
         self._deliver = deliver
-        self._told: datetime | None = None
+        self._told_s = -math.inf
         self._stopped = False
 
     def stop(self) -> None:
@@ -106,10 +106,10 @@ class Pulse:
         """A frame or ping arrived."""
         if self._stopped:
             return
-        now = self.clock.now()
-        if self._told is None or not -_SECOND < now - self._told < _SECOND:
-            self._told = now
-            self._deliver(StreamAlive(self._stream, now))
+        elapsed_s = self.clock.elapsed_s()
+        if elapsed_s - self._told_s >= _TOLD_EVERY_S:
+            self._told_s = elapsed_s
+            self._deliver(StreamAlive(self._stream, self.clock.now()))
 
 
 async def keep_up(open_line: Callable[[], Line], announcer: Announcer, guards: Guards) -> None:
@@ -142,7 +142,7 @@ class _Keeper:
 
     async def one_more(self, line: Line) -> None:
         """Open the line; serve by it until it is lost or should be replaced; rest after a failure."""
-        candidate = _Serving(line, asyncio.create_task(line.run()), self._clock.now())
+        candidate = _Serving(line, asyncio.create_task(line.run()), self._clock.elapsed_s())
         try:
             why = await self._until_ready(candidate)
         except BaseException:
@@ -154,7 +154,7 @@ class _Keeper:
             return
         self._replace(candidate)
         why = await candidate.until_over()
-        settled = self._clock.now() - candidate.since > _SETTLED
+        settled = self._clock.elapsed_s() - candidate.since > _SETTLED_S
         if settled:
             self._failures = 0
         if why is not None:
@@ -226,7 +226,7 @@ class _Serving:
 
     line: Line
     task: "asyncio.Task[None]"
-    since: datetime
+    since: float
 
     @property
     def ended(self) -> bool:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Coroutine, Iterable
 
+from monitor.clock import Clock
 from monitor.core.events import Event, StreamName
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.client.venue_time import VenueTime
 from monitor.exchange.binance.streams.account import AccountLine
 from monitor.exchange.binance.streams.market import MarketLine, Newest
 from monitor.exchange.binance.streams.risk import RiskLine
@@ -28,7 +28,7 @@ class BinanceStreams:
         risk_url: str,
         sockets: Sockets,
         transport: Transport,
-        time: VenueTime,
+        clock: Clock,
         witness: Witness,
         deliver: Callable[[Event], None],
     ) -> None:
@@ -39,7 +39,7 @@ class BinanceStreams:
         self._risk_url = risk_url
         self._sockets = sockets
         self._transport = transport
-        self._time = time
+        self._clock = clock
         self._deliver = deliver = Tally(deliver)
         self._pairs = Wanted()
         self._symbols = Wanted()
@@ -70,7 +70,7 @@ class BinanceStreams:
         return keep_up(open_line, self._announcer(stream), self._sockets.guards)
 
     def _announcer(self, stream: StreamName) -> Announcer:
-        return Announcer(self._account, stream, self._time.clock, self._deliver)
+        return Announcer(self._account, stream, self._clock, self._deliver)
 
     def _account_line(self) -> AccountLine:
         return AccountLine(
@@ -80,7 +80,7 @@ class BinanceStreams:
             url=self._ws_api_url,
             sockets=self._sockets,
             transport=self._transport,
-            time=self._time,
+            clock=self._clock,
             witness=self._witness,
             deliver=self._deliver,
         )
@@ -91,7 +91,7 @@ class BinanceStreams:
             url=self._risk_url,
             sockets=self._sockets,
             transport=self._transport,
-            time=self._time,
+            clock=self._clock,
             deliver=self._deliver,
         )
 
@@ -101,7 +101,7 @@ class BinanceStreams:
             symbols=self._symbols,
             url=self._market_url,
             sockets=self._sockets,
-            clock=self._time.clock,
+            clock=self._clock,
             newest=self._newest,
             deliver=self._deliver,
         )

@@ -26,12 +26,12 @@ class Span:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._from = clock.now()
+        self._from = clock.elapsed_s()
         self._machine_from = time.monotonic()
 
     def is_over(self, seconds: float) -> bool:
         """Whether more than `seconds` have passed by either."""
-        by_clock = (self._clock.now() - self._from).total_seconds()
+        by_clock = self._clock.elapsed_s() - self._from
         return min(by_clock, time.monotonic() - self._machine_from) > seconds
 
 

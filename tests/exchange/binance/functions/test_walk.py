@@ -73,7 +73,7 @@ async def past(request: pytest.FixtureRequest) -> AsyncIterator[Past]:
                 await _something(w, dice, known)
             w.sandbox.hand.advance(dice.choice((0, 1, 60, 3600, 86_400 * DAYS // 20)))
         await w.account.sync_clock()
-        end = w.clock.now() + (w.account.clock_offset or timedelta())
+        end = w.clock.now()
         yield Past(w, start, end, known, w.ledger["interest_charges"])
 
 
@@ -135,7 +135,7 @@ async def test_a_row_on_the_edge_of_two_windows_comes_once_however_windows_end(e
             await _cause(chosen, w, D(3), known)
         w.sandbox.hand.advance(3 * 86_400)
         await w.account.sync_clock()
-        end = w.clock.now() + (w.account.clock_offset or timedelta())
+        end = w.clock.now()
         past = Past(w, end - timedelta(days=4), end, known, 0)
         for name in WALKED:
             whole = await _all(past, _walk(past, name, 100))
