@@ -29,7 +29,8 @@ class Fault:
     """One thing that goes wrong.
 
     Without `stream` it meets requests that match `method`, `path` (exact, or a prefix ending in `*`),
-    `params` (all of these) and `account`: from the `nth` match on, `count` times (0: from then on always).
+    `params` (all of these), `account` and `host` (a name of this server, without the port): from the `nth` match
+    on, `count` times (0: from then on always).
     - status: answer `status` with `body`, or with `code` and `message`; the request counts only if `applies`
     - delay: do it, and answer after `seconds` of real time
     - cut_before, cut_after: cut the connection instead of doing it, or after doing it
@@ -53,6 +54,7 @@ class Fault:
     path: str = "*"
     params: Mapping[str, str] = field(default_factory=dict)
     account: str = ""
+    host: str = ""
     nth: int = 1
     count: int = 1
     status: int = 500
@@ -77,9 +79,11 @@ class Fault:
         if self.nth < 1 or self.count < 0:
             raise FaultError('"nth" starts at 1 and "count" at 0; raise it')
 
-    def meets(self, method: str, path: str, params: Mapping[str, str], account: str) -> bool:
+    def meets(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> bool:
         """Whether a request matches, count and order aside."""
         if self.stream or (self.method and self.method != method) or (self.account and self.account != account):
+            return False
+        if self.host and self.host != host:
             return False
         fits = path.startswith(self.path[:-1]) if self.path.endswith("*") else path == self.path
         return fits and all(params.get(name) == value for name, value in self.params.items())
@@ -111,10 +115,10 @@ class FaultScript:
         """Let everything go right again."""
         self._armed.clear()
 
-    def strike(self, method: str, path: str, params: Mapping[str, str], account: str) -> Fault | None:
+    def strike(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> Fault | None:
         """The fault that this request meets, if any. Counts it."""
         for armed in self._armed:
-            if armed.fault.meets(method, path, params, account) and not armed.spent:
+            if armed.fault.meets(method, path, params, account, host) and not armed.spent:
                 armed.met += 1
                 if armed.met >= armed.fault.nth:
                     return armed.fault

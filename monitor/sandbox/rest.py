@@ -89,7 +89,7 @@ class RestDoor:
             asked.api_key,
         )
         self.requests.append(record)
-        fault = self._script.strike(asked.method, asked.path, asked.params, owner)
+        fault = self._script.strike(asked.method, asked.path, asked.params, owner, request.url.host or "")
         if fault is not None:
             record.fault = fault.what
         response = await self._respond(asked, record, fault)

@@ -29,14 +29,17 @@ API_LIMIT = 6000
 IP_LIMIT = 12000
 UID_LIMIT = 180000
 
-DEFAULT_HOLD_S = 60
-"""How long a pool keeps still when the venue does not say."""
+SHORTEST_HOLD_S = 2
+"""How long a pool keeps still at least when the venue does not say; otherwise until the count begins anew."""
+
+LONGEST_HOLD_S = 300
+"""How long a pool keeps still at most: no limit is counted over more than five minutes."""
 
 BAN_HOLD_S = 120
 """The shortest ban that the venue gives."""
 
 _MINUTE = timedelta(minutes=1)
-_LONGEST_HOLD = timedelta(days=3)
+_LONGEST_BAN = timedelta(days=3)
 _UNTIL = re.compile(r"banned until (\d{13})")
 
 
@@ -71,15 +74,22 @@ def used_weight(headers: Mapping[str, str]) -> tuple[int, Counted] | None:
 
 
 def hold_after(status: int, retry_after: str | None, message: str, now: datetime) -> datetime:
-    """Until when a 429 or 418 asks for silence: Retry-After, or the time named in the message, or the default."""
+    """Until when a 429 or 418 asks for silence: Retry-After, or the time named in the message.
+
+    Where neither is told: the shortest ban, or until the next minute's count. A ban lasts three days at most, another
+    hold five minutes.
+    """
+    longest = _LONGEST_BAN if status == 418 else timedelta(seconds=LONGEST_HOLD_S)
     if retry_after is not None and retry_after.isascii() and retry_after.isdecimal():
-        return now + min(timedelta(seconds=int(retry_after[:9])), _LONGEST_HOLD)
+        return now + min(timedelta(seconds=int(retry_after[:9])), longest)
     if told := _UNTIL.search(message):
         try:
-            return min(moment(int(told[1]), "banned until"), now + _LONGEST_HOLD)
+            return min(moment(int(told[1]), "banned until"), now + _LONGEST_BAN)
         except Implausible:
             pass
-    return now + timedelta(seconds=BAN_HOLD_S if status == 418 else DEFAULT_HOLD_S)
+    if status == 418:
+        return now + timedelta(seconds=BAN_HOLD_S)
+    return max(_minute(now) + _MINUTE, now + timedelta(seconds=SHORTEST_HOLD_S))
 
 
 class Usage:

@@ -107,9 +107,10 @@ def test_a_shorter_hold_never_shortens_a_longer_one() -> None:
     [
         (429, "17", "", 17),
         (418, "120", "", 120),
-        (429, None, "", 60),
+        (429, None, "", 30),
+        (429, "86400", "", 300),
         (418, None, "", 120),
-        (429, "soon", "", 60),
+        (429, "soon", "", 30),
         (429, "0", "", 0),
         (418, "99999999999", "", 3 * 86400),
         (418, None, "Way too much request weight used; IP banned until 1795348890000.", 60),
@@ -120,3 +121,8 @@ def test_silence_lasts_as_long_as_the_venue_says(
 ) -> None:
     # 1795348890000 ms is 2026-11-22 12:01:30 UTC.
     assert hold_after(status, retry_after, message, NOW) == NOW + timedelta(seconds=seconds)
+
+
+def test_a_hold_of_which_no_end_is_told_lasts_until_the_next_count_and_two_seconds_at_least() -> None:
+    late = NOW.replace(second=59)
+    assert hold_after(429, None, "", late) == late + timedelta(seconds=2)

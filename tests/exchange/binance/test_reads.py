@@ -277,14 +277,6 @@ async def test_web_page_instead_of_an_answer_is_no_answer() -> None:
             await w.account.read_cross()
 
 
-async def test_firewall_is_left_alone_for_a_while() -> None:
-    async with world(faults=[Fault(what="status", path=CROSS_PATH, status=403, body="<html></html>")]) as w:
-        for _ in range(3):
-            with pytest.raises(ExchangeUnreachable):
-                await w.account.read_cross()
-        assert len(w.requests(CROSS_PATH)) == 1
-
-
 async def test_read_fails_over_to_another_host_and_stays_there() -> None:
     async with world() as second:
         hosts = hosts_of(second.ready, rest="http://127.0.0.1:9", rest_fallbacks=(second.ready.rest_url,))

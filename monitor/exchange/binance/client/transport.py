@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NoReturn, TypeVar
 
 import httpx
@@ -15,6 +15,7 @@ from monitor.core.intents import Accepted, Outcome, Refused, Trace
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
 from monitor.exchange.binance.client.answer import Answer, Credentials, Reading, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
+from monitor.exchange.binance.client.hosts import FIRST_REST_S, ReadHosts
 from monitor.exchange.binance.client.http import body_of
 from monitor.exchange.binance.client.rejection import rejected
 from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
@@ -38,8 +39,6 @@ RECORDED_BYTES = 500
 _CLOCK_TRIES = 5
 _READ_RETRIES = 2
 _BACKOFF_S = 0.2
-_FORBIDDEN_HOLD = timedelta(seconds=60)
-_FALLBACK_FOR = timedelta(minutes=5)
 _REFERENCES = ("tran_id", "order_id", "repay_id")
 
 SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTime, Security.NONE, priority=Priority.FIRST)
@@ -68,8 +67,7 @@ class Transport:
         self._usage = usage
         self._recv_window_ms = recv_window // timedelta(milliseconds=1)
         self._timeout_s = timeout_s
-        self._read_host = 0
-        self._read_host_until: datetime | None = None
+        self._read_hosts = ReadHosts(self._hosts, clock.elapsed_s)
 
     async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Reading[T]:
         """The decoded answer.
@@ -97,18 +95,21 @@ class Transport:
         """The venue's answer as received, when it is one that can be believed. Raises as `read` does.
 
         Only for what changes nothing: retried at most twice, on other hosts where there are any, and once more
-        after the clock was measured anew.
+        after the clock was measured anew. A host behind a firewall rests, and the others are asked at once.
         """
         pool = self._pool(endpoint)
         retries = 0
         resynced = await self._mind_the_clock(endpoint)
         while True:
             self._respect_holds(endpoint, pool)
-            answer, cause = await self._try_read(endpoint, parameters or {})
+            host = await self._read_host(endpoint, pool)
+            answer, cause = await self._try_read(host, endpoint, parameters or {})
+            is_forbidden = False
             if answer is not None:
                 code = answer.error.code if answer.error else None
                 match judge_read(answer.status, code, is_html=answer.is_html):
                     case "believe":
+                        self._read_hosts.note_answer(host, pool)
                         return answer
                     case "clock" if not resynced:
                         resynced = True
@@ -117,12 +118,15 @@ class Transport:
                         continue
                     case "retry":
                         cause = f"HTTP {answer.status}" if code is None else f"HTTP {answer.status}, code {code}"
-                    case "limit" | "forbidden":
+                    case "forbidden":
+                        is_forbidden, cause = True, f"HTTP {answer.status}"
+                    case "limit":
                         self._hold(endpoint, pool, answer)
                         self._respect_holds(endpoint, pool)
                         cause = f"HTTP {answer.status}"
                     case verdict:
                         _refuse(endpoint, answer, key=verdict == "key", unreadable=verdict == "unreadable")
+            self._read_hosts.note_failure(host, pool if is_forbidden else None)
             log.warning(
                 "exchange.read_failed account=%s endpoint=%r cause=%r attempt=%d",
                 self._account,
@@ -136,8 +140,8 @@ class Transport:
                     venue_code=answer.error.code if answer and answer.error else None,
                     venue_message=answer.error.msg if answer and answer.error else "",
                 )
-            self._next_read_host()
-            await asyncio.sleep(_BACKOFF_S * 3**retries * random.uniform(0.5, 1.5))
+            if not is_forbidden:
+                await asyncio.sleep(_BACKOFF_S * 3**retries * random.uniform(0.5, 1.5))
             retries += 1
 
     async def write(self, endpoint: Endpoint[T], parameters: Parameters) -> Outcome:
@@ -215,8 +219,16 @@ class Transport:
             return False
         return True
 
-    async def _try_read(self, endpoint: Endpoint[T], parameters: Parameters) -> tuple[Answer | None, str]:
-        host = self._hosts[self._current_read_host()]
+    async def _read_host(self, endpoint: Endpoint[T], pool: Pool) -> str:
+        """The host to ask, after a short wait if need be. Raises ExchangeUnreachable while all rest for longer."""
+        if 0 < (wait_s := self._read_hosts.free_in_s(pool)) <= FIRST_REST_S:
+            await self._clock.sleep(wait_s + 0.01)
+        host = self._read_hosts.choose(pool)
+        if host is None:
+            raise ExchangeUnreachable(f"{endpoint.name}: HTTP 403 by every host; asked again in {wait_s:.0f} s")
+        return host
+
+    async def _try_read(self, host: str, endpoint: Endpoint[T], parameters: Parameters) -> tuple[Answer | None, str]:
         try:
             return await self._send(host, endpoint, parameters, self._timeout_s), ""
         except (httpx.RequestError, TimeoutError) as error:
@@ -275,10 +287,7 @@ class Transport:
 
     def _hold(self, endpoint: Endpoint[T], pool: Pool, answer: Answer) -> None:
         now = answer.received_at
-        if answer.status == 403:
-            until = now + _FORBIDDEN_HOLD
-        else:
-            until = hold_after(answer.status, answer.retry_after, answer.error.msg if answer.error else "", now)
+        until = hold_after(answer.status, answer.retry_after, answer.error.msg if answer.error else "", now)
         banned = answer.status == 418 or (answer.error is not None and "IP banned" in answer.error.msg)
         if banned:
             self._usage.ban(until)
@@ -300,15 +309,6 @@ class Transport:
                 f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC to keep within the exchange's limits",
                 venue_code=LIMIT_CODE,
             )
-
-    def _current_read_host(self) -> int:
-        if self._read_host_until is not None and self._clock.now() >= self._read_host_until:
-            self._read_host, self._read_host_until = 0, None
-        return self._read_host
-
-    def _next_read_host(self) -> None:
-        self._read_host = (self._read_host + 1) % len(self._hosts)
-        self._read_host_until = self._clock.now() + _FALLBACK_FOR
 
 
 def _believed(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str | None]:
