@@ -14,6 +14,7 @@ from functools import partial
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
+from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import Alert
 from monitor.core.engine import Ids, Policy
 from monitor.core.events import ActionSettled, HealthRead, InterestRead, OperatorRead
@@ -24,6 +25,7 @@ from monitor.core.judgement import OPEN, abandoned
 from monitor.core.lifecycle import Audience
 from monitor.core.restraint import Rungs
 from monitor.core.state import AccountState, Settings
+from monitor.core.terms import remembered as remembered_terms
 from monitor.core.vitality import Watched, ailments
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
@@ -314,11 +316,16 @@ def remembered(
 ) -> AccountState:
     """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
 
-    Their data are missing until the first read: so they neither clear nor go on before.
+    Their data are missing until the first read: so they neither clear nor go on before. Bars and tiers hold as they
+    were last read.
     """
+    terms = remembered_terms(loaded.terms.values())
     return AccountState(
         account=policy.settings.account,
         started_at=now,
+        bars=terms.bars,
+        tiers=terms.tiers,
+        remembered=frozenset({*([] if terms.bars is None else [CROSS]), *map(Scope, terms.tiers)}),
         alerts={a.key: replace(a, unknown_since=a.unknown_since or now) for a in loaded.alerts if a.state in OPEN},
         intents={i.id: i for i in loaded.intents},
         operator=operator if operator is not None else OperatorRead(),
