@@ -67,17 +67,25 @@ class StoreError(MonitorError):
     exit_code = Exit.UNREACHABLE
 
 
-class OrderRefused(MonitorError):
-    """What a person ordered can't be done as things stand: no such alert, intent already settled, and the like."""
-
-    code = "refused"
+class StoreRefused(StoreError):
+    """The database works, and took everything but this: giving it again would not help."""
 
 
-class AnotherInstance(MonitorError):
+class OtherRevision(StoreError):
+    """The database is of another version than this program, or not one of margin-monitor: waiting mends nothing."""
+
+
+class AnotherInstance(StoreError):
     """Another daemon holds this database."""
 
     code = "another_instance"
     exit_code = Exit.ANOTHER_INSTANCE
+
+
+class OrderRefused(MonitorError):
+    """What a person ordered can't be done as things stand: no such alert, intent already settled, and the like."""
+
+    code = "refused"
 
 
 class KeyRefused(MonitorError):

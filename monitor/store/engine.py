@@ -10,13 +10,35 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import NullPool
 
-from monitor.errors import StoreError
+from monitor.errors import OtherRevision, StoreError
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest migration: the only schema that this program reads and writes."""
 
-BUSY_TIMEOUT_S = 5
+BUSY_TIMEOUT_S = 2
+"""How long another process may hold a lock before what waits for it gives up."""
+
 CONNECT_TIMEOUT_S = 5
+
+_LINE: dict[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A server that went away without a word is noticed within 20 s; seconds, and milliseconds."""
+
+_SESSION = (
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000 "
+    "-c idle_in_transaction_session_timeout=30000 -c lock_timeout=2000 -c statement_timeout={statement_ms}"
+)
+"""The same for the server, so that what a vanished client held is free again; and no statement waits for ever."""
+
+_WRITING_MS = 8_000
+_READING_MS = 60_000
+_ENCODINGS = ("UTF8", "SQL_ASCII")
+"""Of the server: those that take every text. The second takes bytes as they are."""
 
 
 def parse_url(url: str) -> URL:
@@ -44,14 +66,15 @@ def sqlite_path(url: URL) -> Path | None:
     return Path(str(url.database)).absolute() if url.get_backend_name() == "sqlite" else None
 
 
-def writing_engine(url: URL) -> Engine:
+def writing_engine(url: URL, *, name: str = "margin-monitor", statement_ms: int = _WRITING_MS) -> Engine:
     """An engine whose every connection writes durably: FULL synchronous, foreign keys on, checkpoints by hand.
 
-    Transactions begin IMMEDIATE on SQLite, so that two processes queue instead of failing half way.
+    Transactions begin IMMEDIATE on SQLite, so that two processes queue instead of failing half way. A PostgreSQL server
+    knows its sessions by `name`, and ends a statement after `statement_ms` (0: never).
     """
     path = sqlite_path(url)
     if path is None:
-        return _postgresql(url, "-c synchronous_commit=on")
+        return _postgresql(url, "-c synchronous_commit=on", statement_ms, name)
     engine = create_engine(
         URL.create("sqlite", database=f"file:{_escaped(path)}", query={"mode": "rw", "uri": "true"}),
         poolclass=NullPool,
@@ -73,9 +96,8 @@ def reading_engine(url: URL) -> Engine:
     """An engine that cannot change anything; each of its transactions sees one state of the database."""
     path = sqlite_path(url)
     if path is None:
-        return _postgresql(
-            url, "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read", pooled=True
-        )
+        options = "-c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
+        return _postgresql(url, options, _READING_MS, pooled=True)
     engine = create_engine(
         URL.create("sqlite", database=f"file:{_escaped(path)}", query={"mode": "ro", "uri": "true"}),
         hide_parameters=True,
@@ -110,7 +132,7 @@ def exists(url: URL) -> bool:
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
-            return bool(inspect(connection).get_table_names())
+            return not is_empty(connection)
     except DBAPIError as error:
         raise unreachable(url, error) from error
     finally:
@@ -120,9 +142,19 @@ def exists(url: URL) -> bool:
 def check_present(url: URL) -> None:
     """Raises StoreError, with the mend, unless a database is there (a missing file is never created)."""
     if not exists(url):
-        raise StoreError(
-            f"no database at {shown(url)}", mend="run `margin-monitor db upgrade` or start `margin-monitor run`"
-        )
+        raise missing(url)
+
+
+def missing(url: URL) -> StoreError:
+    """What to tell people where there is no database."""
+    return StoreError(
+        f"no database at {shown(url)}", mend="run `margin-monitor db upgrade` or start `margin-monitor run`"
+    )
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether the database has no table at all."""
+    return not inspect(connection).get_table_names()
 
 
 def check_revision(connection: Connection, url: URL) -> None:
@@ -131,15 +163,15 @@ def check_revision(connection: Connection, url: URL) -> None:
     if found == HEAD:
         return
     if found is None:
-        raise StoreError(
+        raise OtherRevision(
             f"{shown(url)} is not a database of margin-monitor", mend="give another database in [storage] url"
         )
     if found > HEAD:
-        raise StoreError(
+        raise OtherRevision(
             f"the database {shown(url)} has revision {found}, newer than this program's {HEAD}",
             mend="install the newer margin-monitor again, or restore a backup",
         )
-    raise StoreError(
+    raise OtherRevision(
         f"the database {shown(url)} has revision {found}, this program needs {HEAD}",
         mend="run `margin-monitor db upgrade`",
     )
@@ -159,21 +191,40 @@ def unreachable(url: URL, error: DBAPIError) -> StoreError:
     if url.password:
         words = words.replace(str(url.password), "***")
     mend = "check the file and its folder" if url.get_backend_name() == "sqlite" else "check that the server runs"
+    for part, its_mend in _MENDS.items():
+        if part in words:
+            mend = its_mend
     return StoreError(f"the database {shown(url)} can't be used: {words[:300]}", mend=mend)
 
 
-def _postgresql(url: URL, options: str, *, pooled: bool = False) -> Engine:
+def _postgresql(
+    url: URL, options: str, statement_ms: int, name: str = "margin-monitor", *, pooled: bool = False
+) -> Engine:
+    # What the URL gives comes last, so that it holds.
     own = url.query.get("options", "")
+    session = f"{_SESSION.format(statement_ms=statement_ms)} {options}"
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_S,
-        "options": f"{own} {options}" if isinstance(own, str) else options,
-        "application_name": "margin-monitor",
-        **{name: value for name, value in url.query.items() if name in ("connect_timeout", "application_name")},
+        "application_name": name,
+        "client_encoding": "utf8",
+        **_LINE,
     }
-    bare = url.difference_update_query(["options", "connect_timeout", "application_name"])
-    if pooled:
-        return create_engine(bare, pool_size=2, pool_pre_ping=True, hide_parameters=True, connect_args=arguments)
-    return create_engine(bare, poolclass=NullPool, hide_parameters=True, connect_args=arguments)
+    arguments |= {key: value for key, value in url.query.items() if key in arguments}
+    arguments["options"] = f"{session} {own}" if isinstance(own, str) else session
+    bare = url.difference_update_query(list(arguments))
+    pool: dict[str, Any] = {"pool_size": 2, "pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+    engine = create_engine(bare, hide_parameters=True, connect_args=arguments, **pool)
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, record: object) -> None:
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding not in _ENCODINGS:
+            raise OtherRevision(
+                f"the database {shown(url)} has the encoding {encoding}, which can't hold every text",
+                mend="make one with `createdb --encoding=UTF8 --template=template0`",
+            )
+
+    return engine
 
 
 def _prepare_sqlite(engine: Engine, begin: str, *pragmas: str) -> None:
@@ -192,5 +243,17 @@ def _prepare_sqlite(engine: Engine, begin: str, *pragmas: str) -> None:
 def _escaped(path: Path) -> str:
     return str(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
+
+_DAMAGED = (
+    "put a backup back with `margin-monitor db restore`, or keep it aside with `margin-monitor db upgrade --fresh`"
+)
+_MENDS = {
+    "file is not a database": _DAMAGED,
+    "disk image is malformed": _DAMAGED,
+    "disk is full": "free some space",
+    "No space left": "free some space",
+    "database is locked": "end the program that keeps it locked",
+}
+"""By a part of the driver's words."""
 
 _SHAPES = "give sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"

@@ -36,11 +36,23 @@ SeriesKey = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Which of its entries a writer gives: their numbers rise, and one whose fate is not known keeps its own."""
+
+    writer: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
-    """What was new in an entry: known events are left out silently."""
+    """What was new in an entry: known events are left out silently.
+
+    `before`: the whole entry had been written by an earlier attempt, whose answer never came.
+    """
 
     new_events: int
     deliveries: tuple[Delivery, ...]
+    before: bool = False
 
 
 def commit(connection: Connection, entry: Entry) -> Committed:
@@ -58,6 +70,18 @@ def commit(connection: Connection, entry: Entry) -> Committed:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}
         connection.execute(upsert(tables.live, connection.dialect, ("account",)), row)
     return Committed(new_events, deliveries)
+
+
+def commit_once(connection: Connection, entry: Entry, mark: Mark) -> Committed:
+    """The same, unless an entry of this mark, or a later one of its writer, was written already."""
+    table = tables.commits
+    known = connection.execute(select(table.c.writer, table.c.seq).where(table.c.account == entry.account)).first()
+    if known is not None and known.writer == mark.writer and known.seq >= mark.seq:
+        return Committed(0, (), before=True)
+    written = commit(connection, entry)
+    row = {"account": entry.account, "writer": mark.writer, "seq": mark.seq}
+    hot_upsert(table, connection.dialect, ("account",), ()).run(connection, row)
+    return written
 
 
 def record(connection: Connection, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:

@@ -18,6 +18,9 @@ from monitor.store.by_hand import FIRST_BY_HAND
 from monitor.store.readers.interest import read_paid
 from monitor.store.rows import alert_of
 
+FIRST_UNRECORDED = 1_000_000_000
+"""From here on: numbers of alerts that were given while the database was not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -65,9 +68,11 @@ def load(connection: Connection, account: str, now: datetime) -> Loaded:
 def next_ids(connection: Connection) -> NextIds:
     """The numbers to go on with. Numbers are shared by all accounts: hand them out in one place.
 
-    Those of intents made by hand, beside a daemon that counts in its own memory, are of another range.
+    Those of intents made by hand, beside a daemon that counts in its own memory, are of another range, and so are those
+    given while the database was not known.
     """
-    alert = connection.execute(select(func.max(tables.alerts.c.id))).scalar()
+    known = tables.alerts.c.id < FIRST_UNRECORDED
+    alert = connection.execute(select(func.max(tables.alerts.c.id)).where(known)).scalar()
     own = tables.intents.c.id < FIRST_BY_HAND
     intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
     return NextIds((alert or 0) + 1, (intent or 0) + 1)

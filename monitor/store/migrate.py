@@ -5,7 +5,7 @@ from contextlib import closing
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from monitor.errors import StoreError
@@ -26,7 +26,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
     path = opening.sqlite_path(parsed)
     if path is not None:
         opening.create_file(path)
-    engine = opening.writing_engine(parsed)
+    engine = opening.writing_engine(parsed, statement_ms=0)
     try:
         with engine.begin() as connection:
             before = opening.revision(connection)
@@ -35,10 +35,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
             if before is not None and before < HEAD and lease.is_held(connection):
                 # A daemon of the older version would go on writing rows of the older shape.
                 raise lease.another_instance(opening.shown(parsed), None)
-            config = Config()
-            config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade_on(connection)
             return before, HEAD
     except DBAPIError as error:
         raise opening.unreachable(parsed, error) from error
@@ -46,6 +43,14 @@ def upgrade(url: str) -> tuple[str | None, str]:
         raise StoreError(f"the database {opening.shown(parsed)} can't be upgraded: {error}") from error
     finally:
         engine.dispose()
+
+
+def upgrade_on(connection: Connection) -> None:
+    """All migrations that it lacks, within the transaction that is open on the connection."""
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def check(url: str) -> list[str]:

@@ -1,6 +1,6 @@
 """The tables of the daemon itself: what it leaves for readers, when it was there, which reports it made."""
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text
 
 from monitor.store.columns import Id, Moment, metadata
 
@@ -41,6 +41,14 @@ reports = Table(
     Column("since", Moment, nullable=False),
     Column("until", Moment, nullable=False),
     Column("head", Text),
+)
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("writer", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
 )
 
 bans = Table(

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, delete, select
 
+from monitor.core.outbox import DeliveryState
 from monitor.store import tables
 
 BATCH = 2_000
@@ -32,6 +33,17 @@ def prune_events(connection: Connection, before: datetime, batch: int = BATCH) -
 def prune_failures(connection: Connection, before: datetime, batch: int = BATCH) -> int:
     """How many failed reads older than `before` went: at most `batch`, 0 when none is left."""
     return _prune(connection, tables.failures, "at", before, batch)
+
+
+def prune_attempts(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+    """How many delivery attempts of before `before` went: at most `batch`, 0 when none is left.
+
+    What became of their deliveries stays, and so do the attempts of those that are still to be tried.
+    """
+    table, deliveries = tables.delivery_attempts, tables.deliveries
+    finished = select(deliveries.c.id).where(deliveries.c.state != DeliveryState.QUEUED)
+    oldest = select(table.c.id).where(table.c.at < before, table.c.delivery.in_(finished)).order_by(table.c.id)
+    return connection.execute(delete(table).where(table.c.id.in_(oldest.limit(batch)))).rowcount
 
 
 def prune_movements(connection: Connection, before: datetime, batch: int = BATCH) -> int:

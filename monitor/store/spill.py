@@ -29,29 +29,41 @@ class Spill:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read_to = 0
-        self._size = self._whole()
+        self._known_size: int | None = None
+        try:
+            self._known_size = self._whole()
+        except StoreError as error:
+            log.error("spill.failing file=%s cause=%s", path.name, error)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
-        return self._read_to >= self._size
+        """Whether nothing waits, as far as is known."""
+        return self._known_size is not None and self._read_to >= self._known_size
+
+    @property
+    def _size(self) -> int:
+        """How long the file is. What could not be looked at is looked at again, before anything in it may be lost."""
+        if self._known_size is None:
+            self._known_size = self._whole()
+        return self._known_size
 
     def append(self, events: Iterable[StreamEvent]) -> None:
         """Durable when it returns; of a failed attempt nothing stays."""
         lines = b"".join(_line(event) for event in events)
         with _described(self._path):
-            is_new = not self._size
+            size = self._size
+            is_new = not size
             descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
                 # A line that a killed process left half written ends here too.
-                os.ftruncate(descriptor, self._size)
-                _write(descriptor, lines, self._size)
+                os.ftruncate(descriptor, size)
+                _write(descriptor, lines, size)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
             if is_new:
                 _sync_folder(self._path.parent)
-        self._size += len(lines)
+        self._known_size = self._size + len(lines)
 
     def read(self, most: int) -> tuple[tuple[StreamEvent, ...], int]:
         """The oldest that wait, at most so many, and the mark that drops them; without lines that can't be read."""
@@ -77,7 +89,7 @@ class Spill:
         if self.is_empty:
             with _described(self._path):
                 self._path.unlink(missing_ok=True)
-            self._read_to = self._size = 0
+            self._read_to = self._known_size = 0
 
     def _whole(self) -> int:
         """How much of the file is whole lines."""

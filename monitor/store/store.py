@@ -5,34 +5,35 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Attempt, Delivery, DeliveryState
 from monitor.errors import StoreError
-from monitor.store import audit, intents, journal, lease, operator, outbox, presence, retention
+from monitor.store import audit, intents, journal, operator, outbox, presence, retention
 from monitor.store import engine as opening
-from monitor.store.journal import Committed
+from monitor.store.access import Access
+from monitor.store.journal import Committed, Mark
 from monitor.store.load import Loaded, NextIds, load, next_ids
 from monitor.store.operator import Orders
+from monitor.store.reading import Reading, read
 from monitor.store.spill import Spill
-from monitor.store.writer import Writer
+from monitor.store.threads import Threads
+from monitor.store.writer import PATIENCE_S, Writer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-READERS = 2
 
 
 class Store:
@@ -41,15 +42,12 @@ class Store:
     Every method is durable when it returns. All raise StoreError when the database can't do it.
     """
 
-    def __init__(
-        self, writer: Writer, reading: Engine, url: URL, file_lease: lease.FileLease | None, spill_folder: Path | None
-    ) -> None:
+    def __init__(self, access: Access, writer: Writer, spill_folder: Path | None) -> None:
+        self._access = access
         self._writer = writer
-        self._reading = reading
-        self._url = url
-        self._lease = file_lease
+        self._reading = Reading(opening.reading_engine(access.url), access.url)
         self._spill_folder = spill_folder
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
+        self._files = Threads("store-files", 1, PATIENCE_S, "the disk")
 
     @classmethod
     def open(cls, url: str, *, create: bool = True, exclusive: bool = True, spill_folder: Path | None = None) -> Self:
@@ -60,26 +58,25 @@ class Store:
         `exclusive` False leaves out the lease: for programs that write beside a daemon. `spill_folder` is where
         events wait that a database which is no file can't take; None: where temporary files lie.
         """
-        parsed = opening.parse_url(url)
-        path = opening.sqlite_path(parsed)
-        if path is not None and create:
-            opening.create_file(path)
-        elif path is not None:
-            opening.check_present(parsed)
-        held = lease.FileLease(path) if path is not None and exclusive else None
-        if held is not None:
-            held.take()
+        access = Access(opening.parse_url(url), create=create, exclusive=exclusive)
+        writer = _writer(access)
         try:
-            if create and not opening.exists(parsed):
-                _make(url)
-            opening.check_present(parsed)
-            writer = _writer(parsed, path, exclusive=exclusive)
             writer.start()
         except BaseException:
-            if held is not None:
-                held.release()
+            access.release()
             raise
-        return cls(writer, opening.reading_engine(parsed), parsed, held, spill_folder)
+        return cls(access, writer, spill_folder)
+
+    @classmethod
+    def attach(cls, url: str, *, spill_folder: Path | None = None) -> Self:
+        """The same without waiting: it is opened as soon as that can be done, and fails until then.
+
+        Raises StoreError for a URL that can be no database.
+        """
+        access = Access(opening.parse_url(url), create=True, exclusive=True)
+        writer = _writer(access)
+        writer.start_unconnected()
+        return cls(access, writer, spill_folder)
 
     async def close(self) -> None:
         """Writes what is queued and lets go of the database."""
@@ -95,20 +92,43 @@ class Store:
         """Seconds of the machine since writing began to fail, None while it works."""
         return self._writer.failing_for_s
 
-    async def commit(self, entry: Entry) -> Committed:
-        """Everything one step wants remembered, in one transaction."""
+    @property
+    def trouble(self) -> StoreError | None:
+        """Why writing fails, None while it works."""
+        return self._writer.trouble
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether it is being opened for the first time, and nothing has gone wrong so far."""
+        return self._writer.is_opening
+
+    @property
+    def changes(self) -> int:
+        """How often the database turned out to be another one than before."""
+        return self._access.changes
+
+    async def commit(self, entry: Entry, mark: Mark | None = None) -> Committed:
+        """Everything one step wants remembered, in one transaction.
+
+        With a mark it may be given again when it is not known whether it went in: that happens once.
+        """
+        unit = journal.commit if mark is None else partial(journal.commit_once, mark=mark)
         if not entry.intents:
-            return await self._writer.do(journal.commit, entry)
-        return _telling_head(await self._writer.do(_with_head, journal.commit, entry))
+            return await self._writer.do(unit, entry)
+        return _telling_head(await self._writer.do(_with_head, unit, entry))
 
     def spill(self, account: str) -> Spill:
         """Where the account's events wait while they can't be committed: beside the database if that is a file."""
-        database = opening.sqlite_path(self._url)
+        database = self._access.path
         if database is not None:
             return Spill(database.with_name(f"{database.name}.spill-{account}"))
-        of_url = hashlib.sha256(self._url.render_as_string(hide_password=True).encode()).hexdigest()[:12]
+        of_url = hashlib.sha256(self._access.url.render_as_string(hide_password=True).encode()).hexdigest()[:12]
         folder = self._spill_folder or Path(tempfile.gettempdir())
         return Spill(folder / f"margin-monitor-{of_url}.spill-{account}")
+
+    async def beside(self, function: Callable[[], T]) -> T:
+        """Runs what works on files beside the database. Raises StoreError when the disk does not answer in time."""
+        return await self._files.do(function)
 
     async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
         """Whether this caller, and no other ever, may send the order; see intents.claim."""
@@ -143,10 +163,7 @@ class Store:
 
     async def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a reading function, such as those of store.readers, on a connection that cannot write."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._readers, lambda: _read(self._reading, self._url, lambda c: function(c, *args, **kwargs))
-        )
+        return await self._reading.do(lambda connection: function(connection, *args, **kwargs))
 
     async def queue_once(self, delivery: Delivery) -> Delivery | None:
         """A message put into the outbox, with the id it got; None if its channel has had the very same."""
@@ -186,6 +203,7 @@ class Store:
         samples_before: datetime | None = None,
         events_before: datetime | None = None,
         failures_before: datetime | None = None,
+        attempts_before: datetime | None = None,
         movements_before: datetime | None = None,
     ) -> int:
         """How many rows older than the given moments went, in steps small enough that nobody waits for them."""
@@ -193,6 +211,7 @@ class Store:
             (retention.prune_samples, samples_before),
             (retention.prune_events, events_before),
             (retention.prune_failures, failures_before),
+            (retention.prune_attempts, attempts_before),
             (retention.prune_movements, movements_before),
         )
         total = 0
@@ -203,10 +222,9 @@ class Store:
 
     def _close(self) -> None:
         self._writer.close()
-        self._readers.shutdown()
-        self._reading.dispose()
-        if self._lease is not None:
-            self._lease.release()
+        self._reading.close()
+        self._files.close()
+        self._access.release()
 
 
 class _Opened:
@@ -237,12 +255,12 @@ class ReadStore(_Opened):
         parsed = opening.parse_url(url)
         opening.check_present(parsed)
         engine = opening.reading_engine(parsed)
-        _read(engine, parsed, lambda connection: opening.check_revision(connection, parsed))
+        read(engine, parsed, lambda connection: opening.check_revision(connection, parsed))
         return cls(engine, parsed)
 
     def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a reading function, such as those of store.readers; it sees one state of the database."""
-        return _read(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
+        return read(self._engine, self._url, lambda connection: function(connection, *args, **kwargs))
 
 
 class OrderStore(_Opened):
@@ -264,17 +282,14 @@ class OrderStore(_Opened):
             raise opening.unreachable(self._url, error) from error
 
 
-def _writer(url: URL, path: Path | None, *, exclusive: bool) -> Writer:
-    def prepare(connection: Connection) -> None:
-        opening.check_revision(connection, url)
-        if path is None and exclusive:
-            lease.take_on(connection, opening.shown(url))
-
+def _writer(access: Access) -> Writer:
     return Writer(
-        opening.writing_engine(url),
-        prepare=prepare,
-        describe=lambda error: opening.unreachable(url, error),
-        wal=None if path is None else Path(f"{path}-wal"),
+        access.engine(),
+        before=access.before,
+        prepare=access.prepare,
+        has_moved=access.has_moved,
+        describe=access.describe,
+        wal=access.wal,
     )
 
 
@@ -291,20 +306,3 @@ def _telling_head(done: tuple[T, audit.Head | None]) -> T:
     if head is not None:
         log.info("audit.head seq=%d hash=%s", head.seq, head.hash)
     return result
-
-
-def _make(url: str) -> None:
-    # alembic is heavy, and needed once in the life of a database
-    from monitor.store.migrate import upgrade
-
-    upgrade(url)
-
-
-def _read(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
-    try:
-        with engine.connect() as connection:
-            return function(connection)
-    except DBAPIError as error:
-        raise opening.unreachable(url, error) from error
-    except SQLAlchemyError as error:
-        raise StoreError(f"reading {opening.shown(url)} failed: {error}") from error

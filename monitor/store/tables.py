@@ -18,6 +18,7 @@ from monitor.store.columns import Amount, Id, Moment
 from monitor.store.columns import metadata as metadata
 from monitor.store.legality import in_flight, legal_steps
 from monitor.store.presence_tables import bans as bans
+from monitor.store.presence_tables import commits as commits
 from monitor.store.presence_tables import daemon as daemon
 from monitor.store.presence_tables import live as live
 from monitor.store.presence_tables import reports as reports

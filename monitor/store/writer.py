@@ -5,27 +5,41 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from monitor.errors import MonitorError, StoreError
+from monitor.errors import StoreError
+from monitor.store.engine import BUSY_TIMEOUT_S
+from monitor.store.jobs import Job, Undone, attempt, settle
+from monitor.store.lines import Lines
 
 log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+PATIENCE_S = 3.0
+"""How long anybody waits for the database; after that it counts as failing until it answers."""
+
+CUT_AFTER_S = 10.0
+"""A server that has not answered for so long is waited for no more: the line to it is cut."""
+
+WATCH_S = 1.0
+
 QUIET_S = 0.25
 """How long nothing must have been written before the log is copied into the database file."""
 
+CLOSE_S = 8.0
+"""How long an orderly end waits for what is queued to be written."""
+
+FIRST_RETRY_S = 0.1
 RETRY_S = 1.0
-"""How often a failing database is tried when nobody asks for anything."""
+"""How often a failing database is tried."""
 
 WAL_CAP_BYTES = 64 * 1024 * 1024
 """From this size on the log is cut, busy or not."""
@@ -33,30 +47,7 @@ WAL_CAP_BYTES = 64 * 1024 * 1024
 BATCH = 2_000
 """The most units in one transaction, so that a long queue does not become one endless commit."""
 
-_OF_THE_UNIT = (IntegrityError, DataError, ProgrammingError)
-
-
-@dataclass(slots=True)
-class _Job:
-    """A unit, and who waits for it in which loop; nobody, where it is the writer's own."""
-
-    unit: Callable[[Connection], Any]
-    future: asyncio.Future[Any] | None = None
-    answer: Any = None
-    error: BaseException | None = None
-
-    @property
-    def is_wanted(self) -> bool:
-        return self.future is None or not self.future.cancelled()
-
-    def settle(self) -> None:
-        """In the loop: tell who waits."""
-        if self.future is None or self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.answer)
+_NOT_YET = StoreError("the database is not open yet")
 
 
 class Writer:
@@ -75,16 +66,24 @@ class Writer:
         describe: Callable[[DBAPIError], StoreError],
         wal: Path | None = None,
         wal_cap: int = WAL_CAP_BYTES,
+        before: Callable[[], None] = lambda: None,
+        has_moved: Callable[[], bool] = lambda: False,
     ) -> None:
         self._engine = engine
+        self._lines = Lines(engine)
+        self._before = before
+        self._has_moved = has_moved
         self._prepare = prepare
         self._describe = describe
         self._wal = wal
         self._wal_cap = wal_cap
         self._cut_above = wal_cap
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._connection: Connection | None = None
         self._failing_since: float | None = None
+        self._busy_since: float | None = None
+        self._trouble: StoreError | None = None
+        self._retry_s = FIRST_RETRY_S
         self._closed = False
         self._gate = threading.Lock()
         self._unsaved = False
@@ -94,43 +93,112 @@ class Writer:
         """Connects and begins to work. Raises what connecting raises."""
         self._connect()
         self._thread.start()
+        self._watch()
+
+    def start_unconnected(self) -> None:
+        """Begins to work without a connection: it is failing until there is one."""
+        self._failing_since = time.monotonic()
+        self._trouble = _NOT_YET
+        self._jobs.put(Job(_touch))
+        self._thread.start()
+        self._watch()
 
     async def do(self, unit: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `unit` returns, once it is durable. Cancelled before it began, it does not happen at all."""
+        """What `unit` returns, once it is durable. Cancelled before it began, it does not happen at all.
+
+        Raises StoreError. One that it took too long may come after the unit happened, or before it does.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         with self._gate:
             if self._closed:
                 raise StoreError("the database is closed")
-            self._jobs.put(_Job(lambda connection: unit(connection, *args, **kwargs), future))
-        return await future
+            if (trouble := self.trouble) is not None:
+                # It is tried again by itself; nobody has to wait for that.
+                raise _again(trouble)
+            self._jobs.put(Job(lambda connection: unit(connection, *args, **kwargs), future))
+        try:
+            # Not `timeout`: an answer that is there counts, however late this loop comes to look.
+            await asyncio.wait((future,), timeout=PATIENCE_S)
+            if future.done():
+                return future.result()
+        finally:
+            future.cancel()
+        raise StoreError(f"the database has not answered for {PATIENCE_S:.0f} s")
 
     @property
     def failing_for_s(self) -> float | None:
         """Seconds of the machine since writing began to fail, None while it works."""
         since = self._failing_since
-        return None if since is None else time.monotonic() - since
+        return self._stuck_for_s if since is None else time.monotonic() - since
+
+    @property
+    def trouble(self) -> StoreError | None:
+        """Why writing fails, None while it works."""
+        if self._failing_since is None and (stuck_s := self._stuck_for_s) is not None:
+            return StoreError(f"the database has not answered for {stuck_s:.0f} s")
+        return self._trouble
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether the first attempt to connect is still under way."""
+        return self._trouble is _NOT_YET
+
+    @property
+    def _stuck_for_s(self) -> float | None:
+        """How long the database has not answered, None while that is not long."""
+        since = self._busy_since
+        waited_s = 0.0 if since is None else time.monotonic() - since
+        return waited_s if waited_s > PATIENCE_S else None
 
     def close(self) -> None:
-        """Writes what is queued, then stops. Later units fail."""
+        """Writes what is queued, then stops; a database that does not answer is waited for no longer than is due.
+
+        Later units fail.
+        """
         with self._gate:
             if not self._closed:
                 self._closed = True
                 self._jobs.put(None)
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            self._lines.cut()
+            self._thread.join(WATCH_S)
+
+    def _watch(self) -> None:
+        if self._engine.dialect.name == "postgresql":
+            threading.Thread(target=self._cut_what_hangs, name="store-watch", daemon=True).start()
+
+    def _cut_what_hangs(self) -> None:
+        while self._thread.is_alive():
+            time.sleep(WATCH_S)
+            since = self._busy_since
+            if since is not None and time.monotonic() - since > CUT_AFTER_S and self._lines.cut():
+                log.warning("store.line_cut why='no answer for %.0f s'", time.monotonic() - since)
 
     def _run(self) -> None:
         open_ended = True
         while open_ended:
             jobs, open_ended = self._gather()
             if jobs:
-                self._write(jobs)
-        self._checkpoint("TRUNCATE")
-        self._disconnect()
+                with self._busy():
+                    self._write(jobs)
+        with self._busy():
+            self._checkpoint("TRUNCATE")
+            self._disconnect()
 
-    def _gather(self) -> tuple[list[_Job], bool]:
+    @contextlib.contextmanager
+    def _busy(self) -> Iterator[None]:
+        """While the thread may wait for the database."""
+        self._busy_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._busy_since = None
+
+    def _gather(self) -> tuple[list[Job], bool]:
         """The jobs waiting now, and whether more may follow; waits for the first, tidying up meanwhile."""
-        jobs: list[_Job] = []
+        jobs: list[Job] = []
         while len(jobs) < BATCH:
             try:
                 job = self._jobs.get_nowait() if jobs else self._first()
@@ -141,22 +209,25 @@ class Writer:
             jobs.append(job)
         return jobs, True
 
-    def _first(self) -> _Job | None:
+    def _first(self) -> Job | None:
         if self._failing_since is not None:
             try:
-                return self._jobs.get(timeout=RETRY_S)
+                return self._jobs.get(timeout=self._retry_s)
             except Empty:
-                self._write([_Job(_touch)])
+                self._retry_s = min(2 * self._retry_s, RETRY_S)
+                with self._busy():
+                    self._write([Job(_touch)])
                 raise
         if self._unsaved:
             try:
                 return self._jobs.get(timeout=QUIET_S)
             except Empty:
-                self._checkpoint("PASSIVE")
+                with self._busy():
+                    self._checkpoint("PASSIVE")
                 self._unsaved = False
         return self._jobs.get()
 
-    def _write(self, jobs: list[_Job]) -> None:
+    def _write(self, jobs: list[Job]) -> None:
         wanted = [job for job in jobs if job.is_wanted]
         if not wanted:
             return
@@ -164,40 +235,45 @@ class Writer:
             connection = self._connect()
             with connection.begin():
                 for job in wanted:
-                    _attempt(connection, job, alone=len(wanted) == 1)
-        except _Undone as undone:
+                    attempt(connection, job, alone=len(wanted) == 1)
+        except Undone as undone:
             undone.job.error = undone.cause
             self._recovered()
         except DBAPIError as error:
             self._failed(wanted, self._describe(error), error)
         except Exception as error:  # noqa: BLE001 – the bulkhead of the thread: every caller gets an answer
-            told = error if isinstance(error, MonitorError) else StoreError(f"writing failed: {error}")
+            told = error if isinstance(error, StoreError) else StoreError(f"writing failed: {error}")
             self._failed(wanted, told, error)
         else:
             self._recovered()
             self._unsaved = True
-        _settle(wanted)
+        settle(wanted)
         self._cut_log()
 
-    def _failed(self, jobs: list[_Job], told: MonitorError, cause: Exception) -> None:
+    def _failed(self, jobs: list[Job], told: StoreError, cause: Exception) -> None:
         if self._failing_since is None:
             self._failing_since = time.monotonic()
+        if self._trouble is None or self._trouble.message != told.message:
             log.error("store.failing cause=%s", told)
+        self._trouble = told
         self._disconnect()
         for job in jobs:
             # A unit that already failed on its own has its answer.
             if job.error is None:
-                told_once = type(told)(told.message, where=told.where, mend=told.mend)
-                told_once.__cause__ = cause
-                job.error = told_once
+                job.error = _again(told, cause)
 
     def _recovered(self) -> None:
         if self._failing_since is not None:
-            self._failing_since = None
+            self._failing_since = self._trouble = None
+            self._retry_s = FIRST_RETRY_S
             log.warning("store.recovered")
 
     def _connect(self) -> Connection:
+        if self._connection is not None and self._has_moved():
+            log.warning("store.moved why='another file lies where the database was'")
+            self._disconnect()
         if self._connection is None:
+            self._before()
             try:
                 connection = self._engine.connect()
             except DBAPIError as error:
@@ -205,17 +281,18 @@ class Writer:
             try:
                 self._prepare(connection)
                 connection.rollback()
+            except DBAPIError as error:
+                _drop(connection)
+                raise self._describe(error) from error
             except BaseException:
-                connection.close()
+                _drop(connection)
                 raise
             self._connection = connection
         return self._connection
 
     def _disconnect(self) -> None:
         if self._connection is not None:
-            with contextlib.suppress(SQLAlchemyError):
-                self._connection.invalidate()
-                self._connection.close()
+            _drop(self._connection)
             self._connection = None
 
     def _cut_log(self) -> None:
@@ -238,69 +315,20 @@ class Writer:
             try:
                 driver.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
             finally:
-                driver.execute("PRAGMA busy_timeout=5000")
+                driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_S * 1000}")
 
 
-class _Undone(Exception):
-    """The only unit of a transaction failed on its own: the transaction goes, the connection stays."""
-
-    def __init__(self, job: _Job, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.job = job
-        self.cause = cause
-
-
-def _attempt(connection: Connection, job: _Job, *, alone: bool) -> None:
-    """Runs one unit inside the open transaction. Raises for what concerns the whole transaction only."""
-    if not alone:
-        connection.exec_driver_sql("SAVEPOINT unit")
-    try:
-        job.answer = job.unit(connection)
-    except Exception as error:  # the bulkhead between neighbours of one transaction
-        if isinstance(error, DBAPIError) and not isinstance(error, _OF_THE_UNIT):
-            raise
-        forget_cached(connection)
-        cause = refused(error)
-        if alone:
-            raise _Undone(job, cause) from error
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
-        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
-        job.error = cause
-        return
-    if not alone:
-        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
-
-
-def _settle(jobs: list[_Job]) -> None:
-    """Tells all who wait, in one call into each loop."""
-    waiting: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
-    for job in jobs:
-        if job.future is not None:
-            waiting.setdefault(job.future.get_loop(), []).append(job)
-    for loop, own in waiting.items():
-        # A loop that has ended waits for nothing.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_settle_here, own)
-
-
-def _settle_here(jobs: list[_Job]) -> None:
-    for job in jobs:
-        job.settle()
-
-
-def refused(error: Exception) -> Exception:
-    """What the caller of a unit gets: a StoreError for what the database refused, else the error itself."""
-    if not isinstance(error, DBAPIError):
-        return error
-    words = " ".join(str(error.orig).split())
-    told = StoreError(f"the database refused it: {words[:200]}")
-    told.__cause__ = error
+def _again(error: StoreError, cause: Exception | None = None) -> StoreError:
+    """The same error for one more caller."""
+    told = type(error)(error.message, where=error.where, mend=error.mend)
+    told.__cause__ = cause
     return told
 
 
-def forget_cached(connection: Connection) -> None:
-    """Drops what units remembered on this connection: part of it may have been undone."""
-    connection.info.pop("series", None)
+def _drop(connection: Connection) -> None:
+    with contextlib.suppress(SQLAlchemyError):
+        connection.invalidate()
+        connection.close()
 
 
 def _touch(connection: Connection) -> None:

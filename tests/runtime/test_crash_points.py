@@ -11,7 +11,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Reduce, Repay
 from monitor.core.journal import Entry, Notice
 from monitor.sandbox.faults import Fault
-from monitor.store.journal import Committed
+from monitor.store.journal import Committed, Mark
 from monitor.store.outbox import due
 from monitor.store.store import Store
 from tests.core.actions.samples import reduce_spec, repay_spec, transfer_spec
@@ -42,9 +42,9 @@ class MortalStore(Store):
             if self.points_left < 0:
                 raise Died
 
-    async def commit(self, entry: Entry) -> Committed:
+    async def commit(self, entry: Entry, mark: Mark | None = None) -> Committed:
         self._pass()
-        committed = await super().commit(entry)
+        committed = await super().commit(entry, mark)
         self._pass()
         return committed
 

@@ -114,8 +114,9 @@ async def test_a_bug_in_one_unit_reaches_its_caller_only(store: Store) -> None:
         raise LookupError("a bug")
 
     good = asyncio.gather(*(store.commit(Entry("main", NOW, events=(event(f"key-{n}"),))) for n in range(5)))
-    with pytest.raises(LookupError):
+    with pytest.raises(StoreError, match="LookupError") as caught:
         await store.order(broken)
+    assert isinstance(caught.value.__cause__, LookupError)
     await good
     orders = await store.orders(NOW)
     assert orders is not None

@@ -90,6 +90,27 @@ class PostgresServer:
         """Ends the server in order, cutting its sessions."""
         self._signal(signal.SIGINT)
 
+    def freeze(self) -> None:
+        """Everything of it stands still: connections stay open, and nothing is answered."""
+        for pid in self._all():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It goes on."""
+        for pid in self._all():
+            os.kill(pid, signal.SIGCONT)
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.folder / ".s.PGSQL.5432"
+
+    def _all(self) -> list[int]:
+        """The server and its sessions."""
+        assert self.pid is not None
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.pid)], capture_output=True, text=True)
+        return [self.pid, *map(int, listed.stdout.split())]
+
     def remove(self) -> None:
         """Ends the server if it runs, and removes its files."""
         self._signal(signal.SIGKILL)

@@ -1,0 +1,102 @@
+"""Units of work on their way through one transaction: each undone alone when it fails, all told in one call."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
+
+from monitor.errors import MonitorError, StoreError, StoreRefused
+
+_OF_THE_UNIT = (IntegrityError, DataError, ProgrammingError)
+
+
+@dataclass(slots=True)
+class Job:
+    """A unit, and who waits for it in which loop; nobody, where it is the writer's own."""
+
+    unit: Callable[[Connection], Any]
+    future: asyncio.Future[Any] | None = None
+    answer: Any = None
+    error: BaseException | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.future is None or not self.future.cancelled()
+
+    def settle(self) -> None:
+        """In the loop: tell who waits."""
+        if self.future is None or self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.answer)
+
+
+class Undone(Exception):
+    """The only unit of a transaction failed on its own: the transaction goes, the connection stays."""
+
+    def __init__(self, job: Job, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.job = job
+        self.cause = cause
+
+
+def attempt(connection: Connection, job: Job, *, alone: bool) -> None:
+    """Runs one unit inside the open transaction. Raises for what concerns the whole transaction only."""
+    if not alone:
+        connection.exec_driver_sql("SAVEPOINT unit")
+    try:
+        job.answer = job.unit(connection)
+    except Exception as error:  # the bulkhead between neighbours of one transaction
+        if isinstance(error, DBAPIError) and not isinstance(error, _OF_THE_UNIT):
+            raise
+        forget_cached(connection)
+        cause = refused(error)
+        if alone:
+            raise Undone(job, cause) from error
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT unit")
+        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+        job.error = cause
+        return
+    if not alone:
+        connection.exec_driver_sql("RELEASE SAVEPOINT unit")
+
+
+def settle(jobs: list[Job]) -> None:
+    """Tells all who wait, in one call into each loop."""
+    waiting: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in jobs:
+        if job.future is not None:
+            waiting.setdefault(job.future.get_loop(), []).append(job)
+    for loop, own in waiting.items():
+        # A loop that has ended waits for nothing.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle_here, own)
+
+
+def _settle_here(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.settle()
+
+
+def refused(error: Exception) -> Exception:
+    """What the caller of a unit gets: StoreRefused, or why what a person ordered can't be."""
+    if isinstance(error, MonitorError) and (not isinstance(error, StoreError) or isinstance(error, StoreRefused)):
+        return error
+    what, words = f"it can't be written ({type(error).__name__})", str(error)
+    if isinstance(error, DBAPIError):
+        what, words = "the database refused it", str(error.orig)
+    words = " ".join(words.split())
+    told = StoreRefused(error.message if isinstance(error, StoreError) else f"{what}: {words[:200]}")
+    told.__cause__ = error
+    return told
+
+
+def forget_cached(connection: Connection) -> None:
+    """Drops what units remembered on this connection: part of it may have been undone."""
+    connection.info.pop("series", None)

@@ -1,0 +1,94 @@
+"""Blocking work on threads of its own, waited for only so long: what hangs holds up neither loop nor end."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from monitor.errors import StoreError
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Work:
+    function: Callable[[], Any]
+    future: asyncio.Future[Any]
+
+
+class Threads:
+    """Runs functions in the order given, as many at a time as there are threads."""
+
+    def __init__(
+        self, name: str, count: int, patience_s: float, what: str, cut: Callable[[], object] = lambda: None
+    ) -> None:
+        """`what` does not answer where a function takes longer than `patience_s`; `cut` may end its waiting then."""
+        self._cut = cut
+        self._patience_s = patience_s
+        self._what = what
+        self._queue: SimpleQueue[_Work | None] = SimpleQueue()
+        self._busy_since: dict[int, float] = {}
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), name=f"{name}-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def do(self, function: Callable[[], T]) -> T:
+        """What it returns or raises. Raises StoreError when it takes too long; it may come to its end all the same."""
+        begun = sorted(self._busy_since.copy().values())
+        if len(begun) == len(self._threads) and time.monotonic() - begun[-1] > self._patience_s:
+            raise self._no_answer(time.monotonic() - begun[0])
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._queue.put(_Work(function, future))
+        try:
+            # Not `timeout`: an answer that is there counts, however late this loop comes to look.
+            await asyncio.wait((future,), timeout=self._patience_s)
+            if future.done():
+                return future.result()
+        finally:
+            future.cancel()
+        self._cut()
+        raise self._no_answer(self._patience_s)
+
+    def close(self) -> None:
+        """Lets what is queued come to its end; what hangs is left behind."""
+        for _ in self._threads:
+            self._queue.put(None)
+        deadline = time.monotonic() + self._patience_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _no_answer(self, waited_s: float) -> StoreError:
+        return StoreError(f"{self._what} has not answered for {waited_s:.0f} s")
+
+    def _run(self, number: int) -> None:
+        while (work := self._queue.get()) is not None:
+            if work.future.cancelled():
+                continue
+            self._busy_since[number] = time.monotonic()
+            answer, failure = None, None
+            try:
+                answer = work.function()
+            except Exception as error:  # noqa: BLE001 – the bulkhead of the thread: who waits gets it
+                failure = error
+            finally:
+                del self._busy_since[number]
+            try:
+                work.future.get_loop().call_soon_threadsafe(_settle, work.future, answer, failure)
+            except RuntimeError:
+                # A loop that has ended waits for nothing.
+                continue
+
+
+def _settle(future: asyncio.Future[Any], answer: Any, failure: Exception | None) -> None:
+    if future.done():
+        return
+    if failure is not None:
+        future.set_exception(failure)
+    else:
+        future.set_result(answer)

@@ -1,0 +1,80 @@
+"""A line to a server that can be spoilt: swallowed, cut without a word to the server, or robbed of its answers."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Line:
+    """Listens on loopback and carries bytes to a server's socket, for as long as it is well."""
+
+    def __init__(self, server: Path) -> None:
+        self._server = str(server)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self.swallows = False
+        """Nothing arrives any more on either side, and nobody is told; new connections neither."""
+
+        self.loses_answers_to = b""
+        """Once this was asked, the server does it, and its answer is lost with the line."""
+
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def strand(self) -> None:
+        """The client's ends are gone; the server never hears of it."""
+        for client, _ in self._pairs:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+        for pair in self._pairs:
+            for end in pair:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._server)
+            self._pairs.append((client, server))
+            robbed = threading.Event()
+            threading.Thread(target=self._ask, args=(client, server, robbed), daemon=True).start()
+            threading.Thread(target=self._answer, args=(client, server, robbed), daemon=True).start()
+
+    def _ask(self, client: socket.socket, server: socket.socket, robbed: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while asked := client.recv(65536):
+                if self.loses_answers_to and self.loses_answers_to in asked:
+                    robbed.set()
+                if not self.swallows:
+                    server.sendall(asked)
+
+    def _answer(self, client: socket.socket, server: socket.socket, robbed: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while answer := server.recv(65536):
+                if robbed.is_set():
+                    self.loses_answers_to = b""
+                    client.shutdown(socket.SHUT_RDWR)
+                    server.shutdown(socket.SHUT_RDWR)
+                    return
+                if not self.swallows:
+                    client.sendall(answer)
+
+
+@contextlib.contextmanager
+def line_to(server: Path) -> Iterator[Line]:
+    """A line to the socket of a server, closed at the end."""
+    line = Line(server)
+    try:
+        yield line
+    finally:
+        line.close()
