@@ -1,6 +1,7 @@
 """The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from monitor.runtime.daemon import Daemon
     from monitor.runtime.daily_report import ReportOrder
     from monitor.runtime.heartbeat import DeadManSwitch
+    from monitor.runtime.supervisor import Memory
     from monitor.store.store import OrderStore, ReadStore, Store
     from monitor.view.template import MessageTemplate
 
@@ -37,13 +39,23 @@ KEEPALIVE_OVER_INTERVAL = 3
 """Connections are kept for this many of the slowest account read's intervals, so that a poll never reconnects."""
 
 
-def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], None] = lambda: None) -> "Daemon":
-    """The daemon of this configuration, ready to run."""
+def build(
+    config: Config,
+    store: "Store",
+    clock: Clock,
+    heartbeat: Callable[[], None] = lambda: None,
+    memories: "Mapping[str, Memory] | None" = None,
+) -> "Daemon":
+    """The daemon of this configuration, ready to run. `memories` are those of the one before it in this process.
+
+    Raises ConfigError for what can't be.
+    """
     from monitor.exchange.binance.limits import Usage
     from monitor.runtime.account import Timetable
     from monitor.runtime.bans import BanBook
     from monitor.runtime.channels import Channel
-    from monitor.runtime.daemon import Daemon, WatchedAccount
+    from monitor.runtime.daemon import Daemon
+    from monitor.runtime.supervisor import WatchedAccount
 
     usage = Usage()
     timetable = Timetable(
@@ -85,7 +97,17 @@ def build(config: Config, store: "Store", clock: Clock, heartbeat: Callable[[], 
         rungs=Rungs.of(config.rules),
         switch=_dead_man_switch(config),
         report=report_order(config),
+        folder=storage_folder(config),
+        memories=memories,
     )
+
+
+def storage_folder(config: Config) -> Path:
+    """Where what is recorded lies on this machine: the folder of a SQLite database, else the state folder."""
+    from monitor.store import engine
+
+    path = engine.sqlite_path(engine.parse_url(resolve_url(config).reveal()))
+    return config.state_folder if path is None else path.parent
 
 
 def report_order(config: Config) -> "ReportOrder | None":
@@ -187,6 +209,13 @@ def open_store(config: Config) -> "Store":
     return Store.open(resolve_url(config).reveal(), spill_folder=config.state_folder)
 
 
+def attach_store(config: Config) -> "Store":
+    """The same without waiting: it is opened as soon as it can be. Raises ConfigError, StoreError for its URL."""
+    from monitor.store.store import Store
+
+    return Store.attach(resolve_url(config).reveal(), spill_folder=config.state_folder)
+
+
 def open_reader(config: Config) -> "ReadStore":
     """The database for reading, beside a daemon or without one. Raises StoreError with the mend."""
     from monitor.store.store import ReadStore
@@ -242,6 +271,23 @@ def upgrade_database(config: Config) -> tuple[str | None, str]:
     return migrate.upgrade(resolve_url(config).reveal())
 
 
+def set_database_aside(config: Config, clock: Clock) -> Path | None:
+    """Where the damaged database lies now, None where there was none; see aside.set_aside."""
+    from monitor.store import aside
+
+    return aside.set_aside(resolve_url(config).reveal(), clock.now())
+
+
+def free_space(config: Config) -> tuple[Path, int, bool]:
+    """Where what is recorded lies, how many bytes are free there, and whether that is little. Raises OSError."""
+    from monitor.runtime.storekeeper import is_space_low
+
+    folder = storage_folder(config)
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder, shutil.disk_usage(folder).free, is_space_low(folder)
+
+
 def database_problems(config: Config) -> list[str]:
     """What is wrong with the database, empty when nothing is. Raises StoreError when it can't be looked at."""
     from monitor.store import migrate
@@ -263,13 +309,14 @@ def restore_database(config: Config, source: Path, *, force: bool) -> tuple[str,
     return backup.restore(resolve_url(config).reveal(), source, force=force)
 
 
-async def prune_database(config: Config, samples_before: datetime) -> int:
-    """How many samples went. Beside a daemon or without one. Raises StoreError."""
+async def prune_database(config: Config, clock: Clock) -> int:
+    """How many old rows went. Beside a daemon or without one. Raises StoreError."""
+    from monitor.runtime.pruner import prune
     from monitor.store.store import Store
 
     store = Store.open(resolve_url(config).reveal(), create=False, exclusive=False)
     try:
-        return await store.prune(samples_before=samples_before)
+        return await prune(config.storage.retain_samples, config.storage.retain_events, store, clock)
     finally:
         await store.close()
 

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         *_rules(config, args.offline),
         *asyncio.run(_accounts(config, args.offline)),
     ]
-    rows.append(_database(config, args.offline))
+    rows += [_database(config, args.offline), _space(config)]
     rows += [*_channels(config), *report_rows(config), *_heartbeat(config)]
     is_ok = all(row.result != "error" for row in rows)
     if args.json:
@@ -220,6 +220,18 @@ def _database(config: Config, offline: bool) -> Row:
         return Row("database", "ok", app.check_database(config))
     except (ConfigError, StoreError, OSError) as error:
         return _failed("database", error)
+
+
+def _space(config: Config) -> Row:
+    """What is recorded needs room: also stream events that wait for a database on a server."""
+    try:
+        folder, free, is_low = app.free_space(config)
+    except (MonitorError, OSError) as error:
+        return _failed("space", error)
+    detail = f"{free / 1_000_000:,.0f} MB free in {folder}"
+    if is_low:
+        return Row("space", "warning", f"only {detail}", "free some: what is not recorded is soon forgotten")
+    return Row("space", "ok", detail)
 
 
 def _channels(config: Config) -> list[Row]:

@@ -16,6 +16,9 @@ from monitor.errors import Exit
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parts = parser.add_subparsers(dest="part", required=True, metavar="upgrade|check|backup|restore|prune")
     upgrade = parts.add_parser("upgrade", help="create the database, or bring it to this program's revision")
+    upgrade.add_argument(
+        "--fresh", action="store_true", help="keep a damaged SQLite file aside and make a new one in its place"
+    )
     add_json(upgrade)
     check = parts.add_parser("check", help="whether the database is sound; exit 1 if not")
     add_json(check)
@@ -24,14 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     restore = parts.add_parser("restore", help="put a backup in the place of the database (SQLite; no daemon may run)")
     restore.add_argument("file", type=Path, metavar="FILE", help="what `db backup` wrote")
     restore.add_argument("--force", action="store_true", help="overwrite the database that is there")
-    parts.add_parser("prune", help="drop samples older than [storage] retain_samples")
+    parts.add_parser("prune", help="drop what is older than [storage] retain_samples and retain_events")
 
 
 def run(args: argparse.Namespace) -> int:
     config = settings.load(args)
     match args.part:
         case "upgrade":
-            return _upgrade(config, args.json)
+            return _upgrade(config, args.fresh, args.json)
         case "check":
             return _check(config, args.json)
         case "backup":
@@ -44,10 +47,14 @@ def run(args: argparse.Namespace) -> int:
     return Exit.DONE
 
 
-def _upgrade(config: Config, as_json: bool) -> int:
+def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
+    aside = app.set_database_aside(config, SystemClock()) if fresh else None
     before, after = app.upgrade_database(config)
+    if aside is not None and not as_json:
+        output.print_line(f"kept the damaged file as {aside}", "note")
     if as_json:
-        output.print_json({"database": config.storage_url, "from": before, "to": after})
+        kept = {} if aside is None else {"aside": str(aside)}
+        output.print_json({"database": config.storage_url, "from": before, "to": after, **kept})
     elif before is None:
         output.print_line(f"made {config.storage_url} at revision {after}", "good")
     elif before == after:
@@ -84,8 +91,10 @@ def _restore(config: Config, file: Path, force: bool) -> int:
 
 
 def _prune(config: Config) -> int:
-    kept = config.storage.retain_samples
-    gone = asyncio.run(app.prune_database(config, SystemClock().now() - kept))
-    samples = "1 sample" if gone == 1 else f"{gone:,} samples"
-    output.print_line(f"dropped {samples} older than {format_duration(kept)}", "good")
+    storage = config.storage
+    gone = asyncio.run(app.prune_database(config, SystemClock()))
+    rows = "1 row" if gone == 1 else f"{gone:,} rows"
+    events = format_duration(storage.retain_events) if storage.retain_events else "ever"
+    kept = f"samples older than {format_duration(storage.retain_samples)}, events older than {events}"
+    output.print_line(f"dropped {rows}: {kept}", "good")
     return Exit.DONE

@@ -21,9 +21,9 @@ EXIT_CODES: Mapping[Exit, str] = {
     Exit.DONE: "done",
     Exit.NO: "a check, a test, a channel, the exchange or the order that was given said no",
     Exit.USAGE: "the command line can't be carried out, or asks for what is not available yet",
-    Exit.UNREACHABLE: "the database is missing, unreachable or of another version; for a one-shot command also: the "
-    "exchange is unreachable",
-    Exit.ANOTHER_INSTANCE: "another daemon holds this database",
+    Exit.UNREACHABLE: "the database is missing, unreachable (which never ends `run`) or of another version; for a "
+    "one-shot command also: the exchange is unreachable",
+    Exit.ANOTHER_INSTANCE: "another daemon holds this database; `run` waits three minutes for it",
     Exit.KEY_REFUSED: "the exchange refused the API key when the daemon started",
     Exit.CONFIG: "the configuration can't be used; every mistake is a line of its own",
 }

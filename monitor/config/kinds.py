@@ -16,8 +16,6 @@ from monitor.core.quiet_hours import parse_span
 T = TypeVar("T")
 Isolated = Literal["all"] | tuple[str, ...]
 
-_NOTHING: Mapping[str, str] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
@@ -75,8 +73,8 @@ def whole(minimum: int) -> Kind[int]:
     return Kind("whole number", read)
 
 
-def duration(minimum: str = "0", maximum: str = "") -> Kind[timedelta]:
-    """A span of time such as "90s". A bare number is refused."""
+def duration(minimum: str = "0", maximum: str = "", *, or_none: bool = False) -> Kind[timedelta]:
+    """A span of time such as "90s". A bare number is refused. `or_none`: "0" is taken too."""
     least, most = parse_duration(minimum), parse_duration(maximum) if maximum else None
 
     def read(value: object) -> timedelta:
@@ -85,7 +83,7 @@ def duration(minimum: str = "0", maximum: str = "") -> Kind[timedelta]:
         if not isinstance(value, str):
             raise Wrong(f"must be a duration, not {_kind_of(value)}", 'write it like "90s", "10m" or "1h30m"')
         span = _or_wrong(parse_duration, value)
-        if span < least:
+        if span < least and (span or not or_none):
             raise Wrong(f"{format_duration(span)} is too short", f"{format_duration(least)} is the least")
         if most is not None and span > most:
             raise Wrong(f"{format_duration(span)} is too long", f"{format_duration(most)} is the most")
@@ -144,18 +142,13 @@ def list_of(kind: Kind[T], *, may_be_empty: bool = True) -> Kind[tuple[T, ...]]:
     return Kind(f"list of {kind.name}", read)
 
 
-def table_of(
-    keys: Kind[str] | Kind[Decimal], values: Kind[T], over: Mapping[str, str] = _NOTHING
-) -> Kind[Mapping[str, T]]:
-    """A small table of the user's own keys. `keys` says what a key must look like; it stays the text it was.
-
-    It is laid over the rows of `over`: a table that names one of them says nothing against the others.
-    """
+def table_of(keys: Kind[str] | Kind[Decimal], values: Kind[T]) -> Kind[Mapping[str, T]]:
+    """A small table of the user's own keys. `keys` says what a key must look like; it stays the text it was."""
 
     def read(value: object) -> Mapping[str, T]:
         if not isinstance(value, dict):
             raise Wrong(f"must be a table, not {_kind_of(value)}", "write it in {braces}")
-        found: dict[str, T] = {word: values.read(content) for word, content in over.items()}
+        found: dict[str, T] = {}
         for word, content in value.items():
             try:
                 keys.read(word)

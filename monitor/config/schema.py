@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar, cast
 from monitor.config import addresses, kinds
 from monitor.config.kinds import Isolated, Kind
 from monitor.config.secrets import SecretRef
-from monitor.core.bars import MARGIN_CALLS
 
 T = TypeVar("T")
 
@@ -73,6 +72,11 @@ class Storage:
         "sqlite:///margin-monitor.db",
     )
     retain_samples: timedelta = key(kinds.duration("1d"), "how long raw samples are kept", "90d")
+    retain_events: timedelta = key(
+        kinds.duration("1d", or_none=True),
+        'how long stream events, failed reads and delivery attempts are kept; "0": for good',
+        "400d",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,8 +280,8 @@ class Risk:
         kinds.fraction(), "when our own level is further off the exchange's, the polled one is used", "1%"
     )
     isolated_margin_call: Mapping[str, Decimal] = key(
-        kinds.table_of(kinds.amount(), kinds.amount(), over=MARGIN_CALLS),
-        "margin-call level of isolated pairs by liquidation ratio, laid over the documented ones",
+        kinds.table_of(kinds.amount(), kinds.amount()),
+        "margin-call level of isolated pairs by liquidation ratio",
         {"1.05": "1.1", "1.15": "1.19", "1.18": "1.22"},
     )
 

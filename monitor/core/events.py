@@ -279,7 +279,8 @@ class OperatorRead:
 class HealthRead:
     """What the daemon knows of itself: failing channels, a failing store, the clock, the weight used.
 
-    `pause_file` is whether the file is there that pauses all actions.
+    `pause_file` is whether the file is there that pauses all actions. `store_space_low`: little is free where the
+    database lies; None: not known. `account_failing`: the account's tasks are down, or fall again and again.
     """
 
     notifications_failing: int = 0
@@ -287,6 +288,8 @@ class HealthRead:
     clock_offset_s: Decimal | None = None
     weight_used: Decimal | None = None
     pause_file: bool = False
+    store_space_low: bool | None = None
+    account_failing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

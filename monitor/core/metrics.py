@@ -227,6 +227,18 @@ _TABLE = (
     ),
     _metric("notifications_failing", _MONITOR, Unit.COUNT, "channels that did not take their last message"),
     _metric("store_failing", _MONITOR, Unit.BOOLEAN, "1 while the database can't be written"),
+    _metric(
+        "store_space_low",
+        _MONITOR,
+        Unit.BOOLEAN,
+        "1 while less than 500 MB, or 5%, is free where the database lies (PostgreSQL: in the state folder)",
+    ),
+    _metric(
+        "account_failing",
+        _MONITOR,
+        Unit.BOOLEAN,
+        "1 while an account's tasks are down, or after they fell again and again in the last minute",
+    ),
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _TABLE})

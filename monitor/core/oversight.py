@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.account import INFINITE, ZERO, pairs_as_of
+from monitor.core.account import INFINITE, ZERO
 from monitor.core.amounts import ONE
 from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
@@ -59,6 +59,8 @@ def monitor_figures(state: AccountState, settings: Settings, scopes: Iterable[Fi
         "live_drift": max(drifts) if drifts else UNAVAILABLE,
         "notifications_failing": Decimal(state.health.notifications_failing),
         "store_failing": Decimal(state.health.store_failing),
+        "store_space_low": UNAVAILABLE if (low := state.health.store_space_low) is None else Decimal(low),
+        "account_failing": Decimal(state.health.account_failing),
     }
     return Figures("monitor", "", "ok", now, "poll", values, values)
 
@@ -123,7 +125,7 @@ def _most_overdue(
     """Age and interval (seconds) of the scope whose poll is most overdue, counted from the start while nothing came."""
     as_of: Mapping[str, datetime | None] = {
         "cross": state.cross.as_of if state.cross is not None else None,
-        "isolated": pairs_as_of(state.isolated, settings.isolated),
+        "isolated": state.isolated.as_of if state.isolated is not None else None,
     }
     reads = [
         (

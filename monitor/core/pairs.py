@@ -8,10 +8,9 @@ from types import MappingProxyType
 
 from monitor.core.account import INFINITE, ZERO, IsolatedPair
 from monitor.core.amounts import ONE
-from monitor.core.bars import pair_in_force
 from monitor.core.delisting import delisting
 from monitor.core.figures import Danger, Figures, Holding, Measured
-from monitor.core.levels import UNAVAILABLE, Level, bar_values, is_stale, measured, move_to, never_read, value_usdt
+from monitor.core.levels import UNAVAILABLE, Level, is_stale, measured, move_to, never_read, pair_bars, value_usdt
 from monitor.core.margin import Exposure, Totals, danger_direction, drop_to_level, isolated_level, rise_to_level
 from monitor.core.metrics import Value
 from monitor.core.picture import pair_now
@@ -27,32 +26,19 @@ def isolated_figures(
     snapshot = state.isolated
     pair = pair_now(state, symbol)
     if snapshot is None or pair is None:
-        return never_read("isolated", symbol)
+        return never_read("isolated", symbol, {})
     if not pair.created:
         return Figures("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
     market = market or market_at(state, settings, now)
-    as_of = pair.as_of or snapshot.as_of
-    view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, as_of)
+    view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, snapshot.as_of)
     shown = Measured(_METRICS, view, view.bars)
-    return measured("isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.in_force)
+    return measured("isolated", symbol, snapshot.as_of, now, settings, view.level, shown, view.holdings)
 
 
 class _Pair:
     """The pair as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
-    __slots__ = (
-        "_parts",
-        "bars",
-        "in_force",
-        "index",
-        "is_fresh",
-        "level",
-        "market",
-        "pair",
-        "read",
-        "settings",
-        "state",
-    )
+    __slots__ = ("_parts", "bars", "index", "is_fresh", "level", "market", "pair", "read", "settings", "state")
 
     def __init__(
         self,
@@ -69,8 +55,7 @@ class _Pair:
         self.read = read
         self.market = market
         self.is_fresh = market.is_fresh and market.isolated_then and not is_stale(as_of, settings, market.now)
-        self.in_force = pair_in_force(state, settings, pair, market.now)
-        self.bars = bar_values(self.in_force)
+        self.bars = pair_bars(pair, state.tiers.get(pair.symbol, ()), settings)
         index = self._moved(market.prices[pair.symbol].value if pair.symbol in market.prices else None)
         self.index = pair.index_price if index is None else index
         self.level = self._level(index)
@@ -85,8 +70,6 @@ class _Pair:
 
         As it was read, moved as the spot price did since.
         """
-        if not self.pair.index_price:
-            return spot if self.is_fresh else None
         then = self.state.isolated_prices.get(self.pair.symbol)
         if spot is None or then is None or not self.is_fresh:
             return None
@@ -119,10 +102,8 @@ class _Pair:
             return level.value - _own_level(pair, before)
         return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(self.read, pair.index_price))
 
-    def parts(self) -> Exposure | None:
-        """What is held and owed, in the quote asset; None while the price of what is held is not known."""
-        if not self.index and self.pair.base.held:
-            return None
+    def parts(self) -> Exposure:
+        """What is held and owed, in the quote asset."""
         if self._parts is None:
             self._parts = _parts(self.pair, self.index, self.settings)
         return self._parts
@@ -154,7 +135,7 @@ _METRICS: Mapping[str, Callable[[_Pair], Value]] = MappingProxyType(
         "polled_margin_level": lambda view: view.pair.margin_level,
         "margin_level_change_5m": _Pair.change_5m,
         "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
-        "index_price": lambda view: view.index or UNAVAILABLE,
+        "index_price": lambda view: view.index,
         "time_to_delist": lambda view: delisting(
             view.state, view.settings, "isolated", view.pair.symbol, view.market.now
         ),

@@ -17,7 +17,6 @@ from monitor.core.account import (
     Scope,
     Tier,
     Wallet,
-    with_unread_pairs,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
 from monitor.core.books import AT_SPOT, Book, PricesThen, book_of
@@ -132,8 +131,6 @@ class AccountState:
     """What events have told since those two were read."""
     bars: Bars | None = None
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
-    remembered: frozenset[Scope] = frozenset()
-    """The scopes whose bars or tiers are those of an earlier run, and were not read in this one yet."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     priced_at: datetime | None = None
     """When the newest of `prices` was true; None: not worked out."""
@@ -222,14 +219,12 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             if state.isolated is not None and snapshot.as_of < state.isolated.as_of:
                 return state
             priced_at = state.priced_at
-            snapshot = with_unread_pairs(snapshot, state.isolated)
             state = replace(state, isolated=snapshot, isolated_prices=state.prices, isolated_priced_at=priced_at)
             return replace(state, picture=reconciled(state, snapshot))
         case BarsRead(bars):
-            return replace(state, bars=bars, remembered=state.remembered - {CROSS})
+            return replace(state, bars=bars)
         case TiersRead(symbol, tiers):
-            remembered = state.remembered - {Scope(symbol)}
-            return replace(state, tiers={**state.tiers, symbol: tiers}, remembered=remembered)
+            return replace(state, tiers={**state.tiers, symbol: tiers})
         case InterestRead():
             return replace(state, interest=event)
         case RatesRead():

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -17,9 +17,10 @@ from monitor.core.engine import Ids, Policy
 from monitor.core.events import Event, HealthRead, OperatorRead, Tick
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
-from monitor.core.state import AccountState, needed_symbols, scopes
+from monitor.core.state import AccountState, Settings, needed_symbols, scopes
 from monitor.exchange.port import Exchange, Streams
 from monitor.runtime import pause_file
+from monitor.runtime.backlog import Backlog
 from monitor.runtime.executor import Executor
 from monitor.runtime.first_reads import ReadsInto, first_reads
 from monitor.runtime.inbox import Inbox
@@ -72,9 +73,19 @@ class AccountWatch:
     """Everything that runs for one account. A new one is made from the database after a failure."""
 
     def __init__(
-        self, policy: Policy, exchange: Exchange, timetable: Timetable, state: AccountState, shared: Collaborators
+        self,
+        policy: Policy,
+        exchange: Exchange,
+        timetable: Timetable,
+        state: AccountState,
+        shared: Collaborators,
+        backlog: Backlog | None = None,
+        is_known: bool = True,
     ) -> None:
+        """`is_known`: the state rests on what the store knows; `backlog` is what the store has not taken yet."""
         self.account = state.account
+        self.has_read = False
+        """Whether the account was read and judged since this was begun."""
         self._policy = policy
         self._exchange = exchange
         self._timetable = timetable
@@ -108,6 +119,8 @@ class AccountWatch:
             followers=self,
             live_document=self._live_document,
             machine_time=time.monotonic,
+            backlog=backlog,
+            is_known=is_known,
         )
 
     async def run(self) -> None:
@@ -118,6 +131,7 @@ class AccountWatch:
                 tasks.create_task(self._executor.run(), name=f"executor {self.account}")
                 await self._first_reads()
                 await self._decided()
+                self.has_read = True
                 self._poller.start(self._timetable_now())
                 tasks.create_task(self._streams.run(), name=f"streams {self.account}")
                 tasks.create_task(self._reads.fill_interest(), name=f"interest {self.account}")
@@ -137,13 +151,12 @@ class AccountWatch:
             with suppress(Exception):
                 await asyncio.wait_for(self._exchange.aclose(), timeout=5)
 
-    def tick(self, operator: OperatorRead | None, notifications_failing: int, store_failing: bool) -> None:
-        """Time has passed: the daemon's heartbeat into this account's inbox."""
+    def tick(self, operator: OperatorRead | None, health: HealthRead) -> None:
+        """Time has passed: the daemon's heartbeat into this account's inbox. `health` is what the daemon knows."""
         offset = self._shared.clock.offset
         self.inbox.put(
-            HealthRead(
-                notifications_failing=notifications_failing,
-                store_failing=store_failing,
+            replace(
+                health,
                 clock_offset_s=None if offset is None else Decimal(offset // timedelta(milliseconds=1)) / 1000,
                 weight_used=self._exchange.weight_used,
                 pause_file=pause_file.is_there(self._policy.safety.pause_file),
@@ -164,11 +177,14 @@ class AccountWatch:
 
     def committed(self, entry: Entry, committed: Committed) -> None:
         self._shared.notifier.hand(committed.deliveries)
+        if committed.before:
+            # What it queued is found by looking.
+            self._shared.notifier.wake(_named_channels(entry))
         if any(intent.state is IntentState.PLANNED for intent in entry.intents):
             self._executor.wake()
 
     def unrecorded(self, state: AccountState, entry: Entry) -> None:
-        self._shared.notifier.hand_unrecorded(entry, (*entry.alerts, *state.alerts.values()))
+        tell_unrecorded(self._shared.notifier, state, entry)
 
     def stepped(
         self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
@@ -221,5 +237,21 @@ class AccountWatch:
         return {name: (read, intervals[name]) for name, read in self._reads.by_name().items()}
 
     def _live_document(self, state: AccountState) -> str:
-        document = account_document(state, self._policy.settings, self._shared.clock.now(), self._shared.version)
-        return json.dumps(document, separators=(",", ":"))
+        return live_text(state, self._policy.settings, self._shared.clock, self._shared.version)
+
+
+def tell_unrecorded(notifier: Notifier, state: AccountState, entry: Entry) -> None:
+    """What could not be recorded is said from memory: alerts and notices."""
+    alerts = {alert.id: alert for alert in (*state.alerts.values(), *entry.alerts)}
+    known = tuple(told for told in entry.notifications if told.alert in alerts)
+    notifier.hand_unrecorded(replace(entry, notifications=known), alerts.values())
+
+
+def live_text(state: AccountState, settings: Settings, clock: Clock, version: str) -> str:
+    """The account's status document, as readers find it in the store."""
+    return json.dumps(account_document(state, settings, clock.now(), version), separators=(",", ":"))
+
+
+def _named_channels(entry: Entry) -> frozenset[str]:
+    told = [one.channels for one in entry.notifications] + [one.channels for one in entry.notices]
+    return frozenset(name for channels in told for name in channels)

@@ -1,35 +1,29 @@
 """The daemon: every account in its own bulkhead, one heartbeat for all, and an orderly start and end."""
 
 import asyncio
-import itertools
 import logging
-import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
-from monitor.core.account import CROSS, Scope
-from monitor.core.alerts import Alert
-from monitor.core.engine import Ids, Policy
-from monitor.core.events import ActionSettled, HealthRead, InterestRead, OperatorRead
-from monitor.core.followed import Followed
+from monitor.core.alerts import Alert, Severity
+from monitor.core.events import ActionSettled, HealthRead
 from monitor.core.intents import FINAL
-from monitor.core.journal import Entry
-from monitor.core.judgement import OPEN, abandoned
+from monitor.core.journal import Entry, Notice
+from monitor.core.judgement import abandoned
 from monitor.core.lifecycle import Audience
 from monitor.core.restraint import Rungs
 from monitor.core.state import AccountState, Settings
-from monitor.core.terms import remembered as remembered_terms
 from monitor.core.vitality import Watched, ailments
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
-from monitor.runtime.account import AccountWatch, Collaborators, Timetable
+from monitor.runtime.account import Collaborators
 from monitor.runtime.announcements import Announcements
 from monitor.runtime.bans import BanBook
 from monitor.runtime.channels import Channel
@@ -39,7 +33,10 @@ from monitor.runtime.daily_report import DailyReport, ReportOrder
 from monitor.runtime.drills import Drills
 from monitor.runtime.heartbeat import DeadManSwitch, Pulse
 from monitor.runtime.notifier import Notifier
-from monitor.store.load import Loaded
+from monitor.runtime.numbers import Numbers
+from monitor.runtime.storekeeper import Storekeeper
+from monitor.runtime.supervisor import Memory, Supervisor, WatchedAccount, tell
+from monitor.store.operator import Orders
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 
@@ -49,28 +46,16 @@ TICK_S = 0.5
 SHORTEST_TICK_S = 0.1
 """Machine seconds: with a fast clock the heartbeat comes this often at most."""
 
-OPERATOR_LOOK_S = 0.4
-"""At every tick, then: what people order holds within a second."""
-
-SEEN_EVERY_S = 1.0
 FIRST_TIME_S = 3.0
 """Machine seconds that a start waits for the exchange's time."""
 
 RELEASE_S = 3.0
 """Machine seconds that the store has, after a jump, to let everything that was postponed be looked at again."""
 
-RESTART_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-STORE_PATIENCE_S = 600.0
-"""A store that fails for this long ends the daemon, for the service manager to start it anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class WatchedAccount:
-    """One account: what to decide by, how often to read, and how to open its exchange session."""
-
-    policy: Policy
-    timetable: Timetable
-    open_exchange: Callable[[], Exchange]
+_WITHOUT_STORE = (
+    "The database can't be used ({cause}). The daemon watches without it: nothing that moves money is done, alerts are "
+    "sent from memory, and nothing is known of the time before the start. It goes on trying."
+)
 
 
 class Daemon:
@@ -88,60 +73,87 @@ class Daemon:
         rungs: Rungs | None = None,
         switch: DeadManSwitch | None = None,
         report: ReportOrder | None = None,
+        folder: Path | None = None,
+        memories: Mapping[str, Memory] | None = None,
     ) -> None:
-        """`heartbeat` is called whenever every running account has completed another tick."""
+        """`heartbeat` is called whenever every running account has completed another tick.
+
+        `memories` are what the daemon before this one in the same process had in memory.
+        """
         self._accounts = accounts
         self._store = store
         self._clock = clock
-        self._version = version
         self._heartbeat = heartbeat
-        self._bans = bans
         self._channels = tuple(channel.name for channel in channels)
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         composer = Composer(store, clock, self._knowledge)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, rungs)
-        self._watches: dict[str, AccountWatch] = {}
+        numbers = Numbers(clock.now())
+        self._announcements = Announcements(store, clock, self._channels, self._notifier.wake)
+        self._clock_watch = ClockWatch(clock, self._jumped)
+        self._keeper = Storekeeper(
+            store, clock, version, self._channels, bans, numbers, self._obey, self._taken_up, folder
+        )
+        self._shared = Collaborators(store, clock, self._scheduler, self._notifier, numbers.ids, version)
+        self._supervisor = Supervisor(
+            accounts, self._shared, lambda: self._keeper.operator, self._health, lambda: self._keeper.is_known, memories
+        )
         policies = {name: account.policy for name, account in accounts.items()}
         self._pulse = None if switch is None else Pulse(switch, clock, partial(self._ailments, switch.every))
         self._stepped: dict[str, datetime] = {}
         self._report = None if report is None else DailyReport(report, store, clock, version, self._notifier.wake)
         self._drills = Drills(store, clock, policies, self.states, self._notifier.wake)
-        self._announcements = Announcements(store, clock, self._channels, self._notifier.wake)
-        self._clock_watch = ClockWatch(clock, self._jumped)
-        self._operator: OperatorRead | None = None
-        self._operator_changes: int | None = None
-        self._progress: Mapping[str, int] = {}
-        self._counted: Mapping[str, int] = {}
+        self._progress: Mapping[str, tuple[int, int]] = {}
         self._stop = asyncio.Event()
+        self._has_stood = asyncio.Event()
         self.started_at: datetime | None = None
 
     def stop(self) -> None:
         """End in good order as soon as may be."""
         self._stop.set()
 
+    @property
+    def has_stood(self) -> bool:
+        """Whether every account was read and judged since the start, or is known to be failing."""
+        return self._has_stood.is_set()
+
+    async def stands(self) -> None:
+        """Wait until it has stood."""
+        await self._has_stood.wait()
+
+    @property
+    def failing_accounts(self) -> tuple[str, ...]:
+        """The accounts that are down, or fall again and again."""
+        return tuple(name for name in self._accounts if self._supervisor.is_failing(name))
+
+    def hand_over(self) -> Mapping[str, Memory]:
+        """What whoever comes next in this process has to know, if the store can't tell it; kept up by asking again."""
+        return self._supervisor.hand_over()
+
     def states(self) -> Mapping[str, AccountState]:
         """What is known now, by account."""
-        return {name: watch.runner.state for name, watch in self._watches.items()}
+        return {name: watch.runner.state for name, watch in self._supervisor.watches.items()}
 
     def settings(self, account: str) -> Settings:
         """What the account's figures depend on besides the venue."""
         return self._accounts[account].policy.settings
 
+    async def notify(self, severity: Severity, text: str) -> None:
+        """A notice to all channels, recorded or not."""
+        now = self._clock.now()
+        notice = Notice(severity, text, self._channels, now)
+        await tell(self._shared, Entry(next(iter(self._accounts), ""), now, notices=(notice,)))
+
     async def run(self) -> None:
-        """Until `stop`. Starting clean and starting after a crash are the same."""
-        if self._bans is not None:
-            await self._bans.recall()
+        """Until `stop`. Starting clean and starting after a crash are the same, and so is starting without the store.
+
+        Raises what no waiting mends.
+        """
+        is_open = await self._keeper.open()
         await self._measure_time()
         self.started_at = self._clock.now()
-        await self._store.announce(os.getpid(), self.started_at, self._version)
-        recovered = await self._store.recover(self.started_at, self._channels)
-        log.info("daemon.started accounts=%d in_doubt=%d", len(self._accounts), len(recovered))
-        # Before any account is looked at: what is silenced or taken stays so, and a channel that failed still does.
-        await self._look_for_orders()
-        await self._notifier.recall()
-        await self._let_go()
-        first = await self._store.next_ids()
-        ids = Ids(itertools.count(first.alert).__next__, itertools.count(first.intent).__next__)
+        is_recording = is_open and await self._keeper.take_up()
+        log.info("daemon.started accounts=%d recording=%s", len(self._accounts), is_recording)
         self._scheduler.start()
         if self._report is not None:
             self._report.start(self._scheduler)
@@ -149,16 +161,16 @@ class Daemon:
             async with asyncio.TaskGroup() as tasks:
                 running = [
                     tasks.create_task(self._notifier.run(), name="notifier"),
+                    tasks.create_task(self._keeper.run(), name="storekeeper"),
                     tasks.create_task(self._beat(), name="heartbeat"),
                     tasks.create_task(self._clock_watch.run(), name="clock"),
                     tasks.create_task(self._announcements.run(), name="announcements"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     *([] if self._pulse is None else [tasks.create_task(self._pulse.run(), name="pulse")]),
-                    *(
-                        tasks.create_task(self._supervise(name, account, ids), name=f"account {name}")
-                        for name, account in self._accounts.items()
-                    ),
+                    *(tasks.create_task(self._supervisor.keep(n), name=f"account {n}") for n in self._accounts),
                 ]
+                if not is_recording:
+                    await self.notify("critical", _WITHOUT_STORE.format(cause=self._store.trouble or "no answer"))
                 await self._stop.wait()
                 await self._notifier.drain(timeout_s=5)
                 for task in running:
@@ -180,7 +192,7 @@ class Daemon:
 
     async def _jumped(self, jump: Jump) -> None:
         """Whatever waits for a moment looks again, and everything is read: nothing stands still for a clock."""
-        for watch in self._watches.values():
+        for watch in self._supervisor.watches.values():
             watch.restart()
         if self._report is not None:
             self._report.restart()
@@ -190,6 +202,13 @@ class Daemon:
         self._notifier.wake(self._channels)
         if abs(jump.seconds) >= TOLD_S * self._clock.speed:
             self._announcements.add(jump.text, "warning")
+
+    async def _taken_up(self, anew: bool) -> None:
+        """The store is known: its channels and accounts go on from there. Raises StoreError."""
+        if anew:
+            await self._notifier.recall()
+            await self._let_go()
+        await self._supervisor.adopt(anew)
 
     async def _let_go(self) -> None:
         """Alerts of accounts that are not in the configuration any more end as gone."""
@@ -209,79 +228,50 @@ class Daemon:
                 )
             )
 
-    async def _supervise(self, name: str, account: WatchedAccount, ids: Ids) -> None:
-        """Keeps one account running; a failure costs its own account a moment and nobody else anything."""
-        for failures in itertools.count():
-            started = time.monotonic()
-            try:
-                loaded = await self._store.load(name, self._clock.now())
-                shared = Collaborators(self._store, self._clock, self._scheduler, self._notifier, ids, self._version)
-                state = remembered(loaded, account.policy, self._clock.now(), self._operator, self._notifier.failing)
-                watch = AccountWatch(account.policy, account.open_exchange(), account.timetable, state, shared)
-                # Its ticks are counted anew.
-                self._progress = {other: ticks for other, ticks in self._progress.items() if other != name}
-                self._watches[name] = watch
-                await watch.run()
-            except (Exception, ExceptionGroup) as error:
-                self._watches.pop(name, None)
-                step = 0 if time.monotonic() - started > RESTART_BACKOFF_S[-1] else failures
-                pause_s = RESTART_BACKOFF_S[min(step, len(RESTART_BACKOFF_S) - 1)]
-                log.error("account.restarting account=%s in_s=%s", name, pause_s, exc_info=_unexpected(error))
-                await asyncio.sleep(pause_s)
-
     async def _beat(self) -> None:
-        """Ticks, what people ordered, and the mark that this daemon is alive."""
-        looked_at = seen_at = float("-inf")
+        """Ticks, and the mark that this daemon is alive. It waits for nobody, least of all for the store."""
         pause_s = max(SHORTEST_TICK_S, TICK_S / self._clock.speed)
+        counted: dict[str, tuple[int, int]] = {}
         while True:
-            failing_for_s = self._store.failing_for_s or 0.0
-            if failing_for_s > STORE_PATIENCE_S:
-                raise StoreError("the database could not be written for ten minutes", mend="mend it and start again")
-            fresh: OperatorRead | None = None
-            now_s = time.monotonic()
-            if now_s - looked_at >= min(OPERATOR_LOOK_S, pause_s * 5):
-                looked_at, fresh = now_s, await self._look_for_orders()
-            if now_s - seen_at >= SEEN_EVERY_S and not self._store.failing:
-                seen_at = now_s
-                with suppress(StoreError):
-                    # The store says itself that it fails, and every commit does.
-                    await self._store.seen(self._clock.now())
-                if self._bans is not None:
-                    await self._bans.keep()
-            for watch in self._watches.values():
-                watch.tick(fresh, self._notifier.failing, self._store.failing)
-            progress = {name: watch.runner.ticks for name, watch in self._watches.items()}
+            fresh, health = self._keeper.fresh_orders(), self._health()
+            watches = dict(self._supervisor.watches)
+            for name, watch in watches.items():
+                watch.tick(fresh, replace(health, account_failing=self._supervisor.is_failing(name)))
+            # Of which watch, and how many: those of one that was built anew are counted anew.
+            progress = {name: (id(watch), watch.runner.ticks) for name, watch in watches.items()}
             now = self._clock.now()
-            self._stepped |= {name: now for name, count in progress.items() if count > self._counted.get(name, 0)}
-            self._counted = progress
-            if progress and all(count > self._progress.get(name, 0) for name, count in progress.items()):
+            self._stepped |= {name: now for name, count in progress.items() if _is_further(counted.get(name), count)}
+            counted = progress
+            is_begun = bool(progress) or self.has_stood
+            if is_begun and all(_is_further(self._progress.get(name), count) for name, count in progress.items()):
                 self._progress = progress
                 self._heartbeat()
+            if all((n in watches and watches[n].has_read) or self._supervisor.is_failing(n) for n in self._accounts):
+                self._has_stood.set()
             await asyncio.sleep(pause_s)
 
-    async def _look_for_orders(self) -> OperatorRead | None:
-        """What people ordered, if anything changed since the last look."""
-        try:
-            orders = await self._store.orders(self._clock.now(), self._operator_changes)
-        except StoreError as error:
-            log.error("orders.unreadable cause=%s", error)
-            return None
-        if orders is None:
-            return None
-        self._operator_changes, self._operator = orders.changes, orders.read
+    def _health(self) -> HealthRead:
+        return HealthRead(
+            notifications_failing=self._notifier.failing,
+            # Nothing may be decided on what the store would know.
+            store_failing=self._store.failing or not self._keeper.is_known,
+            store_space_low=self._keeper.space_low,
+        )
+
+    def _obey(self, orders: Orders) -> None:
+        """What people ordered beside acks, silences and the pause, which the accounts look at themselves."""
         self._drills.order(orders.drills)
         if orders.settled:
             # What a person settled is told by whoever runs.
             self._notifier.wake(self._channels)
         for intent in orders.settled:
-            watch = self._watches.get(intent.account)
+            watch = self._supervisor.watches.get(intent.account)
             if watch is None:
                 continue
             known = watch.runner.state.intents.get(intent.id)
             # What was read a moment ago never undoes what was settled since.
             if known is None or known.state not in FINAL:
                 watch.settled(ActionSettled(intent))
-        return orders.read
 
     def _ailments(self, every: timedelta) -> tuple[str, ...]:
         """Why the heartbeat must not say that all is well."""
@@ -293,14 +283,14 @@ class Daemon:
         return ailments(accounts, self._notifier.troubles, self._store.failing, every, self._clock.now())
 
     def _open_alert(self, number: int) -> Alert | None:
-        for watch in self._watches.values():
+        for watch in self._supervisor.watches.values():
             for alert in watch.runner.state.alerts.values():
                 if alert.id == number:
                     return alert
         return None
 
     def _knowledge(self, account: str) -> tuple[AccountState, Settings] | None:
-        watch = self._watches.get(account)
+        watch = self._supervisor.watches.get(account)
         return None if watch is None else (watch.runner.state, self._accounts[account].policy.settings)
 
 
@@ -311,35 +301,9 @@ async def _sync_clock(exchange: Exchange) -> None:
         await exchange.aclose()
 
 
-def remembered(
-    loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None, channels_failing: int
-) -> AccountState:
-    """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
-
-    Their data are missing until the first read: so they neither clear nor go on before. Bars and tiers hold as they
-    were last read.
-    """
-    terms = remembered_terms(loaded.terms.values())
-    return AccountState(
-        account=policy.settings.account,
-        started_at=now,
-        bars=terms.bars,
-        tiers=terms.tiers,
-        remembered=frozenset({*([] if terms.bars is None else [CROSS]), *map(Scope, terms.tiers)}),
-        alerts={a.key: replace(a, unknown_since=a.unknown_since or now) for a in loaded.alerts if a.state in OPEN},
-        intents={i.id: i for i in loaded.intents},
-        operator=operator if operator is not None else OperatorRead(),
-        health=HealthRead(notifications_failing=channels_failing),
-        # Whether charges are missing shows when the exchange is asked.
-        interest=InterestRead(loaded.interest, None, now),
-        pegs=loaded.pegs,
-        followed=Followed(terms=loaded.terms, ledger_at=loaded.ledger_until),
-    )
-
-
-def _unexpected(error: BaseException) -> BaseException | None:
-    """The error whose trace belongs in the log: bugs; what a person can mend is one line."""
-    return None if isinstance(error, MonitorError) else error
+def _is_further(before: tuple[int, int] | None, count: tuple[int, int]) -> bool:
+    watch, ticks = before if before is not None else (0, 0)
+    return count[1] > (ticks if count[0] == watch else 0)
 
 
 def _told_to_people(group: BaseExceptionGroup[BaseException]) -> BaseException:

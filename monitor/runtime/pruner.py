@@ -1,4 +1,4 @@
-"""Letting go of old samples while the daemon runs."""
+"""Letting go of what is old while the daemon runs."""
 
 import asyncio
 import logging
@@ -14,14 +14,26 @@ EVERY_S = 3600.0
 """Machine seconds from one look to the next."""
 
 
-async def keep_samples_for(span: timedelta, store: Store, clock: Clock) -> None:
-    """Drops samples older than `span`, now and every hour, until cancelled. A store that fails is tried again then."""
+async def prune_for_ever(samples: timedelta, events: timedelta, store: Store, clock: Clock) -> None:
+    """Drops what is older than its span, now and every hour, until cancelled. A store that fails is tried again then.
+
+    `events` is the span of stream events, failed reads and delivery attempts; zero keeps them for good.
+    """
     while True:
         try:
-            gone = await store.prune(samples_before=clock.now() - span)
+            gone = await prune(samples, events, store, clock)
         except StoreError as error:
-            log.warning("samples.not_pruned cause=%s", error)
+            log.warning("rows.not_pruned cause=%s", error)
         else:
             if gone:
-                log.info("samples.pruned count=%d", gone)
+                log.info("rows.pruned count=%d", gone)
         await asyncio.sleep(EVERY_S)
+
+
+async def prune(samples: timedelta, events: timedelta, store: Store, clock: Clock) -> int:
+    """How many rows older than their spans went. Raises StoreError."""
+    now = clock.now()
+    before = now - events if events else None
+    return await store.prune(
+        samples_before=now - samples, events_before=before, failures_before=before, attempts_before=before
+    )

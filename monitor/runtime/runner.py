@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Protocol
 
 from monitor.clock import Clock
@@ -12,7 +13,8 @@ from monitor.core.engine import Ids, Policy, step
 from monitor.core.events import CrossRead, Event, IsolatedRead, Tick
 from monitor.core.journal import Entry
 from monitor.core.state import AccountState
-from monitor.errors import StoreError
+from monitor.errors import StoreError, StoreRefused
+from monitor.runtime.backlog import Backlog, Waiting, is_decided, merged, parts_of
 from monitor.runtime.inbox import Inbox
 from monitor.store.journal import Committed
 from monitor.store.store import Store
@@ -30,9 +32,6 @@ AT_ONCE = 500
 
 REPLAYS = 4
 """Commits of those at most in a row, so that what is new is judged in between."""
-
-BACKLOG = 10_000
-"""Stream events, and failed reads, kept in memory while neither database nor file can take them."""
 
 
 class Followers(Protocol):
@@ -52,6 +51,7 @@ class Runner:
 
     While the store fails the daemon goes on seeing and warning. What was decided is kept in memory, and committed
     first when the store is back; the events wait in a file, which outlives the process, and follow in their order.
+    An account that was begun without the store commits nothing before it was told what the store knows of it.
     """
 
     def __init__(
@@ -65,8 +65,12 @@ class Runner:
         followers: Followers,
         live_document: Callable[[AccountState], str],
         machine_time: Callable[[], float],
+        backlog: Backlog | None = None,
+        is_known: bool = True,
     ) -> None:
+        """`is_known`: the state rests on what the store knows of the account."""
         self.state = state
+        self.is_known = is_known
         self._policy = policy
         self._store = store
         self._clock = clock
@@ -79,7 +83,7 @@ class Runner:
         self._live_at = float("-inf")
         self._live_from = float("-inf")
         self._living: asyncio.Task[None] | None = None
-        self._backlog: list[Entry] = []
+        self._backlog = backlog if backlog is not None else Backlog()
         self._spill = store.spill(state.account)
         self.steps = 0
         self.ticks = 0
@@ -99,6 +103,7 @@ class Runner:
         """Decide on what still waits, and commit it."""
         while not self._inbox.is_empty:
             await self.handle(await self._inbox.take())
+        await self._catch_up()
         if self._living is not None:
             await self._living
 
@@ -123,13 +128,26 @@ class Runner:
                 decided.entries.append(done.entry)
         return decided
 
+    def adopt(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
+        """The store has become known: the state goes on from what it knows, and from now on everything is committed."""
+        self.state = change(self.state, self._backlog)
+        self.is_known = True
+
+    @property
+    def _can_write(self) -> bool:
+        return self.is_known and not self._store.failing
+
     def _has_work(self, decided: "_Decided") -> bool:
-        return bool(decided.entries) or not self._spill.is_empty
+        if decided.entries:
+            return True
+        return self._can_write and not (self._backlog.is_empty and self._spill.is_empty)
 
     async def _remember(self, decided: "_Decided") -> None:
         if decided.entries:
             await self._commit(merged(decided.entries))
-        if not self._spill.is_empty and not self._store.failing:
+        else:
+            await self._catch_up()
+        if self._can_write and not self._spill.is_empty:
             await self._replay()
 
     def _tell(self, decided: "_Decided") -> None:
@@ -148,7 +166,7 @@ class Runner:
         if told:
             self._live_from = now + LIVE_AFTER_S
         is_due = now - self._live_at >= LIVE_EVERY_S and now >= self._live_from
-        if not is_due or self._store.failing or (self._living is not None and not self._living.done()):
+        if not is_due or not self._can_write or (self._living is not None and not self._living.done()):
             return
         self._live_at = now
         live = self._live_document(self.state)
@@ -168,84 +186,109 @@ class Runner:
             log.error("live.unwritten account=%s cause=%s", entry.account, error)
 
     async def _commit(self, entry: Entry) -> None:
-        if entry.events and (self._store.failing or not self._spill.is_empty):
-            # Behind those that wait already; and a database that fails need not be asked for each.
-            await self._keep(Entry(account=entry.account, at=entry.at, events=entry.events))
-            entry = replace(entry, events=())
-            if entry.is_empty:
-                return
-        waiting = merged([*self._backlog, entry]) if self._backlog else entry
+        """Write the entry after all that waits, or keep it and tell of it from memory."""
+        waits_behind = entry.events and (not self._can_write or not self._spill.is_empty)
+        self._backlog.add(entry)
+        if waits_behind:
+            await self._put_aside()
+        if not self._can_write:
+            self._without_store(entry)
+            return
         try:
-            committed = await self._store.commit(waiting)
+            await self._write_backlog()
+        except StoreRefused:
+            # The database does not stand where this account believes. People hear all the same.
+            self._without_store(entry)
+            raise
         except StoreError as error:
-            if not self._store.failing:
-                self._backlog = []
-                await self._commit_parts(waiting, error)
-                return
             log.error("store.failing account=%s cause=%s", entry.account, error)
-            await self._keep(entry)
-            self._followers.unrecorded(self.state, entry)
+            self._without_store(entry)
+            await self._put_aside()
+
+    async def _catch_up(self) -> None:
+        """Write what waits, if it can be."""
+        if self._backlog.is_empty or not self._can_write:
             return
-        self._backlog = []
-        self._followers.committed(waiting, committed)
-
-    async def _commit_parts(self, entry: Entry, cause: StoreError) -> None:
-        """Something in the entry can't be stored: that alone is given up, and everything else goes in without it."""
-        for part in _parts(entry):
-            try:
-                committed = await self._store.commit(part)
-            except StoreError as error:
-                if self._store.failing:
-                    await self._keep(part)
-                else:
-                    log.error("entry.refused account=%s cause=%s part=%s", entry.account, error, _named(part))
-            else:
-                self._followers.committed(part, committed)
-        log.error("entry.parted account=%s cause=%s", entry.account, cause)
-
-    async def _keep(self, entry: Entry) -> None:
-        """Keep what can't be committed now: events in the file, all else in memory."""
         try:
-            if entry.events:
-                await asyncio.to_thread(self._spill.append, entry.events)
-                entry = replace(entry, events=())
+            await self._write_backlog()
+        except StoreRefused:
+            raise
         except StoreError as error:
-            log.error("spill.failing account=%s cause=%s", entry.account, error)
-        entry = replace(entry, samples=())
-        if entry.is_empty:
+            log.error("store.failing account=%s cause=%s", self.state.account, error)
+
+    async def _write_backlog(self) -> None:
+        """Commit all that waits, entry by entry. Raises StoreError: the rest goes on waiting.
+
+        Raises StoreRefused when the store won't have what was decided: then it knows better than this account.
+        """
+        while (waiting := self._backlog.first()) is not None:
+            try:
+                committed = await self._store.commit(waiting.entry, waiting.mark)
+            except StoreRefused as error:
+                self._refused(waiting, error)
+            else:
+                self._backlog.drop_first()
+                self._followers.committed(waiting.entry, committed)
+
+    def _refused(self, waiting: Waiting, error: StoreRefused) -> None:
+        """Something in the entry can't be stored: that alone is given up, and everything else goes in without it."""
+        account = waiting.entry.account
+        if not waiting.is_part:
+            log.error("entry.parted account=%s cause=%s", account, error)
+            self._backlog.split_first(parts_of(waiting.entry))
             return
-        kept = merged([*self._backlog, entry])
-        given_up = max(0, len(kept.events) - BACKLOG) + max(0, len(kept.failures) - BACKLOG)
-        if given_up:
-            log.error("store.backlog_full account=%s given_up=%d", entry.account, given_up)
-            kept = replace(kept, events=kept.events[-BACKLOG:], failures=kept.failures[-BACKLOG:])
-        self._backlog = [kept]
+        self._backlog.drop_first()
+        log.error("entry.refused account=%s cause=%s part=%s", account, error, _named(waiting.entry))
+        if is_decided(waiting.entry):
+            raise error
+        if waiting.entry.notices:
+            self._without_store(waiting.entry)
+
+    def _without_store(self, entry: Entry) -> None:
+        self._backlog.rewrite(lambda kept: replace(kept, samples=(), live=None))
+        self._followers.unrecorded(self.state, entry)
+
+    async def _put_aside(self) -> None:
+        """Events wait in the file; in memory where that can't be used."""
+        events = self._backlog.take_events()
+        if not events:
+            return
+        try:
+            await self._store.beside(lambda: self._spill.append(events))
+        except StoreError as error:
+            log.error("spill.failing account=%s cause=%s", self.state.account, error)
+            self._backlog.add(Entry(account=self.state.account, at=self._clock.now(), events=events))
 
     async def _replay(self) -> None:
         """Commit of the events that waited in the file as many as may be at once."""
         account = self.state.account
         for _ in range(REPLAYS):
             try:
-                events, mark = await asyncio.to_thread(self._spill.read, AT_ONCE)
+                events, mark = await self._store.beside(lambda: self._spill.read(AT_ONCE))
             except StoreError as error:
                 log.error("spill.failing account=%s cause=%s", account, error)
                 return
-            entry = Entry(account=account, at=self._clock.now(), events=events)
             try:
-                committed = await self._store.commit(entry)
-            except StoreError as error:
-                if self._store.failing:
-                    return
-                await self._commit_parts(entry, error)
-            else:
-                self._followers.committed(entry, committed)
-            try:
-                await asyncio.to_thread(self._spill.drop, mark)
+                await self._write_events(Entry(account=account, at=self._clock.now(), events=events))
+                await self._store.beside(partial(self._spill.drop, mark))
             except StoreError as error:
                 log.error("spill.failing account=%s cause=%s", account, error)
+                return
             if self._spill.is_empty:
                 log.warning("spill.replayed account=%s", account)
                 return
+
+    async def _write_events(self, entry: Entry) -> None:
+        """Commit events of the file. Given twice they go in once; one that is refused is given up."""
+        try:
+            self._followers.committed(entry, await self._store.commit(entry))
+        except StoreRefused as error:
+            parts = list(parts_of(entry))
+            if len(parts) == 1:
+                log.error("entry.refused account=%s cause=%s part=%s", entry.account, error, _named(entry))
+                return
+            for part in parts:
+                await self._write_events(part)
 
 
 @dataclass(slots=True)
@@ -259,30 +302,6 @@ class _Decided:
     ticked: bool = False
 
 
-def merged(entries: Iterable[Entry]) -> Entry:
-    """Several entries of one account as one: everything that happened, and the newest row of each alert and intent.
-
-    An intent that was born and moved in one go is kept in its last state with all its steps.
-    """
-    parts = list(entries)
-    return Entry(
-        account=parts[-1].account,
-        at=parts[-1].at,
-        events=tuple(e for p in parts for e in p.events),
-        failures=tuple(f for p in parts for f in p.failures),
-        samples=tuple(s for p in parts for s in p.samples),
-        alerts=tuple({a.id: a for p in parts for a in p.alerts}.values()),
-        transitions=tuple(t for p in parts for t in p.transitions),
-        notifications=tuple(n for p in parts for n in p.notifications),
-        notices=tuple(n for p in parts for n in p.notices),
-        intents=tuple({i.id: i for p in parts for i in p.intents}.values()),
-        intent_steps=tuple(s for p in parts for s in p.intent_steps),
-        movements=tuple(m for p in parts for m in p.movements),
-        terms=tuple(t for p in parts for t in p.terms),
-        live=next((p.live for p in reversed(parts) if p.live is not None), None),
-    )
-
-
 async def _to_its_end(work: Coroutine[object, object, None]) -> None:
     """Lets `work` end also when the waiting for it is cancelled."""
     task = asyncio.ensure_future(work)
@@ -291,21 +310,6 @@ async def _to_its_end(work: Coroutine[object, object, None]) -> None:
     except asyncio.CancelledError:
         await task
         raise
-
-
-def _parts(entry: Entry) -> Iterable[Entry]:
-    """The entry piece by piece: what was decided first and in one, then each thing that came from outside."""
-    bare = Entry(account=entry.account, at=entry.at)
-    decided = replace(entry, events=(), failures=(), samples=(), movements=(), terms=(), live=None)
-    if not decided.is_empty:
-        yield decided
-    yield from (replace(bare, events=(event,)) for event in entry.events)
-    yield from (replace(bare, failures=(failure,)) for failure in entry.failures)
-    yield from (replace(bare, samples=(sample,)) for sample in entry.samples)
-    yield from (replace(bare, movements=(movement,)) for movement in entry.movements)
-    yield from (replace(bare, terms=(terms,)) for terms in entry.terms)
-    if entry.live is not None:
-        yield replace(bare, live=entry.live)
 
 
 def _named(part: Entry) -> str:

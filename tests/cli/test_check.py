@@ -71,6 +71,7 @@ async def test_all_is_well_at_a_healthy_exchange(tmp_path: Path) -> None:
         # The sandbox's key may do everything, and nothing of it is needed without an action.
         "permissions": "warning",
         "database": "warning",
+        "space": "ok",
         "channel:phone": "ok",
     }
 

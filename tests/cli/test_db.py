@@ -78,7 +78,7 @@ def test_prune_keeps_what_retain_samples_says(tmp_path: Path) -> None:
     samples = tuple(Sample("cross", "", "margin_level", at, Decimal("1.5")) for at in times)
     asyncio.run(_write(tmp_path, Entry("main", now, samples=samples)))
     said = margin_monitor(config, "db", "prune")
-    assert (said.code, said.out) == (0, "dropped 2 samples older than 30d\n")
+    assert (said.code, said.out) == (0, "dropped 2 rows: samples older than 30d, events older than 400d\n")
     with ReadStore.open(f"sqlite:///{tmp_path / 'monitor.db'}") as store:
         (series,) = store.read(read_history, "margin_level")
     assert [(now - point.at).days for point in series.points] == [29, 1]

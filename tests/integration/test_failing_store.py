@@ -124,9 +124,8 @@ async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path
                     ),
                     30,
                 )
-                rows = await here.store.read(read_events, limit=None)
                 assert unwritten
-                assert unwritten <= {row.payload for row in rows}
+                await eventually(lambda: recorded(here, unwritten), 30)
                 # Recorded and told again, now with its number in the record; and then it may act.
                 await eventually(lambda: moved(box.sandbox), 30)
                 assert len(told(sink, "near-call")) <= 3, "told again and again"
@@ -142,6 +141,10 @@ async def ready(here: Here) -> None:
             and {"BTCUSDT", "ETHUSDT"} <= state.prices.keys()
         )
     )
+
+
+async def recorded(here: Here, payloads: set[str]) -> bool:
+    return payloads <= {row.payload for row in await here.store.read(read_events, limit=None)}
 
 
 async def has(sink: HttpSink, rule: str) -> bool:

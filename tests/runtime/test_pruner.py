@@ -8,7 +8,7 @@ from pathlib import Path
 
 from monitor.clock import ManualClock
 from monitor.core.journal import Entry, Sample
-from monitor.runtime.pruner import keep_samples_for
+from monitor.runtime.pruner import prune_for_ever
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
 from tests.store.samples import NOW
@@ -20,7 +20,7 @@ async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Pa
     times = [NOW - timedelta(days=days) for days in (0, 6, 8)]
     samples = tuple(Sample("cross", "", "margin_level", at, Decimal(1)) for at in times)
     await store.commit(Entry("main", NOW, samples=samples))
-    pruning = asyncio.create_task(keep_samples_for(timedelta(days=7), store, ManualClock(NOW)))
+    pruning = asyncio.create_task(prune_for_ever(timedelta(days=7), timedelta(), store, ManualClock(NOW)))
 
     async def gone() -> bool:
         (series,) = await store.read(read_history, "margin_level")

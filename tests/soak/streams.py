@@ -34,7 +34,8 @@ from monitor.exchange.binance.streams.guards import Guards
 from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.venue import Hosts
 from monitor.runtime.account import Timetable
-from monitor.runtime.daemon import Daemon, WatchedAccount
+from monitor.runtime.daemon import Daemon
+from monitor.runtime.supervisor import WatchedAccount
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.scenario import PairSpec, Readings, holding

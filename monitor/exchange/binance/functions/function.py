@@ -160,7 +160,6 @@ def read(
     silent: bool = False,
     dropped: Collection[str] = (),
     priority: Priority = Priority.USUAL,
-    rows: str | None = None,
 ) -> Callable[[Callable[P, T]], Read[P, T]]:
     """Makes the decorated declaration a reading function.
 
@@ -173,7 +172,7 @@ def read(
             name=declared.__name__,
             summary=_summary(declared),
             signature=inspect.signature(declared),
-            endpoint=Endpoint(method, path, answer, security, weight, counted, secret, priority, rows),
+            endpoint=Endpoint(method, path, answer, security, weight, counted, secret, priority),
             parameters=parameters,
             fixed=fixed or {},
             implied=implied or {},

@@ -1,0 +1,147 @@
+"""The state that an account starts from, and how one that began without the store goes on from what the store knows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Transition
+from monitor.core.engine import Policy
+from monitor.core.events import HealthRead, InterestRead, OperatorRead
+from monitor.core.followed import Followed
+from monitor.core.intents import Intent, IntentState
+from monitor.core.journal import Entry
+from monitor.core.judgement import OPEN
+from monitor.core.state import AccountState
+from monitor.runtime.backlog import Backlog
+from monitor.store.load import Loaded
+
+
+def remembered(
+    loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None, channels_failing: int
+) -> AccountState:
+    """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
+
+    Their data are missing until the first read: so they neither clear nor go on before.
+    """
+    return AccountState(
+        account=policy.settings.account,
+        started_at=now,
+        alerts=_unknown(loaded.alerts, now),
+        intents={i.id: i for i in loaded.intents},
+        operator=operator if operator is not None else OperatorRead(),
+        health=HealthRead(notifications_failing=channels_failing),
+        # Whether charges are missing shows when the exchange is asked.
+        interest=InterestRead(loaded.interest, None, now),
+        pegs=loaded.pegs,
+        followed=Followed(terms=loaded.terms, ledger_at=loaded.ledger_until),
+    )
+
+
+def carried_on(
+    before: AccountState | None, policy: Policy, now: datetime, operator: OperatorRead | None, channels_failing: int
+) -> AccountState:
+    """The same from memory, while the store can't be read. Nothing that moves money is decided on it."""
+    health = HealthRead(notifications_failing=channels_failing, store_failing=True)
+    name = policy.settings.account
+    if before is None:
+        known = OperatorRead() if operator is None else operator
+        return AccountState(account=name, started_at=now, operator=known, health=health)
+    return AccountState(
+        account=name,
+        started_at=now,
+        alerts=_unknown(before.alerts.values(), now),
+        intents=before.intents,
+        operator=before.operator if operator is None else operator,
+        health=health,
+        interest=before.interest,
+        pegs=before.pegs,
+        followed=Followed(terms=before.followed.terms, ledger_at=before.followed.ledger_at),
+    )
+
+
+def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime) -> AccountState:
+    """The state that goes on from both, with the backlog made to fit: alerts that the store knew keep their numbers.
+
+    What was decided from memory is recorded after that, and everything that is open has its row.
+    """
+    known = {alert.key: alert for alert in loaded.alerts if alert.state in OPEN}
+    alerts = dict(_unknown(known.values(), now))
+    renamed: dict[int, Alert] = {}
+    for key, mine in state.alerts.items():
+        theirs = known.get(key)
+        if theirs is None or theirs.id == mine.id:
+            alerts[key] = mine
+            continue
+        alerts[key] = renamed[mine.id] = _one_of(theirs, mine)
+    backlog.rewrite(lambda entry: _renumbered(entry, renamed, loaded))
+    waiting = {intent.id for entry in backlog.entries for intent in entry.intents}
+    if alerts:
+        backlog.put_first(Entry(account=state.account, at=now, alerts=tuple(alerts.values())))
+    return replace(
+        state,
+        alerts=alerts,
+        intents={**_kept(state.intents, waiting), **{intent.id: intent for intent in loaded.intents}},
+        interest=InterestRead(loaded.interest, None, now),
+        pegs={**loaded.pegs, **state.pegs},
+        followed=replace(
+            state.followed,
+            terms={**loaded.terms, **state.followed.terms},
+            ledger_at={**loaded.ledger_until, **state.followed.ledger_at},
+        ),
+    )
+
+
+def _unknown(alerts: Iterable[Alert], now: datetime) -> Mapping[AlertKey, Alert]:
+    return {a.key: replace(a, unknown_since=a.unknown_since or now) for a in alerts if a.state in OPEN}
+
+
+def _one_of(theirs: Alert, mine: Alert) -> Alert:
+    """The alert of both: the number and what people did are the store's, the present figures those of memory."""
+    if theirs.state is AlertState.FIRING:
+        return replace(
+            theirs,
+            summary=mine.summary,
+            value=mine.value,
+            unknown_since=mine.unknown_since,
+            clear_since=mine.clear_since,
+            updated_at=mine.updated_at,
+            notified_at=mine.notified_at or theirs.notified_at,
+        )
+    return replace(mine, id=theirs.id, since=theirs.since)
+
+
+def _renumbered(entry: Entry, renamed: Mapping[int, Alert], loaded: Loaded) -> Entry:
+    """The entry with the store's numbers. Of an alert that had fired there, nothing has to be said again."""
+    firing = {alert.id for alert in loaded.alerts if alert.state is AlertState.FIRING}
+    return replace(
+        entry,
+        alerts=tuple(alert for alert in entry.alerts if alert.id not in renamed),
+        transitions=tuple(moved for one in entry.transitions if (moved := _moved(one, renamed, firing)) is not None),
+        notifications=tuple(told for one in entry.notifications if (told := _told(one, renamed, firing)) is not None),
+        terms=tuple(t for t in entry.terms if not _is_known(t.text, loaded.terms.get((t.kind, t.subject)))),
+    )
+
+
+def _moved(transition: Transition, renamed: Mapping[int, Alert], firing: set[int]) -> Transition | None:
+    theirs = renamed.get(transition.alert)
+    if theirs is None:
+        return transition
+    if theirs.id in firing or transition.to_state is not AlertState.FIRING:
+        return None
+    return replace(transition, alert=theirs.id, from_state=AlertState.PENDING)
+
+
+def _told(notification: Notification, renamed: Mapping[int, Alert], firing: set[int]) -> Notification | None:
+    theirs = renamed.get(notification.alert)
+    if theirs is None:
+        return notification
+    return None if theirs.id in firing else replace(notification, alert=theirs.id)
+
+
+def _is_known(text: str, known: object) -> bool:
+    return getattr(known, "text", None) == text
+
+
+def _kept(intents: Mapping[int, Intent], waiting: set[int]) -> dict[int, Intent]:
+    """Those of memory that were sent, or wait to be recorded: what was merely planned elsewhere is nobody's."""
+    return {n: i for n, i in intents.items() if n in waiting or i.state is not IntentState.PLANNED}
