@@ -82,6 +82,10 @@ def test_rungs_grow_worse_in_file_order(ladder: str) -> None:
     assert len(rungs) > 1
 
 
+def test_no_rung_of_the_level_waits_so_none_is_later_than_a_milder_one() -> None:
+    assert {rule.name: rule.for_s for rule in RULES if rule.ladder == "level" and rule.for_s} == {}
+
+
 def test_keys_are_three_rules_without_ladder() -> None:
     assert [BY_NAME[name].ladder for name in ("key-refused", "key-unsafe", "key-expiring")] == [None] * 3
 
@@ -89,8 +93,8 @@ def test_keys_are_three_rules_without_ladder() -> None:
 @pytest.mark.parametrize(
     ("name", "for_s", "severity", "repeat_s"),
     [
-        ("thin", 900, "info", 86_400),
-        ("below-initial", 30, "warning", 3_600),
+        ("thin", 0, "info", 86_400),
+        ("below-initial", 0, "warning", 3_600),
         ("near-call", 0, "critical", 300),
         ("margin-call", 0, "critical", 120),
         ("margin-call-isolated", 0, "critical", 120),

@@ -19,15 +19,6 @@ from tests.support.sinks import Answer, HttpSink, Received, http_sink
 # The calm account: 20,000 USDT and 1.5 BTC against 30,000 USDT and 10 ETH at 3,000: level (20000 + 1.5 BTC) / 60000.
 # initial 1.5 (BTC 46,666), halfway 1.4 (42,666), call 1.3 (38,666), 1.2 (34,666), liquidation 1.1 (30,666).
 LEVELS = {"below-initial": "45000", "near-call": "41000", "margin-call": "38000", "liquidation-near": "34000"}
-QUICK = """
-[[rules]]
-name = "below-initial"
-scope = "cross"
-ladder = "level"
-when = "margin_level < initial_level"
-clear = "margin_level > initial_level * 1.02"
-severity = "warning"
-"""
 
 
 Said = dict[str, Any]
@@ -68,7 +59,7 @@ def price(box: Sandbox, btc: str) -> None:
 async def test_a_fall_fires_the_rungs_in_order_and_recovery_resolves_them(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_here(config, clock_of(box.sandbox)) as here:
                 await here.until(lambda state: state.bars and state.streams.get("market"))
                 expected: list[str] = []
@@ -94,6 +85,21 @@ async def test_a_fall_fires_the_rungs_in_order_and_recovery_resolves_them(tmp_pa
     assert (call["severity"], call["account"], call["reason"]) == ("critical", "main", "fired")
 
 
+async def test_a_fall_through_several_bars_at_once_says_the_worst_of_them_first(tmp_path: Path) -> None:
+    with http_sink() as sink:
+        async with sandbox() as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+                await here.until(lambda state: state.bars and state.streams.get("market"))
+                price(box.sandbox, LEVELS["near-call"])
+                await told(sink, "FIRING near-call")
+            alerts = {row.alert.key.rule: row.alert for row in await here_alerts(tmp_path)}
+    first, milder = alerts["near-call"].fired_at, alerts["below-initial"].fired_at
+    assert first is not None
+    assert milder is not None
+    assert first <= milder
+
+
 async def here_alerts(folder: Path) -> tuple[AlertRow, ...]:
     with ReadStore.open(f"sqlite:///{folder}/monitor.db") as store:
         return store.read(read_alerts, include_closed=True, account=None)
@@ -102,7 +108,7 @@ async def here_alerts(folder: Path) -> tuple[AlertRow, ...]:
 async def test_full_repayment_resolves_although_the_level_is_infinite(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_here(config, clock_of(box.sandbox)) as here:
                 await here.until(lambda state: state.bars and state.streams.get("market"))
                 price(box.sandbox, "41000")
@@ -124,7 +130,7 @@ async def is_over(sink: HttpSink, rule: str) -> bool:
 async def test_a_restart_neither_repeats_nor_forgets(tmp_path: Path, end: signal.Signals) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_process(config) as child:
                 await child.until_line("stream=market connected=True")
                 price(box.sandbox, "45000")
@@ -162,7 +168,7 @@ async def test_a_channel_that_was_down_hears_the_present_truth_once(tmp_path: Pa
     with http_sink() as sink:
         sink.default = Answer(503)
         async with sandbox() as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_here(config, clock_of(box.sandbox)) as here:
                 await here.until(lambda state: state.bars and state.streams.get("market"))
                 price(box.sandbox, "45000")
@@ -192,7 +198,7 @@ async def test_a_hanging_channel_delays_no_other(tmp_path: Path) -> None:
         hanging.default = Answer(hang=True)
         async with sandbox() as box:
             channels = {"hangs": hanging.url, "phone": phone.url}
-            config = write_config(tmp_path, box.ready, channels=channels, more=QUICK)
+            config = write_config(tmp_path, box.ready, channels=channels)
             async with daemon_here(config, clock_of(box.sandbox)) as here:
                 await here.until(lambda state: state.bars and state.streams.get("market"))
                 price(box.sandbox, "45000")

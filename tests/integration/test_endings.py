@@ -11,10 +11,20 @@ from monitor.core.alerts import AlertState
 from monitor.core.events import Matcher, Silence
 from monitor.store.operator import add_silence, expire_silence
 from monitor.store.readers.alerts import read_alerts
-from tests.integration.test_alerting import QUICK, about, heads, said, told
+from tests.integration.test_alerting import about, heads, said, told
 from tests.support.daemon import daemon_here, eventually, reading, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import Answer, http_sink
+
+LOW = """
+[[rules]]
+name = "below-initial"
+scope = "cross"
+ladder = "level"
+when = "margin_level < initial_level"
+clear = "margin_level > initial_level * 1.02"
+severity = "warning"
+"""
 
 MUTE = """
 [[rules]]
@@ -30,7 +40,7 @@ repeat = "1h"
 async def test_open_alerts_of_an_account_that_left_the_configuration_are_gone(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_here(config) as here:
                 await here.until(lambda state: state.bars and state.streams.get("market"))
                 box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
@@ -62,7 +72,7 @@ async def test_open_alerts_of_an_account_that_left_the_configuration_are_gone(tm
 async def test_a_silence_holds_across_a_restart_and_what_still_fires_at_its_end_is_told(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now()) as box:
-            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=QUICK)
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
             async with daemon_here(config) as here:
                 await here.until(lambda state: state.bars and state.streams.get("market"))
                 box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
@@ -88,7 +98,7 @@ async def test_a_mute_channel_is_told_once_across_a_restart_and_its_end_when_it_
     with http_sink() as phone, http_sink() as mail:
         async with sandbox(starting_now()) as box:
             sinks = {"phone": phone.url, "mail": mail.url}
-            config = write_config(tmp_path, box.ready, channels=sinks, first="default_rules = false", more=QUICK + MUTE)
+            config = write_config(tmp_path, box.ready, channels=sinks, first="default_rules = false", more=LOW + MUTE)
             phone.default = Answer(503)
 
             async def heard(head: str) -> bool:

@@ -1,0 +1,106 @@
+"""How many alerts days bring on which a price hovers around a bar: at first touch, and with a wait before firing.
+
+Real bars of whole days from `$MARGIN_MONITOR_TEST_DATA` (default: ../shared/data beside the checkout), looked at every
+twenty seconds through the engine. The account owes so much that the bar of the rule lies where a given part of the time
+is spent below it. A touch is each fall below the bar; an episode lasts from a touch until the condition to clear holds.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from benchmarks.account import rules
+from benchmarks.warning import CROSS_3X, DATA, Night, path_of, watch
+from monitor.core.rules import Rule
+from monitor.sandbox.prices import PricePath
+
+EVERY_S = 20
+PARTS = (Decimal("0.1"), Decimal("0.3"), Decimal("0.5"), Decimal("0.7"), Decimal("0.9"))
+DAYS = (("AVAX", "um_AVAXUSDT_1m_2025-02-02_2025-02-05"), ("BTC", "cm_BTCUSD_PERP_markprice_1m_2025-10-09_10"))
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A rule with its bars as levels of cross 3x, and the seconds to wait that it is compared with."""
+
+    name: str
+    bar: Decimal
+    clear: Decimal
+    waits: tuple[int, ...]
+
+
+RUNGS = (
+    Rung("thin", Decimal("1.1") / Decimal("0.7"), Decimal("1.1") / Decimal("0.67"), (0, 60, 900)),
+    Rung("below-initial", Decimal("1.5"), Decimal("1.53"), (0, 30, 60)),
+    Rung("near-call", Decimal("1.4"), Decimal("1.5"), (0, 30)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hovering:
+    """What days with a bar at `part` of their prices brought: touches, episodes, and alerts by the seconds waited."""
+
+    part: Decimal
+    touches: int
+    episodes: int
+    alerts: tuple[int, ...]
+    fast: int
+    """Alerts of falling-fast on the same days."""
+
+
+def hovering(asset: str, path: PricePath, rung: Rung, part: Decimal, ladder: Sequence[Rule]) -> Hovering:
+    """The days of a path, with the rung's bar where `part` of the time is spent below it."""
+    prices = [path.at(second) for second in range(path.start_ms // 1000, path.end_ms // 1000 + 1, EVERY_S)]
+    bar = sorted(prices)[int(part * len(prices))]
+    night = Night(asset, "", asset, rung.bar * prices[0] / bar, CROSS_3X, False, (0, 0, 0))
+    (shipped,) = (rule for rule in ladder if rule.name == rung.name)
+    (fast,) = (rule for rule in ladder if rule.name == "falling-fast")
+    variants = [replace(shipped, name=f"{rung.name}-{wait}", for_s=Decimal(wait), ladder=None) for wait in rung.waits]
+    fired: Counter[str] = Counter()
+    touches = episodes = 0
+    is_below = is_open = False
+    for _, level, alerts in watch(night, path, [*variants, fast], every_s=EVERY_S):
+        fired.update(alert.key.rule for alert in alerts)
+        was_below, is_below = is_below, level < rung.bar
+        touches += is_below and not was_below
+        episodes += is_below and not is_open
+        is_open = is_below or (is_open and level <= rung.clear)
+    return Hovering(part, touches, episodes, tuple(fired[rule.name] for rule in variants), fired["falling-fast"])
+
+
+def rows() -> Iterator[tuple[str, Rung, list[Hovering]]]:
+    """Each of the days with each of the rungs."""
+    for asset, file in DAYS:
+        path = path_of(Night(asset, file, asset, Decimal(2), CROSS_3X, False, (0, 0, 0)))
+        for rung in RUNGS:
+            yield asset, rung, [hovering(asset, path, rung, part, rules()) for part in PARTS]
+
+
+def main() -> int:
+    """Print the table."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    if not (DATA / "prices").is_dir():
+        print(f"no real bars at {DATA}: set MARGIN_MONITOR_TEST_DATA", file=sys.stderr)
+        return 1
+    parts = " / ".join(f"{part:.0%}" for part in PARTS)
+    print(f"Time spent below the bar: {parts}\n\n| days | rule | touches | episodes | alerts | falling-fast |")
+    print("|---|---|---|---|---|---|")
+    for asset, rung, found in rows():
+        waits = "; ".join(
+            f"{f'{wait} s' if wait else 'first touch'}: {' / '.join(str(each.alerts[index]) for each in found)}"
+            for index, wait in enumerate(rung.waits)
+        )
+        cells = (
+            " / ".join(str(count) for count in counts)
+            for counts in ([each.touches for each in found], [each.episodes for each in found])
+        )
+        fast = " / ".join(str(each.fast) for each in found)
+        print(f"| {asset} | `{rung.name}` | {' | '.join(cells)} | {waits} | {fast} |", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,36 @@
+"""The ladder at first touch on real bars: the minutes that it gives, and one alert for what hovers around a bar."""
+
+from decimal import Decimal
+
+import pytest
+
+from benchmarks.account import rules
+from benchmarks.quiet import DAYS, PARTS, RUNGS, Rung, hovering
+from benchmarks.warning import CROSS_3X, NIGHTS, Night, leads, path_of
+from tests.support.data import price_file
+
+FIRST_TOUCH = {"SOL cross 3x": Decimal("20.9"), "BTC isolated 10x": Decimal("20.9"), "SOL isolated 5x": Decimal("2.9")}
+
+
+@pytest.mark.parametrize(
+    "night", [night for night in NIGHTS if night.title in FIRST_TOUCH], ids=lambda each: each.title
+)
+def test_the_initial_bar_warns_when_it_is_touched_on_a_real_night(night: Night) -> None:
+    price_file(f"binance_{night.file}.csv.gz")
+    found, _ = leads(night, path_of(night), 0, live=True, ladder=rules())
+    minutes = {rule: lead for rule, lead in found.items() if lead is not None}
+    assert minutes["below-initial"] >= FIRST_TOUCH[night.title]
+    # Each rung speaks no later than the worse ones, which are reached after it or together with it.
+    assert minutes["thin"] >= minutes["below-initial"] >= minutes["near-call"] >= minutes["margin-call"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("asset", "file"), [days for days in DAYS if days[0] in ("AVAX", "BTC")])
+@pytest.mark.parametrize("rung", RUNGS[:2], ids=lambda each: each.name)
+def test_an_episode_around_a_bar_is_one_alert_on_whole_days(asset: str, file: str, rung: Rung) -> None:
+    price_file(f"binance_{file}.csv.gz")
+    path = path_of(Night(asset, file, asset, Decimal(2), CROSS_3X, False, (0, 0, 0)))
+    found = hovering(asset, path, rung, PARTS[2], rules())
+    assert found.touches > found.episodes
+    assert found.alerts[rung.waits.index(0)] == found.episodes
