@@ -12,12 +12,14 @@ import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from monitor.exchange.binance.streams.addresses import first_to_answer
 from monitor.exchange.binance.streams.connection import LARGEST_FRAME, Connection
 from monitor.exchange.binance.streams.guards import Guards
 
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
 _SEND_TIMEOUT_S = 10.0
+_PROOF_TIMEOUT_S = 10.0
 
 # The library's own lines may quote URLs with keys and, at the debug level, whole frames.
 _quiet = logging.getLogger("monitor.exchange.sockets")
@@ -43,8 +45,11 @@ class Sockets:
         `on_alive` is called whenever frames or pings arrived. Raises LinkLost.
         """
         try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                sock = await first_to_answer(url) if self.proxy is None else None
             connection = await connect(
                 url,
+                sock=sock,
                 proxy=self.proxy,
                 ssl=self.tls if url.startswith("wss:") else None,
                 compression=None,
@@ -57,7 +62,7 @@ class Sockets:
                 user_agent_header="margin-monitor",
                 create_connection=Connection,
             )
-        except InvalidURI:
+        except (InvalidURI, ValueError):
             raise LinkLost("the address is not a WebSocket URL") from None
         except InvalidStatus as refused:
             raise LinkLost(f"no connection: HTTP {refused.response.status_code}") from None
@@ -87,6 +92,14 @@ class Link:
         if self._resting is None and not self._connection.transport.is_closing():
             self._connection.transport.pause_reading()
             self._resting = asyncio.get_running_loop().call_later(seconds, self._read_on)
+
+    async def prove(self) -> None:
+        """Return once the other side has answered a ping. Raises LinkLost."""
+        try:
+            async with asyncio.timeout(_PROOF_TIMEOUT_S):
+                await (await self._connection.ping())
+        except (ConnectionClosed, TimeoutError):
+            raise LinkLost("no answer to a ping") from None
 
     async def send(self, message: object) -> None:
         """Send one JSON message. Raises LinkLost."""
