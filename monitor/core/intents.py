@@ -50,6 +50,7 @@ LEGAL: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
         (_S.SUBMITTING, _S.ACKNOWLEDGED),
         (_S.SUBMITTING, _S.REFUSED),
         (_S.SUBMITTING, _S.UNCERTAIN),
+        (_S.SUBMITTING, _S.EXPIRED),
         (_S.ACKNOWLEDGED, _S.CONFIRMED),
         (_S.ACKNOWLEDGED, _S.FAILED),
         (_S.ACKNOWLEDGED, _S.UNRESOLVED),
@@ -60,7 +61,10 @@ LEGAL: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
         (_S.UNRESOLVED, _S.FAILED),
     }
 )
-"""Every edge of an intent's life; None is its birth. The database holds the same list as a CHECK."""
+"""Every edge of an intent's life; None is its birth. The database holds the same list as a CHECK.
+
+From SUBMITTING to EXPIRED goes only what provably never left: its sender itself withheld it.
+"""
 
 IN_FLIGHT = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
 """States in which money may have moved and the outcome is not yet known."""
@@ -193,6 +197,13 @@ class Unknown:
 
 
 Outcome = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """No request was made: the last look before it found a reason against it."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

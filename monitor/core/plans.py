@@ -250,7 +250,9 @@ def _passed_over(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: 
             continue
         unanswered = intent.state is _S.EXPIRED and intent.expires_at is not None and at >= intent.expires_at
         if (intent.state is _S.REJECTED or unanswered) and (since is None or since <= at):
-            was = f"nobody approved R-{intent.id} in time" if unanswered else f"a person rejected R-{intent.id}"
+            was = (
+                f"R-{intent.id} was not approved and sent in time" if unanswered else f"a person rejected R-{intent.id}"
+            )
             return f"{was}, so it is not proposed again; act by hand"
         pause = max(spec.cooldown, REFUSAL_PAUSE)
         if intent.state is _S.REFUSED and not may_try_again(intent) and now - at < pause:

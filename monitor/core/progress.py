@@ -17,6 +17,7 @@ from monitor.core.intents import (
     Refused,
     Trace,
     Unknown,
+    Withheld,
 )
 from monitor.core.ledger import LedgerRow
 from monitor.core.looks import Confirmed, Failed, Judgement, LookAgain, Unresolved
@@ -45,7 +46,7 @@ def moved(before: Intent, after: Intent, now: datetime, note: str, trace: Trace 
 
 
 def expired(planned: Intent, now: datetime, reason: str) -> Moved:
-    """A planned intent that is not sent."""
+    """An intent that is not sent."""
     return moved(planned, replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason), now, reason)
 
 
@@ -62,9 +63,11 @@ def abandoned(sent: Intent, now: datetime, note: str) -> Moved:
     return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=note), now, note)
 
 
-def answered(sent: Intent, outcome: Outcome, now: datetime) -> Moved:
+def answered(sent: Intent, outcome: Outcome | Withheld, now: datetime) -> Moved:
     """What the answer makes of an intent that is being sent."""
     match outcome:
+        case Withheld(reason):
+            return expired(replace(sent, submitted_at=None), now, reason)
         case Accepted(ref):
             after = replace(sent, state=_S.ACKNOWLEDGED, ref=ref)
             return moved(sent, after, now, f"accepted as {ref}", outcome.trace)

@@ -18,7 +18,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.events import Event
-from monitor.core.intents import Order, Outcome, Record, Window
+from monitor.core.intents import Order, Outcome, Record, Window, Withheld
 from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
 from monitor.core.markets import Market
@@ -169,8 +169,11 @@ class Exchange(Protocol):
 
     def streams(self, deliver: Callable[[Event], None]) -> Streams: ...
 
-    async def execute(self, order: Order) -> Outcome:
-        """Send one money order: exactly one request, never retried."""
+    async def execute(self, order: Order, objection: Callable[[], str | None]) -> Outcome | Withheld:
+        """Send one money order: exactly one request, never retried.
+
+        None at all where `objection`, asked right before it, has a reason against it.
+        """
         ...
 
     async def find_records(self, order: Order, window: Window) -> tuple[Record, ...]:

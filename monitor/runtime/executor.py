@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
 from monitor.clock import Clock
+from monitor.core.actions.last_look import last_look
 from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
 from monitor.core.events import ActionSettled, Event
-from monitor.core.intents import FINAL, ByName, Intent, IntentState
+from monitor.core.intents import FINAL, STOPPED, ByName, Intent, IntentState
 from monitor.core.progress import Moved, abandoned, answered, expired, given_up, is_abandoned
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
@@ -20,6 +22,7 @@ from monitor.runtime import pause_file
 from monitor.runtime.recorder import Recorder
 from monitor.runtime.settling import Settler
 from monitor.runtime.snapshots import Snapshots
+from monitor.store import operator
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,6 +36,14 @@ KNOWING_TRIES = 20
 
 PARTING_S = 15.0
 """Machine seconds that a clean stop waits for an answer to an order that has left."""
+
+PAUSE_HOLDS_S = 1.0
+"""Machine seconds within which a person's pause holds: what is known of it right before a send is no older."""
+
+PAUSE_KNOWN_FOR_S = 2 * PAUSE_HOLDS_S
+"""The same with what the exchange session waits between two orders."""
+
+PAUSE_TRIES = 2
 
 _S = IntentState
 
@@ -121,12 +132,14 @@ class Executor:
         """From the last look to the recorded answer. Nothing is sent without a claim that is durable."""
         if not await self._clear_doubt(planned):
             return
-        checked = await self._checked(planned)
-        if checked is None:
+        found = await self._checked(planned)
+        if found is None:
             return
+        checked, sized = found
         now = self._clock.now()
         note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot" if checked.amount else checked.asset
         sent = replace(checked, state=_S.SUBMITTING, submitted_at=now)
+        asked_at = time.monotonic()
         try:
             claimed = await self._store.claim(replace(sent, state=checked.state), now, note)
         except StoreError as error:
@@ -146,7 +159,7 @@ class Executor:
             sent.asset,
             plain(sent.amount),
         )
-        sending = asyncio.ensure_future(self._send(sent))
+        sending = asyncio.ensure_future(self._send(sent, sized, asked_at))
         try:
             await asyncio.shield(sending)
         except asyncio.CancelledError:
@@ -155,8 +168,8 @@ class Executor:
             sending.cancel()
             raise
 
-    async def _checked(self, planned: Intent) -> Intent | None:
-        """The intent sized on fresh reads; None when it is not to be sent, or not now."""
+    async def _checked(self, planned: Intent) -> tuple[Intent, AccountState] | None:
+        """The intent sized on fresh reads, and the state that it is sized on; None when not to be sent, or not now."""
         try:
             before = self.state()
             own_key = self._policy.settings.acts_with_own_key
@@ -168,13 +181,12 @@ class Executor:
             await self._put_off(planned, f"no fresh snapshot: {error}", FRESH_TRIES)
             return None
         # The reads took time: a pause, or what this executor settled meanwhile, counts.
-        current = self.state()
-        health = replace(current.health, pause_file=pause_file.is_there(self._policy.safety.pause_file))
+        current = self._present()
         fresh = replace(
             fresh,
             intents=current.intents,
             operator=current.operator,
-            health=health,
+            health=current.health,
             alerts=current.alerts,
             key_accepted=rights.key_accepted,
             key=rights.key,
@@ -183,7 +195,7 @@ class Executor:
         )
         checked = recheck(fresh, planned, self._policy.actions, self._policy.settings, self._clock.now())
         if not isinstance(checked, NoLonger):
-            return checked
+            return checked, fresh
         if checked.not_yet:
             await self._put_off(planned, checked.reason, KNOWING_TRIES)
         else:
@@ -223,12 +235,45 @@ class Executor:
         except StoreError as error:
             log.error("intent.unrecorded account=%s intent=%d cause=%s", self._account, planned.id, error)
 
-    async def _send(self, claimed: Intent) -> None:
-        """The one request, and what came of it."""
+    async def _send(self, claimed: Intent, sized: AccountState, asked_at: float) -> None:
+        """The one request, or none where something has ceased to hold, and what came of it.
+
+        `asked_at` is the machine's moment at which the claim was asked for, and with it whether actions are paused.
+        """
         if isinstance(claimed.order, ByName):
             raise TypeError(f"{claimed.order.function} is sent by who ordered it")
-        outcome = await self._exchange.execute(claimed.order)
+        pause_known_at = await self._pause_known_at(asked_at)
+        outcome = await self._exchange.execute(claimed.order, lambda: self._objection(claimed, sized, pause_known_at))
         await self._record_surely(answered(claimed, outcome, self._clock.now()))
+
+    def _objection(self, claimed: Intent, sized: AccountState, pause_known_at: float | None) -> str | None:
+        """Why the order must not leave any more, by all that is known at this moment."""
+        if pause_known_at is None:
+            return f"{STOPPED}actions were paused while it was being written down"
+        if time.monotonic() - pause_known_at > PAUSE_KNOWN_FOR_S:
+            return f"{STOPPED}the database is too slow to tell whether actions are paused"
+        settings, specs = self._policy.settings, self._policy.actions
+        return last_look(sized, self._present(), claimed, specs, settings, self._clock.now())
+
+    def _present(self) -> AccountState:
+        """The account as decided, with whether the pause file is there now."""
+        current = self.state()
+        there = pause_file.is_there(self._policy.safety.pause_file)
+        return replace(current, health=replace(current.health, pause_file=there))
+
+    async def _pause_known_at(self, asked_at: float) -> float | None:
+        """The machine's moment at which actions were not paused; None where they are. The claim looked at `asked_at`;
+        after one that took long it is looked again."""
+        for _ in range(PAUSE_TRIES):
+            if time.monotonic() - asked_at < PAUSE_HOLDS_S:
+                break
+            again_at = time.monotonic()
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(PAUSE_HOLDS_S):
+                    if await self._store.read(operator.is_paused):
+                        return None
+                asked_at = again_at
+        return asked_at
 
     async def _record_surely(self, moved: Moved) -> None:
         """Records a step that has happened, however long the store takes; until then nothing else is sent."""

@@ -233,20 +233,20 @@ def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -
         elif intent.alert is not None and intent.alert not in firing:
             yield _moved(intent, _S.EXPIRED, now, "its alert does not fire any more")
         elif approved and not state.is_paused:
-            yield _moved(intent, _S.PLANNED, now, "approved by a person")
+            # Its time goes on: what was approved too late to be sent in it is not sent.
+            timed = intent if spec.on_no_answer == "skip" else replace(intent, expires_at=None)
+            yield _moved(timed, _S.PLANNED, now, "approved by a person")
         elif intent.expires_at is not None and now >= intent.expires_at:
             if spec.on_no_answer == "act" and not state.is_paused:
-                yield _moved(intent, _S.PLANNED, now, "nobody answered: on_no_answer = act")
+                unbound = replace(intent, expires_at=None)
+                yield _moved(unbound, _S.PLANNED, now, "nobody answered: on_no_answer = act")
             else:
                 yield _moved(intent, _S.EXPIRED, now, "nobody approved it in time")
 
 
 def _moved(intent: Intent, to: IntentState, now: datetime, note: str) -> tuple[Intent, IntentStep]:
-    """The intent one step on. A planned one forgets its expiry: it waits for nobody any more."""
-    if to is _S.PLANNED:
-        moved = replace(intent, state=to, expires_at=None)
-    else:
-        moved = replace(intent, state=to, settled_at=now, evidence=note)
+    """The intent one step on."""
+    moved = replace(intent, state=to) if to is _S.PLANNED else replace(intent, state=to, settled_at=now, evidence=note)
     return moved, IntentStep(intent.id, intent.state, to, now, note)
 
 

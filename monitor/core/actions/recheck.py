@@ -51,6 +51,8 @@ def recheck(
     spec = next((spec for spec in specs if intent.made_by(spec.name)), None)
     if spec is None or spec.mode == "dry-run" or isinstance(intent.order, ByName):
         return NoLonger("its action is not configured to send any more")
+    if intent.expires_at is not None and now >= intent.expires_at:
+        return NoLonger("it was approved, but could not be sent before its time was over")
     alert = next((a for a in state.alerts.values() if a.id == intent.alert and a.state is AlertState.FIRING), None)
     others = tuple(i for i in state.intents.values() if i.id != intent.id)
     mine = [i for i in others if i.plan == intent.plan and i.made_by(spec.name)]

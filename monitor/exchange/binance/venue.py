@@ -21,7 +21,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.events import Event
-from monitor.core.intents import CancelOrders, Order, Outcome, Record, Reduce, Repay, Transfer, Window
+from monitor.core.intents import CancelOrders, Order, Outcome, Record, Reduce, Repay, Transfer, Window, Withheld
 from monitor.core.ledger import LedgerRow
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.client import (
@@ -215,12 +215,18 @@ class BinanceAccount:
             deliver=deliver,
         )
 
-    async def execute(self, order: Order) -> Outcome:
-        """Send one money order: at most one request, never retried, one after another."""
+    async def execute(self, order: Order, objection: Callable[[], str | None] = lambda: None) -> Outcome | Withheld:
+        """Send one money order: at most one request, never retried, one after another; none if there is an objection.
+
+        That is asked for when nothing has to be waited for any more.
+        """
         if (refusal := unsendable(order)) is not None:
             return refusal
         async with self._one_order:
             await self._keep_distance()
+            reason = objection()
+            if reason is not None:
+                return Withheld(reason)
             try:
                 match order:
                     case Repay():

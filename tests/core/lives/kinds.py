@@ -13,7 +13,8 @@ from tests.core.lives.exchange import LOCKED, LONG, PAIR, SHORT, Played, Trace
 Mode = Literal["dry-run", "approve", "live"]
 Answer = Literal["approved", "rejected", "silence"]
 Change = Literal["none", "no use", "paused", "stale", "may withdraw"]
-Reply = Literal["accepted", "refused", "transient", "lost"]
+Reply = Literal["accepted", "refused", "transient", "lost", "withheld"]
+"""`withheld`: the last look before the request found a reason against it."""
 Execution = Literal["at once", "late", "after it failed", "never"]
 Crash = Literal["none", "claimed", "sent", "answered", "asked"]
 Verdict = Literal["nobody", "confirmed", "failed"]
@@ -86,7 +87,7 @@ def ways(story: Story) -> Iterator[Story]:
     executions: tuple[Execution, ...] = ("at once", "late", "never")
     # Nothing left: no answer, and nothing that could be carried out or recorded.
     yield from (replace(story, crash="claimed", execution="never", trace=t) for t in ("missing", traces[-1]))
-    # Refused and written down: that is the end.
+    # Refused, or never asked for, and written down: that is the end.
     yield from (replace(story, reply=reply) for reply in _REFUSALS)
     for trace, execution in product(traces, executions):
         if (trace, execution) == ("wrong", "never"):
@@ -97,6 +98,6 @@ def ways(story: Story) -> Iterator[Story]:
         yield from (replace(way, reply=reply, crash=crash) for reply, crash in product(_TAKEN, _AFTER))
 
 
-_REFUSALS: tuple[Reply, ...] = ("refused", "transient")
+_REFUSALS: tuple[Reply, ...] = ("refused", "transient", "withheld")
 _TAKEN: tuple[Reply, ...] = ("accepted", "lost")
 _AFTER: tuple[Crash, ...] = ("none", "answered")

@@ -17,7 +17,7 @@ from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.alerts import Alert, AlertKey
 from monitor.core.events import OperatorRead
-from monitor.core.intents import FINAL, Accepted, Intent, IntentState, IntentStep, Outcome, Refused, Unknown
+from monitor.core.intents import FINAL, Accepted, Intent, IntentState, IntentStep, Outcome, Refused, Unknown, Withheld
 from monitor.core.looks import Look
 from monitor.core.progress import Moved, abandoned, answered, executed_late, expired, judged, moved, resolved
 from monitor.core.rules import Rule, parse_rules
@@ -243,7 +243,7 @@ def _send(life: Life) -> None:
     if story.crash == "claimed":
         life.take(abandoned(life.intent, life.now, "crash"))
         return
-    life.sends += 1
+    life.sends += story.reply != "withheld"
     if story.execution == "at once" and story.reply in ("accepted", "lost"):
         life.played.carry_out(life.intent.order, life.now)  # type: ignore[arg-type]  # nothing here is ordered by name
     if story.crash == "sent":
@@ -252,7 +252,8 @@ def _send(life: Life) -> None:
     life.take(answered(life.intent, _OUTCOMES[story.reply](), life.now))
 
 
-_OUTCOMES: dict[Reply, Callable[[], Outcome]] = {
+_OUTCOMES: dict[Reply, Callable[[], Outcome | Withheld]] = {
+    "withheld": lambda: Withheld("stopped: the figures were old"),
     "accepted": lambda: Accepted(SENT_REF),
     "refused": lambda: Refused(-3010, "Repay not allowed."),
     "transient": lambda: Refused(-3007, "You have pending transaction.", transient=True),
