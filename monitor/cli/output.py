@@ -65,10 +65,10 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str | Cell]], *
         _print_rich_table(headings, cells, aligned_right)
         return
     lines = [[Cell(heading) for heading in headings], *cells]
-    widths = [max(len(line[column].text) for line in lines) for column in range(len(headings))]
+    widths = [max(_columns(line[column].text) for line in lines) for column in range(len(headings))]
     for line in lines:
         padded = [
-            cell.text.rjust(width) if column in aligned_right else cell.text.ljust(width)
+            _padded(cell.text, width, right=column in aligned_right)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         _write("  ".join(padded).rstrip() + "\n")
@@ -178,6 +178,20 @@ def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], r
     for row in rows:
         table.add_row(*(Text(cell.text, style=_STYLES.get(cell.style, "")) for cell in row))
     Console(highlight=False).print(table)
+
+
+def _columns(text: str) -> int:
+    """The columns that a terminal gives to `text`: two to each wide character, none to a combining one."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _padded(text: str, width: int, *, right: bool) -> str:
+    blanks = " " * (width - _columns(text))
+    return blanks + text if right else text + blanks
 
 
 def _redacted(cell: Cell) -> Cell:

@@ -134,7 +134,10 @@ def _read_file(ref: SecretRef, path: Path) -> Secret:
     except OSError as error:
         raise _unreadable(ref, path, error, "check the path and its owner") from error
     if is_too_open:
-        raise ConfigError(f"{path} gives permissions to group or others", where=ref.where, mend=f"chmod 600 {path}")
+        # A container mounts its secrets with mode 0444, and read-only: there only the other kind of reference helps.
+        mounted = f"credential:{path.name} with CREDENTIALS_DIRECTORY={path.parent}"
+        mend = f"chmod 600 {path}; or, for a mounted secret, {mounted}"
+        raise ConfigError(f"{path} gives permissions to group or others", where=ref.where, mend=mend)
     return _read_text(ref, path, "check the path and its owner")
 
 

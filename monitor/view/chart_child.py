@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from monitor.view.chart import DPI, drawn
+from monitor.view.chart_fonts import with_known_characters
 from monitor.view.chart_panels import drawn_in_panels
 
 
 def main() -> None:
     """Draw what standard input describes."""
-    spec = json.load(sys.stdin)
+    spec = with_known_characters(json.load(sys.stdin))
     figure = drawn_in_panels(spec) if "panels" in spec else drawn(spec)
     figure.savefig(Path(sys.argv[1]), format="png", dpi=DPI)
 

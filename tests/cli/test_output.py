@@ -139,3 +139,10 @@ def test_warnings_of_libraries_about_what_is_meant_to_be_so_are_not_heard(
     said = capsys.readouterr().err
     assert ("maximum number" in said) is heard
     assert "broken" in said
+
+
+def test_columns_line_up_with_wide_and_combining_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_table(("account", "level"), [("主账户", "1.5"), ("main", "1.4"), ("Bo\u0308rse", "1.3")], right=(1,))
+    lines = capsys.readouterr().out.splitlines()
+    # Each Chinese character takes two columns, a combining mark none.
+    assert lines == ["account  level", "主账户     1.5", "main       1.4", "Bo\u0308rse      1.3"]

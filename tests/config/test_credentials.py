@@ -73,7 +73,11 @@ PLACE = 'config.toml: accounts[0] "main"'
             "run under systemd with LoadCredential=, or use file:PATH or env:NAME",
         ),
         ("file:none", ".api_secret: can't read FOLDER/none (No such file or directory); check the path and its owner"),
-        ("file:open", ".api_secret: FOLDER/open gives permissions to group or others; chmod 600 FOLDER/open"),
+        (
+            "file:open",
+            ".api_secret: FOLDER/open gives permissions to group or others; chmod 600 FOLDER/open; or, for a mounted "
+            "secret, credential:open with CREDENTIALS_DIRECTORY=FOLDER",
+        ),
         ("file:binary", ".api_secret: FOLDER/binary is not text; expected is UTF-8 text, a PEM file for a key"),
     ],
 )

@@ -1,0 +1,81 @@
+"""Fonts of a picture: those of the machine that have the characters of its words. Only the drawing child loads this."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.ft2font import FT2Font
+
+BASE = "DejaVu Sans"
+"""Comes with the library and has Latin, Greek and Cyrillic."""
+
+BOXES = ("Last Resort",)
+"""Families that have a box for every character."""
+
+MAX_FONTS = 400
+"""Fonts that are looked into at most: opening one takes a millisecond."""
+
+
+def with_known_characters(spec: dict[str, Any]) -> dict[str, Any]:
+    """The picture's document with fonts set for it; a character that no font of the machine has is written as its code.
+
+    A font for Chinese, Japanese and Korean is, for example, in Debian's `fonts-noto-cjk`.
+    """
+    wanted = {ord(char) for text in _texts(spec) for char in text if not char.isascii()}
+    families, missing = _families(wanted)
+    mpl.rcParams["font.family"] = families
+    if not missing:
+        return spec
+    codes = {code: f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}" for code in missing}
+    rewritten = _rewritten(spec, codes)
+    assert isinstance(rewritten, dict)
+    return rewritten
+
+
+def _families(wanted: set[int]) -> tuple[list[str], set[int]]:
+    """The families that have the characters, the base first; and the characters that none has."""
+    families = [BASE]
+    missing = wanted - _characters(font_manager.findfont(BASE))
+    for entry in font_manager.fontManager.ttflist[:MAX_FONTS]:
+        if not missing:
+            break
+        if entry.name in families or entry.name.startswith(BOXES):
+            continue
+        found = missing & _characters(entry.fname)
+        if found:
+            families.append(entry.name)
+            missing -= found
+    return families, missing
+
+
+def _characters(path: str) -> set[int]:
+    try:
+        return set(FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):
+        # A font that is gone, or broken.
+        return set()
+
+
+def _texts(value: object) -> Iterable[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _texts(item)
+        case list():
+            for item in value:
+                yield from _texts(item)
+
+
+def _rewritten(value: object, codes: dict[int, str]) -> object:
+    match value:
+        case str():
+            return value.translate(codes)
+        case dict():
+            return {key: _rewritten(item, codes) for key, item in value.items()}
+        case list():
+            return [_rewritten(item, codes) for item in value]
+        case _:
+            return value
