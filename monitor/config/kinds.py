@@ -16,6 +16,8 @@ from monitor.core.quiet_hours import parse_span
 T = TypeVar("T")
 Isolated = Literal["all"] | tuple[str, ...]
 
+_NOTHING: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
@@ -142,13 +144,18 @@ def list_of(kind: Kind[T], *, may_be_empty: bool = True) -> Kind[tuple[T, ...]]:
     return Kind(f"list of {kind.name}", read)
 
 
-def table_of(keys: Kind[str] | Kind[Decimal], values: Kind[T]) -> Kind[Mapping[str, T]]:
-    """A small table of the user's own keys. `keys` says what a key must look like; it stays the text it was."""
+def table_of(
+    keys: Kind[str] | Kind[Decimal], values: Kind[T], over: Mapping[str, str] = _NOTHING
+) -> Kind[Mapping[str, T]]:
+    """A small table of the user's own keys. `keys` says what a key must look like; it stays the text it was.
+
+    It is laid over the rows of `over`: a table that names one of them says nothing against the others.
+    """
 
     def read(value: object) -> Mapping[str, T]:
         if not isinstance(value, dict):
             raise Wrong(f"must be a table, not {_kind_of(value)}", "write it in {braces}")
-        found: dict[str, T] = {}
+        found: dict[str, T] = {word: values.read(content) for word, content in over.items()}
         for word, content in value.items():
             try:
                 keys.read(word)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal
 
 from monitor.config.model import Config
 from monitor.config.schema import Channel
 from monitor.config.zones import zone_of
 from monitor.core.alerts import SEVERITIES, Severity
+from monitor.core.bars import calls_by_ratio
 from monitor.core.engine import Policy
 from monitor.core.lifecycle import Audience
 from monitor.core.quiet_hours import QuietHours, parse_span
@@ -42,9 +42,7 @@ def policy_of(config: Config, name: str) -> Policy:
             pegs=config.risk.pegs,
             drift_bound=config.risk.drift_bound,
             acts_with_own_key=account.action_api_key is not None,
-            isolated_margin_call={
-                Decimal(ratio).normalize(): level for ratio, level in config.risk.isolated_margin_call.items()
-            },
+            isolated_margin_call=calls_by_ratio(config.risk.isolated_margin_call.items()),
         ),
         rules=config.rules,
         audience=Audience(

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from monitor.config import addresses, kinds
 from monitor.config.kinds import Isolated, Kind
 from monitor.config.secrets import SecretRef
+from monitor.core.bars import MARGIN_CALLS
 
 T = TypeVar("T")
 
@@ -280,8 +281,8 @@ class Risk:
         kinds.fraction(), "when our own level is further off the exchange's, the polled one is used", "1%"
     )
     isolated_margin_call: Mapping[str, Decimal] = key(
-        kinds.table_of(kinds.amount(), kinds.amount()),
-        "margin-call level of isolated pairs by liquidation ratio",
+        kinds.table_of(kinds.amount(), kinds.amount(), over=MARGIN_CALLS),
+        "margin-call level of isolated pairs by liquidation ratio, laid over the documented ones",
         {"1.05": "1.1", "1.15": "1.19", "1.18": "1.22"},
     )
 

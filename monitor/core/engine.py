@@ -1,6 +1,7 @@
 """One step: an event comes in, a new state and everything to remember come out. No IO, no clock."""
 
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -58,6 +59,9 @@ from monitor.core.valuation import is_fresh, newest_at, price_of
 
 ACCOUNTS = frozenset({"cross", "isolated"})
 """The reads that tell balances and debts."""
+
+BARS_PAUSE = timedelta(seconds=10)
+"""Bars that could not be read are asked for again this often at most: dearer reads come with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,7 @@ def _called_for(
         case Tick():
             return overdue_reads(after, now)
         case CrossRead() | IsolatedRead():
-            return _unpriced(before, after, settings) | _unknown(before, after, settings)
+            return _unpriced(before, after, settings) | _unknown(before, after, settings, now)
         case _:
             return frozenset()
 
@@ -278,7 +282,7 @@ def _owed(state: AccountState) -> frozenset[tuple[str, str]]:
     return frozenset(owed)
 
 
-def _unknown(before: AccountState, after: AccountState, settings: Settings) -> frozenset[str]:
+def _unknown(before: AccountState, after: AccountState, settings: Settings, now: datetime) -> frozenset[str]:
     """Bars and interest of what is new or was never read; and the key, if it was refused and now serves."""
     wanted: set[str] = set()
     # Scopes, not rows: the venue lists pairs that were never created, or are disabled, and tells nothing of them.
@@ -288,8 +292,15 @@ def _unknown(before: AccountState, after: AccountState, settings: Settings) -> f
     if _owed(after) - _owed(before):
         # The first hour is charged at borrowing.
         wanted |= {"interest", "interest_rates"}
-    if (settings.cross and after.bars is None) or found - after.tiers.keys():
+    lacking = (settings.cross and after.bars is None) or found - after.tiers.keys()
+    failed_at = after.failed_at.get("reference_data")
+    if (lacking or _rests_on_memory(after, settings, found)) and (failed_at is None or now - failed_at >= BARS_PAUSE):
         wanted.add("reference_data")
     if after.key_accepted is False:
         wanted.add("key")
     return frozenset(wanted)
+
+
+def _rests_on_memory(state: AccountState, settings: Settings, pairs: AbstractSet[str]) -> bool:
+    """Whether bars or tiers in use are those of an earlier run."""
+    return any(scope.symbol in pairs if scope.symbol else settings.cross for scope in state.remembered)

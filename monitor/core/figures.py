@@ -9,6 +9,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 from monitor.core.account import Balance
 from monitor.core.alerts import MetricScope
+from monitor.core.bars import BarsInForce
 from monitor.core.metrics import Missing, Value
 
 T = TypeVar("T")
@@ -71,6 +72,8 @@ class Figures(NamedTuple):
     drift: Decimal | None = None
     list_holdings: Callable[[], tuple[Holding, ...]] = tuple
     """Holdings are for people and actions; what only judges rules does not pay for them."""
+    bars: BarsInForce | None = None
+    """Of cross and pairs the bars by which they are judged, and where these come from; None while not known."""
 
     @property
     def holdings(self) -> tuple[Holding, ...]:

@@ -13,7 +13,7 @@ from monitor.core.picture import cross_balances, pair_now
 from monitor.core.state import AccountState, Settings
 from monitor.core.valuation import is_fresh, newest_at
 
-GapKind = Literal["no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"]
+GapKind = Literal["bars", "no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"]
 
 QUIET = timedelta(minutes=20)
 """Without a price for so long a symbol is named: the stream tells every change, and a read was due twice."""
@@ -34,6 +34,7 @@ def gaps(state: AccountState, settings: Settings, scope: Scope, figures: Figures
         return ()
     return (
         *_halted(state, scope),
+        *_bars(figures),
         *_level(state, settings, figures, now),
         *_collateral(state, settings, scope),
         *_prices(state, settings, scope, now),
@@ -53,6 +54,12 @@ def _halted(state: AccountState, scope: Scope) -> Iterator[Gap]:
         market = state.followed.markets.by_symbol.get(symbol)
         if market is not None and not market.is_traded:
             yield Gap("halted", symbol, f"{symbol} is halted ({market.status}): its price may stand still")
+
+
+def _bars(figures: Figures) -> Iterator[Gap]:
+    """What is not certain of the bars."""
+    if figures.bars is not None and figures.bars.note:
+        yield Gap("bars", "", f"bars: {figures.bars.note}")
 
 
 def _level(state: AccountState, settings: Settings, figures: Figures, now: datetime) -> Iterator[Gap]:

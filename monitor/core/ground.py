@@ -10,6 +10,7 @@ from monitor.core.actions import transfer_in
 from monitor.core.actions.proposal import Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
+from monitor.core.bars import RESTING_ON_BARS, BarsInForce
 from monitor.core.expressions import Read
 from monitor.core.intents import Intent, Transfer
 from monitor.core.metrics import Missing
@@ -22,6 +23,9 @@ Not -3016, too small an amount: a larger rest makes that smaller still.
 """
 
 
+BARS_ASSUMED = "its bars were never read, and no money moves by documented ones; act by hand"
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """What the plan of an alert (its number) stands on: its scope as it is now, and every intent that may matter."""
@@ -32,10 +36,22 @@ class Ground:
     read: Read
     intents: Sequence[Intent]
     worse_since: datetime | None = None
+    bars: BarsInForce | None = None
+    """The bars by which the scope is judged."""
+    is_called_by_bars: bool = False
+    """Whether the condition of the alert rests on them."""
+
+    @property
+    def bars_are_assumed(self) -> bool:
+        """Whether they may be another account's: nothing is sized or moved by them."""
+        return self.bars is not None and self.bars.are_assumed
 
 
 def target_of(ground: Ground, spec: ActionSpec) -> Decimal | Nothing | None:
     """The level that sizes the action; None when an amount does, or nothing."""
+    sized_by = spec.sized_to.names if spec.sized_to is not None else ()
+    if ground.bars_are_assumed and (ground.is_called_by_bars or not RESTING_ON_BARS.isdisjoint(sized_by)):
+        return Nothing(BARS_ASSUMED, blocked=True)
     if spec.sized_to is None or spec.kind == "cancel_orders":
         return None
     level = level_wanted(spec.sized_to, ground.read)

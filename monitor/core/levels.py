@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from monitor.core.account import INFINITE, ZERO, Bars, IsolatedPair, Tier
+from monitor.core.account import INFINITE, ZERO
+from monitor.core.bars import BarsInForce
 from monitor.core.figures import Figures, FigureState, Holding
 from monitor.core.margin import Exposure, Totals
 from monitor.core.metrics import Missing, Value, metrics_of
@@ -27,29 +28,12 @@ class Level(NamedTuple):
     drift: Decimal | None
 
 
-def cross_bars(bars: Bars | None) -> dict[str, Value]:
-    """The account's own cross bars as figures."""
-    if bars is None:
+def bar_values(in_force: BarsInForce | None) -> dict[str, Value]:
+    """The bars of a scope as figures."""
+    if in_force is None:
         return dict.fromkeys(BARS, UNAVAILABLE)
+    bars = in_force.bars
     return dict(zip(BARS, (bars.initial, bars.margin_call, bars.liquidation), strict=True))
-
-
-def pair_bars(pair: IsolatedPair, tiers: tuple[Tier, ...], settings: Settings) -> dict[str, Value]:
-    """The bars of an isolated pair as figures: those of the higher tier that its two debts need.
-
-    The margin-call ratio is in no answer of the exchange: it comes from the table in the settings.
-    """
-    if not tiers:
-        return dict.fromkeys(BARS, UNAVAILABLE)
-    ordered = sorted(tiers, key=lambda tier: tier.number)
-    fitting = (
-        tier
-        for tier in ordered
-        if pair.base.borrowed <= tier.base_max_borrowable and pair.quote.borrowed <= tier.quote_max_borrowable
-    )
-    tier = next(fitting, ordered[-1])
-    call = settings.isolated_margin_call.get(tier.liquidation, UNAVAILABLE)
-    return dict(zip(BARS, (tier.initial, call, tier.liquidation), strict=True))
 
 
 def move_to(reach: Callable[[Exposure, Decimal], Decimal], level: Decimal, parts: Exposure | None, bar: Value) -> Value:
@@ -82,20 +66,21 @@ def measured(
     level: Level,
     shown: Mapping[str, Value],
     list_holdings: Callable[[], tuple[Holding, ...]],
+    bars: BarsInForce | None = None,
 ) -> Figures:
     """The figures of a scope that was read: without values for rules once the reading is stale."""
     stale = is_stale(as_of, settings, now)
     state: FigureState = "stale" if stale else "ok" if level.value.is_finite() else "no_debt"
     values: Mapping[str, Value] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
     source: Literal["live", "poll"] = "live" if level.is_live else "poll"
-    return Figures(kind, subject, state, as_of, source, values, shown, level.drift, list_holdings)
+    return Figures(kind, subject, state, as_of, source, values, shown, level.drift, list_holdings, bars)
 
 
-def never_read(kind: Literal["cross", "isolated"], subject: str, bars: Mapping[str, Value]) -> Figures:
+def never_read(kind: Literal["cross", "isolated"], subject: str, bars: BarsInForce | None = None) -> Figures:
     """The figures of a scope of which nothing but perhaps the bars is known."""
     values: dict[str, Value] = {metric.name: UNAVAILABLE for metric in metrics_of(kind)}
-    values |= bars
-    return Figures(kind, subject, "unavailable", None, "poll", values, values)
+    values |= bar_values(bars)
+    return Figures(kind, subject, "unavailable", None, "poll", values, values, bars=bars)
 
 
 def is_stale(as_of: datetime, settings: Settings, now: datetime) -> bool:

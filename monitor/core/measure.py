@@ -11,12 +11,13 @@ from types import MappingProxyType
 
 from monitor.core.account import INFINITE, ZERO, Balance, CrossSnapshot, Price
 from monitor.core.amounts import ONE
+from monitor.core.bars import cross_in_force
 from monitor.core.books import book_of
 from monitor.core.figures import Figures, Holding, Measured
 from monitor.core.levels import (
     UNAVAILABLE,
     Level,
-    cross_bars,
+    bar_values,
     is_stale,
     measured,
     move_to,
@@ -48,23 +49,36 @@ def cross_figures(state: AccountState, settings: Settings, now: datetime, market
     """The cross account's metrics and its non-zero balances. `market` saves working it out again."""
     snapshot = state.cross
     if snapshot is None:
-        return never_read("cross", "", cross_bars(state.bars))
+        return never_read("cross", "", cross_in_force(state, now))
     view = _Cross(state, settings, snapshot, market or market_at(state, settings, now))
     shown = Measured(_METRICS, view, view.bars)
-    return measured("cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings)
+    return measured("cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force)
 
 
 class _Cross:
     """The account as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
-    __slots__ = ("_held", "_parts", "bars", "level", "market", "present", "settings", "snapshot", "state", "then")
+    __slots__ = (
+        "_held",
+        "_parts",
+        "bars",
+        "in_force",
+        "level",
+        "market",
+        "present",
+        "settings",
+        "snapshot",
+        "state",
+        "then",
+    )
 
     def __init__(self, state: AccountState, settings: Settings, snapshot: CrossSnapshot, market: Market) -> None:
         self.state = state
         self.settings = settings
         self.snapshot = snapshot
         self.market = market
-        self.bars = cross_bars(state.bars)
+        self.in_force = cross_in_force(state, market.now)
+        self.bars = bar_values(self.in_force)
         self.then = book_then(state, snapshot)
         self.present = book_now(state, self.then.unpriced)
         self.level = self._level()

@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 from monitor.core.account import INFINITE, ZERO, IsolatedPair
 from monitor.core.amounts import ONE
+from monitor.core.bars import pair_in_force
 from monitor.core.delisting import delisting
 from monitor.core.figures import Danger, Figures, Holding, Measured
-from monitor.core.levels import UNAVAILABLE, Level, is_stale, measured, move_to, never_read, pair_bars, value_usdt
+from monitor.core.levels import UNAVAILABLE, Level, bar_values, is_stale, measured, move_to, never_read, value_usdt
 from monitor.core.margin import Exposure, Totals, danger_direction, drop_to_level, isolated_level, rise_to_level
 from monitor.core.metrics import Value
 from monitor.core.picture import pair_now
@@ -26,19 +27,31 @@ def isolated_figures(
     snapshot = state.isolated
     pair = pair_now(state, symbol)
     if snapshot is None or pair is None:
-        return never_read("isolated", symbol, {})
+        return never_read("isolated", symbol)
     if not pair.created:
         return Figures("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
     market = market or market_at(state, settings, now)
     view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, snapshot.as_of)
     shown = Measured(_METRICS, view, view.bars)
-    return measured("isolated", symbol, snapshot.as_of, now, settings, view.level, shown, view.holdings)
+    return measured("isolated", symbol, snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force)
 
 
 class _Pair:
     """The pair as its figures are worked out. Nothing of it changes; what costs is made when it is asked for."""
 
-    __slots__ = ("_parts", "bars", "index", "is_fresh", "level", "market", "pair", "read", "settings", "state")
+    __slots__ = (
+        "_parts",
+        "bars",
+        "in_force",
+        "index",
+        "is_fresh",
+        "level",
+        "market",
+        "pair",
+        "read",
+        "settings",
+        "state",
+    )
 
     def __init__(
         self,
@@ -55,7 +68,8 @@ class _Pair:
         self.read = read
         self.market = market
         self.is_fresh = market.is_fresh and market.isolated_then and not is_stale(as_of, settings, market.now)
-        self.bars = pair_bars(pair, state.tiers.get(pair.symbol, ()), settings)
+        self.in_force = pair_in_force(state, settings, pair, market.now)
+        self.bars = bar_values(self.in_force)
         index = self._moved(market.prices[pair.symbol].value if pair.symbol in market.prices else None)
         self.index = pair.index_price if index is None else index
         self.level = self._level(index)

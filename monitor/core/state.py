@@ -131,6 +131,8 @@ class AccountState:
     """What events have told since those two were read."""
     bars: Bars | None = None
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
+    remembered: frozenset[Scope] = frozenset()
+    """The scopes whose bars or tiers are those of an earlier run, and were not read in this one yet."""
     prices: Mapping[str, Price] = field(default_factory=dict)
     priced_at: datetime | None = None
     """When the newest of `prices` was true; None: not worked out."""
@@ -222,9 +224,10 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             state = replace(state, isolated=snapshot, isolated_prices=state.prices, isolated_priced_at=priced_at)
             return replace(state, picture=reconciled(state, snapshot))
         case BarsRead(bars):
-            return replace(state, bars=bars)
+            return replace(state, bars=bars, remembered=state.remembered - {CROSS})
         case TiersRead(symbol, tiers):
-            return replace(state, tiers={**state.tiers, symbol: tiers})
+            remembered = state.remembered - {Scope(symbol)}
+            return replace(state, tiers={**state.tiers, symbol: tiers}, remembered=remembered)
         case InterestRead():
             return replace(state, interest=event)
         case RatesRead():

@@ -1,7 +1,8 @@
 """The terms on which the exchange lends: bars, tiers, collateral ratios. When they change, people are told."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -27,6 +28,14 @@ class Terms:
 
 
 TermsKey = tuple[TermsKind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The bars and tiers that terms of an earlier run tell."""
+
+    bars: Bars | None = None
+    tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,21 @@ def tiers_text(tiers: Sequence[Tier]) -> str:
         f"up to {_n(tier.base_max_borrowable)}/{_n(tier.quote_max_borrowable)}"
         for tier in tiers
     )
+
+
+def remembered(known: Iterable[Terms]) -> Remembered:
+    """What `bars_text` and `tiers_text` were made of; what can't be read is as if never seen."""
+    bars: Bars | None = None
+    tiers: dict[str, tuple[Tier, ...]] = {}
+    for terms in known:
+        if terms.kind == "bars" and (found := _BARS.fullmatch(terms.text)) is not None:
+            bars = Bars(*map(Decimal, found.groups()))
+        if terms.kind == "tiers" and terms.text:
+            parts = [_TIER.fullmatch(part) for part in terms.text.split("; ")]
+            read = [Tier(int(part[1]), *map(Decimal, part.groups()[1:])) for part in parts if part is not None]
+            if len(read) == len(parts):
+                tiers[terms.subject] = tuple(read)
+    return Remembered(bars, tiers)
 
 
 def collateral_text(tiers: Sequence[CollateralTier]) -> str:
@@ -130,3 +154,8 @@ def _at(terms: Terms) -> str:
 
 def _n(number: Decimal) -> str:
     return plain(number + 0)
+
+
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_BARS = re.compile(f"initial {_NUMBER}, margin call {_NUMBER}, liquidation {_NUMBER}")
+_TIER = re.compile(rf"(\d+): {_NUMBER}/{_NUMBER} up to {_NUMBER}/{_NUMBER}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Transition
 from monitor.core.engine import Policy
 from monitor.core.events import HealthRead, InterestRead, OperatorRead
@@ -12,6 +13,7 @@ from monitor.core.intents import Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.judgement import OPEN
 from monitor.core.state import AccountState
+from monitor.core.terms import remembered as remembered_terms
 from monitor.runtime.backlog import Backlog
 from monitor.store.load import Loaded
 
@@ -23,9 +25,13 @@ def remembered(
 
     Their data are missing until the first read: so they neither clear nor go on before.
     """
+    terms = remembered_terms(loaded.terms.values())
     return AccountState(
         account=policy.settings.account,
         started_at=now,
+        bars=terms.bars,
+        tiers=terms.tiers,
+        remembered=frozenset({*([] if terms.bars is None else [CROSS]), *map(Scope, terms.tiers)}),
         alerts=_unknown(loaded.alerts, now),
         intents={i.id: i for i in loaded.intents},
         operator=operator if operator is not None else OperatorRead(),

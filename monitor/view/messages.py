@@ -201,7 +201,8 @@ def _figure_lines(figures: Figures | None, now: datetime) -> list[str]:
         bars = [shown.get(name) for name in ("initial_level", "margin_call_level", "liquidation_level")]
         if all(isinstance(bar, Decimal) for bar in bars):
             words = zip(("initial", "margin call", "liquidation"), bars, strict=True)
-            lines.append("Bars: " + ", ".join(f"{word} {bar_text(bar)}" for word, bar in words))
+            note = f" ({figures.bars.note})" if figures.bars is not None and figures.bars.note else ""
+            lines.append("Bars: " + ", ".join(f"{word} {bar_text(bar)}" for word, bar in words) + note)
         if figures.kind == "isolated":
             lines.append(f"Index price {price_text(shown.get('index_price'))}, {_liquidation_price(shown)}")
         lines += _worth_lines(shown)

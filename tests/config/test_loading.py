@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.config.loading import build_config, find_config, load_config
+from monitor.config.policies import policy_of
 from monitor.errors import ConfigError
 from tests.config.samples import MINIMAL, write_config
 
@@ -55,6 +56,19 @@ def test_defaults_are_those_documented(tmp_path: Path) -> None:
 def test_the_shipped_example_loads(tmp_path: Path) -> None:
     config = load_config(write_config(tmp_path, EXAMPLE.read_text(), 0o644), {})
     assert (config.actions[0].name, config.actions[0].mode) == ("repay-usdt", "dry-run")
+
+
+def test_margin_calls_of_ones_own_are_laid_over_the_shipped_ones(tmp_path: Path) -> None:
+    own = '[risk]\nisolated_margin_call = { "1.050" = "1.12", "1.3" = "1.35" }\n'
+    config = load_config(write_config(tmp_path, EXAMPLE.read_text() + own), {})
+    assert config.risk.isolated_margin_call["1.18"] == Decimal("1.22")
+    calls = policy_of(config, "main").settings.isolated_margin_call
+    assert calls == {
+        Decimal("1.05"): Decimal("1.12"),
+        Decimal("1.15"): Decimal("1.19"),
+        Decimal("1.18"): Decimal("1.22"),
+        Decimal("1.3"): Decimal("1.35"),
+    }
 
 
 def test_off_values_of_what_is_not_built_are_accepted(tmp_path: Path) -> None:

@@ -362,10 +362,13 @@ class TestIsolated:
             state = replace(watched_pair(pair), tiers={"BTCUSDT": tiers[::-1]})
             assert pair_at(state).values["initial_level"] == Decimal("1.3125")
 
-    def test_liquidation_ratio_without_a_known_call_keeps_the_other_bars(self) -> None:
-        values = isolated_figures(watched_pair(long_pair()), Settings("main"), "BTCUSDT", NOW).values
-        assert values["margin_call_level"] is UNAVAILABLE
-        assert values["drop_to_margin_call"] is UNAVAILABLE
+    def test_liquidation_ratio_without_a_known_call_has_a_supposed_one(self) -> None:
+        figures = isolated_figures(watched_pair(long_pair()), Settings("main"), "BTCUSDT", NOW)
+        values = figures.values
+        assert values["margin_call_level"] == Decimal("1.20")
+        assert close_to(values["drop_to_margin_call"], "0.04")
+        assert figures.bars is not None
+        assert figures.bars.note == "the margin call of liquidation ratio 1.15 is in no table and supposed"
         assert picked(values, "initial_level", "liquidation_level") == (Decimal("1.25"), Decimal("1.15"))
         assert values["drop_to_liquidation"] == Decimal("0.08")
 

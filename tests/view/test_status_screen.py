@@ -111,7 +111,8 @@ def test_a_pair_of_two_volatile_assets_is_told_by_its_own_price() -> None:
 
 
 def test_how_far_it_is_is_not_called_infinite_where_it_is_not_known() -> None:
-    assert texts(headlines(status(replace(CALM, bars=None)))) == [
+    starting = replace(CALM, bars=None, started_at=samples.NOW)
+    assert texts(headlines(status(starting))) == [
         "main cross: bars unknown, level 1.83, how far it is from liquidation is not known"
     ]
 

@@ -11,6 +11,7 @@ from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.alerts import SEVERITIES, Alert, AlertState
 from monitor.core.amounts import floor_to
+from monitor.core.bars import RESTING_ON_BARS
 from monitor.core.figures import Figures
 from monitor.core.ground import Ground
 from monitor.core.intents import Intent, IntentState, IntentStep, Order, Reduce
@@ -83,11 +84,14 @@ def decide(
     blocked: dict[tuple[Scope, str], Stop] = {}
     wants: frozenset[str] = frozenset()
     acted: set[Scope] = set()
+    by_bars = {rule.name for rule in rules if rule.actions and not RESTING_ON_BARS.isdisjoint(rule.when.names)}
     patience = min(ACKNOWLEDGED_PATIENCE, safety.settle)
     for turn in (*_unfinished(halves, patience, now), *_called_for(calls, known, patience, now)):
         ground = ground_of(state, turn.plan, turn.scope, figures, settings, tuple(intents.values()), now, turn.alert)
         if turn.scope in acted or ground is None:
             continue
+        if turn.alert is not None and turn.alert.key.rule in by_bars:
+            ground = replace(ground, is_called_by_bars=True)
         choice = turn.choose(ground)
         blocked |= {(turn.scope, name): stop for name, stop in _told(choice.blocked, state)}
         wants |= choice.wants
@@ -123,7 +127,7 @@ def ground_of(
     if standing is None:
         return None
     standing = replace(standing, acts_with_own_key=settings.acts_with_own_key)
-    return Ground(plan, scope, standing, measured.read, intents, _worse_since(state, alert))
+    return Ground(plan, scope, standing, measured.read, intents, _worse_since(state, alert), measured.bars)
 
 
 def named(order: Order, intent: Intent) -> Order:

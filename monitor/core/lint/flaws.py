@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from monitor.core import bars as documented
 from monitor.core.account import Bars
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerts import Severity
@@ -22,17 +23,10 @@ FlawKind = Literal[
     "small-cap",
 ]
 
-CROSS_BARS = (
-    Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
-    Bars(Decimal("1.25"), Decimal("1.16"), Decimal("1.1")),
-)
+CROSS_BARS = tuple(documented.CROSS_BARS.values())
 """The bars of cross accounts of 3x and 5x."""
 
-PAIR_BARS = (
-    Bars(Decimal("1.111"), Decimal("1.1"), Decimal("1.05")),
-    Bars(Decimal("1.25"), Decimal("1.19"), Decimal("1.15")),
-    Bars(Decimal("1.5"), Decimal("1.22"), Decimal("1.18")),
-)
+PAIR_BARS = tuple(documented.PAIR_BARS.values())
 """The bars of the first tier of isolated pairs of 10x, 5x and 3x."""
 
 

@@ -147,6 +147,8 @@ def _start(settings: Settings, portfolio: Portfolio, at: datetime) -> AccountSta
     return AccountState(
         account=settings.account,
         started_at=at,
+        # Nothing reads bars here: where the portfolio has none, the documented ones are supposed at once.
+        failed_at={"reference_data": at},
         bars=portfolio.bars,
         tiers={symbol: tiers_of(pair) for symbol, pair in portfolio.pairs.items()},
         liquidations=(),

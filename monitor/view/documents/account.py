@@ -195,6 +195,7 @@ def _head(state: AccountState, figures: Figures, now: datetime) -> Document:
         "source": figures.source,
         "live_as_of": moment_text(live_as_of),
         "live_age_s": age_number(live_as_of, now),
+        "bars_origin": figures.bars.origin if figures.bars is not None else None,
     }
 
 
