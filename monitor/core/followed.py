@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Protocol
 
 from monitor.core.account import CROSS, Balance, CrossSnapshot, IsolatedSnapshot, Price, Scope
-from monitor.core.amounts import EIGHT, floor_to
 from monitor.core.books import AT_SPOT
 from monitor.core.events import (
     AssetMoved,
@@ -20,6 +19,7 @@ from monitor.core.events import (
     Tick,
     TiersRead,
 )
+from monitor.core.index_basis import IndexReading, bases_of, read_index
 from monitor.core.intents import FINAL, Intent, Reduce, Transfer
 from monitor.core.markets import Markets, MarketsRead, Resting
 from monitor.core.open_orders import OpenOrders
@@ -55,9 +55,6 @@ OWN_DOING = timedelta(minutes=2)
 LEDGER_LAG = timedelta(hours=3)
 """What moved and did not show in the ledger within this long is not waited for any more."""
 
-SAME_TIME = timedelta(seconds=15)
-"""Index and spot price compare when they are no further apart than this."""
-
 DEBTS = ""
 """Stands for all debts of a scope, where the stream does not say which balance it told of."""
 
@@ -78,8 +75,8 @@ class Followed:
     """What was open in each scope when that was last read."""
     markets: Markets = field(default_factory=Markets)
     """The rules of symbols, where an action trades."""
-    indexes: Mapping[str, Price] = field(default_factory=dict)
-    """The margin index price of symbols, as last read."""
+    indexes: Mapping[str, IndexReading] = field(default_factory=dict)
+    """The margin index price of symbols, as last read, with the spot price of its moment."""
     bases: Mapping[str, Decimal] = field(default_factory=lambda: AT_SPOT)
     """By symbol that price over the spot price of the same moment, to eight decimals."""
     terms: Mapping[TermsKey, Terms] = field(default_factory=dict)
@@ -306,13 +303,14 @@ def _ripened(followed: Followed, now: datetime) -> Followed:
 
 
 def _with_index(before: Known, followed: Followed, symbol: str, index: Price) -> Followed:
-    spot = before.prices.get(symbol)
-    indexes = {**followed.indexes, symbol: index}
-    if spot is None or abs(index.at - spot.at) > SAME_TIME:
-        return replace(followed, indexes=indexes)
-    # Eight decimals keep all that is worked out with it exact.
-    basis = floor_to(index.value / spot.value, EIGHT)
-    return replace(followed, indexes=indexes, bases={**followed.bases, symbol: basis})
+    reading = read_index(index, before.prices.get(symbol), followed.bases.get(symbol))
+    return with_readings(followed, {symbol: reading})
+
+
+def with_readings(followed: Followed, readings: Mapping[str, IndexReading]) -> Followed:
+    """`followed` with these readings of indexes, by symbol, and the bases that they give."""
+    indexes = {**followed.indexes, **readings}
+    return replace(followed, indexes=indexes, bases=bases_of(followed.bases, readings))
 
 
 def _with_ledger(followed: Followed, read: LedgerRead, now: datetime) -> Followed:

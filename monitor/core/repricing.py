@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from monitor.core.account import CrossSnapshot, IsolatedSnapshot, Price
-from monitor.core.amounts import EIGHT, floor_to
 from monitor.core.books import Book, PricesThen, book_of, repriced
+from monitor.core.followed import with_readings
+from monitor.core.index_basis import bases_of
 from monitor.core.picture import cross_balances
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> A
     last = state.priced_at if state.priced_at is not None or not known else max(p.at for p in known.values())
     for symbol, price in prices.items():
         was, at = known.get(symbol), price.at
+        if now - at > PRICE_LIFE:
+            continue
         if was is None or at >= was.at:
             newer[symbol] = price
             if last is None or at > last:
@@ -46,9 +49,11 @@ def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> A
     if not newer:
         return state
     merged = {**known, **newer}
-    history = state.price_history
+    history, has_forgotten = state.price_history, False
     if not history or now - history[-1].at >= PRICE_HISTORY_STEP:
-        merged = {s: p for s, p in merged.items() if now - p.at <= PRICE_LIFE}
+        living = {s: p for s, p in merged.items() if now - p.at <= PRICE_LIFE}
+        has_forgotten = len(living) != len(merged)
+        merged = living
         # The newest entry from before the five minutes stays: it tells what the prices were when they began.
         started = max((then.at for then in history if then.at <= now - PRICE_HISTORY), default=None)
         kept = (then for then in history if started is None or then.at >= started)
@@ -56,31 +61,35 @@ def priced(state: AccountState, prices: Mapping[str, Price], now: datetime) -> A
     changed = type(state).__new__(type(state))
     fields = state.__dict__.copy()
     fields["prices"], fields["priced_at"], fields["price_history"] = merged, last, history
-    fields["book"] = _moved_on(state, merged, newer)
+    fields["book"] = None if has_forgotten else _moved_on(state, merged, newer)
     object.__setattr__(changed, "__dict__", fields)
+    if state.followed.indexes:
+        changed = _with_reports(changed, newer)
     oldest = min([price.at for price in newer.values()])
     if (state.cross is not None and oldest <= _latest(state.cross)) or (
         state.isolated is not None and oldest <= _latest(state.isolated)
     ):
-        return _known_then(_indexed_then(changed, newer, known), newer)
+        return _known_then(changed, newer)
     return changed
 
 
-def _indexed_then(state: AccountState, newer: Mapping[str, Price], known: Mapping[str, Price]) -> AccountState:
-    """The state with the basis of an index that was read when its price had come about and was not told yet."""
+def _with_reports(state: AccountState, newer: Mapping[str, Price]) -> AccountState:
+    """The state after reports that tell more about the moment of an index; itself where there is no such index."""
     indexes = state.followed.indexes
-    late = {
-        symbol: floor_to(indexes[symbol].value / price.value, EIGHT)
+    readings = {
+        symbol: reading.with_report(price)
         for symbol, price in newer.items()
-        if symbol in indexes and symbol in known and price.at <= indexes[symbol].at + TOLD_WITHIN
-        if _is_closer(indexes[symbol].value, price.value, known[symbol].value)
+        if (reading := indexes.get(symbol)) is not None and reading.is_open
     }
-    if not late:
+    if not readings:
         return state
+    followed = with_readings(state.followed, readings)
+    if followed.bases is state.followed.bases:
+        return replace(state, followed=followed)
     # Those that the last read was compared with were of the same moment.
-    cross_bases = {symbol: late.get(symbol, basis) for symbol, basis in state.cross_bases.items()}
-    followed = replace(state.followed, bases={**state.followed.bases, **late})
-    return replace(state, followed=followed, cross_bases=cross_bases, book_then=None)
+    was = state.cross_bases
+    known = bases_of(was, {s: r for s, r in readings.items() if s in was and was[s] == indexes[s].basis})
+    return replace(state, followed=followed, cross_bases=known, book_then=None, book=None)
 
 
 def _known_then(state: AccountState, newer: Mapping[str, Price]) -> AccountState:

@@ -29,7 +29,9 @@ POLLED = D(110_900) / D(60_000)
 
 def read_with_an_index(index: str = "60600", seconds: float = 0) -> AccountState:
     told_index = IndexRead("BTCUSDT", Price(D(index), after(seconds)))
-    return told(started(), PricesRead(sample_prices()), told_index, CrossRead(cross(level=POLLED)))
+    # The spot price of a second later is the same: it was in force when the index was.
+    confirmed = PricesRead(sample_prices(after(1)))
+    return told(started(), PricesRead(sample_prices()), told_index, confirmed, CrossRead(cross(level=POLLED)))
 
 
 def level(state: AccountState, at: float) -> Decimal:
@@ -57,7 +59,7 @@ def test_the_level_is_the_polled_one_until_something_moves() -> None:
 
 
 def test_a_new_basis_holds_from_the_next_read_on() -> None:
-    state = told(read_with_an_index(), IndexRead("BTCUSDT", Price(D(59_000), NOW)))
+    state = told(read_with_an_index(), IndexRead("BTCUSDT", Price(D(59_000), after(1))))
     assert level(state, 5) == POLLED
     assert state.cross_bases == {"BTCUSDT": D("1.01")}
     assert told(state, CrossRead(cross(after(60), POLLED))).cross_bases == {"BTCUSDT": D("0.98333333")}
@@ -130,5 +132,5 @@ def test_an_index_that_fell_before_its_price_was_told_makes_no_basis() -> None:
         start, IndexRead("BTCUSDT", Price(D(54_000), after(15))), CrossRead(cross(after(15), fallen)), at=after(15)
     )
     state = told(read, PricesRead(prices(after(16), BTCUSDT=54_000)), at=after(16))
-    assert state.cross_bases == state.followed.bases == {"BTCUSDT": D(1)}
+    assert state.cross_bases == state.followed.bases == {}
     assert level(state, 16) == fallen

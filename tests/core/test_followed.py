@@ -18,6 +18,7 @@ from monitor.core.events import (
     TiersRead,
 )
 from monitor.core.followed import newly_wanted
+from monitor.core.index_basis import IndexReading
 from monitor.core.intents import IntentState, Repay
 from monitor.core.ledger import LedgerRow
 from monitor.core.margin import CollateralTier
@@ -173,4 +174,4 @@ def test_only_what_is_held_has_collateral_terms_that_matter() -> None:
 
 def test_an_index_price_is_kept_by_its_symbol() -> None:
     state = told(started(), IndexRead("BTCUSDT", Price(D(60_100), NOW)))
-    assert state.followed.indexes == {"BTCUSDT": Price(D(60_100), NOW)}
+    assert state.followed.indexes == {"BTCUSDT": IndexReading(Price(D(60_100), NOW))}
