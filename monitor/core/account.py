@@ -1,7 +1,7 @@
 """What an account holds and owes, as the venue last told it. Amounts are in the asset, levels are ratios."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -107,6 +107,8 @@ class CrossSnapshot:
     trade_enabled: bool = True
     transfer_in_enabled: bool = True
     transfer_out_enabled: bool = True
+    rejected: frozenset[str] = frozenset()
+    """Assets of which the answer told nothing that can be believed; they are not among the balances."""
     answered_at: datetime | None = None
     """When at the latest it was true, by the exchange's time as `as_of` is."""
 
@@ -121,22 +123,50 @@ class IsolatedPair:
     margin_level: Decimal
     status: PairStatus | None
     index_price: Decimal
+    """Zero where the exchange told none, which it may only where nothing is owed."""
     liquidation_price: Decimal | None
     created: bool = True
     enabled: bool = True
     trade_enabled: bool = True
+    as_of: datetime | None = None
+    """When it was read, where newer answers told nothing of it that can be believed; None: with the snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class IsolatedSnapshot:
-    """Isolated pairs at one point in time. `complete`: every pair of the account is in it."""
+    """Isolated pairs at one point in time. `complete`: every pair of the account is in it.
+
+    `rejected` are the pairs of which the answer told nothing that can be believed: unknown, not gone.
+    """
 
     as_of: datetime
     received_at: datetime
     pairs: Mapping[str, IsolatedPair]
     complete: bool = True
+    rejected: frozenset[str] = frozenset()
     answered_at: datetime | None = None
     """As of `CrossSnapshot`."""
+
+
+def with_unread_pairs(snapshot: IsolatedSnapshot, before: IsolatedSnapshot | None) -> IsolatedSnapshot:
+    """The snapshot with what was known of the pairs that it tells nothing of: they grow old instead of vanishing."""
+    if not snapshot.rejected:
+        return snapshot
+    kept: dict[str, IsolatedPair] = {}
+    if before is not None:
+        known = before.pairs.items()
+        kept = {s: replace(pair, as_of=pair.as_of or before.as_of) for s, pair in known if s in snapshot.rejected}
+    return replace(snapshot, pairs={**snapshot.pairs, **kept}, complete=snapshot.rejected <= kept.keys())
+
+
+def pairs_as_of(snapshot: IsolatedSnapshot | None, only: Collection[str] | None) -> datetime | None:
+    """As of when the pairs are known, those of `only` where given: the oldest counts. None: of one nothing is."""
+    if snapshot is None:
+        return None
+    unread = snapshot.rejected if only is None else snapshot.rejected & frozenset(only)
+    if unread - snapshot.pairs.keys():
+        return None
+    return min((snapshot.pairs[symbol].as_of or snapshot.as_of for symbol in unread), default=snapshot.as_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.account import INFINITE, ZERO
+from monitor.core.account import INFINITE, ZERO, pairs_as_of
 from monitor.core.amounts import ONE
 from monitor.core.figures import Figures
 from monitor.core.metrics import Missing, Value
@@ -125,7 +125,7 @@ def _most_overdue(
     """Age and interval (seconds) of the scope whose poll is most overdue, counted from the start while nothing came."""
     as_of: Mapping[str, datetime | None] = {
         "cross": state.cross.as_of if state.cross is not None else None,
-        "isolated": state.isolated.as_of if state.isolated is not None else None,
+        "isolated": pairs_as_of(state.isolated, settings.isolated),
     }
     reads = [
         (

@@ -31,9 +31,10 @@ def isolated_figures(
     if not pair.created:
         return Figures("isolated", symbol, "not_created", snapshot.as_of, "poll", {}, {})
     market = market or market_at(state, settings, now)
-    view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, snapshot.as_of)
+    as_of = pair.as_of or snapshot.as_of
+    view = _Pair(state, settings, pair, snapshot.pairs[symbol], market, as_of)
     shown = Measured(_METRICS, view, view.bars)
-    return measured("isolated", symbol, snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force)
+    return measured("isolated", symbol, as_of, now, settings, view.level, shown, view.holdings, view.in_force)
 
 
 class _Pair:
@@ -84,6 +85,8 @@ class _Pair:
 
         As it was read, moved as the spot price did since.
         """
+        if not self.pair.index_price:
+            return spot if self.is_fresh else None
         then = self.state.isolated_prices.get(self.pair.symbol)
         if spot is None or then is None or not self.is_fresh:
             return None
@@ -116,8 +119,10 @@ class _Pair:
             return level.value - _own_level(pair, before)
         return level.value - pair.margin_level * (_own_level(pair, before) / _own_level(self.read, pair.index_price))
 
-    def parts(self) -> Exposure:
-        """What is held and owed, in the quote asset."""
+    def parts(self) -> Exposure | None:
+        """What is held and owed, in the quote asset; None while the price of what is held is not known."""
+        if not self.index and self.pair.base.held:
+            return None
         if self._parts is None:
             self._parts = _parts(self.pair, self.index, self.settings)
         return self._parts
@@ -149,7 +154,7 @@ _METRICS: Mapping[str, Callable[[_Pair], Value]] = MappingProxyType(
         "polled_margin_level": lambda view: view.pair.margin_level,
         "margin_level_change_5m": _Pair.change_5m,
         "status": lambda view: UNAVAILABLE if view.pair.status is None else Decimal(int(view.pair.status)),
-        "index_price": lambda view: view.index,
+        "index_price": lambda view: view.index or UNAVAILABLE,
         "time_to_delist": lambda view: delisting(
             view.state, view.settings, "isolated", view.pair.symbol, view.market.now
         ),

@@ -17,6 +17,7 @@ from monitor.core.account import (
     Scope,
     Tier,
     Wallet,
+    with_unread_pairs,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
 from monitor.core.books import AT_SPOT, Book, PricesThen, book_of
@@ -221,6 +222,7 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             if state.isolated is not None and snapshot.as_of < state.isolated.as_of:
                 return state
             priced_at = state.priced_at
+            snapshot = with_unread_pairs(snapshot, state.isolated)
             state = replace(state, isolated=snapshot, isolated_prices=state.prices, isolated_priced_at=priced_at)
             return replace(state, picture=reconciled(state, snapshot))
         case BarsRead(bars):

@@ -150,6 +150,10 @@ class Exchange(Protocol):
         """What the key that moves money may do: the second one where there is one."""
         ...
 
+    def take_oddities(self) -> tuple[str, ...]:
+        """What rows of answers were left out since the last time, and why; each as long as it lasts once."""
+        ...
+
     async def read_identity(self) -> int:
         """The number by which the exchange knows the user whose key reads."""
         ...

@@ -193,9 +193,11 @@ class Reads:
         await self._guarded("clock", None, read)
 
     async def _guarded(self, name: str, scope: Scope | None, read: ReadOnce) -> bool:
-        """Whether the read gave something; why not is told."""
+        """Whether the read gave something; why not is told, and so is what was left out of what it gave."""
         try:
             await read()
+            for oddity in self._exchange.take_oddities():
+                self._failed(name, scope, oddity, rejected=oddity)
         except KeyInvalid as error:
             if name in ESSENTIAL:
                 # Elsewhere the same answer only says that a permission is missing there.

@@ -13,7 +13,7 @@ from monitor.core.evidence import given_elsewhere
 from monitor.core.intents import ByName, Intent, Reduce, Transfer, Window
 from monitor.core.looks import EARLY, Look
 from monitor.core.state import AccountState, apply
-from monitor.errors import ExchangeError, KeyInvalid
+from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 
 KEY_PATIENCE_S = 0.5
@@ -32,14 +32,15 @@ class Snapshots:
 
     async def refresh(self, state: AccountState, intent: Intent, *scopes: Scope) -> AccountState:
         """`state` with everything read anew that the order touches, and `scopes`. Raises ExchangeError."""
-        return await self._with(state, [self._read(place) for place in _places(intent, scopes)])
+        places = _places(intent, scopes)
+        return _whole(await self._with(state, [self._read(place) for place in places]), intent, scopes)
 
     async def before(self, state: AccountState, intent: Intent) -> AccountState:
         """`state` with everything read anew that sizes the order, the price that it trades at as well."""
         reads = [self._read(place) for place in _places(intent, (intent.helps,))]
         if isinstance(intent.order, Reduce):
             reads.append(self._price(intent.order.symbol))
-        return await self._with(state, reads)
+        return _whole(await self._with(state, reads), intent, (intent.helps,))
 
     async def _with(self, state: AccountState, reads: Iterable[Awaitable[Event]]) -> AccountState:
         now = self._clock.now()
@@ -107,6 +108,16 @@ class Snapshots:
 
     async def _price(self, symbol: str) -> Event:
         return PricesRead(await self._exchange.read_prices([symbol]))
+
+
+def _whole(state: AccountState, intent: Intent, scopes: Iterable[Scope]) -> AccountState:
+    """The state. Raises PayloadRejected where something that the order touches was left out of what was just read."""
+    for scope in (intent.scope, *scopes):
+        if scope.symbol and state.isolated is not None and scope.symbol in state.isolated.rejected:
+            raise PayloadRejected(f"the row of {scope.symbol} can't be believed")
+        if scope == CROSS and state.cross is not None and state.cross.rejected:
+            raise PayloadRejected(f"the row of {', '.join(sorted(state.cross.rejected))} in cross can't be believed")
+    return state
 
 
 def _places(intent: Intent, scopes: Iterable[Scope]) -> list[str]:

@@ -16,7 +16,7 @@ STREAM_FAULTS = (
     "terminate", "expire", "shutdown",
 )  # fmt: skip
 STREAMS = ("account", "market", "risk")
-MALFORMED = ("truncated", "nan", "wrong_types", "html", "empty", "missing_rows", "not_json", "contradiction")
+MALFORMED = ("truncated", "nan", "wrong_types", "html", "empty", "missing_rows", "not_json", "contradiction", "odd_row")
 MALFORMED_FRAMES = ("truncated", "binary", "large", "oversized", "deep", "wrapped")
 
 

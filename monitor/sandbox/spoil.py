@@ -64,12 +64,24 @@ def _missing_rows(raw: bytes) -> bytes:
     return msgspec.json.encode(answer[: len(answer) // 2] if isinstance(answer, list) else answer)
 
 
+def _odd_row(raw: bytes) -> bytes:
+    """The first row of the list has no numbers."""
+    answer = msgspec.json.decode(raw)
+    rows = answer
+    if isinstance(answer, dict):
+        rows = next((answer[name] for name in ("userAssets", "assets", "rows", "symbols") if name in answer), None)
+    if isinstance(rows, list) and rows:
+        rows[0] = _walk("", rows[0], _nan)
+    return msgspec.json.encode(answer)
+
+
 _BODIES: dict[str, Callable[[bytes], bytes]] = {
     "truncated": _truncated,
     "nan": _rewritten(_nan),
     "wrong_types": _rewritten(_wrong_types),
     "contradiction": _rewritten(_contradiction),
     "missing_rows": _missing_rows,
+    "odd_row": _odd_row,
     "empty": lambda _raw: b"",
     "not_json": lambda _raw: b"Service Unavailable.",
 }

@@ -151,6 +151,9 @@ class BinanceAccount:
     async def read_acting_key(self) -> KeyPermissions:
         return await keys.read_permissions(self._acting)
 
+    def take_oddities(self) -> tuple[str, ...]:
+        return self._reading.oddities.take()
+
     async def read_identity(self) -> int:
         return await keys.read_identity(self._reading)
 

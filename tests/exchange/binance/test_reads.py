@@ -271,6 +271,37 @@ async def test_unreadable_pairs_are_rejected(form: str) -> None:
             await w.account.read_isolated()
 
 
+ALMOST = replace(
+    calm(),
+    min_repay={"BTC": D("0.001"), "ETH": D("0.01")},
+    accounts=(
+        AccountSpec(
+            spot={"USDT": D(5), "BTC": D(1)},
+            funding={"USDT": D(5), "BTC": D(1)},
+            cross={"BTC": holding("1"), "ETH": holding("0", borrowed="2")},
+            isolated={"ETHUSDT": PairSpec(base=holding("1")), "BTCUSDT": PairSpec(base=holding("1"))},
+        ),
+    ),
+)
+
+
+async def test_an_odd_row_is_left_out_of_every_list_and_told_once() -> None:
+    async with world(ALMOST, faults=[Fault("malformed", form="odd_row", count=0)]) as w:
+        for _ in range(2):
+            assert set((await w.account.read_isolated()).pairs) == {"BTCUSDT"}
+            assert {"BTC", "ETH"} == set((await w.account.read_cross()).balances)
+            assert len((await w.account.read_spot()).free) == 1
+            assert len((await w.account.read_funding()).free) == 1
+            assert len(await w.account.read_prices(["BTCUSDT", "ETHUSDT"])) == 1
+            assert await w.account.interest.read_rates()
+            assert len(await w.account.interest.read_next_rates(["BTC", "USDT"], isolated=False)) == 1
+            assert await w.account.surroundings.min_repay()
+        told = w.account.take_oddities()
+    assert "GET /sapi/v1/margin/isolated/account: ETHUSDT is left out" in " ".join(told)
+    assert len(told) == 8
+    assert w.account.take_oddities() == ()
+
+
 async def test_web_page_instead_of_an_answer_is_no_answer() -> None:
     async with world(faults=[Fault(what="malformed", form="html")]) as w:
         with pytest.raises(ExchangeUnreachable, match="web page"):

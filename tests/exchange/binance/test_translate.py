@@ -25,6 +25,7 @@ from monitor.exchange.binance.wire.account import ApiRestrictions, CrossAccount,
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.history import InterestPage, LoanPage, TransferPage
 from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, signed
+from monitor.exchange.binance.wire.rows import decode_rows
 from tests.exchange.binance.payloads import (
     Document,
     cross_account,
@@ -113,7 +114,7 @@ def test_empty_account_is_believed() -> None:
         ({"totalLiabilityOfBtc": "-1"}, "totalLiabilityOfBtc"),
         ({"totalLiabilityOfBtc": "0", "totalNetAssetOfBtc": "1.83333333"}, "marginLevel"),
         ({"totalNetAssetOfBtc": "5"}, "totalNetAssetOfBtc"),
-        ({"userAssets": []}, "lacks the row of BTC, USDT"),
+        ({"userAssets": []}, "lacks the row of BTC"),
         ({"userAssets": [cross_row("BTC"), cross_row("USDT")]}, "lacks the debt"),
         ({"userAssets": [cross_row("BTC", free="1.83", netAsset="1.83"), cross_row("USDT")]}, "lacks the debt"),
         ({"userAssets": [cross_row("USDT", borrowed="9", netAsset="-9"), cross_row("BTC")]}, "lacks the holdings"),
@@ -172,7 +173,7 @@ def test_row_without_an_amount_is_refused(field: str) -> None:
 def test_documented_cross_example_lacks_rows_and_is_not_believed() -> None:
     account = decode(documented("test_query_cross_margin_account_details_success"), CrossAccount)
     assert account.margin_level == "11.64405625"
-    with pytest.raises(Implausible, match="userAssets lacks the row of USDT"):
+    with pytest.raises(Implausible, match="userAssets lacks the debt"):
         accounts.cross_snapshot(account, as_of=AT, received_at=AT)
 
 
@@ -205,6 +206,78 @@ def test_pair_never_created_is_dropped_and_a_disabled_one_kept() -> None:
 
 def test_status_never_heard_of_is_no_status() -> None:
     assert isolated(isolated_account(pair_row(marginLevelStatus="SLEEPING"))).pairs["BTCUSDT"].status is None
+
+
+def eth_row(**changes: Any) -> Document:
+    """A pair without debt."""
+    base, quote = cross_row("ETH", free="1", netAsset="1"), cross_row("USDT")
+    return pair_row(
+        **{"symbol": "ETHUSDT", "marginLevel": "999", "liquidatePrice": "0", "indexPrice": "3000"}
+        | {"baseAsset": base, "quoteAsset": quote}
+        | changes
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"marginLevel": None},
+        {"marginLevel": "NaN"},
+        {"indexPrice": "abc"},
+        {"baseAsset": None},
+        {"baseAsset": cross_row("ETH", free=1)},
+        {"quoteAsset": cross_row("USDT", borrowed="5", netAsset="-5"), "indexPrice": "0", "marginLevel": "1.2"},
+        {"quoteAsset": cross_row("USDT", borrowed="5", netAsset="-5"), "indexPrice": None, "marginLevel": "1.2"},
+    ],
+)
+def test_one_odd_pair_is_named_and_the_others_are_kept(odd: Document) -> None:
+    body = json.dumps(isolated_account(eth_row(**odd), pair_row())).encode()
+    account, rows = decode_rows(body, IsolatedAccount, "assets")
+    found = list(rows)
+    snapshot = accounts.isolated_snapshot(account, as_of=AT, received_at=AT, odd=found)
+    assert (list(snapshot.pairs), set(snapshot.rejected), snapshot.complete) == (["BTCUSDT"], {"ETHUSDT"}, False)
+    assert [row.name for row in found] == ["ETHUSDT"]
+
+
+@pytest.mark.parametrize("index", ["0", "0.00000000", None, ""])
+def test_a_pair_that_owes_nothing_needs_no_index(index: str | None) -> None:
+    snapshot = isolated(isolated_account(eth_row(indexPrice=index, liquidatePrice=None), pair_row()))
+    pair = snapshot.pairs["ETHUSDT"]
+    assert (pair.index_price, pair.margin_level, pair.liquidation_price) == (D(0), INFINITE, None)
+    assert not snapshot.rejected
+
+
+@pytest.mark.parametrize("level", ["0.1", "1.4", "3"])
+def test_dust_of_which_the_last_digit_is_rounded_is_believed(level: str) -> None:
+    dust = "0.00000001"
+    quote = cross_row("USDT", borrowed=dust, free=dust, netAsset="0")
+    row = eth_row(baseAsset=cross_row("ETH"), quoteAsset=quote, marginLevel=level)
+    snapshot = isolated(isolated_account(row, pair_row()))
+    assert snapshot.pairs["ETHUSDT"].margin_level == D(level)
+
+
+def test_one_odd_asset_of_cross_is_named_and_the_others_are_kept() -> None:
+    rows = [*cross_account()["userAssets"], cross_row("ADA", free="NaN"), cross_row("XRP", free=None)]
+    account, unread = decode_rows(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccount, "userAssets")
+    found = list(unread)
+    snapshot = accounts.cross_snapshot(account, as_of=AT, received_at=AT, odd=found)
+    assert set(snapshot.balances) == {"BTC", "USDT", "ETH"}
+    assert snapshot.rejected == {"ADA", "XRP"}
+    assert snapshot.margin_level == D("1.83333333")
+
+
+def test_cross_without_a_row_of_usdt_holds_and_owes_none() -> None:
+    rows = [cross_row("BTC", free="1.5", netAsset="1.5"), cross_row("USDC", borrowed="60000", netAsset="-60000")]
+    account = cross_account(
+        userAssets=rows,
+        marginLevel="1.5",
+        totalAssetOfBtc="1.5",
+        totalLiabilityOfBtc="1",
+        totalNetAssetOfBtc="0.5",
+    )
+    assert set(cross(account).balances) == {"BTC", "USDC"}
+    with pytest.raises(Implausible, match="lacks the debt"):
+        cross({**account, "userAssets": rows[:1]})
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from monitor.exchange.binance.translate import accounts, references
 from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.account import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 
-CROSS = Endpoint("GET", "/sapi/v1/margin/account", CrossAccount, weight=10, priority=Priority.FIRST)
-ISOLATED = Endpoint("GET", "/sapi/v1/margin/isolated/account", IsolatedAccount, weight=10, priority=Priority.FIRST)
+CROSS = Endpoint("GET", "/sapi/v1/margin/account", CrossAccount, weight=10, priority=Priority.FIRST, rows="userAssets")
+ISOLATED = Endpoint(
+    "GET", "/sapi/v1/margin/isolated/account", IsolatedAccount, weight=10, priority=Priority.FIRST, rows="assets"
+)
 TRADE_COEFF = Endpoint("GET", "/sapi/v1/margin/tradeCoeff", TradeCoeff, weight=10, priority=Priority.LAST)
 TIERS = Endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", list[TierRow], priority=Priority.LAST)
 
@@ -21,7 +23,9 @@ async def read_cross(transport: Transport, last: Listing) -> tuple[CrossSnapshot
     """The cross account, when it was asked for (elapsed_s), and what the next answer must have when it comes soon."""
 
     def translated(account: CrossAccount, answer: Answer) -> tuple[CrossSnapshot, float, Listing]:
-        snapshot = accounts.cross_snapshot(account, as_of=answer.as_of, received_at=answer.received_at, last=last)
+        snapshot = accounts.cross_snapshot(
+            account, as_of=answer.as_of, received_at=answer.received_at, last=last, odd=answer.odd
+        )
         snapshot = replace(snapshot, answered_at=answer.received_at)
         return snapshot, answer.sent_s, Listing(len(account.user_assets), frozenset(snapshot.balances))
 
@@ -32,7 +36,9 @@ async def read_isolated(transport: Transport) -> tuple[IsolatedSnapshot, float]:
     """Every isolated pair that was ever created, and when they were asked for (elapsed_s)."""
 
     def translated(account: IsolatedAccount, answer: Answer) -> tuple[IsolatedSnapshot, float]:
-        snapshot = accounts.isolated_snapshot(account, as_of=answer.as_of, received_at=answer.received_at)
+        snapshot = accounts.isolated_snapshot(
+            account, as_of=answer.as_of, received_at=answer.received_at, odd=answer.odd
+        )
         return replace(snapshot, answered_at=answer.received_at), answer.sent_s
 
     return await transport.fetch(ISOLATED, None, translated)

@@ -1,12 +1,13 @@
 """What came back from one request."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from monitor.core.intents import Outcome
 from monitor.exchange.binance.signing import Signer
 from monitor.exchange.binance.wire.decoding import ErrorBody
+from monitor.exchange.binance.wire.rows import OddRow
 
 T = TypeVar("T")
 
@@ -35,6 +36,8 @@ class Answer:
     retry_after: str | None
     is_html: bool
     error: ErrorBody | None
+    odd: list[OddRow] = field(default_factory=list)
+    """Rows that were left out of what is believed; who translates the answer adds to them."""
 
 
 @dataclass(frozen=True, slots=True)

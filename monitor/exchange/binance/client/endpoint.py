@@ -22,7 +22,8 @@ class Endpoint(Generic[T]):
     """One function of the venue: where it is, what it costs, what it answers.
 
     `secret`: the answer holds a token, so that nothing of it may be recorded. `priority`: who gives way first when a
-    pool runs low.
+    pool runs low. `rows` is the list in the answer of which an odd row is left out and told, where the rest can be
+    believed without it: its name, or "" where the answer itself is the list; None: the answer stands or falls whole.
     """
 
     method: str
@@ -33,6 +34,7 @@ class Endpoint(Generic[T]):
     counted: Counted = "ip"
     secret: bool = False
     priority: Priority = Priority.USUAL
+    rows: str | None = None
 
     @property
     def name(self) -> str:

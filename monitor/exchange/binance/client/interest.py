@@ -16,11 +16,19 @@ from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.history import InterestPage
 from monitor.exchange.binance.wire.numbers import Implausible, amount, milliseconds, moment
 from monitor.exchange.binance.wire.rates import CrossRateRow, NextRateRow, PastRateRow
+from monitor.exchange.binance.wire.rows import WHOLE, OddRow
 
 HISTORY = Endpoint("GET", "/sapi/v1/margin/interestHistory", InterestPage, priority=Priority.LAST)
-CROSS_RATES = Endpoint("GET", "/sapi/v1/margin/crossMarginData", list[CrossRateRow], weight=5, priority=Priority.LAST)
+CROSS_RATES = Endpoint(
+    "GET", "/sapi/v1/margin/crossMarginData", list[CrossRateRow], weight=5, priority=Priority.LAST, rows=WHOLE
+)
 NEXT_RATES = Endpoint(
-    "GET", "/sapi/v1/margin/next-hourly-interest-rate", list[NextRateRow], weight=100, priority=Priority.LAST
+    "GET",
+    "/sapi/v1/margin/next-hourly-interest-rate",
+    list[NextRateRow],
+    weight=100,
+    priority=Priority.LAST,
+    rows=WHOLE,
 )
 PAST_RATES = Endpoint("GET", "/sapi/v1/margin/interestRateHistory", list[PastRateRow], priority=Priority.LAST)
 
@@ -63,7 +71,7 @@ class InterestReads:
 
     async def read_rates(self) -> Mapping[str, Decimal]:
         """The rates of cross in force for this user, as fractions an hour, by asset."""
-        return await self._transport.fetch(CROSS_RATES, None, lambda rows, _: _hourly(rows))
+        return await self._transport.fetch(CROSS_RATES, None, lambda rows, answer: _hourly(rows, answer.odd))
 
     async def read_next_rates(self, assets: Sequence[str], *, isolated: bool) -> Mapping[str, Decimal]:
         """The rates of the coming hour, as fractions an hour; assets that the venue leaves out are."""
@@ -73,7 +81,9 @@ class InterestReads:
                 "assets": ",".join(assets[start : start + MOST_ASSETS]),
                 "isIsolated": "TRUE" if isolated else "FALSE",
             }
-            found.update(await self._transport.fetch(NEXT_RATES, parameters, lambda rows, _: _coming(rows)))
+            found.update(
+                await self._transport.fetch(NEXT_RATES, parameters, lambda rows, answer: _coming(rows, answer.odd))
+            )
         return found
 
     async def read_rate_at(self, asset: str, at: datetime) -> Decimal | None:
@@ -89,12 +99,24 @@ def _charges(page: InterestPage, scope: Scope) -> Page[InterestCharge]:
     return Page([histories.interest_charge(row, scope) for row in page.rows], len(page.rows), page.total)
 
 
-def _hourly(rows: Iterable[CrossRateRow]) -> Mapping[str, Decimal]:
-    return {row.coin: hourly_from_daily(_rate(row.daily_interest, f"{row.coin}.dailyInterest")) for row in rows}
+def _hourly(rows: Iterable[CrossRateRow], odd: list[OddRow]) -> Mapping[str, Decimal]:
+    daily = _rates(((row.coin, row.daily_interest, "dailyInterest") for row in rows), odd)
+    return {asset: hourly_from_daily(rate) for asset, rate in daily.items()}
 
 
-def _coming(rows: Iterable[NextRateRow]) -> Mapping[str, Decimal]:
-    return {row.asset: _rate(row.next_hourly_interest_rate, f"{row.asset}.nextHourlyInterestRate") for row in rows}
+def _coming(rows: Iterable[NextRateRow], odd: list[OddRow]) -> Mapping[str, Decimal]:
+    return _rates(((row.asset, row.next_hourly_interest_rate, "nextHourlyInterestRate") for row in rows), odd)
+
+
+def _rates(rows: Iterable[tuple[str, str, str]], odd: list[OddRow]) -> Mapping[str, Decimal]:
+    """By asset its rate; those that are not believed are added to `odd`."""
+    found: dict[str, Decimal] = {}
+    for asset, text, field in rows:
+        try:
+            found[asset] = _rate(text, f"{asset}.{field}")
+        except Implausible as why:
+            odd.append(OddRow(asset, str(why)))
+    return found
 
 
 def _newest(rows: Iterable[PastRateRow], asset: str, at: datetime) -> Decimal | None:

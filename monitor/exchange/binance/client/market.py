@@ -10,8 +10,9 @@ from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.transport import Transport
 from monitor.exchange.binance.translate import references
 from monitor.exchange.binance.wire.market import Ticker
+from monitor.exchange.binance.wire.rows import WHOLE
 
-TICKERS = Endpoint("GET", "/api/v3/ticker/price", list[Ticker], Security.NONE, weight=4)
+TICKERS = Endpoint("GET", "/api/v3/ticker/price", list[Ticker], Security.NONE, weight=4, rows=WHOLE)
 
 _BAD_SYMBOL = -1121
 _MOST_NAMED = 100
@@ -34,5 +35,7 @@ async def read_prices(transport: Transport, symbols: Iterable[str]) -> Mapping[s
 
 async def _read(transport: Transport, wanted: frozenset[str], named: str | None) -> Mapping[str, Price]:
     return await transport.fetch(
-        TICKERS, {"symbols": named}, lambda tickers, answer: references.prices(tickers, wanted, at=answer.as_of)
+        TICKERS,
+        {"symbols": named},
+        lambda tickers, answer: references.prices(tickers, wanted, at=answer.as_of, odd=answer.odd),
     )

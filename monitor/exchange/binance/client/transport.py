@@ -17,6 +17,7 @@ from monitor.exchange.binance.client.answer import Answer, Credentials, Reading,
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.hosts import FIRST_REST_S, ReadHosts
 from monitor.exchange.binance.client.http import body_of
+from monitor.exchange.binance.client.oddities import Oddities, content_of
 from monitor.exchange.binance.client.rejection import rejected
 from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
 from monitor.exchange.binance.signing import Parameters, query_of, signed_query
@@ -67,6 +68,7 @@ class Transport:
         self._usage = usage
         self._recv_window_ms = recv_window // timedelta(milliseconds=1)
         self._timeout_s = timeout_s
+        self.oddities = Oddities()
         self._read_hosts = ReadHosts(self._hosts, clock.elapsed_s)
 
     async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Reading[T]:
@@ -74,22 +76,20 @@ class Transport:
 
         Raises ExchangeUnreachable, ExchangeRefused, KeyInvalid or PayloadRejected.
         """
-        answer = await self.call(endpoint, parameters)
-        try:
-            content = decode(answer.body, endpoint.answer)
-        except Implausible as why:
-            raise rejected(endpoint, str(why), answer.body) from why
-        return Reading(content, answer)
+        return await self.fetch(endpoint, parameters, Reading)
 
     async def fetch(
         self, endpoint: Endpoint[T], parameters: Parameters | None, translate: Callable[[T, Answer], U]
     ) -> U:
         """What `translate` makes of the answer. Raises as `read` does; an Implausible becomes PayloadRejected."""
-        reading = await self.read(endpoint, parameters)
+        answer = await self.call(endpoint, parameters)
         try:
-            return translate(reading.content, reading.answer)
+            content = content_of(endpoint, answer)
+            found = translate(content, answer)
         except Implausible as why:
-            raise rejected(endpoint, str(why), reading.answer.body) from why
+            raise rejected(endpoint, str(why), answer.body) from why
+        self.oddities.note(self._account, endpoint.name, answer.odd)
+        return found
 
     async def call(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Answer:
         """The venue's answer as received, when it is one that can be believed. Raises as `read` does.

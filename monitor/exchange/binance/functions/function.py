@@ -160,6 +160,7 @@ def read(
     silent: bool = False,
     dropped: Collection[str] = (),
     priority: Priority = Priority.USUAL,
+    rows: str | None = None,
 ) -> Callable[[Callable[P, T]], Read[P, T]]:
     """Makes the decorated declaration a reading function.
 
@@ -172,7 +173,7 @@ def read(
             name=declared.__name__,
             summary=_summary(declared),
             signature=inspect.signature(declared),
-            endpoint=Endpoint(method, path, answer, security, weight, counted, secret, priority),
+            endpoint=Endpoint(method, path, answer, security, weight, counted, secret, priority, rows),
             parameters=parameters,
             fixed=fixed or {},
             implied=implied or {},

@@ -22,6 +22,7 @@ from monitor.exchange.binance.wire.listings import (
     SystemStatus,
     VenueClock,
 )
+from monitor.exchange.binance.wire.rows import WHOLE
 
 _LAST = Priority.LAST
 _ASSETS = "/sapi/v1/margin/allAssets"
@@ -39,7 +40,7 @@ def get_margin_asset(*, asset: str) -> list[MarginAsset]:
     the_venue_answers()
 
 
-@read("GET", _ASSETS, security=Security.KEY, priority=_LAST)
+@read("GET", _ASSETS, security=Security.KEY, priority=_LAST, rows=WHOLE)
 def get_margin_all_assets(*, asset: str | None = None) -> list[MarginAsset]:
     """Every margin asset."""
     the_venue_answers()
@@ -51,7 +52,7 @@ def get_margin_symbol(*, symbol: str) -> list[MarginPair]:
     the_venue_answers()
 
 
-@read("GET", _PAIRS, security=Security.KEY, priority=_LAST)
+@read("GET", _PAIRS, security=Security.KEY, priority=_LAST, rows=WHOLE)
 def get_margin_all_pairs(*, symbol: str | None = None) -> list[MarginPair]:
     """Every cross margin pair."""
     the_venue_answers()
@@ -82,7 +83,9 @@ def get_margin_price_index(*, symbol: str) -> PriceIndex:
     the_venue_answers()
 
 
-@read("GET", "/sapi/v1/margin/crossMarginCollateralRatio", weight=100, security=Security.KEY, priority=_LAST)
+@read(
+    "GET", "/sapi/v1/margin/crossMarginCollateralRatio", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE
+)
 def get_cross_margin_collateral_ratio() -> list[CollateralRatio]:
     """The share of its value that each asset counts for, by groups of assets."""
     the_venue_answers()
@@ -106,7 +109,7 @@ def get_margin_risk_based_liquidation_ratio() -> list[LiquidationRatio]:
     the_venue_answers()
 
 
-@read("GET", "/sapi/v1/margin/delist-schedule", weight=100, security=Security.KEY, priority=_LAST)
+@read("GET", "/sapi/v1/margin/delist-schedule", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE)
 def get_margin_delist_schedule() -> list[DelistSchedule]:
     """What leaves margin trading and when: positions are closed then."""
     the_venue_answers()
@@ -118,7 +121,7 @@ def get_margin_list_schedule() -> list[ListSchedule]:
     the_venue_answers()
 
 
-@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=Security.KEY, priority=_LAST)
+@read("GET", "/sapi/v1/spot/asset/tags", weight=100, security=Security.KEY, priority=_LAST, rows=WHOLE)
 def get_spot_asset_tags(*, tag: Sequence[str] | None = None) -> list[AssetTags]:
     """The tags of assets, all or those with one of `tag`: *Monitoring* comes weeks before a delisting."""
     the_venue_answers()
@@ -136,7 +139,7 @@ def get_server_time() -> VenueClock:
     the_venue_answers()
 
 
-@read("GET", "/api/v3/exchangeInfo", weight=20, security=Security.NONE, priority=_LAST)
+@read("GET", "/api/v3/exchangeInfo", weight=20, security=Security.NONE, priority=_LAST, rows="symbols")
 def get_exchange_info(*, symbol: str | None = None, symbols: str | None = None) -> ExchangeInfo:
     """Symbols with their filters; `symbols` is a JSON list. One unknown symbol spoils the call."""
     the_venue_answers()

@@ -1,6 +1,6 @@
 """The margin accounts: levels without sentinels, and every way in which an answer can contradict itself."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +8,7 @@ from decimal import Decimal
 from monitor.core.account import INFINITE, ZERO, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, PairStatus
 from monitor.exchange.binance.wire.account import CrossAccount, CrossRow, IsolatedAccount, PairAsset, PairRow
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, signed
+from monitor.exchange.binance.wire.rows import OddRow
 
 NO_DEBT_LEVEL = Decimal(999)
 """The venue's level when nothing is owed; it never tells a real level from here on."""
@@ -16,7 +17,10 @@ _LEVEL_TOLERANCE = Decimal("0.01")
 _PAIR_LEVEL_TOLERANCE = Decimal("0.05")
 _NET_TOLERANCE = Decimal("0.000001")
 _ROWS_KEPT = Decimal("0.9")
-_ALWAYS_LISTED = frozenset({"BTC", "USDT"})
+_ALWAYS_LISTED = frozenset({"BTC"})
+"""In some regions there is no USDT: its row is missing, and means that nothing is held or owed."""
+
+_SMALLEST = Decimal("0.00000001")
 _DUST_BTC = Decimal("0.00001")
 
 
@@ -29,17 +33,23 @@ class Listing:
 
 
 def cross_snapshot(
-    account: CrossAccount, *, as_of: datetime, received_at: datetime, last: Listing | None = None
+    account: CrossAccount,
+    *,
+    as_of: datetime,
+    received_at: datetime,
+    last: Listing | None = None,
+    odd: list[OddRow] | None = None,
 ) -> CrossSnapshot:
     """The cross account with its rows that are not all zero.
 
-    The venue lists every asset, zeros included: what `last` had must still have rows, but for a few delisted ones.
-    Raises Implausible for missing rows, for a field that is not believable, and for rows or levels that contradict
-    the totals.
+    The venue lists every asset of the region, zeros included: what `last` had must still have rows, but for a few
+    delisted ones. A row that is not believable is left out and added to `odd`, which has those that can't be read.
+    Raises Implausible for missing rows, and for rows or levels that contradict the totals.
     """
-    balances = _cross_balances(account.user_assets)
+    odd = odd if odd is not None else []
+    balances = _cross_balances(account.user_assets, odd)
     if account.created:
-        _check_rows(account, last or Listing())
+        _check_rows(account, last or Listing(), odd)
     assets = amount(account.total_asset_of_btc, "totalAssetOfBtc")
     liabilities = amount(account.total_liability_of_btc, "totalLiabilityOfBtc")
     net = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
@@ -47,9 +57,9 @@ def cross_snapshot(
         raise Implausible("totalNetAssetOfBtc contradicts the other totals")
     owing = any(balance.owed for balance in balances.values())
     if liabilities and not owing:
-        raise Implausible("userAssets lacks the debt that totalLiabilityOfBtc shows")
+        raise Implausible(_reason(odd, "userAssets lacks the debt that totalLiabilityOfBtc shows"))
     if assets and not any(balance.held for balance in balances.values()):
-        raise Implausible("userAssets lacks the holdings that totalAssetOfBtc shows")
+        raise Implausible(_reason(odd, "userAssets lacks the holdings that totalAssetOfBtc shows"))
     collateral_level = account.collateral_margin_level
     collateral = account.total_collateral_value_in_usdt
     return CrossSnapshot(
@@ -68,11 +78,19 @@ def cross_snapshot(
         trade_enabled=account.trade_enabled,
         transfer_in_enabled=account.transfer_in_enabled,
         transfer_out_enabled=account.transfer_out_enabled,
+        rejected=frozenset(row.name for row in odd),
     )
 
 
-def isolated_snapshot(account: IsolatedAccount, *, as_of: datetime, received_at: datetime) -> IsolatedSnapshot:
-    """The isolated pairs that were ever created. Raises Implausible as `cross_snapshot` does."""
+def isolated_snapshot(
+    account: IsolatedAccount, *, as_of: datetime, received_at: datetime, odd: list[OddRow] | None = None
+) -> IsolatedSnapshot:
+    """The isolated pairs that were ever created; those whose rows are not believable are named as rejected.
+
+    They are added to `odd`, which has the rows that can't be read. Raises Implausible where no pair is left, and where
+    the pairs contradict the totals.
+    """
+    odd = odd if odd is not None else []
     pairs: dict[str, IsolatedPair] = {}
     for row in account.assets:
         # A pair that was never created comes as a placeholder that looks healthy.
@@ -80,19 +98,31 @@ def isolated_snapshot(account: IsolatedAccount, *, as_of: datetime, received_at:
             continue
         if row.symbol in pairs:
             raise Implausible(f"{row.symbol} comes twice")
-        pairs[row.symbol] = _pair(row)
-    _check_totals(account, pairs)
-    return IsolatedSnapshot(as_of=as_of, received_at=received_at, pairs=pairs, complete=True)
+        try:
+            pairs[row.symbol] = _pair(row)
+        except Implausible as why:
+            odd.append(OddRow(row.symbol, str(why)))
+    if odd and not pairs:
+        raise Implausible(odd[0].why)
+    _check_totals(account, pairs, odd)
+    rejected = frozenset(row.name for row in odd)
+    return IsolatedSnapshot(as_of=as_of, received_at=received_at, pairs=pairs, rejected=rejected, complete=not rejected)
 
 
-def _check_rows(account: CrossAccount, last: Listing) -> None:
-    if lacking := (last.assets | _ALWAYS_LISTED) - {row.asset for row in account.user_assets}:
-        raise Implausible(f"userAssets lacks the row of {', '.join(sorted(lacking))}")
-    if len(account.user_assets) < last.rows * _ROWS_KEPT:
+def _reason(odd: Sequence[OddRow], why: str) -> str:
+    """Why an answer contradicts itself: by what was left out of it, where something was."""
+    return odd[0].why if odd else why
+
+
+def _check_rows(account: CrossAccount, last: Listing, odd: Sequence[OddRow]) -> None:
+    listed = {row.asset for row in account.user_assets} | {row.name for row in odd}
+    if lacking := (last.assets | _ALWAYS_LISTED) - listed:
+        raise Implausible(_reason(odd, f"userAssets lacks the row of {', '.join(sorted(lacking))}"))
+    if len(listed) < last.rows * _ROWS_KEPT:
         raise Implausible(f"userAssets lacks rows: {len(account.user_assets)} after {last.rows}")
 
 
-def _cross_balances(rows: Iterable[CrossRow]) -> dict[str, Balance]:
+def _cross_balances(rows: Iterable[CrossRow], odd: list[OddRow]) -> dict[str, Balance]:
     balances: dict[str, Balance] = {}
     for row in rows:
         if (
@@ -105,7 +135,11 @@ def _cross_balances(rows: Iterable[CrossRow]) -> dict[str, Balance]:
             continue
         if row.asset in balances:
             raise Implausible(f"{row.asset} comes twice")
-        balance = _balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.netAsset)
+        try:
+            balance = _balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.netAsset)
+        except Implausible as why:
+            odd.append(OddRow(row.asset, str(why)))
+            continue
         if not balance.is_zero:
             balances[row.asset] = balance
     return balances
@@ -152,9 +186,9 @@ def _collateral_level(text: str, *, owing: bool) -> Decimal:
 
 def _pair(row: PairRow) -> IsolatedPair:
     base, quote = _side(row.base_asset), _side(row.quote_asset)
-    index = amount(row.index_price, f"{row.symbol}.indexPrice")
+    index = amount(row.index_price or "0", f"{row.symbol}.indexPrice")
     told = amount(row.margin_level, f"{row.symbol}.marginLevel")
-    liquidation = amount(row.liquidate_price, f"{row.symbol}.liquidatePrice")
+    liquidation = amount(row.liquidate_price or "0", f"{row.symbol}.liquidatePrice")
     owed = base.owed * index + quote.owed
     level = told if (base.owed or quote.owed) and told < NO_DEBT_LEVEL else INFINITE
     if base.owed or quote.owed:
@@ -162,15 +196,17 @@ def _pair(row: PairRow) -> IsolatedPair:
             raise Implausible(f"{row.symbol}.indexPrice is zero while debt is owed")
         if level != INFINITE:
             held = base.held * index + quote.held
-            # Index and level may be taken a moment apart, and the level has few digits: wider than the totals.
-            if abs(level * owed - held) > max(held, owed) * _PAIR_LEVEL_TOLERANCE:
+            # Index and level may be taken a moment apart, and the level has few digits: wider than the totals. Of dust
+            # the eighth decimal is rounded.
+            rounded = (1 + level) * (1 + index) * _SMALLEST
+            if abs(level * owed - held) > max(held, owed) * _PAIR_LEVEL_TOLERANCE + rounded:
                 raise Implausible(f"{row.symbol}.marginLevel contradicts its balances")
     return IsolatedPair(
         symbol=row.symbol,
         base=base,
         quote=quote,
         margin_level=level,
-        status=PairStatus.__members__.get(row.margin_level_status),
+        status=PairStatus.__members__.get(row.margin_level_status or ""),
         index_price=index,
         liquidation_price=liquidation or None,
         created=row.isolated_created,
@@ -183,15 +219,15 @@ def _side(row: PairAsset) -> Balance:
     return _balance(row.asset, row.free, row.locked, row.borrowed, row.interest, row.net_asset)
 
 
-def _check_totals(account: IsolatedAccount, pairs: Mapping[str, IsolatedPair]) -> None:
+def _check_totals(account: IsolatedAccount, pairs: Mapping[str, IsolatedPair], odd: Sequence[OddRow]) -> None:
     liabilities = amount(account.total_liability_of_btc or "0", "totalLiabilityOfBtc")
     if liabilities and not any(pair.base.owed or pair.quote.owed for pair in pairs.values()):
-        raise Implausible("assets lacks the debt that totalLiabilityOfBtc shows")
+        raise Implausible(_reason(odd, "assets lacks the debt that totalLiabilityOfBtc shows"))
     assets = amount(account.total_asset_of_btc or "0", "totalAssetOfBtc")
     if assets and not any(pair.base.held or pair.quote.held for pair in pairs.values()):
-        raise Implausible("assets lacks the holdings that totalAssetOfBtc shows")
+        raise Implausible(_reason(odd, "assets lacks the holdings that totalAssetOfBtc shows"))
     nets = [side.net_asset_of_btc for row in account.assets for side in (row.base_asset, row.quote_asset)]
-    if account.total_net_asset_of_btc is None:
+    if account.total_net_asset_of_btc is None or odd:
         return
     total = signed(account.total_net_asset_of_btc, "totalNetAssetOfBtc")
     # Each side is rounded on its own, and in a fall they may be valued a moment apart. Looked for are lost rows: pairs

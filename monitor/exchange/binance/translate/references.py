@@ -8,6 +8,7 @@ from monitor.core.account import Bars, KeyPermissions, Price, Tier, Wallet
 from monitor.exchange.binance.wire.account import ApiRestrictions, Identity, TierRow, TradeCoeff, WalletRow
 from monitor.exchange.binance.wire.market import Ticker
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive
+from monitor.exchange.binance.wire.rows import OddRow
 
 
 def bars(coefficients: TradeCoeff) -> Bars:
@@ -56,24 +57,37 @@ def identity(account: Identity) -> int:
     return account.uid
 
 
-def prices(tickers: Iterable[Ticker], wanted: frozenset[str], *, at: datetime) -> Mapping[str, Price]:
-    """The prices of the wanted symbols among `tickers`."""
-    return {
-        ticker.symbol: Price(positive(ticker.price, f"price of {ticker.symbol}"), at)
-        for ticker in tickers
-        if ticker.symbol in wanted
-    }
+def prices(
+    tickers: Iterable[Ticker], wanted: frozenset[str], *, at: datetime, odd: list[OddRow]
+) -> Mapping[str, Price]:
+    """The prices of the wanted symbols among `tickers`; what is none is added to `odd`."""
+    found: dict[str, Price] = {}
+    for ticker in tickers:
+        if ticker.symbol in wanted:
+            try:
+                found[ticker.symbol] = Price(positive(ticker.price, f"price of {ticker.symbol}"), at)
+            except Implausible as why:
+                odd.append(OddRow(ticker.symbol, str(why)))
+    return found
 
 
-def wallet(rows: Iterable[WalletRow], *, as_of: datetime) -> Wallet:
-    """The free amounts that are not zero. Raises Implausible for an asset that comes twice."""
+def wallet(rows: Iterable[WalletRow], *, as_of: datetime, odd: list[OddRow]) -> Wallet:
+    """The free amounts that are not zero; what is no amount is added to `odd`.
+
+    Raises Implausible for an asset that comes twice.
+    """
     free: dict[str, Decimal] = {}
     for row in rows:
         if row.free in ZERO_TEXTS:
             continue
         if row.asset in free:
             raise Implausible(f"{row.asset} comes twice")
-        if held := amount(row.free, f"{row.asset}.free"):
+        try:
+            held = amount(row.free, f"{row.asset}.free")
+        except Implausible as why:
+            odd.append(OddRow(row.asset, str(why)))
+            continue
+        if held:
             free[row.asset] = held
     return Wallet(as_of=as_of, free=free)
 

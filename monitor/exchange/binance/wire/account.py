@@ -58,9 +58,9 @@ class PairRow(msgspec.Struct, rename="camel", kw_only=True):
     base_asset: PairAsset
     quote_asset: PairAsset
     margin_level: str
-    index_price: str
-    liquidate_price: str
-    margin_level_status: str = ""
+    index_price: str | None = None
+    liquidate_price: str | None = None
+    margin_level_status: str | None = None
     trade_enabled: bool = True
 
 

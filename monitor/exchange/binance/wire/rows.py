@@ -1,0 +1,87 @@
+"""Lists of which one row may be odd: it is left out and named, and the others are believed."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+import msgspec
+
+from monitor.exchange.binance.wire.decoding import decode
+from monitor.exchange.binance.wire.numbers import Implausible
+
+T = TypeVar("T")
+
+WHOLE = ""
+"""In place of a field's name: the answer itself is the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class OddRow:
+    """A row that is not believed: the symbol or asset that it is of, as far as that can be read, and why."""
+
+    name: str
+    why: str
+
+
+class _Named(msgspec.Struct, rename="camel"):
+    symbol: Any = None
+    asset: Any = None
+    coin: Any = None
+    asset_name: Any = None
+    asset_code: Any = None
+    isolated_created: Any = None
+
+
+def decode_rows(body: bytes, kind: type[T], field: str) -> tuple[T, tuple[OddRow, ...]]:
+    """The body as `kind` without the odd rows of its list, and these.
+
+    `field` is the name of the list in the answer, or WHOLE. Raises Implausible when something else is wrong with it,
+    or when no row can be read.
+    """
+    try:
+        return decode(body, kind), ()
+    except Implausible:
+        answer = {WHOLE: msgspec.Raw(body)} if field == WHOLE else decode(body, dict[str, msgspec.Raw])
+        if field not in answer:
+            raise
+        rows = decode(bytes(answer[field]), list[msgspec.Raw])
+        good, odd = _sorted(rows, _row_kind(kind, field))
+        if len(good) == len(rows) or not good:
+            raise
+        answer[field] = msgspec.Raw(b"[" + b",".join(good) + b"]")
+        cleaned = bytes(answer[WHOLE]) if field == WHOLE else msgspec.json.encode(answer)
+        return decode(cleaned, kind), tuple(odd)
+
+
+def _sorted(rows: list[msgspec.Raw], kind: type[Any]) -> tuple[list[bytes], list[OddRow]]:
+    good, odd = [], []
+    for number, row in enumerate(rows, 1):
+        raw = bytes(row)
+        try:
+            decode(raw, kind)
+        except Implausible as why:
+            named = _named(raw)
+            # What never was is a placeholder, and tells nothing.
+            if named.isolated_created is not False:
+                odd.append(OddRow(_name_of(named) or f"row {number}", str(why)))
+        else:
+            good.append(raw)
+    return good, odd
+
+
+def _named(raw: bytes) -> _Named:
+    try:
+        return decode(raw, _Named)
+    except Implausible:
+        return _Named()
+
+
+def _name_of(row: _Named) -> str:
+    found = (row.symbol, row.asset, row.coin, row.asset_name, row.asset_code)
+    return next((name[:40] for name in found if isinstance(name, str) and name), "")
+
+
+def _row_kind(kind: type[Any], field: str) -> Any:
+    if field == WHOLE:
+        return get_args(kind)[0]
+    listed = next(one for one in msgspec.structs.fields(kind) if one.encode_name == field)
+    return get_args(listed.type)[0]
