@@ -23,23 +23,22 @@ def remembered(
 ) -> AccountState:
     """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
 
-    Their data are missing until the first read: so they neither clear nor go on before.
+    Their data are missing until the first read: so they neither clear nor go on before. Bars and tiers hold as they
+    were last read.
     """
-    terms = remembered_terms(loaded.terms.values())
-    return AccountState(
-        account=policy.settings.account,
-        started_at=now,
-        bars=terms.bars,
-        tiers=terms.tiers,
-        remembered=frozenset({*([] if terms.bars is None else [CROSS]), *map(Scope, terms.tiers)}),
-        alerts=_unknown(loaded.alerts, now),
-        intents={i.id: i for i in loaded.intents},
-        operator=operator if operator is not None else OperatorRead(),
-        health=HealthRead(notifications_failing=channels_failing),
-        # Whether charges are missing shows when the exchange is asked.
-        interest=InterestRead(loaded.interest, None, now),
-        pegs=loaded.pegs,
-        followed=Followed(terms=loaded.terms, ledger_at=loaded.ledger_until),
+    return _with_bars(
+        AccountState(
+            account=policy.settings.account,
+            started_at=now,
+            alerts=_unknown(loaded.alerts, now),
+            intents={i.id: i for i in loaded.intents},
+            operator=operator if operator is not None else OperatorRead(),
+            health=HealthRead(notifications_failing=channels_failing),
+            # Whether charges are missing shows when the exchange is asked.
+            interest=InterestRead(loaded.interest, None, now),
+            pegs=loaded.pegs,
+            followed=Followed(terms=loaded.terms, ledger_at=loaded.ledger_until),
+        )
     )
 
 
@@ -52,16 +51,18 @@ def carried_on(
     if before is None:
         known = OperatorRead() if operator is None else operator
         return AccountState(account=name, started_at=now, operator=known, health=health)
-    return AccountState(
-        account=name,
-        started_at=now,
-        alerts=_unknown(before.alerts.values(), now),
-        intents=before.intents,
-        operator=before.operator if operator is None else operator,
-        health=health,
-        interest=before.interest,
-        pegs=before.pegs,
-        followed=Followed(terms=before.followed.terms, ledger_at=before.followed.ledger_at),
+    return _with_bars(
+        AccountState(
+            account=name,
+            started_at=now,
+            alerts=_unknown(before.alerts.values(), now),
+            intents=before.intents,
+            operator=before.operator if operator is None else operator,
+            health=health,
+            interest=before.interest,
+            pegs=before.pegs,
+            followed=Followed(terms=before.followed.terms, ledger_at=before.followed.ledger_at),
+        )
     )
 
 
@@ -83,17 +84,32 @@ def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime
     waiting = {intent.id for entry in backlog.entries for intent in entry.intents}
     if alerts:
         backlog.put_first(Entry(account=state.account, at=now, alerts=tuple(alerts.values())))
+    return _with_bars(
+        replace(
+            state,
+            alerts=alerts,
+            intents={**_kept(state.intents, waiting), **{intent.id: intent for intent in loaded.intents}},
+            interest=InterestRead(loaded.interest, None, now),
+            pegs={**loaded.pegs, **state.pegs},
+            followed=replace(
+                state.followed,
+                terms={**loaded.terms, **state.followed.terms},
+                ledger_at={**loaded.ledger_until, **state.followed.ledger_at},
+            ),
+        )
+    )
+
+
+def _with_bars(state: AccountState) -> AccountState:
+    """The state with the bars and tiers of an earlier run, where they were not read in this one."""
+    terms = remembered_terms(state.followed.terms.values())
+    tiers = {symbol: found for symbol, found in terms.tiers.items() if symbol not in state.tiers}
+    is_bars_wanted = state.bars is None and terms.bars is not None
     return replace(
         state,
-        alerts=alerts,
-        intents={**_kept(state.intents, waiting), **{intent.id: intent for intent in loaded.intents}},
-        interest=InterestRead(loaded.interest, None, now),
-        pegs={**loaded.pegs, **state.pegs},
-        followed=replace(
-            state.followed,
-            terms={**loaded.terms, **state.followed.terms},
-            ledger_at={**loaded.ledger_until, **state.followed.ledger_at},
-        ),
+        bars=terms.bars if is_bars_wanted else state.bars,
+        tiers={**tiers, **state.tiers},
+        remembered=state.remembered | {*([CROSS] if is_bars_wanted else []), *map(Scope, tiers)},
     )
 
 
