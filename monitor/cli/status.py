@@ -132,6 +132,11 @@ def account_problems(account: Document, longest_s: float) -> Sequence[str]:
     age = oldest_age_s(account)
     if age is not None and age > longest_s and "stale" not in problems:
         problems.append("older than allowed")
+    # An older program left none.
+    unknown = account.get("conditions_unknown", ())
+    if unknown:
+        lacks = sorted({name.replace("_", " ") for one in unknown for name in one["lacking"]})
+        problems.append(f"{len(unknown)} critical conditions unknown ({', '.join(lacks)} missing)")
     if account["worst_alert"] == "critical":
         problems.append("a critical alert fires")
     return problems

@@ -7,7 +7,7 @@ from monitor.core.figures import Figures
 from monitor.core.margin import Exposure, Position, exposure
 from monitor.core.oversight import seconds_between
 from monitor.core.subjects import Sight
-from monitor.core.wording import value_text
+from monitor.core.wording import notice_text, value_text
 
 MOVE = Decimal("0.05")
 """How far the market is supposed to have moved: BTC's worst minute of 2025-10-10 was -6.15 %."""
@@ -19,8 +19,13 @@ _ONE_POLL = Decimal(1)
 def blind_text(sight: Sight, age: Decimal) -> str:
     """Such as `blind for 1m 30s; last level 1.62; a 5 % fall would be 1.54`, about the scope nearest to liquidation.
 
-    Of the scopes that were not read for `age` seconds.
+    Of the scopes that were not read for `age` seconds. What the exchange said meanwhile is told with it.
     """
+    notice = sight.state.picture.notice if sight.settings.cross else None
+    return "; ".join([_seen_text(sight, age), *([notice_text(notice)] if notice is not None else [])])
+
+
+def _seen_text(sight: Sight, age: Decimal) -> str:
     start = f"blind for {value_text('data_age', age)}"
     seen = [figures for figures in map(sight.of, sight.margin) if figures.as_of is not None]
     blind = [figures for figures in seen if _age(figures, sight) >= age - _ONE_POLL] or seen

@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from monitor.core import unknowns
 from monitor.core.account import Scope
 from monitor.core.actions.decide import decide
 from monitor.core.actions.spec import ActionSpec, Safety
@@ -127,6 +128,10 @@ def step(
         wants = _wants(before, applied, event, settings, now)
         return Step(applied, Entry(account=applied.account, at=now), wants, {})
     state = applied if judged.open is applied.alerts else replace(applied, alerts=judged.open)
+    if MONITOR in figures and not state.followed.terms_given:
+        # Everything was looked at.
+        unknown = unknowns.noted(state, settings, judged.unknown, now)
+        state = state if unknown is state.unknown else replace(state, unknown=unknown)
     decided = decide(state, figures, policy.rules, policy.actions, policy.safety, settings, now, ids.intent)
     samples, sampled = due_samples(before.sampled, figures, event, now)
     if decided.blocked != state.blocked or decided.intents or sampled is not before.sampled:
@@ -180,11 +185,12 @@ def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -
 
 
 def _retold(sight: Sight, scope: Scope, before: AccountState) -> tuple[Subject, ...]:
-    """The scope, if what it holds or owes is another since `before`."""
+    """The scope, if what it holds or owes, or the exchange's word on it, is another since `before`."""
     if scope.symbol:
         changed = pair_now(sight.state, scope.symbol) is not pair_now(before, scope.symbol)
     else:
         changed = cross_balances(sight.state) is not cross_balances(before)
+        changed = changed or sight.state.picture.notice is not before.picture.notice
     subject: Subject = (scope.kind, scope.symbol)
     return (subject,) if changed and subject in sight.margin else ()
 

@@ -182,6 +182,15 @@ class MarginNotice:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What the exchange itself said of the cross level, and when."""
+
+    level: Decimal
+    status: str
+    at: datetime
+
+
 Meaning = BalancesChanged | AssetMoved | Filled | LiabilityTold | MarginNotice | None
 
 

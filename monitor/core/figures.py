@@ -10,6 +10,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 from monitor.core.account import Balance
 from monitor.core.alerts import MetricScope
 from monitor.core.bars import BarsInForce
+from monitor.core.events import Noticed
 from monitor.core.metrics import Missing, Value
 
 T = TypeVar("T")
@@ -74,6 +75,8 @@ class Figures(NamedTuple):
     """Holdings are for people and actions; what only judges rules does not pay for them."""
     bars: BarsInForce | None = None
     """Of cross and pairs the bars by which they are judged, and where these come from; None while not known."""
+    notice: Noticed | None = None
+    """The exchange's own word on the level, where no read is newer."""
 
     @property
     def holdings(self) -> tuple[Holding, ...]:

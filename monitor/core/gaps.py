@@ -12,8 +12,11 @@ from monitor.core.figures import Figures
 from monitor.core.picture import cross_balances, pair_now
 from monitor.core.state import AccountState, Settings
 from monitor.core.valuation import is_fresh, newest_at
+from monitor.core.wording import notice_text
 
-GapKind = Literal["bars", "no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"]
+GapKind = Literal[
+    "notice", "bars", "no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"
+]
 
 QUIET = timedelta(minutes=20)
 """Without a price for so long a symbol is named: the stream tells every change, and a read was due twice."""
@@ -31,8 +34,9 @@ class Gap:
 def gaps(state: AccountState, settings: Settings, scope: Scope, figures: Figures, now: datetime) -> tuple[Gap, ...]:
     """What is missing in the figures of one scope, the most important first; empty when nothing is."""
     if figures.as_of is None or figures.state in ("unavailable", "not_created"):
-        return ()
+        return (*_notice(figures), *_bars(figures))
     return (
+        *_notice(figures),
         *_halted(state, scope),
         *_bars(figures),
         *_level(state, settings, figures, now),
@@ -54,6 +58,12 @@ def _halted(state: AccountState, scope: Scope) -> Iterator[Gap]:
         market = state.followed.markets.by_symbol.get(symbol)
         if market is not None and not market.is_traded:
             yield Gap("halted", symbol, f"{symbol} is halted ({market.status}): its price may stand still")
+
+
+def _notice(figures: Figures) -> Iterator[Gap]:
+    """What the exchange said after the last read."""
+    if figures.notice is not None:
+        yield Gap("notice", "", f"{notice_text(figures.notice)}, after the last read: the worse of the two counts")
 
 
 def _bars(figures: Figures) -> Iterator[Gap]:

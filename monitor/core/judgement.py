@@ -1,7 +1,7 @@
 """Rules over figures → alerts over time → who is to be told."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -23,6 +23,7 @@ from monitor.core.lifecycle import (
 from monitor.core.metrics import Missing
 from monitor.core.rules import Finding, Rule, evaluate
 from monitor.core.subjects import MONITOR, Sight, Subject
+from monitor.core.unknowns import lacking, unknown_text
 from monitor.core.wording import summary_of
 
 OPEN = (AlertState.PENDING, AlertState.FIRING)
@@ -39,6 +40,8 @@ class Judged:
     changed: tuple[Alert, ...] = ()
     transitions: tuple[Transition, ...] = ()
     notifications: tuple[Notification, ...] = ()
+    unknown: Mapping[AlertKey, tuple[str, ...]] = field(default_factory=dict)
+    """The critical conditions that were looked at and are unknown, with the metrics that they lack."""
 
 
 def judge(
@@ -60,11 +63,15 @@ def judge(
     before = {key: alert for key, alert in state.alerts.items() if (key.scope, key.subject) in figures}
     alerts = dict(before)
     transitions: list[Transition] = []
+    unknown: dict[AlertKey, tuple[str, ...]] = {}
     for (kind, name), measured in figures.items():
         read = measured.read
         for rule, key, holds in docket.cases(kind, name, after_price=after_price):
             known = alerts.get(key) if alerts else None
-            if known is None and holds(read) is not True:
+            verdict = holds(read)
+            if verdict is Missing.UNAVAILABLE and rule.severity == "critical":
+                unknown[key] = lacking(rule.when.names, read)
+            if known is None and verdict is not True:
                 continue
             finding = evaluate(rule, read)
             if known is not None and kind == "monitor" and finding.holds is False:
@@ -82,11 +89,11 @@ def judge(
                 alerts[key] = change.alert
                 transitions.append(change.transition)
     if not alerts:
-        return Judged(state.alerts)
+        return Judged(state.alerts, unknown=unknown)
     notifications = _tell(sight, alerts, docket.by_name, audience)
     changed = tuple(a for key, a in alerts.items() if _story(a) != _story(before.get(key)))
     still_open = {key: a for key, a in (dict(state.alerts) | alerts).items() if a.state in OPEN}
-    return Judged(still_open, changed, tuple(transitions), notifications)
+    return Judged(still_open, changed, tuple(transitions), notifications, unknown)
 
 
 def abandoned(alerts: Iterable[Alert], audience: Audience, now: datetime) -> Judged:
@@ -113,6 +120,8 @@ def _summary(rule: Rule, finding: Finding, measured: Figures, sight: Sight) -> s
     age = measured.read("data_age") if rule.when.names[:1] == ("data_age",) else None
     if finding.holds is True and isinstance(age, Decimal):
         return blind_text(sight, age)
+    if finding.holds is True and rule.when.names[:1] == ("conditions_unknown",):
+        return unknown_text(sight.state.unknown, sight.now)
     return summary_of(rule.when.names, measured)
 
 

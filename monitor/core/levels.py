@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from monitor.core.account import INFINITE, ZERO
 from monitor.core.bars import BarsInForce
+from monitor.core.events import Noticed
 from monitor.core.figures import Figures, FigureState, Holding
 from monitor.core.margin import Exposure, Totals
 from monitor.core.metrics import Missing, Value, metrics_of
@@ -81,6 +82,25 @@ def never_read(kind: Literal["cross", "isolated"], subject: str, bars: BarsInFor
     values: dict[str, Value] = {metric.name: UNAVAILABLE for metric in metrics_of(kind)}
     values |= bar_values(bars)
     return Figures(kind, subject, "unavailable", None, "poll", values, values, bars=bars)
+
+
+def worse(level: Level, notice: Noticed | None, settings: Settings, now: datetime) -> Level:
+    """The level, or what the exchange said of it since it was read, where that is worse."""
+    if notice is None or notice.level >= level.value or is_stale(notice.at, settings, now):
+        return level
+    return level._replace(value=notice.level)
+
+
+def with_notice(figures: Figures, notice: Noticed | None, settings: Settings, now: datetime) -> Figures:
+    """The figures with the exchange's word; where nothing fresh was read, it is the level."""
+    if notice is None or is_stale(notice.at, settings, now):
+        return figures
+    if figures.state not in ("stale", "unavailable"):
+        return figures._replace(notice=notice)
+    was = figures.shown.get("margin_level")
+    level = min(notice.level, was) if isinstance(was, Decimal) else notice.level
+    told: dict[str, Value] = {"margin_level": level, **bar_values(figures.bars)}
+    return figures._replace(values={**figures.values, **told}, shown={**figures.shown, **told}, notice=notice)
 
 
 def is_stale(as_of: datetime, settings: Settings, now: datetime) -> bool:

@@ -1,7 +1,8 @@
 """Every metric of a cross account, computed from its state. Formulas live in margin.py and interest.py.
 
 The level is the exchange's own at the last poll, times what prices and events have done to our own valuation since:
-equal to the polled one, to the last digit, for as long as no price has moved and nothing was told.
+equal to the polled one, to the last digit, for as long as no price has moved and nothing was told. What the exchange
+said of it since the poll counts where it is worse.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ from monitor.core.levels import (
     move_to,
     never_read,
     value_usdt,
+    with_notice,
+    worse,
 )
 from monitor.core.margin import (
     Exposure,
@@ -49,10 +52,11 @@ def cross_figures(state: AccountState, settings: Settings, now: datetime, market
     """The cross account's metrics and its non-zero balances. `market` saves working it out again."""
     snapshot = state.cross
     if snapshot is None:
-        return never_read("cross", "", cross_in_force(state, now))
+        return with_notice(never_read("cross", "", cross_in_force(state, now)), state.picture.notice, settings, now)
     view = _Cross(state, settings, snapshot, market or market_at(state, settings, now))
     shown = Measured(_METRICS, view, view.bars)
-    return measured("cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force)
+    found = measured("cross", "", snapshot.as_of, now, settings, view.level, shown, view.holdings, view.in_force)
+    return with_notice(found, state.picture.notice, settings, now) if state.picture.notice is not None else found
 
 
 class _Cross:
@@ -65,6 +69,7 @@ class _Cross:
         "in_force",
         "level",
         "market",
+        "own",
         "present",
         "settings",
         "snapshot",
@@ -81,7 +86,8 @@ class _Cross:
         self.bars = bar_values(self.in_force)
         self.then = book_then(state, snapshot)
         self.present = book_now(state, self.then.unpriced)
-        self.level = self._level()
+        self.own = self._level()
+        self.level = worse(self.own, state.picture.notice, settings, market.now)
         self._parts: Exposure | None = None
         self._held: tuple[Holding, ...] | None = None
 
@@ -116,7 +122,7 @@ class _Cross:
 
     def change_5m(self) -> Value:
         """What prices alone did to the level in five minutes."""
-        level = self.level
+        level = self.own
         if not level.value.is_finite():
             return ZERO
         past = self.market.before() if level.is_live else None

@@ -239,6 +239,13 @@ _TABLE = (
         Unit.BOOLEAN,
         "1 while an account's tasks are down, or after they fell again and again in the last minute",
     ),
+    _metric(
+        "conditions_unknown",
+        _MONITOR,
+        Unit.COUNT,
+        "critical rules × subjects whose condition is unknown for over a minute while the account is read; "
+        "longer where nothing but a history is missing that has yet to grow",
+    ),
 )
 
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _TABLE})

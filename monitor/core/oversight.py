@@ -12,6 +12,7 @@ from monitor.core.pace import interval_in_force, intervals, repaced, wanted_stre
 from monitor.core.state import AccountState, Settings, scopes
 from monitor.core.stops import counting
 from monitor.core.stream_state import StreamState
+from monitor.core.unknowns import count
 from monitor.core.valuation import is_fresh, newest_at, price_of
 
 UNAVAILABLE = Missing.UNAVAILABLE
@@ -61,6 +62,7 @@ def monitor_figures(state: AccountState, settings: Settings, scopes: Iterable[Fi
         "store_failing": Decimal(state.health.store_failing),
         "store_space_low": UNAVAILABLE if (low := state.health.store_space_low) is None else Decimal(low),
         "account_failing": Decimal(state.health.account_failing),
+        "conditions_unknown": count(state.unknown, now),
     }
     return Figures("monitor", "", "ok", now, "poll", values, values)
 

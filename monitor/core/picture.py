@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from monitor.core.account import CROSS, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Scope
-from monitor.core.events import StreamEvent
+from monitor.core.account import CROSS, ZERO, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Scope
+from monitor.core.events import MarginNotice, Noticed, StreamEvent
 from monitor.core.told import NOTHING_TOLD, Told, balances_now, heard, pair_told, read_again
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Picture:
     told: Mapping[Scope, Told] = field(default_factory=dict)
     cross: Mapping[str, Balance] | None = None
     pairs: Mapping[str, IsolatedPair] = field(default_factory=dict)
+    notice: Noticed | None = None
+    """The exchange's own word on the cross level, while no read is newer."""
 
 
 def cross_balances(state: AccountState) -> Mapping[str, Balance]:
@@ -48,6 +50,8 @@ def pair_now(state: AccountState, symbol: str) -> IsolatedPair | None:
 
 def told(state: AccountState, event: StreamEvent) -> Picture:
     """The picture with the event, the same one where it tells nothing new."""
+    if isinstance(event.meaning, MarginNotice):
+        return _noticed(state.picture, event.meaning, event, state.cross)
     before = state.picture.told.get(event.scope, NOTHING_TOLD)
     after = heard(before, event)
     return state.picture if after is before else _with_told(state, state.picture, event.scope, after)
@@ -59,6 +63,8 @@ def reconciled(state: AccountState, snapshot: CrossSnapshot | IsolatedSnapshot) 
     if isinstance(snapshot, IsolatedSnapshot):
         scopes = {*(scope for scope in state.picture.told if scope.symbol), *map(Scope, snapshot.pairs)}
     picture = state.picture
+    if picture.notice is not None and isinstance(snapshot, CrossSnapshot) and snapshot.as_of >= picture.notice.at:
+        picture = replace(picture, notice=None)
     answered_at = snapshot.answered_at or max(snapshot.as_of, snapshot.received_at)
     for scope in scopes:
         left = read_again(picture.told.get(scope, NOTHING_TOLD), snapshot.as_of, answered_at)
@@ -78,6 +84,15 @@ def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
         if told.news_at is not None and now - max(at for at in tries if at is not None) >= PATIENCE:
             overdue.add(name)
     return frozenset(overdue)
+
+
+def _noticed(picture: Picture, said: MarginNotice, event: StreamEvent, read: CrossSnapshot | None) -> Picture:
+    """The picture with the notice, unless a read or another notice is newer. A date ahead of us is none."""
+    at = min(event.event_time, event.received_at)
+    known = picture.notice
+    if said.level <= ZERO or (read is not None and read.as_of >= at) or (known is not None and known.at > at):
+        return picture
+    return replace(picture, notice=Noticed(said.level, said.status, at))
 
 
 def _with_told(state: AccountState, picture: Picture, scope: Scope, told: Told) -> Picture:

@@ -63,6 +63,7 @@ from monitor.core.surroundings import (
     SchedulesRead,
     TransfersRead,
 )
+from monitor.core.unknowns import Unknowns
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,8 @@ class AccountState:
     """How often each account read is made, by its name."""
     blocked: Stops = field(default_factory=dict)
     """What stops the actions that firing alerts want."""
+    unknown: Unknowns = field(default_factory=dict)
+    """The critical conditions that are unknown although the account is read."""
 
     @property
     def is_paused(self) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from monitor.core.state import AccountState, Settings
 from monitor.core.subjects import MONITOR, Sight
+from monitor.core.unknowns import unknown_text
 from monitor.core.wording import span_text
 
 SHORTEST_STANDSTILL = timedelta(seconds=2)
@@ -34,7 +35,8 @@ def ailments(
 ) -> tuple[str, ...]:
     """Why the heartbeat must not say that all is well; empty when it may.
 
-    Data must be fresh, every account must complete its steps, the store must be written, and no channel may fail.
+    Data must be fresh, no critical condition may stay unknown, every account must complete its steps, the store must be
+    written, and no channel may fail.
     `troubles` are the channels that do not work and why, `every` is how often a ping is due.
     """
     found: list[str] = []
@@ -59,7 +61,11 @@ def _account(name: str, watched: Watched, every: timedelta, now: datetime) -> li
     age, interval = figures.shown["data_age"], figures.shown["poll_interval"]
     assert isinstance(age, Decimal) and isinstance(interval, Decimal)
     bound = min(OVERDUE * max(interval, _seconds(every)), _seconds(watched.settings.stale_after))
-    return [f"account {name} was not read for {span_text(age)}"] if age > bound else []
+    if age > bound:
+        return [f"account {name} was not read for {span_text(age)}"]
+    return (
+        [f"account {name}: {unknown_text(watched.state.unknown, now)}"] if figures.shown["conditions_unknown"] else []
+    )
 
 
 def _seconds(span: timedelta) -> Decimal:

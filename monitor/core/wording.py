@@ -5,6 +5,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 from monitor.core.account import PairStatus
 from monitor.core.amounts import plain
+from monitor.core.events import Noticed
 from monitor.core.figures import Figures
 from monitor.core.metrics import METRICS, Missing, Unit, Value
 
@@ -16,6 +17,7 @@ _COUNTED = {
     "liquidations_24h": ("liquidation in 24 h", "liquidations in 24 h"),
     "actions_blocked": ("action blocked", "actions blocked"),
     "notifications_failing": ("channel failing", "channels failing"),
+    "conditions_unknown": ("condition unknown", "conditions unknown"),
 }
 """What is counted, one of it and several."""
 
@@ -31,6 +33,12 @@ def summary_of(names: Sequence[str], figures: Figures) -> str:
         one, several = _COUNTED[name]
         return f"{value_text(name, value)} {one if value == 1 else several}"
     return f"{name.replace('_', ' ')} {value_text(name, value)}"
+
+
+def notice_text(notice: Noticed) -> str:
+    """Such as `the exchange said 1.23 MARGIN_CALL at 21:14:03 UTC`."""
+    said = f"{value_text('margin_level', notice.level)} {notice.status}".rstrip()
+    return f"the exchange said {said} at {notice.at:%H:%M:%S} UTC"
 
 
 def value_text(metric: str, value: Value) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from monitor.core.alerts import Alert, Reason, Severity
 from monitor.core.figures import Figures
 from monitor.core.metrics import Value
+from monitor.core.wording import notice_text
 from monitor.view.bodies import Format
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.fields import Document
@@ -197,6 +198,8 @@ def _figure_lines(figures: Figures | None, now: datetime) -> list[str]:
         return []
     shown = figures.shown
     lines: list[str] = []
+    if figures.notice is not None:
+        lines.append(f"After the last read {notice_text(figures.notice)}")
     if figures.kind in ("cross", "isolated"):
         bars = [shown.get(name) for name in ("initial_level", "margin_call_level", "liquidation_level")]
         if all(isinstance(bar, Decimal) for bar in bars):

@@ -17,6 +17,7 @@ from monitor.core.intents import IN_FLIGHT
 from monitor.core.measure import cross_figures, isolated_figures
 from monitor.core.metrics import Value
 from monitor.core.state import AccountState, Settings, scopes
+from monitor.core.unknowns import lasting
 from monitor.core.valuation import newest_at
 from monitor.view.documents.fields import (
     Document,
@@ -61,7 +62,8 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
 
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
     `worst_alert` is the highest severity that fires, null when none does. `actions_stopped`: what alerts want and is
-    not done, and why; `by_limit` where that is a limit which a person should change.
+    not done, and why; `by_limit` where that is a limit which a person should change. `conditions_unknown`: the critical
+    rules of which nobody can say whether they hold, and the figures that they lack.
     """
     cross = cross_document(state, settings, cross_figures(state, settings, now), now) if settings.cross else None
     isolated = [
@@ -112,6 +114,16 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
             }
             for (scope, action), stop in state.blocked.items()
         ],
+        "conditions_unknown": [
+            {
+                "rule": key.rule,
+                "scope": key.scope,
+                "subject": key.subject or None,
+                "lacking": list(one.lacking),
+                "since": moment_text(one.since),
+            }
+            for key, one in sorted(lasting(state.unknown, now).items())
+        ],
         "stale_after_s": seconds_number(settings.stale_after),
         "version": version,
     }
@@ -139,10 +151,18 @@ def scope_documents(document: Document) -> Iterator[Document]:
 def cross_document(state: AccountState, settings: Settings, figures: Figures, now: datetime) -> Document:
     """Cross margin. A row's `value_usdt` is that of its net amount, so that the rows add up to the equity.
 
+    `notice` is what the exchange said of the level after the last read; the worse of the two is the level.
     `may_leave`: of each asset what may be moved out while the collateral level that the exchange demands remains.
     """
     return {
         **_head(state, figures, now),
+        "notice": None
+        if figures.notice is None
+        else {
+            "level": plain(figures.notice.level),
+            "status": figures.notice.status,
+            "at": moment_text(figures.notice.at),
+        },
         **{name: decimal_text(figures.shown.get(name)) for name in _CROSS_LEVELS},
         "time_to_liquidation_by_interest": seconds_number(figures.shown.get("time_to_liquidation_by_interest")),
         "balances": [_balance_row(holding) for holding in figures.holdings if not holding.balance.is_zero],

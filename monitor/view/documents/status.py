@@ -68,7 +68,15 @@ def refreshed(fetched: Document, stored: Document | None) -> Document:
     """An account just read, with what only a daemon knows from its stored document: alerts, streams, rates."""
     if stored is None:
         return fetched
-    kept = ("streams", "clock_offset_s", "alerts_firing", "worst_alert", "intents_in_flight", "actions_stopped")
+    kept = (
+        "streams",
+        "clock_offset_s",
+        "alerts_firing",
+        "worst_alert",
+        "intents_in_flight",
+        "actions_stopped",
+        "conditions_unknown",
+    )
     rates = {(asset, label): row["hourly_rate"] for asset, label, row in _rows(stored)}
     document = copy.deepcopy(fetched) | {name: stored[name] for name in kept if name in stored}
     read = {(rate["asset"], rate["symbol"]) for rate in fetched["rates"]}
