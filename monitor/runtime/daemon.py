@@ -96,7 +96,13 @@ class Daemon:
         )
         self._shared = Collaborators(store, clock, self._scheduler, self._notifier, numbers.ids, version)
         self._supervisor = Supervisor(
-            accounts, self._shared, lambda: self._keeper.operator, self._health, lambda: self._keeper.is_known, memories
+            accounts,
+            self._shared,
+            lambda: self._keeper.operator,
+            self._health,
+            lambda: self._keeper.is_known,
+            numbers,
+            memories,
         )
         policies = {name: account.policy for name, account in accounts.items()}
         self._pulse = None if switch is None else Pulse(switch, clock, partial(self._ailments, switch.every))
@@ -116,6 +122,11 @@ class Daemon:
     def has_stood(self) -> bool:
         """Whether every account was read and judged since the start, or is known to be failing."""
         return self._has_stood.is_set()
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what the store knows was taken up, and it can be written."""
+        return self._keeper.is_known and not self._store.failing
 
     async def stands(self) -> None:
         """Wait until it has stood."""

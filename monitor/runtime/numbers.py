@@ -1,6 +1,5 @@
 """The numbers of new alerts and intents, shared by all accounts of the daemon."""
 
-import itertools
 from datetime import UTC, datetime
 
 from monitor.core.engine import Ids
@@ -18,11 +17,21 @@ class Numbers:
 
     def __init__(self, now: datetime) -> None:
         second = max(0, int((now - _SINCE).total_seconds()))
-        self._alerts = itertools.count(FIRST_UNRECORDED + second)
-        self._intents = itertools.count(_FIRST_INTENT + second)
-        self.ids = Ids(lambda: next(self._alerts), lambda: next(self._intents))
+        self._alert = FIRST_UNRECORDED + second
+        self._intent = _FIRST_INTENT + second
+        self._is_known = False
+        self.ids = Ids(self._next_alert, self._next_intent)
 
     def go_on_from(self, first: NextIds) -> None:
         """The database tells where its numbers end."""
-        self._alerts = itertools.count(first.alert)
-        self._intents = itertools.count(first.intent)
+        self._alert = max(self._alert, first.alert) if self._is_known else first.alert
+        self._intent = max(self._intent, first.intent) if self._is_known else first.intent
+        self._is_known = True
+
+    def _next_alert(self) -> int:
+        self._alert += 1
+        return self._alert - 1
+
+    def _next_intent(self) -> int:
+        self._intent += 1
+        return self._intent - 1

@@ -19,6 +19,7 @@ from monitor.runtime.account import AccountWatch, Collaborators, Timetable, live
 from monitor.runtime.backlog import Backlog
 from monitor.runtime.inbox import Inbox
 from monitor.runtime.notifier import Notifier
+from monitor.runtime.numbers import Numbers
 from monitor.runtime.remembering import adopted, carried_on, remembered
 from monitor.runtime.runner import Runner
 from monitor.store.journal import Committed
@@ -69,6 +70,7 @@ class Supervisor:
         operator: Callable[[], OperatorRead | None],
         health: Callable[[], HealthRead],
         is_store_known: Callable[[], bool],
+        numbers: Numbers,
         memories: Mapping[str, Memory] | None = None,
     ) -> None:
         """`memories` are those of the daemon before this one in the same process."""
@@ -77,6 +79,7 @@ class Supervisor:
         self._operator = operator
         self._health = health
         self._is_store_known = is_store_known
+        self._numbers = numbers
         earlier = memories or {}
         self._memories = {name: earlier.get(name) or Memory() for name in accounts}
         self._falls = {name: _Falls() for name in accounts}
@@ -117,9 +120,7 @@ class Supervisor:
                 number = falls.count = 1 if ran_s > STANDS_AFTER_S else falls.count + 1
                 pause_s = RESTART_BACKOFF_S[min(number, len(RESTART_BACKOFF_S)) - 1]
                 if _was_refused(error):
-                    # The database knows better: it is gone on from there.
-                    self._memories[name].backlog.forget_decided()
-                    self._memories[name].is_known = False
+                    await self._forget(name)
                 log.error(
                     "account.restarting account=%s in_s=%s cause=%s",
                     name,
@@ -200,6 +201,16 @@ class Supervisor:
             await tell(
                 self._shared, Entry(name, now, notices=(Notice("critical", text, policy.audience.channels, now),))
             )
+
+    async def _forget(self, name: str) -> None:
+        """The database knows better what was decided: it is gone on from there, with numbers that are free there."""
+        memory = self._memories[name]
+        memory.backlog.forget_decided()
+        memory.state, memory.is_known = None, False
+        try:
+            self._numbers.go_on_from(await self._shared.store.next_ids())
+        except StoreError as error:
+            log.error("account.not_renumbered account=%s cause=%s", name, error)
 
     def _keep_state(self, name: str) -> None:
         watch = self.watches.get(name)

@@ -59,9 +59,11 @@ class FileLease:
                 os.close(descriptor)
                 raise another_instance(str(self._path).removesuffix(".lock"), int(holder) if holder.isdigit() else None)
             time.sleep(0.02)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+        # Who holds it is only said there; a full disk takes nothing away from the lease.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Gives the lease up. The file stays: removing it would let two holders hold two files."""

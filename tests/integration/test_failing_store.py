@@ -1,8 +1,9 @@
 """While the database can't be written the daemon goes on warning, sends no money, and catches up afterwards."""
 
 import sqlite3
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from monitor.sandbox.server import Sandbox
 from monitor.store.migrate import upgrade
 from monitor.store.readers.events import read_events
 from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
+from tests.support.line import Line, line_to
 from tests.support.postgres import PostgresServer, own_server
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
@@ -82,8 +84,66 @@ class KilledServer:
         self._server.start()
 
 
+class FrozenServer(KilledServer):
+    """A PostgreSQL server that stands still: its connections stay open, and nothing is answered."""
+
+    def fail(self) -> None:
+        self._server.freeze()
+
+    def mend(self) -> None:
+        self._server.thaw()
+
+
+class SwallowingLine(KilledServer):
+    """A line to a PostgreSQL server on which nothing arrives any more, and of which nobody is told."""
+
+    def __init__(self, server: PostgresServer, line: Line) -> None:
+        super().__init__(server)
+        self._line = line
+        self.url = f"postgresql+psycopg://tester@127.0.0.1:{line.port}/margin"
+
+    def fail(self) -> None:
+        self._line.swallows = True
+
+    def mend(self) -> None:
+        self._line.swallows = False
+        self._line.strand()
+
+
+class FullDisk:
+    """A SQLite database on a disk without room."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder}/monitor.db"
+        self._folder = folder
+
+    def fail(self) -> None:
+        with (self._folder / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+            while True:
+                ballast.write(bytes(4096))
+
+    def mend(self) -> None:
+        (self._folder / "ballast").unlink(missing_ok=True)
+
+
 @contextmanager
-def failing_database(kind: str, folder: Path) -> Iterator[LockedFile | KilledServer]:
+def small_disk(folder: Path) -> Iterator[FullDisk]:
+    """Skips the test where nothing may be mounted."""
+    folder.mkdir()
+    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True)
+    if made.returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        yield FullDisk(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+Failing = LockedFile | KilledServer | FullDisk
+
+
+@contextmanager
+def failing_database(kind: str, folder: Path) -> Iterator[Failing]:
     if kind == "sqlite":
         locked = LockedFile(folder / "monitor.db")
         try:
@@ -91,11 +151,19 @@ def failing_database(kind: str, folder: Path) -> Iterator[LockedFile | KilledSer
         finally:
             locked.mend()
         return
+    if kind == "full disk":
+        with small_disk(folder / "disk") as disk:
+            yield disk
+        return
     with own_server() as server:
-        yield KilledServer(server)
+        if kind == "swallowing line":
+            with line_to(server.socket) as line:
+                yield SwallowingLine(server, line)
+        else:
+            yield FrozenServer(server) if kind == "frozen server" else KilledServer(server)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
+@pytest.mark.parametrize("kind", ["sqlite", "full disk", "postgresql", "frozen server", "swallowing line"])
 @pytest.mark.slow
 async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path, kind: str) -> None:
     with http_sink() as sink, failing_database(kind, tmp_path) as database:
@@ -122,7 +190,7 @@ async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path
                         and any(delivery.state == "sent" for delivery in row.deliveries)
                         for row in rows
                     ),
-                    30,
+                    60,
                 )
                 assert unwritten
                 await eventually(lambda: recorded(here, unwritten), 30)

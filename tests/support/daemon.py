@@ -171,11 +171,14 @@ class Here:
 
 
 @contextlib.asynccontextmanager
-async def daemon_here(config: Path, clock: Clock | None = None) -> AsyncIterator[Here]:
-    """The daemon of this config in this process, stopped in good order at the end. The clock: the machine's."""
+async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool = True) -> AsyncIterator[Here]:
+    """The daemon of this config in this process, stopped in good order at the end. The clock: the machine's.
+
+    `waits` False: it begins whether its database can be had or not.
+    """
     loaded = load_config(config, {})
     time = clock or SystemClock()
-    store = await asyncio.to_thread(app.open_store, loaded)
+    store = await asyncio.to_thread(app.open_store if waits else app.attach_store, loaded)
     try:
         daemon = app.build(loaded, store, time)
         task = asyncio.create_task(daemon.run())
