@@ -182,7 +182,7 @@ class Channel:
     url: SecretRef | None = optional(addresses.secret_url(), "any Apprise URL", "webhook is given")
     webhook: SecretRef | None = optional(
         addresses.secret_url("https", "http"),
-        "URL that our own JSON is POSTed to; Retry-After is obeyed",
+        "URL that our own JSON is POSTed to; Retry-After is obeyed within bounds",
         "url is given",
     )
     severities: tuple[str, ...] = key(

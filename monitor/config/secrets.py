@@ -1,6 +1,8 @@
 """References to secrets and how they are resolved. A secret's value prints as *** wherever it ends up."""
 
 import stat
+import string
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,11 @@ from monitor.errors import ConfigError
 SecretKind = Literal["credential", "file", "env", "literal"]
 
 MASK = "***"
+
+_AROUND = string.whitespace + "\ufeff\u200b\u200e\u200f\u2060\u00a0\u0000"
+"""What editors and copying leave around a secret, seen by nobody: blanks, line ends, byte order marks."""
+
+_PRIVATE_KEY = "-----BEGIN "
 
 
 class Secret:
@@ -75,7 +82,7 @@ def parse_ref(text: str, *, public: bool = False) -> SecretRef:
 
 
 def resolve(ref: SecretRef, folder: Path, environ: Mapping[str, str]) -> Secret:
-    """The value behind `ref`, without a final newline; remembered for redaction unless it is public.
+    """The value behind `ref`, without blanks, line ends and marks around it; remembered for redaction unless public.
 
     `folder` is what `file:` paths are relative to. Raises ConfigError naming the place and the mend.
     """
@@ -90,13 +97,14 @@ def resolve(ref: SecretRef, folder: Path, environ: Mapping[str, str]) -> Secret:
                     where=ref.where,
                     mend="set it, or name a file with file:PATH",
                 )
-            secret = Secret(environ[ref.name].strip("\r\n"))
+            secret = Secret(environ[ref.name].strip(_AROUND))
         case "credential":
             secret = _read_credential(ref, environ)
         case _:
             secret = _read_file(ref, folder / Path(ref.name).expanduser())
     if not secret.reveal():
         raise ConfigError(f"{ref} is empty", where=ref.where, mend="put the secret into it")
+    _check_visible(ref, secret.reveal())
     if not ref.public:
         redaction.KNOWN.remember(secret.reveal())
     return secret
@@ -114,6 +122,20 @@ def has_password(url: str) -> bool:
         return parts.password is not None or "password" in parse_qs(parts.query, keep_blank_values=True)
     except ValueError:
         return True
+
+
+def _check_visible(ref: SecretRef, value: str) -> None:
+    """Raises ConfigError, which names the character and its place, for one inside that nobody can see."""
+    if _PRIVATE_KEY in value:
+        return
+    for place, character in enumerate(value, start=1):
+        if not character.isprintable():
+            name = unicodedata.name(character, "a control character")
+            raise ConfigError(
+                f"character {place} of {ref} is invisible (U+{ord(character):04X}, {name.lower()})",
+                where=ref.where,
+                mend="write it anew, in one line, without what was copied along",
+            )
 
 
 def _read_credential(ref: SecretRef, environ: Mapping[str, str]) -> Secret:
@@ -143,7 +165,7 @@ def _read_file(ref: SecretRef, path: Path) -> Secret:
 
 def _read_text(ref: SecretRef, path: Path, mend: str) -> Secret:
     try:
-        return Secret(path.read_text(encoding="utf-8").strip("\r\n"))
+        return Secret(path.read_text(encoding="utf-8").strip(_AROUND))
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path} is not text", where=ref.where, mend="expected is UTF-8 text, a PEM file for a key"

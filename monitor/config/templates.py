@@ -18,7 +18,8 @@ def read_template(config: Config, channel: str) -> tuple[str, str] | None:
         raise ConfigError("is not a file", where=where, mend='write "file:message.txt", from the folder of this file')
     path = config.folder / Path(said.removeprefix(PREFIX)).expanduser()
     try:
-        return path.name, path.read_text(encoding="utf-8")
+        # A byte order mark, which some editors write, is no part of the text.
+        return path.name, path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", where=where, mend="name a file that can be read") from error
     except UnicodeDecodeError as error:

@@ -3,12 +3,30 @@
 What may wait, and what leaves together as one message, is decided in `restraint.py`.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
 from monitor.core.alerts import Alert, AlertKey, AlertState, Reason, Severity
+
+UNRECORDED = 1 << 62
+"""From here on count the numbers of deliveries that no database has a row for; the newest has the highest."""
+
+INSISTENCE = timedelta(minutes=10)
+"""How long what is critical is tried again although the service refuses the message itself."""
+
+GIVE_UP_AFTER = timedelta(hours=24)
+"""A message that no try could deliver for this long is no longer sent: what it said is history."""
+
+LONGEST_CRITICAL_WAIT_S = 60
+LONGEST_WAIT_S = 900
+"""A service may ask for that much patience at most."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Identity = tuple[str, int | None, int | None, str, int, str]
+"""What makes two deliveries the same message to the same channel, whatever their numbers."""
 
 
 class DeliveryState(StrEnum):
@@ -39,6 +57,17 @@ class Delivery:
     answer: str | None = None
     text: str = ""
     drill: int | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the database has a row for it."""
+        return self.id < UNRECORDED
+
+    @property
+    def identity(self) -> Identity:
+        """The same for a row and for what was in memory before the row was written."""
+        created_ms = (self.created_at - _EPOCH) // timedelta(milliseconds=1)
+        return (self.channel, self.alert, self.drill, str(self.reason), created_ms, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +146,24 @@ def choose(delivery: Delivery, alert: Alert, told: Told | None, superseded: bool
     return Send(Reason(delivery.reason))
 
 
-def retry_delay_s(attempts: int, retry_after_s: float | None) -> float:
-    """Seconds until a failed delivery is tried again: 1, 2, 4 … 60, or what the service asked for if longer."""
+def retry_delay_s(attempts: int, retry_after_s: float | None, severity: Severity = "info") -> float:
+    """Seconds until a failed delivery is tried again: 1, 2, 4 … 60, or what the service asks for if longer.
+
+    Its wish has bounds: a minute for what is critical, a quarter of an hour for all else.
+    """
     backoff = min(60.0, 2.0 ** (min(max(attempts, 1), 7) - 1))
-    return max(backoff, retry_after_s or 0.0)
+    longest = LONGEST_CRITICAL_WAIT_S if severity == "critical" else LONGEST_WAIT_S
+    wish = 0.0 if retry_after_s is None or retry_after_s != retry_after_s else retry_after_s
+    return max(backoff, min(longest, wish))
+
+
+def after_attempt(delivery: Delivery, attempt: Attempt) -> Delivery:
+    """The delivery once that attempt was made."""
+    return replace(
+        delivery,
+        state=attempt.state,
+        attempts=delivery.attempts + 1,
+        answer=attempt.answer,
+        sent_at=attempt.at if attempt.ok else None,
+        next_at=delivery.next_at if attempt.next_at is None else attempt.next_at,
+    )

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import os
+import re
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -11,7 +13,7 @@ from typing import Any, TypeVar
 from monitor.notify.apprise_plugins import plugin_of
 from monitor.notify.scrub import Scrubber
 from monitor.notify.sinks import NotTold, SendResult, Told
-from monitor.view.bodies import Format, body_of
+from monitor.view.bodies import Format, body_of, escaped
 from monitor.view.messages import Message
 
 _T = TypeVar("_T")
@@ -24,6 +26,11 @@ _SLOWEST_RATE_S = 1.0
 
 _DETAILS = ("Response Details:", "Socket Exception:", "I/O Exception:")
 """How Apprise's debug lines begin that quote the provider or the connection's fault."""
+
+_WARM_WITHIN_S = 20.0
+
+_REFUSES_THE_MESSAGE = re.compile(r"\berror[=: ]+(?:400|406|410|413|415|422)\b")
+"""How Apprise's words quote a service that found fault with the message."""
 
 _captured: ContextVar[list[logging.LogRecord] | None] = ContextVar("captured", default=None)
 
@@ -38,6 +45,8 @@ class AppriseSink:
         self._scrub = Scrubber(url)
         self._turn = asyncio.Lock()
         self._plugin: Any = None
+        self._pictures: Any = None
+        self._picture_turn = asyncio.Lock()
         self._abandoned: set[threading.Thread] = set()
 
     @property
@@ -48,44 +57,62 @@ class AppriseSink:
     def takes_pictures(self) -> bool:
         return self._plugin is not None and bool(self._plugin.attachment_support)
 
+    @property
+    def decorates(self) -> bool:
+        return self._plugin is not None and _taken(self._plugin.notify_format) != "text"
+
     async def warm(self) -> None:
-        async with self._turn:
-            with contextlib.suppress(ValueError):
-                await self._in_thread(self._ready)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WARM_WITHIN_S), self._turn:
+                with contextlib.suppress(ValueError):
+                    await self._in_thread(self._ready)
 
     async def send(self, message: Message) -> SendResult:
-        async with self._turn:
-            self._abandoned = {thread for thread in self._abandoned if thread.is_alive()}
-            if len(self._abandoned) >= _MOST_ABANDONED:
-                return NotTold(f"{len(self._abandoned)} earlier messages still wait for an answer")
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    return await self._in_thread(lambda: self._notify(message))
-            except TimeoutError:
-                # The hanging thread keeps the plugin; the next message gets a fresh one.
+        # A picture, which may be slow to take, has a way of its own: no words wait behind it.
+        turn = self._turn if message.picture is None else self._picture_turn
+        try:
+            async with asyncio.timeout(self._timeout_s), turn:
+                self._abandoned = {thread for thread in self._abandoned if thread.is_alive()}
+                if len(self._abandoned) >= _MOST_ABANDONED:
+                    return NotTold(f"{len(self._abandoned)} earlier messages still wait for an answer")
+                return await self._in_thread(lambda: self._notify(message))
+        except TimeoutError:
+            # The hanging thread keeps the plugin; the next message gets a fresh one.
+            if message.picture is None:
                 self._plugin = None
-                return NotTold(f"no answer within {self._timeout_s:g} s")
+            else:
+                self._pictures = None
+            return NotTold(f"no answer within {self._timeout_s:g} s")
 
     async def close(self) -> None:
-        self._plugin = None
+        self._plugin = self._pictures = None
 
     def _ready(self) -> Any:
         if self._plugin is None:
-            _listen_to_apprise()
-            plugin = plugin_of(self._url)
-            plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _SLOWEST_RATE_S)
-            plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, self._timeout_s)
-            plugin.socket_read_timeout = min(plugin.socket_read_timeout, self._timeout_s)
-            # Longer than the service takes: in parts, since what is cut off may be what helps.
-            plugin.overflow_mode = "split"
-            self._plugin = plugin
+            self._plugin = self._new_plugin()
         return self._plugin
+
+    def _ready_for_pictures(self) -> Any:
+        if self._pictures is None:
+            self._pictures = self._new_plugin()
+        return self._pictures
+
+    def _new_plugin(self) -> Any:
+        _listen_to_apprise()
+        _ask_no_proxy()
+        plugin = plugin_of(self._url)
+        plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, _SLOWEST_RATE_S)
+        plugin.socket_connect_timeout = min(plugin.socket_connect_timeout, self._timeout_s)
+        plugin.socket_read_timeout = min(plugin.socket_read_timeout, self._timeout_s)
+        # Longer than the service takes: in parts, since what is cut off may be what helps.
+        plugin.overflow_mode = "split"
+        return plugin
 
     def _notify(self, message: Message) -> SendResult:
         records: list[logging.LogRecord] = []
         _captured.set(records)
         try:
-            plugin = self._ready()
+            plugin = self._ready() if message.picture is None else self._ready_for_pictures()
             from apprise import Apprise
 
             service = Apprise(asset=plugin.asset)
@@ -95,7 +122,7 @@ class AppriseSink:
             took_it = bool(
                 service.notify(
                     body=body,
-                    title=message.title,
+                    title=_title(message.title, written_in, int(plugin.title_maxlen)),
                     notify_type=message.kind,
                     body_format=written_in,
                     attach=picture,
@@ -112,7 +139,8 @@ class AppriseSink:
             lines = [r.getMessage() for r in records if r.levelno == logging.INFO]
             return Told(self._scrub(lines[-1] if lines else "accepted"))
         lines = [text for r in records if (text := _said(r))]
-        return NotTold(self._scrub(" ".join(lines) or "the service did not take it and gave no reason"))
+        answer = " ".join(lines) or "the service did not take it and gave no reason"
+        return NotTold(self._scrub(answer), is_refused=_REFUSES_THE_MESSAGE.search(answer) is not None)
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         """The result of `work`, run in a thread that can be left behind: a hung provider must not block a stop."""
@@ -155,10 +183,19 @@ def _taken(formats: Any) -> str:
 
 def _body(message: Message, taken: str) -> tuple[str, Format]:
     """The text, and what it is written in: what the service shows best, unless a template has chosen."""
+    if message.plain:
+        return message.text, "text"
     if message.format != "text":
         return message.text, message.format
     wanted: Format = "html" if taken == "html" else "markdown" if taken == "markdown" else "text"
     return body_of(message.text, wanted), wanted
+
+
+def _title(title: str, written_in: Format, most: int) -> str:
+    """The title as the service takes it: one without titles gets it as a part of the text, in the text's format."""
+    if most > 0:
+        return title
+    return escaped(title, written_in)
 
 
 def _said(record: logging.LogRecord) -> str:
@@ -176,6 +213,11 @@ class _Listener(logging.Handler):
         records = _captured.get()
         if records is not None:
             records.append(record)
+
+
+def _ask_no_proxy() -> None:
+    """Proxies that the environment names are for others: the library that most plugins use would go through them."""
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
 
 
 def _listen_to_apprise() -> None:

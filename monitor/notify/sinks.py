@@ -17,13 +17,14 @@ class Told:
 class NotTold:
     """The provider did not take the message, as far as is known. `answer` is in its words, without secrets.
 
-    `retry_after_s` is how long the provider asked to wait, in seconds of the machine. `final`: the message itself was
-    refused and would be again.
+    `retry_after_s` is how long the provider asked to wait, in seconds of the machine. `is_refused`: it is the message
+    itself that was refused, as the provider says. `final`: the same message would be refused again.
     """
 
     answer: str
     retry_after_s: float | None = None
     final: bool = False
+    is_refused: bool = False
 
 
 SendResult = Told | NotTold
@@ -38,6 +39,11 @@ class Sink(Protocol):
     @property
     def takes_pictures(self) -> bool:
         """Whether the service takes attachments, as far as is known: it is known once warmed."""
+        ...
+
+    @property
+    def decorates(self) -> bool:
+        """Whether a message leaves with more than its plain words: a template's, or markup."""
         ...
 
     async def warm(self) -> None:

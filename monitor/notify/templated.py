@@ -6,7 +6,7 @@ from monitor.view.template import MessageTemplate
 
 
 class TemplatedSink:
-    """Another sink, told everything in the template's words."""
+    """Another sink, told in the template's words what is not to be said plainly."""
 
     def __init__(self, sink: Sink, template: MessageTemplate) -> None:
         self._sink = sink
@@ -20,11 +20,15 @@ class TemplatedSink:
     def takes_pictures(self) -> bool:
         return self._sink.takes_pictures
 
+    @property
+    def decorates(self) -> bool:
+        return True
+
     async def warm(self) -> None:
         await self._sink.warm()
 
     async def send(self, message: Message) -> SendResult:
-        return await self._sink.send(self._template.render(message))
+        return await self._sink.send(message if message.plain else self._template.render(message))
 
     async def close(self) -> None:
         await self._sink.close()

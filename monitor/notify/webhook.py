@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from monitor.core.outbox import LONGEST_WAIT_S
 from monitor.notify.posting import PostFailed, Posting
 from monitor.notify.scrub import Scrubber
 from monitor.notify.sinks import NotTold, SendResult, Told
@@ -44,6 +45,10 @@ class WebhookSink:
     def takes_pictures(self) -> bool:
         return False
 
+    @property
+    def decorates(self) -> bool:
+        return False
+
     async def warm(self) -> None:
         await self._posting.warm()
 
@@ -67,7 +72,8 @@ class WebhookSink:
             return Told(answer)
         if 300 <= said.status < 400 and "location" in said.headers:
             return NotTold(f"{answer}: redirects are not followed, name the final address")
-        return NotTold(answer, _retry_after_s(said.headers), said.status in _REFUSES_THE_MESSAGE)
+        is_refused = said.status in _REFUSES_THE_MESSAGE
+        return NotTold(answer, _retry_after_s(said.headers), is_refused, is_refused)
 
 
 def check_address(url: str) -> None:
@@ -89,12 +95,16 @@ def _phrase(status: int) -> str:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """The wait that the server asks for: seconds, or a date measured by the server's own clock."""
+    """The wait that the server asks for, a quarter of an hour at most: seconds, or a date by the server's own clock.
+
+    A date without the server's own says nothing: our clock may be wrong.
+    """
     asked = headers.get("retry-after", "").strip()
     if asked.isascii() and asked.isdigit():
-        return float(asked)
+        # Longer than any number that counts: not worth its digits.
+        return LONGEST_WAIT_S if len(asked) > 9 else min(float(asked), LONGEST_WAIT_S)
     try:
-        wait = parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))
-    except (ValueError, TypeError):
+        wait_s = (parsedate_to_datetime(asked) - parsedate_to_datetime(headers.get("date", ""))).total_seconds()
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(wait.total_seconds(), 0.0)
+    return min(max(wait_s, 0.0), LONGEST_WAIT_S)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from monitor.core.alerts import Reason
 from monitor.core.outbox import Delivery
 from monitor.core.restraint import Restraint
 from monitor.notify.sinks import Sink
+from monitor.runtime.outbox import Outbox
 
 IDLE_LOOK_S = 5.0
 """A channel looks for due deliveries at least this often (machine seconds), whether woken or not."""
@@ -40,19 +41,30 @@ class Desk:
     """What a channel's task is to do next.
 
     `fresh` was handed over and need not be looked up; `looked` is the newest delivery that a look at the store has
-    shown; `look_at` when the next look is due (machine seconds). `idle`: the last look left nothing to tell.
+    shown; `look_at` when the next look is due and `store_at` from when on the store is asked in it (machine seconds).
+    `idle`: the last look left nothing to tell. `arrived`: something is fresh.
     """
 
+    outbox: Outbox
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     fresh: list[Delivery] = field(default_factory=list)
     looked: int = 0
     look_at: float = float("-inf")
+    store_at: float = float("-inf")
 
     def hand(self, delivery: Delivery) -> None:
         """This is to be told before anything that has to be looked up."""
         self.fresh.append(delivery)
+        self.arrived.set()
         self.woken.set()
+
+    def take(self) -> list[Delivery]:
+        """What was handed over since the last time."""
+        fresh, self.fresh = self.fresh, []
+        self.arrived.clear()
+        return fresh
 
     def ask(self) -> None:
         """There is something to look up."""
@@ -63,13 +75,14 @@ class Desk:
 class Wellbeing:
     """How each channel fared at its last attempt, and when it was last looked after."""
 
-    def __init__(self, channels: Iterable[str]) -> None:
-        self._seen_at = dict.fromkeys(channels, time.monotonic())
+    def __init__(self, channels: Iterable[str], machine_time: Callable[[], float] = time.monotonic) -> None:
+        self._machine_time = machine_time
+        self._seen_at = dict.fromkeys(channels, machine_time())
         self._failing: dict[str, str] = {}
 
     def seen(self, channel: str) -> None:
         """The channel was looked after just now."""
-        self._seen_at[channel] = time.monotonic()
+        self._seen_at[channel] = self._machine_time()
 
     def tried(self, channel: str, failure: str | None) -> None:
         """An attempt was made; `failure` is the provider's answer if it was not taken."""
@@ -80,7 +93,7 @@ class Wellbeing:
 
     def troubles(self) -> Mapping[str, str]:
         """The channels that do not work, and why."""
-        now = time.monotonic()
+        now = self._machine_time()
         hanging = {name: "it hangs" for name, at in self._seen_at.items() if now - at > STUCK_AFTER_S}
         return {**hanging, **self._failing}
 

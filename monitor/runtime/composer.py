@@ -1,5 +1,6 @@
 """What a message says when it leaves: the alert as it is now, the way back to safety, and a picture of how it came."""
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -36,8 +37,12 @@ PICTURED = timedelta(hours=6)
 MOST_PRICES = 3
 """So many prices are drawn beneath a level."""
 
-PICTURE_PATIENCE_S = 4.0
-"""A picture that takes longer is left out: the words must not wait for it (machine seconds)."""
+MOST_SAMPLES = 2500
+"""Samples of a series that a picture is drawn from: six hours of one in nine seconds."""
+
+READING_PATIENCE_S = 5.0
+PICTURE_PATIENCE_S = 10.0
+"""A picture that takes longer to be read or drawn is left out; its words left long before (machine seconds)."""
 
 Knowledge = Callable[[str], tuple[AccountState, Settings] | None]
 """What is known of an account by its name now; None while it is not being watched."""
@@ -59,7 +64,6 @@ class Composer:
         severity: Severity | None = None,
         delivery: Delivery | None = None,
         recorded: bool = True,
-        picture: Path | None = None,
     ) -> Message:
         """The message about an alert. `delivery` is what it is sent for, and tells since when it waits."""
         now = self._clock.now()
@@ -84,33 +88,37 @@ class Composer:
             restore=restore,
             limits=limits,
             recorded=recorded,
-            picture=picture,
         )
 
     def together(self, group: Sequence[Due]) -> Message:
         """One message about all of these, the worst first."""
         return together(
-            [self.compose(d.alert, d.reason, severity=d.delivery.severity, delivery=d.delivery) for d in group]
+            [
+                self.compose(
+                    due.alert,
+                    due.reason,
+                    severity=due.delivery.severity,
+                    delivery=due.delivery,
+                    recorded=due.delivery.is_recorded,
+                )
+                for due in group
+            ]
         )
 
     @contextlib.asynccontextmanager
-    async def picture(self, alert: Alert, reason: Reason, delivery: Delivery) -> AsyncIterator[Path | None]:
-        """A picture of the level and its bars for as long as it is needed; None where there is nothing to show.
-
-        Only the first attempt of a new alert gets one: a service that refused it may take the words alone.
-        """
-        wanted = reason in (Reason.FIRED, Reason.ESCALATED) and delivery.attempts == 0
-        if not wanted or alert.key.scope not in ("cross", "isolated"):
-            yield None
-            return
+    async def picture(self, alert: Alert) -> AsyncIterator[Path | None]:
+        """A picture of the level and its bars for as long as it is needed; None where there is nothing to show."""
         with TemporaryDirectory(prefix="margin-monitor-") as folder:
             path = Path(folder) / "level.png"
             try:
-                drawing = await self._drawing(alert)
+                async with asyncio.timeout(READING_PATIENCE_S):
+                    drawing = await self._drawing(alert)
                 if drawing is not None:
                     await draw(drawing, path, timeout_s=PICTURE_PATIENCE_S)
-            except (PictureFailed, StoreError) as error:
-                log.warning("picture.left_out alert=%d cause=%s", alert.id, error)
+            except (PictureFailed, StoreError, TimeoutError, OSError) as error:
+                log.warning(
+                    "picture.left_out alert=%d cause=%s", alert.id, str(error) or "it could not be read in time"
+                )
             yield path if path.exists() else None
 
     async def _drawing(self, alert: Alert) -> Picture | None:
@@ -150,13 +158,25 @@ class Composer:
         }
         heaviest = sorted(worth, key=lambda asset: worth[asset], reverse=True)[:MOST_PRICES]
         rows = await self._store.read(
-            read_history, "price_usdt", account=alert.key.account, scope="asset", subject=None, since=since
+            read_history,
+            "price_usdt",
+            account=alert.key.account,
+            scope="asset",
+            subject=None,
+            since=since,
+            newest=MOST_SAMPLES,
         )
         return sorted((r for r in rows if r.subject in heaviest), key=lambda row: heaviest.index(row.subject))
 
     async def _series(self, metric: str, alert: Alert, since: datetime) -> HistoryRow | None:
         key = alert.key
         rows = await self._store.read(
-            read_history, metric, account=key.account, scope=key.scope, subject=key.subject or None, since=since
+            read_history,
+            metric,
+            account=key.account,
+            scope=key.scope,
+            subject=key.subject or None,
+            since=since,
+            newest=MOST_SAMPLES,
         )
         return rows[0] if rows else None

@@ -3,60 +3,65 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 
-from monitor.core.outbox import Attempt, Delivery, DeliveryState, retry_delay_s
+from monitor.core.outbox import Attempt, DeliveryState
 from monitor.errors import StoreError
-from monitor.notify.sinks import NotTold
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
 
-GIVE_UP_AFTER = timedelta(hours=24)
-"""A message that no try could deliver for this long is no longer sent: what it said is history."""
+WRITE_WITHIN_S = 3.0
+"""Nobody waits longer for the store to take what was sent (machine seconds); it is written all the same."""
 
 
 class Ledger:
-    """Every attempt of every channel, on its way into the store."""
+    """Every attempt of every channel, and every delivery that was closed, on its way into the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._unwritten: dict[int, Attempt] = {}
-        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
+        self._closed: defaultdict[str, dict[int, str]] = defaultdict(dict)
+        self._writing: dict[str, asyncio.Task[None]] = {}
 
-    def note(self, attempts: Sequence[Attempt]) -> None:
-        """Remembers the attempts of one message until they are written."""
-        self._unwritten |= {attempt.delivery: attempt for attempt in attempts}
+    def note(self, channel: str, attempts: Sequence[Attempt]) -> None:
+        """Remembers attempts until they are written."""
+        self._attempts[channel] += attempts
+
+    def close(self, channel: str, why: Mapping[int, str]) -> None:
+        """Remembers that these are not told, until it is written."""
+        self._closed[channel] |= why
+
+    def has(self, channel: str) -> bool:
+        """Whether something of the channel is in memory alone."""
+        return bool(self._attempts[channel] or self._closed[channel])
 
     async def write(self, channel: str) -> None:
         """Writes what of a channel is still in memory, in one go; it stays there while the store fails."""
-        async with self._one_at_a_time[channel]:
-            waiting = self.unwritten(channel)
-            if not waiting:
+        if not self.has(channel):
+            return
+        writing = self._writing.get(channel)
+        if writing is not None:
+            # What was noted since is not in it.
+            await asyncio.wait({writing}, timeout=WRITE_WITHIN_S)
+            if not writing.done():
                 return
-            try:
-                await self._store.record_attempts(waiting)
-            except StoreError as error:
-                log.error("notification.unwritten channel=%s deliveries=%d cause=%s", channel, len(waiting), error)
-                return
-            for attempt in waiting:
-                del self._unwritten[attempt.delivery]
+        if self.has(channel) and channel not in self._writing:
+            writing = asyncio.create_task(self._write(channel), name=f"ledger {channel}")
+            self._writing[channel] = writing
+            writing.add_done_callback(lambda _: self._writing.pop(channel, None))
+            await asyncio.wait({writing}, timeout=WRITE_WITHIN_S)
 
-    def unwritten(self, channel: str) -> tuple[Attempt, ...]:
-        """The attempts of a channel that the store has not taken yet."""
-        return tuple(attempt for attempt in self._unwritten.values() if attempt.channel == channel)
-
-    def is_unwritten(self, delivery: int) -> bool:
-        """Whether the store does not know yet what became of this delivery."""
-        return delivery in self._unwritten
-
-
-def failed(delivery: Delivery, result: NotTold, now: datetime, speed: float) -> Attempt:
-    """An attempt that was not taken: the delivery is tried again later, or given up. `speed` is that of the clock."""
-    if result.final or now - delivery.created_at >= GIVE_UP_AFTER:
-        return Attempt(delivery.channel, delivery.id, now, False, result.answer, DeliveryState.FAILED)
-    # What a service asks for, and our patience with it, is machine time.
-    wait_s = retry_delay_s(delivery.attempts + 1, result.retry_after_s) * speed
-    next_at = now + timedelta(seconds=wait_s)
-    return Attempt(delivery.channel, delivery.id, now, False, result.answer, DeliveryState.QUEUED, next_at)
+    async def _write(self, channel: str) -> None:
+        attempts, closed = list(self._attempts[channel]), dict(self._closed[channel])
+        try:
+            if attempts:
+                await self._store.record_attempts(attempts)
+                del self._attempts[channel][: len(attempts)]
+            if closed:
+                await self._store.close_deliveries(DeliveryState.EXPIRED, closed)
+                for number in closed:
+                    self._closed[channel].pop(number, None)
+        except StoreError as error:
+            waiting = len(attempts) + len(closed)
+            log.error("notification.unwritten channel=%s deliveries=%d cause=%s", channel, waiting, error)

@@ -22,7 +22,7 @@ class Look:
     `alerts` are those that it is about, as they were remembered; `heard` what the channel believes of them, or of all
     that are open when it is restrained; `tried` those of which a try failed or may be unrecorded; `sent` when messages
     left in the last hour, known only when restrained. `next_at` is when the next delivery will be due. `is_whole`
-    False: more is due.
+    False: more is due. `from_memory`: the database could not be asked.
     """
 
     due: tuple[Delivery, ...]
@@ -32,6 +32,7 @@ class Look:
     heard: Mapping[int, Heard] = field(default_factory=dict)
     tried: frozenset[int] = frozenset()
     sent: tuple[datetime, ...] = ()
+    from_memory: bool = False
 
 
 def look(connection: Connection, channel: str, now: datetime, began: datetime, limit: int, *, restrained: bool) -> Look:

@@ -24,6 +24,17 @@ def body_of(text: str, wanted: Format) -> str:
             return text
 
 
+def escaped(line: str, wanted: Format) -> str:
+    """One line in which nothing is markup."""
+    match wanted:
+        case "markdown":
+            return _escaped(line)
+        case "html":
+            return html.escape(line, quote=False)
+        case "text":
+            return line
+
+
 def _markdown(text: str) -> str:
     first, *rest = text.strip().split("\n")
     # Two spaces at the end of a line keep it a line of its own; an empty one ends the paragraph.

@@ -45,7 +45,8 @@ _FIRST_WORDS: Mapping[Reason, str] = {
 class Message:
     """What one channel is to be told. `document` is what a webhook posts; `picture` a PNG file, where one helps.
 
-    `format` is what `text` is written in: plain unless a template made it.
+    `format` is what `text` is written in: plain unless a template made it. `plain`: it is to be said in just these
+    words, without a template's and without markup.
     """
 
     title: str
@@ -54,6 +55,7 @@ class Message:
     document: Document
     picture: Path | None = None
     format: Format = "text"
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,14 @@ def alert_message(
     if drill is not None:
         document |= {"reason": "drill", "stage": reason.value, "drill": drill.id}
     return Message(title, text, kind, document, picture)
+
+
+def bare_message(alert: Alert, reason: Reason, severity: Severity) -> Message:
+    """What can be said of an alert whatever else is wrong: its title, and its rule."""
+    title = f"[{_FIRST_WORDS[reason]}] {severity} {_about(alert)}: {_value(alert)} (#{alert.id})"
+    text = f"{_value(alert)}\nRule {alert.key.rule}: {alert.when}"
+    document = {"id": alert.id, "severity": severity, "reason": reason.value, "title": title, "text": text}
+    return Message(title, text, "success" if reason is Reason.RESOLVED else KINDS[severity], document)
 
 
 def drill_message(severity: Severity, document: Document) -> Message:

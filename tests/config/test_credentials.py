@@ -8,6 +8,7 @@ import pytest
 from monitor.config.credentials import resolve_account, resolve_channel, resolve_url
 from monitor.config.loading import load_config
 from monitor.config.model import Config
+from monitor.config.templates import read_template
 from monitor.errors import ConfigError
 from tests.config.samples import MINIMAL, write_config
 
@@ -130,3 +131,31 @@ def test_an_unknown_account_is_answered_with_those_there_are(tmp_path: Path) -> 
     with pytest.raises(ConfigError) as caught:
         resolve_account(load_config(write_config(tmp_path), ENVIRON), "mian")
     assert str(caught.value) == 'config.toml: no account is called "mian"; there is: main'
+
+
+@pytest.mark.parametrize("around", ["\ufeff{}\r\n", "{} ", "{}\t\n\n", "\u200b{}\u00a0", " {}\u2060"])
+def test_what_nobody_sees_around_a_secret_is_no_part_of_it(tmp_path: Path, around: str) -> None:
+    secret = tmp_path / "phone"
+    secret.write_text(around.format("https://hooks.example/hook"), encoding="utf-8")
+    secret.chmod(0o600)
+    text = MINIMAL.replace('url = "env:PHONE"', 'webhook = "file:phone"')
+    address = resolve_channel(load_config(write_config(tmp_path, text), ENVIRON), "phone")
+    assert address.webhook is not None and address.webhook.reveal() == "https://hooks.example/hook"
+    environ = {**ENVIRON, "SECRET": around.format("secret-from-env")}
+    keys = resolve_account(_config(tmp_path, 'api_secret = "env:SECRET"', environ), "main")
+    assert keys.api_secret is not None and keys.api_secret.reveal() == "secret-from-env"
+
+
+def test_what_nobody_sees_within_a_secret_is_named(tmp_path: Path) -> None:
+    environ = {**ENVIRON, "SECRET": "secret\u200bfrom-env"}
+    with pytest.raises(ConfigError) as caught:
+        resolve_account(_config(tmp_path, 'api_secret = "env:SECRET"', environ), "main")
+    said = str(caught.value)
+    assert "character 7 of env:SECRET is invisible (U+200B, zero width space)" in said
+    assert "from-env" not in said
+
+
+def test_a_byte_order_mark_is_no_part_of_a_template(tmp_path: Path) -> None:
+    (tmp_path / "message.txt").write_text("{{ title }}", encoding="utf-8-sig")
+    text = MINIMAL.replace('url = "env:PHONE"', 'url = "env:PHONE"\ntemplate = "file:message.txt"')
+    assert read_template(load_config(write_config(tmp_path, text), ENVIRON), "phone") == ("message.txt", "{{ title }}")

@@ -58,10 +58,12 @@ async def test_http_mail_and_webhook_tell_the_same_alert(tmp_path: Path) -> None
                 running.sandbox.hand.set_price("BTCUSDT", Decimal("40666.67"))
 
                 async def all_heard() -> bool:
-                    return bool(app.received and hook.received and mail.mails)
+                    return bool(app.received and hook.received and len(mail.mails) == 2)
 
                 await eventually(all_heard, 40)
-    posted, told, letter = app.received[0].json(), hook.received[0].json(), mail.mails[0]
+    # Words first: the picture follows in a mail of its own.
+    letter, pictured = mail.mails
+    posted, told = app.received[0].json(), hook.received[0].json()
     assert told["title"].startswith(TITLE)
     assert posted["title"] == told["title"]
     assert str(letter["Subject"]) == told["title"]
@@ -77,7 +79,9 @@ async def test_http_mail_and_webhook_tell_the_same_alert(tmp_path: Path) -> None
     assert told["state"] == "firing"
     assert Decimal(told["value"]).quantize(Decimal("0.01")) == Decimal("1.35")
     assert "To be safe again:" in told["text"]
-    pictures = [part for part in letter.iter_attachments() if part.get_content_type() == "image/png"]
+    assert not list(letter.iter_attachments())
+    assert str(pictured["Subject"]) == told["title"]
+    pictures = [part for part in pictured.iter_attachments() if part.get_content_type() == "image/png"]
     assert len(pictures) == 1
     content = pictures[0].get_content()
     assert isinstance(content, bytes)

@@ -45,6 +45,13 @@ async def test_connection_is_kept_between_messages(server: HttpSink) -> None:
     [
         ({"Retry-After": "7"}, 7.0),
         ({"Date": "Fri, 10 Oct 2025 21:15:00 GMT", "Retry-After": "Fri, 10 Oct 2025 21:15:30 GMT"}, 30.0),
+        ({"Date": "Fri, 10 Oct 2025 21:15:00 GMT", "Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 900.0),
+        ({"Date": "Fri, 10 Oct 2025 21:15:00 GMT", "Retry-After": "Fri, 10 Oct 2025 21:14:00 GMT"}, 0.0),
+        ({"Date": "Fri, 10 Oct 2025 21:15:00 GMT", "Retry-After": "Fri, 31 Dec 99999 23:59:59 GMT"}, None),
+        ({"Retry-After": "Fri, 10 Oct 2025 21:15:30 GMT"}, None),
+        ({"Retry-After": "86400"}, 900.0),
+        ({"Retry-After": "9" * 5000}, 900.0),
+        ({"Retry-After": "-5"}, None),
         ({"Retry-After": "soon"}, None),
         ({}, None),
     ],

@@ -47,8 +47,12 @@ def read_history(
     since: datetime | None = None,
     until: datetime | None = None,
     resolution: Resolution = "raw",
+    newest: int | None = None,
 ) -> tuple[HistoryRow, ...]:
-    """Every series of the metric that fits, from `since` to before `until`; of a minute or hour its last sample."""
+    """Every series of the metric that fits, from `since` to before `until`; of a minute or hour its last sample.
+
+    `newest`: so many samples of each series at most, the newest ones.
+    """
     table = tables.series
     wanted = select(table).where(table.c.metric == metric)
     if account is not None:
@@ -65,14 +69,19 @@ def read_history(
             row.scope,
             row.subject,
             resolution,
-            _points(connection, row.id, since, until, resolution),
+            _points(connection, row.id, since, until, resolution, newest),
         )
         for row in found
     )
 
 
 def _points(
-    connection: Connection, series: int, since: datetime | None, until: datetime | None, resolution: Resolution
+    connection: Connection,
+    series: int,
+    since: datetime | None,
+    until: datetime | None,
+    resolution: Resolution,
+    newest: int | None,
 ) -> tuple[Point, ...]:
     table = tables.samples
     span = [table.c.series == series]
@@ -80,8 +89,11 @@ def _points(
         span.append(table.c.at >= since)
     if until is not None:
         span.append(table.c.at < until)
-    wanted = select(table.c.at, table.c.value, table.c.missing).where(*span).order_by(table.c.at)
+    wanted = select(table.c.at, table.c.value, table.c.missing).where(*span)
     if resolution != "raw":
         bucket = type_coerce(table.c.at, BigInteger) // _BUCKET_MS[resolution]
         wanted = wanted.where(table.c.at.in_(select(func.max(table.c.at)).where(*span).group_by(bucket)))
-    return tuple(Point(row.at, row.value, row.missing) for row in connection.execute(wanted))
+    if newest is None:
+        return tuple(Point(row.at, row.value, row.missing) for row in connection.execute(wanted.order_by(table.c.at)))
+    rows = connection.execute(wanted.order_by(table.c.at.desc()).limit(newest)).all()
+    return tuple(Point(row.at, row.value, row.missing) for row in reversed(rows))
