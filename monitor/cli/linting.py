@@ -18,8 +18,6 @@ from monitor.errors import ConfigError, StoreError
 from monitor.store.readers.status import read_live
 from monitor.view.documents.fields import Document
 
-SHIPPED_FILE = "ladder.toml"
-
 
 def flaws_of(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
     """Everything that lint finds; without a database it knows neither bars nor debts.
@@ -37,7 +35,7 @@ def flaws_of(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
                 Watched(each.name, each.cross, None if each.isolated == "all" else tuple(each.isolated))
                 for each in config.accounts
             ),
-            shipped=frozenset(rule.name for rule in config.rules if rule.where.startswith(f"{SHIPPED_FILE}:")),
+            shipped=frozenset(rule.name for rule in config.rules if rule.is_shipped),
             has_heartbeat=config.heartbeat.url is not None,
             bars={scope: found for scope in ("cross", "isolated") if (found := tuple(_bars(documents, scope)))},
             pegged=frozenset({*config.risk.stable_assets, *config.risk.pegs} - {"USDT"}),

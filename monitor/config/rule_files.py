@@ -2,6 +2,7 @@
 
 import glob
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def read_rules(
     shipped: list[Rule] = []
     if default_rules:
         # It travels with the program: who may write it may write the program too, in a checkout perhaps a whole group.
-        shipped = _read_file(resources.shipped(*LADDER), LADDER[-1], mistakes, read_file)
+        ladder = _read_file(resources.shipped(*LADDER), LADDER[-1], mistakes, read_file)
+        shipped = [replace(rule, is_shipped=True) for rule in ladder]
     own: list[Rule] = []
     for index, pattern in enumerate(patterns):
         for path in _matching(pattern, source, Place(source.name, "rules_files").item(index), mistakes):

@@ -22,7 +22,6 @@ from monitor.core.intents import (
     Transfer,
 )
 from monitor.core.standing import Place, Standing
-from monitor.core.verify import was_executed_late
 
 DAY = timedelta(hours=24)
 
@@ -95,7 +94,7 @@ def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: dat
         at = intent.submitted_at or intent.settled_at or intent.created_at
         if intent.state in moving and (target not in moved_at or at > moved_at[target]):
             moved_at[target] = at
-        has_spent = intent.state in counted or was_executed_late(intent)
+        has_spent = intent.state in counted or intent.executed_late
         if has_spent and counts(spec, intent) and (intent.state in IN_FLIGHT or now - at < DAY):
             amount += intent.amount if spec.asset is not None else intent.amount_usdt
             count += 1

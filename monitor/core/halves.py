@@ -21,8 +21,6 @@ IN_HALVES: tuple[ActionKind, ...] = ("transfer_in", "reduce")
 REPAYS_WITHIN = timedelta(seconds=3)
 """How long after an order was proven the exchange may take to repay with what it brought."""
 
-WAITS = "the exchange is given a moment to repay with what it brought"
-
 _S = IntentState
 
 
@@ -49,7 +47,7 @@ def second_half(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) 
 
 def holds_back(second: Proposal | Nothing) -> bool:
     """Whether the exchange is given time for its own part: until then nothing else is sold."""
-    return isinstance(second, Nothing) and second.reason == WAITS
+    return isinstance(second, Nothing) and second.waits
 
 
 def half_open(spec: ActionSpec, mine: Sequence[Intent]) -> Intent | None:
@@ -85,7 +83,7 @@ def _unrepaid(ground: Ground, spec: ActionSpec, first: Intent, now: datetime) ->
     if left * row.price < SMALLEST_REST:
         return Nothing("what it brought is repaid already")
     if _is_young(first, now):
-        return Nothing(WAITS)
+        return Nothing("the exchange is given a moment to repay with what it brought", waits=True)
     return repay.propose(ground.standing, spec, None, now, Allowance(left), only=first.asset)
 
 

@@ -69,9 +69,6 @@ From SUBMITTING to EXPIRED goes only what provably never left: its sender itself
 IN_FLIGHT = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
 """States in which money may have moved and the outcome is not yet known."""
 
-STOPPED = "stopped: "
-"""How the evidence of an intent begins that a limit stopped right before it was sent."""
-
 FINAL = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRMED, _S.FAILED})
 
 SPENT = IN_FLIGHT | {_S.CONFIRMED}
@@ -201,9 +198,10 @@ Outcome = Accepted | Refused | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """No request was made: the last look before it found a reason against it."""
+    """No request was made: the last look before it found a reason against it. `by_limit`: a limit's."""
 
     reason: str
+    by_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +236,9 @@ class Intent:
     `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there; source:
     free where a transfer comes from, held of what is sold, locked of what is to be freed).
     `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
+    `executed_late`: it is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person who
+    settled it; `stopped_by_limit`: it is EXPIRED because a limit stopped it right before the send. `evidence` is text
+    for people alone.
     """
 
     id: int
@@ -266,6 +267,9 @@ class Intent:
     expires_at: datetime | None = None
     refused_code: int | None = None
     refused_transiently: bool = False
+    executed_late: bool = False
+    resolved_by: str | None = None
+    stopped_by_limit: bool = False
 
     @property
     def scope(self) -> Scope:

@@ -10,7 +10,6 @@ from monitor.core.account import ZERO, Liquidation, Scope
 from monitor.core.amounts import plain
 from monitor.core.intents import SPENT, Intent, Record, Reduce, Repay, Transfer
 from monitor.core.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, record_of
-from monitor.core.verify import was_executed_late
 
 MovementKind = Literal["capital-flow", "transfer", "liquidation"]
 
@@ -163,7 +162,7 @@ def _repaid_by_sale(row: LedgerRow, repayments: Sequence[Record], intents: Itera
         intent
         for intent in intents
         if isinstance(intent.order, Reduce)
-        and (intent.state in SPENT or was_executed_late(intent))
+        and (intent.state in SPENT or intent.executed_late)
         and (intent.scope, intent.asset) == (row.scope, row.asset)
         and intent.submitted_at is not None
         and -SAME_MOMENT <= row.at - intent.submitted_at <= AFTER_SENDING
@@ -191,7 +190,7 @@ def _matching(intents: Sequence[Intent], number: str, asset: str, amount: Decima
         (
             i
             for i in intents
-            if (i.state in SPENT or was_executed_late(i))
+            if (i.state in SPENT or i.executed_late)
             and i.asset == asset
             and i.amount == amount
             and i.submitted_at is not None

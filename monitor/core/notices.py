@@ -6,10 +6,8 @@ from decimal import Decimal
 
 from monitor.core.alerts import Severity
 from monitor.core.amounts import floor_to, plain
-from monitor.core.intents import STOPPED, ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
+from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
 from monitor.core.journal import Notice
-from monitor.core.progress import was_resolved
-from monitor.core.verify import was_executed_late
 
 _S = IntentState
 _CENT = Decimal("0.01")
@@ -61,7 +59,7 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
             )
         case _S.SIMULATED:
             return "info", f"dry run, nothing was sent{_levels(intent, 'would have become')}"
-        case _S.CONFIRMED if was_resolved(intent):
+        case _S.CONFIRMED if intent.resolved_by is not None:
             return "info", f"counts as done ({intent.evidence})"
         case _S.CONFIRMED:
             return "info", f"done{_levels(intent, 'is now')}"
@@ -77,7 +75,7 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
                 "warning",
                 "sent, but whether it was carried out is not known; it is being looked into, not sent again",
             )
-        case _S.FAILED if was_executed_late(intent):
+        case _S.FAILED if intent.executed_late:
             return "critical", (
                 f"it had counted as not carried out, but was {intent.evidence}; it counts as spent now: "
                 "check whether another was sent in its place"
@@ -89,18 +87,10 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
                 f"it is not certain whether it was carried out ({intent.evidence or 'no trace of it'}): look at the "
                 f"exchange, then `margin-monitor actions resolve {intent.id} --as confirmed|failed --comment …`"
             )
-        case _S.EXPIRED if intent.mode == "approve" or _was_stopped(intent):
-            return (
-                "warning",
-                f"nothing was sent: {(intent.evidence or 'it was no longer wanted').removeprefix(STOPPED)}",
-            )
+        case _S.EXPIRED if intent.mode == "approve" or intent.stopped_by_limit:
+            return "warning", f"nothing was sent: {intent.evidence or 'it was no longer wanted'}"
         case _:
             return None
-
-
-def _was_stopped(intent: Intent) -> bool:
-    """Whether a limit stopped it, and not the end of what it was wanted for."""
-    return (intent.evidence or "").startswith(STOPPED)
 
 
 def _levels(intent: Intent, relation: str) -> str:

@@ -21,7 +21,6 @@ from monitor.core.guards import Approved, Refused, allowance, exhausted, review,
 from monitor.core.halves import IN_HALVES, half_open, holds_back, is_recent, of_action, second_half
 from monitor.core.intents import (
     IN_FLIGHT,
-    STOPPED,
     ActionKind,
     ByName,
     CancelOrders,
@@ -270,7 +269,7 @@ def _passed_over(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: 
 
 def _again(intent: Intent, at: datetime) -> str:
     """What became of the intent, and when its action is tried again."""
-    told = (intent.evidence or "no reason given").removeprefix("refused ").removeprefix(STOPPED)
+    told = (intent.evidence or "no reason given").removeprefix("refused ")
     was = f"the exchange refused R-{intent.id}" if intent.state is _S.REFUSED else f"R-{intent.id} was not sent"
     return f"{was} ({told}); tried again from {at:%H:%M:%S} UTC on, or act by hand"
 

@@ -21,12 +21,8 @@ from monitor.core.intents import (
 )
 from monitor.core.ledger import LedgerRow
 from monitor.core.looks import Confirmed, Failed, Judgement, LookAgain, Unresolved
-from monitor.core.verify import LATE
 
 _S = IntentState
-
-BY_A_PERSON = "resolved by "
-"""How the evidence of an intent begins that a person has settled."""
 
 ABANDONED_AFTER = timedelta(minutes=2)
 """A person's command that has not said by then what became of its order is gone: no request takes that long."""
@@ -45,9 +41,10 @@ def moved(before: Intent, after: Intent, now: datetime, note: str, trace: Trace 
     return Moved(after, IntentStep(before.id, before.state, after.state, now, note, trace))
 
 
-def expired(planned: Intent, now: datetime, reason: str) -> Moved:
-    """An intent that is not sent."""
-    return moved(planned, replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason), now, reason)
+def expired(planned: Intent, now: datetime, reason: str, *, by_limit: bool = False) -> Moved:
+    """An intent that is not sent; `by_limit`: a limit stopped it, and not the end of what it was wanted for."""
+    after = replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason, stopped_by_limit=by_limit)
+    return moved(planned, after, now, reason)
 
 
 def is_abandoned(sent: Intent, now: datetime) -> bool:
@@ -66,8 +63,8 @@ def abandoned(sent: Intent, now: datetime, note: str) -> Moved:
 def answered(sent: Intent, outcome: Outcome | Withheld, now: datetime) -> Moved:
     """What the answer makes of an intent that is being sent."""
     match outcome:
-        case Withheld(reason):
-            return expired(replace(sent, submitted_at=None), now, reason)
+        case Withheld(reason, by_limit):
+            return expired(replace(sent, submitted_at=None), now, reason, by_limit=by_limit)
         case Accepted(ref):
             after = replace(sent, state=_S.ACKNOWLEDGED, ref=ref)
             return moved(sent, after, now, f"accepted as {ref}", outcome.trace)
@@ -137,14 +134,9 @@ def resolved(
     asked: Intent, outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED], by: str, comment: str, now: datetime
 ) -> Moved:
     """An UNRESOLVED intent as a person settles it. What level it led to, nobody has measured."""
-    note = f"{BY_A_PERSON}{by}: {comment}"
-    after = replace(asked, state=outcome, settled_at=now, evidence=note, level_after=None)
+    note = f"resolved by {by}: {comment}"
+    after = replace(asked, state=outcome, settled_at=now, evidence=note, level_after=None, resolved_by=by)
     return moved(asked, after, now, note)
-
-
-def was_resolved(intent: Intent) -> bool:
-    """Whether a person said what became of it."""
-    return (intent.evidence or "").startswith(BY_A_PERSON)
 
 
 def _brought(intent: Intent, amount: Decimal | None) -> Intent:
@@ -177,7 +169,8 @@ def _told(intent: Intent, outcome: Outcome, now: datetime) -> Moved:
 def executed_late(failed: Intent, trace: Record | LedgerRow) -> Intent:
     """A failed intent that turned out to be executed: it stays FAILED, and counts as spent from now on."""
     ref, told = (trace.ref, f"record {trace.ref}") if isinstance(trace, Record) else _shown(trace)
-    return replace(failed, ref=ref, evidence=f"{LATE}{told} of {trace.at:%H:%M:%S}")
+    evidence = f"executed late: {told} of {trace.at:%H:%M:%S}"
+    return replace(failed, ref=ref, evidence=evidence, executed_late=True)
 
 
 def _shown(row: LedgerRow) -> tuple[str, str]:

@@ -56,7 +56,8 @@ class Rule:
     """One rule. Times are seconds; patterns are those of a shell (`BTC*`), case as written.
 
     `clear` None: clears when `when` does not hold. `channels` None: all. `rung` counts the rules of one ladder from 1,
-    mildest first; 0 without ladder. `where` is the place in the file, for messages.
+    mildest first; 0 without ladder. `where` is the place in the file, for messages; `is_shipped`: that file is the
+    program's own.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Rule:
     rung: int = 0
     actions: tuple[str, ...] = ()
     where: str = field(default="", compare=False)
+    is_shipped: bool = field(default=False, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:

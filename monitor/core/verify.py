@@ -28,9 +28,6 @@ from monitor.core.trades import judge_cancellation, judge_trade
 INTEREST_SLACK = Decimal("0.005")
 """Share of a debt that interest may have added between two looks at it: hours at the highest rates seen."""
 
-LATE = "executed late: "
-"""How the evidence of a FAILED intent begins once the exchange turned out to have executed it after all."""
-
 
 def judge(
     intent: Intent, looks: Sequence[Look], safety: Safety, now: datetime, taken: frozenset[str] = frozenset()
@@ -167,11 +164,6 @@ def wants_late_ledger(intent: Intent, look: Look, safety: Safety, taken: frozens
     if look.ledger is not None or not isinstance(intent.order, Repay | Transfer):
         return False
     return late_execution(intent, look, safety, taken) is None and moved(intent, look) is True
-
-
-def was_executed_late(intent: Intent) -> bool:
-    """Whether a FAILED intent is known to have moved money after all."""
-    return intent.state is IntentState.FAILED and (intent.evidence or "").startswith(LATE)
 
 
 def _by_record(

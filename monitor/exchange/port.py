@@ -173,7 +173,7 @@ class Exchange(Protocol):
 
     def streams(self, deliver: Callable[[Event], None]) -> Streams: ...
 
-    async def execute(self, order: Order, objection: Callable[[], str | None]) -> Outcome | Withheld:
+    async def execute(self, order: Order, objection: Callable[[], Withheld | None]) -> Outcome | Withheld:
         """Send one money order: exactly one request, never retried.
 
         None at all where `objection`, asked right before it, has a reason against it.

@@ -13,7 +13,7 @@ from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
 from monitor.core.events import ActionSettled, Event
-from monitor.core.intents import FINAL, STOPPED, ByName, Intent, IntentState
+from monitor.core.intents import FINAL, ByName, Intent, IntentState, Withheld
 from monitor.core.progress import Moved, abandoned, answered, expired, given_up, is_abandoned
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
@@ -199,7 +199,7 @@ class Executor:
         if checked.not_yet:
             await self._put_off(planned, checked.reason, KNOWING_TRIES)
         else:
-            await self._expire(planned, checked.reason)
+            await self._expire(planned, checked.reason, by_limit=checked.by_limit)
         return None
 
     async def _put_off(self, planned: Intent, reason: str, tries: int) -> None:
@@ -225,8 +225,8 @@ class Executor:
             self._settled(doubtful.intent)
         return not was_claimed
 
-    async def _expire(self, planned: Intent, reason: str) -> None:
-        moved = expired(planned, self._clock.now(), reason)
+    async def _expire(self, planned: Intent, reason: str, *, by_limit: bool = False) -> None:
+        moved = expired(planned, self._clock.now(), reason, by_limit=by_limit)
         self._put_off_times.pop(planned.id, None)
         try:
             if await self._recorder.record(moved):
@@ -246,12 +246,12 @@ class Executor:
         outcome = await self._exchange.execute(claimed.order, lambda: self._objection(claimed, sized, pause_known_at))
         await self._record_surely(answered(claimed, outcome, self._clock.now()))
 
-    def _objection(self, claimed: Intent, sized: AccountState, pause_known_at: float | None) -> str | None:
+    def _objection(self, claimed: Intent, sized: AccountState, pause_known_at: float | None) -> Withheld | None:
         """Why the order must not leave any more, by all that is known at this moment."""
         if pause_known_at is None:
-            return f"{STOPPED}actions were paused while it was being written down"
+            return Withheld("actions were paused while it was being written down", by_limit=True)
         if time.monotonic() - pause_known_at > PAUSE_KNOWN_FOR_S:
-            return f"{STOPPED}the database is too slow to tell whether actions are paused"
+            return Withheld("the database is too slow to tell whether actions are paused", by_limit=True)
         settings, specs = self._policy.settings, self._policy.actions
         return last_look(sized, self._present(), claimed, specs, settings, self._clock.now())
 

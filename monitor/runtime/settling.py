@@ -12,7 +12,7 @@ from monitor.core.looks import LOOKS, Look
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
-from monitor.core.verify import judge, late_execution, wants_late_ledger, wants_ledger, was_executed_late
+from monitor.core.verify import judge, late_execution, wants_late_ledger, wants_ledger
 from monitor.errors import ExchangeError, StoreError
 from monitor.runtime.recorder import Recorder
 from monitor.runtime.snapshots import Snapshots
@@ -164,7 +164,7 @@ class Settler:
 
     def _may_come_late(self, intent: Intent) -> bool:
         """Whether it is watched: for a while since it counts as failed, which a person may have said long after."""
-        if intent.state is not _S.FAILED or intent.submitted_at is None or was_executed_late(intent):
+        if intent.state is not _S.FAILED or intent.submitted_at is None or intent.executed_late:
             return False
         since = max(intent.submitted_at, intent.settled_at or intent.submitted_at)
         return self._clock.now() - since < 2 * self._policy.safety.unresolved_after

@@ -211,7 +211,7 @@ def _against_intents(
             flaws.append(Flaw(None, f"intent {intent.id} does not stand as the trail says"))
         sealed, seen = steps.get(intent.id, []), told.get(intent.id, [])
         # One that is older than the trail has its first steps outside it.
-        if seen != sealed and not (intent.id in older and sealed and seen[-len(sealed) :] == sealed):
+        if seen != sealed and not (intent.id in older and seen[len(seen) - len(sealed) :] == sealed):
             flaws.append(Flaw(None, f"the steps of intent {intent.id} are not those of the trail"))
     flaws += [Flaw(None, f"intent {number} is gone") for number in sorted(newest.keys() - present)]
     return flaws, uncovered
@@ -234,15 +234,19 @@ def _older(facts: Mapping[str, Any]) -> frozenset[int]:
 
 def _facts_of(intent: Intent) -> dict[str, Any]:
     """Everything that is stored of an intent, in the one form that both databases give back."""
-    return {name: _fact(value) for name, value in intent_row(intent).items()}
+    return {name: fact(value) for name, value in intent_row(intent).items()}
 
 
 def _stated(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts that say something: a row sealed by an older version lacks the columns that came after it."""
-    return {name: value for name, value in facts.items() if value is not None}
+    """The facts that say something: a row sealed by an older version lacks the columns that came after it.
+
+    In a later column false says the same as nothing: where a migration knew better, it sealed that.
+    """
+    return {name: value for name, value in facts.items() if value is not None and value is not False}
 
 
-def _fact(value: Any) -> Any:
+def fact(value: Any) -> Any:
+    """A stored value as the trail seals it."""
     match value:
         case Decimal():
             return plain(value.normalize()) if value.is_finite() else str(value)

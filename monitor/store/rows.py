@@ -99,6 +99,9 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "expires_at": intent.expires_at,
         "refused_code": intent.refused_code,
         "refused_transiently": intent.refused_transiently,
+        "executed_late": intent.executed_late,
+        "resolved_by": intent.resolved_by,
+        "stopped_by_limit": intent.stopped_by_limit,
     }
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -25,6 +26,8 @@ from monitor.store.presence_tables import reports as reports
 from monitor.store.presence_tables import runs as runs
 from monitor.store.surroundings_tables import movements as movements
 from monitor.store.surroundings_tables import terms as terms
+from monitor.store.trail_tables import audit as audit
+from monitor.store.trail_tables import decisions as decisions
 
 events = Table(
     "events",
@@ -301,6 +304,9 @@ intents = Table(
     Column("expires_at", Moment),
     Column("refused_code", Integer),
     Column("refused_transiently", Boolean, nullable=False),
+    Column("executed_late", Boolean, nullable=False, server_default=false()),
+    Column("resolved_by", Text),
+    Column("stopped_by_limit", Boolean, nullable=False, server_default=false()),
     Index(
         "uq_intents_in_flight",
         "account",
@@ -327,25 +333,4 @@ intent_transitions = Table(
     Column("note", Text, nullable=False),
     UniqueConstraint("intent", "seq", name="uq_intent_transitions"),
     CheckConstraint(legal_steps(), name="ck_intent_transitions_legal"),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("seq", Id, primary_key=True, autoincrement=False),
-    Column("at", Moment, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("intent", Id),
-    Column("data", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    Index("ix_audit_intent", "intent"),
-)
-
-decisions = Table(
-    "decisions",
-    metadata,
-    Column("intent", Id, ForeignKey("intents.id"), primary_key=True, autoincrement=False),
-    Column("approved", Boolean, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("at", Moment, nullable=False),
 )

@@ -14,7 +14,6 @@ from monitor.core.amounts import floor_to
 from monitor.core.evidence import CERTAINLY_AFTER
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState, Reduce
 from monitor.core.outbox import Delivery, DeliveryState
-from monitor.core.verify import was_executed_late
 from monitor.store.readers.actions import IntentRow
 from tests.campaign.facts import (
     CROSS_PATH,
@@ -111,7 +110,7 @@ def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
     for row in facts.intents:
         intent, request = row.intent, sent.get(row.intent.id)
         was_executed = request is not None and request.applied
-        knows = intent.state is _S.CONFIRMED or was_executed_late(intent)
+        knows = intent.state is _S.CONFIRMED or intent.executed_late
         if was_executed and not knows:
             yield Violation("an execution is not accounted for", _named(intent))
         if knows and not was_executed:
@@ -157,7 +156,7 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             amount = _asked_for(intent, limits) if request.wish.kind in _TRADES else request.wish.amount
             if limits.max_amount is not None and amount > limits.max_amount:
                 yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
-            if request.applied and not was_executed_late(intent):
+            if request.applied and not intent.executed_late:
                 # What the next decision could know is what it brought, which may be less.
                 spent[intent.action].append(min(amount, intent.amount))
     for name, amounts in spent.items():
@@ -230,7 +229,7 @@ def _hasty(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
         target = (intent.kind, intent.scope.symbol, intent.asset)
         if target in last and at - last[target] < limits.cooldown_ms:
             yield Violation("sent during the cooldown", f"{_named(intent)} {at - last[target]} ms after the last")
-        if sent[intent.id].applied and not was_executed_late(intent):
+        if sent[intent.id].applied and not intent.executed_late:
             last[target] = at
 
 
@@ -244,7 +243,7 @@ def _untold(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             yield Violation("a critical notice was not delivered", notice.text)
     for row in facts.intents:
         told = any(f"{row.intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
-        if was_executed_late(row.intent) and row.intent.id in sent and not told:
+        if row.intent.executed_late and row.intent.id in sent and not told:
             yield Violation("a late execution was not told", _named(row.intent))
 
 

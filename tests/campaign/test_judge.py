@@ -12,7 +12,6 @@ from monitor.core.account import CROSS
 from monitor.core.alerts import AlertState, Reason
 from monitor.core.intents import Intent, IntentState, IntentStep, Reduce, Repay, Transfer
 from monitor.core.outbox import Delivery, DeliveryState
-from monitor.core.verify import LATE
 from monitor.store.readers.actions import IntentRow
 from tests.campaign.facts import (
     CROSS_PATH,
@@ -268,7 +267,10 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
             f,
             requests=(*f.requests[:3], asked_to_repay(61, "300"), *f.requests[4:]),
             executions=(*f.executions, repaid(90, "300", 72)),
-            intents=(f.intents[0], row(2, 60.9, "300", S.FAILED, ref="72", evidence=f"{LATE}record 72")),
+            intents=(
+                f.intents[0],
+                row(2, 60.9, "300", S.FAILED, ref="72", evidence="executed late: record 72", executed_late=True),
+            ),
         ),
         "a late execution was not told",
     ),

@@ -11,7 +11,6 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.guards import DAY, Approved, Refused, Spent, allowance, review, spent_by
 from monitor.core.intents import ActionKind, ByName, CancelOrders, Intent, IntentState, Order, Reduce, Repay, Transfer
 from monitor.core.standing import Standing
-from monitor.core.verify import LATE
 from tests.core.actions.samples import (
     KEY,
     NOW,
@@ -194,7 +193,7 @@ def test_max_per_day_counts_what_is_about_to_move() -> None:
 
 
 def test_max_per_day_counts_a_late_execution() -> None:
-    late = moved(1, "700", S.FAILED, evidence=f"{LATE}record 7")
+    late = moved(1, "700", S.FAILED, executed_late=True)
     assert spent_by(repay_spec(), "main", [late], NOW).amount == 700
 
 

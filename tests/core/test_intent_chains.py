@@ -31,7 +31,7 @@ def distinct_ends(kind: Kind) -> list[Life]:
     found: dict[object, Life] = {}
     for life in every_end(kind):
         intent, rows = life.intent, life.played.rows
-        key = (intent.state, intent.refused_transiently, life.executed, intent.evidence and intent.evidence[:9])
+        key = (intent.state, intent.refused_transiently, life.executed, intent.executed_late, intent.stopped_by_limit)
         found.setdefault((life.spec.mode, key, str(rows) if life.sends else life.story.change), life)
     return list(found.values())
 

@@ -9,8 +9,6 @@ import pytest
 
 from monitor.core.guards import counts, spent_by
 from monitor.core.intents import FINAL, LEGAL, Intent, IntentState, Reduce, Transfer
-from monitor.core.progress import was_resolved
-from monitor.core.verify import was_executed_late
 from tests.core.lives.exchange import PAIR
 from tests.core.lives.kinds import KINDS, Kind, Mode, Story
 from tests.core.lives.story import Life, claimed, every_end
@@ -80,7 +78,7 @@ def test_a_person_can_settle_every_question_either_way(lives: list[Life]) -> Non
     for life in lives:
         if _by_a_person(life):
             asked[life.story.kind.name].add(life.steps[-1].to_state)
-            assert was_resolved(life.intent) or was_executed_late(life.intent), life.story
+            assert life.intent.resolved_by or life.intent.executed_late, life.story
     assert all(outcomes == {S.CONFIRMED, S.FAILED} for outcomes in asked.values()), asked
 
 
@@ -159,12 +157,12 @@ def test_what_is_executed_after_it_failed_is_found_wherever_it_left_a_trace(live
         leaves = {"prompt", "lagging", "failed"} | (set() if trades else {"pending", "wrong", "ledger"})
         # A cancellation moves nothing that a limit counts.
         expected = life.story.trace in leaves and life.story.kind.spec.kind != "cancel_orders"
-        assert was_executed_late(life.intent) is expected, life.story
+        assert life.intent.executed_late is expected, life.story
     assert {life.story.person for life in late} == {"nobody", "failed"}
 
 
 def test_what_never_was_executed_is_never_found_late(lives: list[Life]) -> None:
-    assert not [life.story for life in lives if not life.executed and was_executed_late(life.intent)]
+    assert not [life.story for life in lives if not life.executed and life.intent.executed_late]
 
 
 def test_what_moved_money_or_may_have_counts_against_the_caps_once(lives: list[Life]) -> None:
@@ -174,7 +172,7 @@ def test_what_moved_money_or_may_have_counts_against_the_caps_once(lives: list[L
             continue
         spent = spent_by(life.spec, "main", life.intents.values(), life.now)
         gone = life.executed and life.intent.state is not S.FAILED
-        open_still = life.intent.state in {S.UNRESOLVED, S.CONFIRMED} or was_executed_late(life.intent)
+        open_still = life.intent.state in {S.UNRESOLVED, S.CONFIRMED} or life.intent.executed_late
         expected = life.intent.amount_usdt if gone or open_still else Decimal(0)
         assert (spent.amount, spent.count) == (expected, int(gone or open_still)), life.story
 

@@ -71,6 +71,26 @@ def floats(tree: ast.AST, allowed: frozenset[str] = frozenset()) -> Iterator[tup
         yield from floats(node, allowed)
 
 
+PROSE = {"evidence", "note", "summary"}
+"""Texts that people read: what a decision needs of them stands in fields of its own."""
+
+CUTS = {"startswith", "endswith", "find", "index", "partition", "rpartition", "split"}
+
+
+def read_back(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every place where a text for people is taken apart, or compared with another."""
+    for node in ast.walk(tree):
+        parts: list[ast.expr] = []
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CUTS:
+            parts = [node.func.value]
+        elif isinstance(node, ast.Compare) and not any(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+            parts = [node.left, *node.comparators]
+        for part in parts:
+            for found in ast.walk(part):
+                if isinstance(found, ast.Attribute) and found.attr in PROSE:
+                    yield part.lineno, found.attr
+
+
 @pytest.mark.parametrize("path", [p for p in sources(MONITOR) if p not in OWN_TIME], ids=named)
 def test_only_the_clock_reads_the_machines_clock(path: Path) -> None:
     assert list(readings(ast.parse(path.read_text()))) == []
@@ -129,3 +149,21 @@ def test_planted_reading_of_a_clock_is_found(planted: str) -> None:
 def test_planted_float_is_found(planted: str) -> None:
     assert list(floats(ast.parse(planted)))
     assert not list(floats(ast.parse("def f():\n    return 1.5"), frozenset({"f"})))
+
+
+def test_no_text_for_people_is_read_back_as_state() -> None:
+    found = [(named(path), *at) for path in sources(MONITOR) for at in read_back(ast.parse(path.read_text()))]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        '(intent.evidence or "").startswith("late")',
+        'step.note == "sent"',
+        '"stopped" in intent.evidence',
+        'alert.summary.partition(":")',
+    ],
+)
+def test_planted_text_read_back_is_found(planted: str) -> None:
+    assert list(read_back(ast.parse(planted)))

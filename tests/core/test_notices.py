@@ -61,7 +61,8 @@ def test_an_expired_order_is_news_only_to_who_was_asked() -> None:
 
 
 def test_an_order_that_a_limit_stopped_in_the_last_moment_is_news() -> None:
-    stopped = replace(INTENT, state=IntentState.EXPIRED, evidence="stopped: max_per_day is used up; raise it")
+    stopped = replace(INTENT, state=IntentState.EXPIRED, evidence="max_per_day is used up; raise it")
+    stopped = replace(stopped, stopped_by_limit=True)
     (notice,) = notices_of([stopped], ("phone",), NOW)
     assert notice.severity == "warning"
     assert notice.text.endswith(": nothing was sent: max_per_day is used up; raise it")
@@ -89,7 +90,7 @@ def test_a_passing_refusal_wakes_nobody() -> None:
 def test_an_execution_after_it_counted_as_failed_is_critical() -> None:
     trace = Record("4711", "USDT", INTENT.amount, "CONFIRMED", NOW)
     late = executed_late(replace(INTENT, state=IntentState.FAILED, evidence="no record"), trace)
-    text = text_of(late.state, evidence=late.evidence)
+    text = text_of(late.state, evidence=late.evidence, executed_late=late.executed_late)
     assert text.startswith("critical ")
     assert "executed late: record 4711 of 21:00:00" in text
 

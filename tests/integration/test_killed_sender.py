@@ -12,7 +12,6 @@ from typing import Literal, get_args
 import pytest
 
 from monitor.core.intents import FINAL, IntentState
-from monitor.core.verify import was_executed_late
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.requests import ReceivedRequest
 from monitor.sandbox.scenario import Scenario, holding
@@ -101,7 +100,7 @@ async def test_no_order_is_sent_twice_and_every_execution_is_accounted_for(
     sent = {intent.amount: intent for intent in intents(tmp_path) if intent.submitted_at is not None}
     assert set(amounts) <= set(sent), "sent without a claim"
     applied = {amount for amount, one in zip(amounts, asked, strict=True) if one.applied}
-    known = {a for a, intent in sent.items() if intent.state is IntentState.CONFIRMED or was_executed_late(intent)}
+    known = {a for a, intent in sent.items() if intent.state is IntentState.CONFIRMED or intent.executed_late}
     assert known == applied
     assert isinstance(movements, list)
     assert sorted(Decimal(one["amount"]) for one in movements if one["by"] == "api") == sorted(applied)

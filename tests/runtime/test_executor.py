@@ -271,7 +271,8 @@ async def test_the_pause_file_is_looked_for_right_before_sending(tmp_path: Path)
     async with rig(tmp_path, repay_spec(asset="USDT"), safety=paused) as running:
         [stopped, *_] = await running.settles()
         assert stopped.state is S.EXPIRED
-        assert (stopped.evidence or "").startswith("stopped: actions are paused")
+        assert stopped.stopped_by_limit
+        assert (stopped.evidence or "").startswith("actions are paused")
         assert money_requests(running.world) == []
         file.unlink()
         await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))

@@ -123,6 +123,9 @@ async def test_an_intent_reads_back_whole(store: Store, order: Transfer | Reduce
         expires_at=NOW,
         refused_code=-3041,
         refused_transiently=True,
+        executed_late=True,
+        resolved_by="me@here",
+        stopped_by_limit=True,
     )
     await store.commit(planned(wanted))
     assert (await store.load("main", NOW)).intents == (wanted,)

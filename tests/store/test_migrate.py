@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
-from monitor.core.intents import IntentState
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.guards import spent_by
+from monitor.core.intents import Intent, IntentState, IntentStep
 from monitor.errors import AnotherInstance, StoreError
 from monitor.resources import shipped
 from monitor.store import audit, tables
 from monitor.store import engine as opening
+from monitor.store.intents import recent as recent_intents
 from monitor.store.migrate import check, upgrade
 from monitor.store.readers.actions import read_intents
 from monitor.store.rows import intent_row
@@ -179,13 +183,13 @@ async def test_a_trail_of_before_is_whole_and_tells_which_intents_are_older(empt
     born = {"from_state": None, "to_state": "PLANNED", "at": NOW, "note": ""}
     with engine.begin() as connection:
         for number in (1, 2, 3):
-            connection.execute(insert(tables.intents), intent_row(intent(number, asset=f"A{number}")))
+            _insert_as_then(connection, intent(number, asset=f"A{number}"))
             connection.execute(insert(tables.intent_transitions), {"intent": number, "seq": 1, **born})
         # The first is older than the trail, of the second it saw the end alone, of the third everything.
-        audit.append_step(connection, step(3, None, IntentState.PLANNED))
+        _seal_as_then(connection, step(3, None, IntentState.PLANNED))
         expired = {**born, "from_state": "PLANNED", "to_state": "EXPIRED"}
         connection.execute(insert(tables.intent_transitions), {"intent": 2, "seq": 2, **expired})
-        audit.append_step(connection, step(2, IntentState.PLANNED, IntentState.EXPIRED))
+        _seal_as_then(connection, step(2, IntentState.PLANNED, IntentState.EXPIRED))
     engine.dispose()
     upgrade(empty_database_url)
     with ReadStore.open(empty_database_url) as store:
@@ -198,7 +202,7 @@ async def test_intents_of_before_go_on_from_where_they_stood(empty_database_url:
     planned, sent = intent(1), replace(intent(2, IntentState.SUBMITTING, asset="BTC"), submitted_at=NOW)
     with engine.begin() as connection:
         for one, states in ((planned, ["PLANNED"]), (sent, ["PLANNED", "SUBMITTING"])):
-            connection.execute(insert(tables.intents), intent_row(one))
+            _insert_as_then(connection, one)
             for seq, state in enumerate(states):
                 step_row = {"from_state": states[seq - 1] if seq else None, "to_state": state, "at": NOW, "note": ""}
                 connection.execute(insert(tables.intent_transitions), {"intent": one.id, "seq": seq + 1, **step_row})
@@ -227,3 +231,88 @@ def _made(url: str, revision: str) -> str:
         command.upgrade(config, revision)
     engine.dispose()
     return url
+
+
+S = IntentState
+SENT = (S.PLANNED, S.SUBMITTING, S.UNCERTAIN)
+LIVES_OF_BEFORE = {
+    1: ((*SENT, S.FAILED), "no record in 5 looks", "executed late: record 77 of 21:00:00"),
+    2: ((*SENT, S.UNRESOLVED, S.CONFIRMED), "resolved by ann@home: seen: in the app", None),
+    3: ((*SENT, S.UNRESOLVED, S.FAILED), "resolved by ann@home: not there", "executed late: record 78 of 21:00:00"),
+    4: ((S.PLANNED, S.EXPIRED), "stopped: max_per_day is used up", None),
+    5: ((S.PLANNED, S.EXPIRED), "its alert does not fire any more", None),
+    6: ((*SENT, S.FAILED), "record 5 says FAILED", None),
+}
+"""Number: the states, the note of the last step, and the evidence that came after it."""
+
+
+@pytest.mark.parametrize("older_than_the_trail", [False, True])
+async def test_what_evidence_said_by_its_first_words_is_a_field_after_the_upgrade(
+    empty_database_url: str, older_than_the_trail: bool
+) -> None:
+    # The row that the trail begins with, which names what is older, came with 0012.
+    before = "0011" if older_than_the_trail else "0012"
+    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, before)))
+    with engine.begin() as connection:
+        for number, (states, note, later) in LIVES_OF_BEFORE.items():
+            _live_as_then(connection, number, states, note, later, sealed=not older_than_the_trail)
+    engine.dispose()
+    assert upgrade(empty_database_url) == (before, opening.HEAD)
+    with ReadStore.open(empty_database_url) as store:
+        found = {row.intent.id: row.intent for row in store.read(read_intents, include_final=True)}
+        trail = store.read(audit.verify)
+        recent = store.read(recent_intents, "main", NOW)
+    assert {n for n, one in found.items() if one.executed_late} == {1, 3}
+    assert {n: one.resolved_by for n, one in found.items() if one.resolved_by} == {2: "ann@home", 3: "ann@home"}
+    assert {n for n, one in found.items() if one.stopped_by_limit} == {4}
+    assert trail.flaws == ()
+    # What was executed late or counts as done was spent, 500 each; what failed or was never sent was not.
+    spec = ActionSpec("repay-usdt", "repay", max_amount=Decimal(5000), max_per_day=Decimal(5000))
+    assert spent_by(spec, "main", recent, NOW).amount == Decimal(1500)
+
+
+def _live_as_then(
+    connection: Connection, number: int, states: tuple[IntentState, ...], note: str, later: str | None, *, sealed: bool
+) -> None:
+    """An intent walked through its states as an older version did."""
+    born = replace(intent(number, states[0], asset=f"A{number}"), submitted_at=NOW if len(states) > 2 else None)
+    _insert_as_then(connection, born)
+    by_number = tables.intents.c.id == number
+    for seq, state in enumerate(states):
+        is_last = state is states[-1] and len(states) > 1
+        if is_last:
+            connection.execute(update(tables.intents).where(by_number).values(evidence=note, settled_at=NOW))
+        taken = step(number, states[seq - 1] if seq else None, state, note=note if is_last else "")
+        values = {"intent": number, "seq": seq + 1, "from_state": taken.from_state, "to_state": state}
+        connection.execute(insert(tables.intent_transitions), {**values, "at": NOW, "note": taken.note})
+        if sealed:
+            _seal_as_then(connection, taken)
+    if later is not None:
+        connection.execute(update(tables.intents).where(by_number).values(evidence=later))
+        if sealed:
+            _seal_as_then(connection, number)
+
+
+def _columns_then(connection: Connection) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns("intents")}
+
+
+def _insert_as_then(connection: Connection, one: Intent) -> None:
+    """The row of an intent in the columns that the older version had."""
+    row = {name: value for name, value in intent_row(one).items() if name in _columns_then(connection)}
+    connection.execute(insert(tables.intents), row)
+
+
+def _seal_as_then(connection: Connection, what: IntentStep | int) -> None:
+    """The row of the trail that an older version wrote at a step, or about what became known (its number)."""
+    number = what if isinstance(what, int) else what.intent
+    names = _columns_then(connection)
+    table = tables.intents
+    columns = [column for column in table.columns if column.name in names]
+    stored = connection.execute(select(*columns).where(table.c.id == number)).mappings().one()
+    facts: dict[str, object] = {"intent": {name: audit.fact(value) for name, value in stored.items()}}
+    if isinstance(what, int):
+        audit.append_order(connection, "amended", number, NOW, facts)
+        return
+    facts |= {"from": what.from_state, "to": what.to_state, "note": what.note}
+    audit.append_order(connection, "step", number, what.at, facts)

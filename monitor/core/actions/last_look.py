@@ -7,7 +7,7 @@ from datetime import datetime
 from monitor.core.account import CROSS
 from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.intents import STOPPED, Intent
+from monitor.core.intents import Intent, Withheld
 from monitor.core.state import AccountState, Settings
 
 
@@ -18,7 +18,7 @@ def last_look(
     specs: Sequence[ActionSpec],
     settings: Settings,
     now: datetime,
-) -> str | None:
+) -> Withheld | None:
     """Why the order must not leave any more; None where it may.
 
     `sized` is the state that the order was sized on, `current` the newest one. The figures of both have to allow it,
@@ -26,18 +26,19 @@ def last_look(
     """
     spec = next((spec for spec in specs if claimed.made_by(spec.name)), None)
     if spec is None:
-        return "its action is not configured to send any more"
+        return Withheld("its action is not configured to send any more")
     read = sized.cross if claimed.helps == CROSS else sized.isolated
     if read is None:
-        return "the figures that it was sized on are not known"
+        return Withheld("the figures that it was sized on are not known")
     age = now - read.as_of
     if age > spec.max_data_age:
         seconds = int(age.total_seconds())
-        return f"{STOPPED}the figures were {seconds} s old once it was written down, max_data_age is exceeded"
+        reason = f"the figures were {seconds} s old once it was written down, max_data_age is exceeded"
+        return Withheld(reason, by_limit=True)
     for state in (_newest(sized, current, keys=sized), _newest(sized, current, keys=current)):
         found = recheck(state, claimed, specs, settings, now)
         if isinstance(found, NoLonger):
-            return found.reason
+            return Withheld(found.reason, found.by_limit)
     return None
 
 

@@ -57,12 +57,14 @@ class Nothing:
     """No order. `blocked`: it is wanted, and something stops it that a person could change.
 
     `wants` names the reads (`spot`, `funding`) that would help; `lacks` those without which it can't be sized at all.
+    `waits`: the exchange is given time for its own part.
     """
 
     reason: str
     blocked: bool = False
     wants: frozenset[str] = frozenset()
     lacks: frozenset[str] = frozenset()
+    waits: bool = False
 
 
 def debt_soon(standing: Standing, now: datetime) -> Decimal:

@@ -13,7 +13,7 @@ from monitor.core.alerts import AlertState
 from monitor.core.amounts import EIGHT, floor_to
 from monitor.core.guards import Refused, allowance, counts, review, spent_by
 from monitor.core.halves import half_open, is_recent, second_half
-from monitor.core.intents import STOPPED, ByName, CancelOrders, Intent, Order, Reduce, Repay, Transfer
+from monitor.core.intents import ByName, CancelOrders, Intent, Order, Reduce, Repay, Transfer
 from monitor.core.plans import cut, propose
 from monitor.core.standing import Standing
 from monitor.core.state import AccountState, Settings
@@ -34,10 +34,14 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class NoLonger:
-    """The order is not sent; why. `not_yet`: what has to be known is not known yet, as after a start."""
+    """The order is not sent; why. `not_yet`: what has to be known is not known yet, as after a start.
+
+    `by_limit`: a limit stops it, and not the end of what it was wanted for.
+    """
 
     reason: str
     not_yet: bool = False
+    by_limit: bool = False
 
 
 def recheck(
@@ -75,7 +79,7 @@ def recheck(
         left = _approved(allowance(spec, spent), spec, intent)
         found, half_of = propose(ground, _the_same(spec, intent), specs, mine, left, now, only=only)
     if isinstance(found, Nothing):
-        return NoLonger(f"{STOPPED}{found.reason}" if found.blocked else found.reason)
+        return NoLonger(found.reason, by_limit=found.blocked)
     if found.purpose != intent.purpose or not _is_same_wish(found.order, intent.order):
         return NoLonger("another order is wanted now")
     if intent.mode == "approve" and isinstance(found.order, Reduce) and isinstance(intent.order, Reduce):
@@ -90,7 +94,7 @@ def recheck(
         found, ground.standing, spec, spent, now, worse_since=ground.worse_since, half_of=half_of, sending=True
     )
     if isinstance(verdict, Refused):
-        return NoLonger(f"{STOPPED}{verdict.reason}" if verdict.blocked else verdict.reason)
+        return NoLonger(verdict.reason, by_limit=verdict.blocked)
     final = cut(found, verdict.amount, ground.standing)
     before = balances(state, intent.order)
     return replace(

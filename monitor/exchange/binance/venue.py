@@ -218,7 +218,9 @@ class BinanceAccount:
             deliver=deliver,
         )
 
-    async def execute(self, order: Order, objection: Callable[[], str | None] = lambda: None) -> Outcome | Withheld:
+    async def execute(
+        self, order: Order, objection: Callable[[], Withheld | None] = lambda: None
+    ) -> Outcome | Withheld:
         """Send one money order: at most one request, never retried, one after another; none if there is an objection.
 
         That is asked for when nothing has to be waited for any more.
@@ -227,9 +229,8 @@ class BinanceAccount:
             return refusal
         async with self._one_order:
             await self._keep_distance()
-            reason = objection()
-            if reason is not None:
-                return Withheld(reason)
+            if (withheld := objection()) is not None:
+                return withheld
             try:
                 match order:
                     case Repay():

@@ -29,6 +29,9 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "created_at": moment_text(intent.created_at),
         "tran_id": intent.ref,
         "evidence": intent.evidence,
+        "executed_late": intent.executed_late,
+        "resolved_by": intent.resolved_by,
+        "stopped_by_limit": intent.stopped_by_limit,
         "steps": [_step_document(step) for step in steps],
     }
 

@@ -372,7 +372,9 @@ def test_figures_too_old_to_act_on_are_named() -> None:
 
 
 def test_an_action_tried_too_often_is_named_with_what_stopped_it() -> None:
-    tries = [settled(n, S.EXPIRED, ago=50 - n, evidence="stopped: the journal is gone") for n in range(1, 6)]
+    tries = [
+        settled(n, S.EXPIRED, ago=50 - n, evidence="the journal is gone", stopped_by_limit=True) for n in range(1, 6)
+    ]
     stop = stop_of(decided(account(alerts=(alert(),), intents=tuple(tries)), repay_spec()), "repay")
     # The first of the five is 49 s old: its minute is over in 11 s.
     assert stop == Stop("R-5 was not sent (the journal is gone); tried again from 21:15:41 UTC on, or act by hand")

@@ -117,7 +117,7 @@ def test_what_is_not_known_yet_only_puts_it_off(state: AccountState) -> None:
 
 def test_a_refused_key_does_not_put_it_off() -> None:
     found = checked(replace(account(alerts=(alert(),)), key=None, key_accepted=False))
-    assert found == NoLonger("stopped: the exchange refuses the key; renew it")
+    assert found == NoLonger("the exchange refuses the key; renew it", by_limit=True)
 
 
 def test_an_action_that_was_taken_back_sends_nothing() -> None:

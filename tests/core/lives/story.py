@@ -253,7 +253,7 @@ def _send(life: Life) -> None:
 
 
 _OUTCOMES: dict[Reply, Callable[[], Outcome | Withheld]] = {
-    "withheld": lambda: Withheld("stopped: the figures were old"),
+    "withheld": lambda: Withheld("the figures were old", by_limit=True),
     "accepted": lambda: Accepted(SENT_REF),
     "refused": lambda: Refused(-3010, "Repay not allowed."),
     "transient": lambda: Refused(-3007, "You have pending transaction.", transient=True),
