@@ -93,7 +93,7 @@ def build(
         clock,
         __version__,
         heartbeat,
-        BanBook(usage, store),
+        BanBook(usage, store, clock),
         rungs=Rungs.of(config.rules),
         switch=_dead_man_switch(config),
         report=report_order(config),
@@ -159,7 +159,7 @@ def open_account(config: Config, name: str, clock: Clock, usage: "Usage | None" 
         keepalive_s=slowest.total_seconds() * KEEPALIVE_OVER_INTERVAL,
         proxy=exchange.proxy,
         ca_file=Path(exchange.ca_file) if exchange.ca_file else None,
-        usage=usage if usage is not None else remembered_usage(config),
+        usage=usage if usage is not None else remembered_usage(config, clock),
     )
 
 
@@ -250,7 +250,7 @@ def remember_ban(config: Config, until: datetime) -> None:
                 store.order(bans.remember, until)
 
 
-def remembered_usage(config: Config) -> "Usage":
+def remembered_usage(config: Config, clock: Clock) -> "Usage":
     """What one command knows of the limits of its address: a ban in the database holds, and a new one goes there.
 
     A command that asks one thing does so without a database too.
@@ -261,7 +261,8 @@ def remembered_usage(config: Config) -> "Usage":
     known = None
     with suppress(ConfigError, StoreError), open_reader(config) as reader:
         known = reader.read(bans.banned_until)
-    return Usage(known, lambda until: remember_ban(config, until))
+    known_s = None if known is None else clock.elapsed_s() + (known - clock.now()).total_seconds()
+    return Usage(known_s, lambda until_s: remember_ban(config, clock.moment_of(until_s)))
 
 
 def upgrade_database(config: Config) -> tuple[str | None, str]:

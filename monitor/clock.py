@@ -50,7 +50,10 @@ class Clock(Protocol):
         ...
 
     def elapsed_s(self) -> float:
-        """Exchange seconds since some moment, for waits and spans: nothing sets it, and no measurement corrects it."""
+        """Exchange seconds since some moment, for waits and spans: nothing sets it, no measurement corrects it.
+
+        The same for all clocks of one speed on one machine.
+        """
         ...
 
     def moment_of(self, elapsed_s: float) -> datetime:
@@ -130,8 +133,7 @@ class SystemClock:
         self._speed = speed
         self._anchor = self._machine.wall_s() if anchor is None else anchor
         self._start = start if start is not None else datetime.fromtimestamp(self._anchor, UTC)
-        self._zero_s = self._machine.steady_s()
-        self._known = _Estimate(self.wall(), 0.0)
+        self._known = _Estimate(self.wall(), self.elapsed_s())
         self._is_trusted = False
         self._latest: datetime | None = None
         self._corrected_s = 0.0
@@ -157,7 +159,7 @@ class SystemClock:
         return now
 
     def elapsed_s(self) -> float:
-        return (self._machine.steady_s() - self._zero_s) * self._speed
+        return self._machine.steady_s() * self._speed
 
     def moment_of(self, elapsed_s: float) -> datetime:
         return self._known.at + timedelta(seconds=elapsed_s - self._known.elapsed_s)

@@ -105,7 +105,7 @@ def _ruled(config: Config) -> Row:
 async def _accounts(config: Config, offline: bool) -> list[Row]:
     """The rows of all accounts, in their order, looked at side by side."""
     # One address: a ban that one account learns of holds for all.
-    usage = None if offline else app.remembered_usage(config)
+    usage = None if offline else app.remembered_usage(config, SystemClock())
     rows = await asyncio.gather(*(_account(config, account.name, usage) for account in config.accounts))
     return [row for each in rows for row in each]
 

@@ -24,7 +24,6 @@ from monitor.core.vitality import Watched, ailments
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import Collaborators
-from monitor.runtime.announcements import Announcements
 from monitor.runtime.bans import BanBook
 from monitor.runtime.channels import Channel
 from monitor.runtime.clock_watch import TOLD_S, ClockWatch, Jump
@@ -89,7 +88,6 @@ class Daemon:
         composer = Composer(store, clock, self._knowledge)
         self._notifier = Notifier(channels, store, clock, composer, self._open_alert, rungs)
         numbers = Numbers(clock.now())
-        self._announcements = Announcements(store, clock, self._channels, self._notifier.wake)
         self._clock_watch = ClockWatch(clock, self._jumped)
         self._keeper = Storekeeper(
             store, clock, version, self._channels, bans, numbers, self._obey, self._taken_up, folder
@@ -175,7 +173,6 @@ class Daemon:
                     tasks.create_task(self._keeper.run(), name="storekeeper"),
                     tasks.create_task(self._beat(), name="heartbeat"),
                     tasks.create_task(self._clock_watch.run(), name="clock"),
-                    tasks.create_task(self._announcements.run(), name="announcements"),
                     tasks.create_task(self._drills.run(), name="drills"),
                     *([] if self._pulse is None else [tasks.create_task(self._pulse.run(), name="pulse")]),
                     *(tasks.create_task(self._supervisor.keep(n), name=f"account {n}") for n in self._accounts),
@@ -209,10 +206,12 @@ class Daemon:
             self._report.restart()
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(RELEASE_S):
+                if jump.corrected_s:
+                    await self._keeper.recall_bans()
                 await self._store.release_deliveries(self._clock.now())
         self._notifier.wake(self._channels)
         if abs(jump.seconds) >= TOLD_S * self._clock.speed:
-            self._announcements.add(jump.text, "warning")
+            await self.notify("warning", jump.text)
 
     async def _taken_up(self, anew: bool) -> None:
         """The store is known: its channels and accounts go on from there. Raises StoreError."""

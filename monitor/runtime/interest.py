@@ -33,6 +33,9 @@ FIRST_LOOK = timedelta(hours=26)
 OVERLAP = timedelta(hours=3)
 """A charge may be listed late: the newest hours are never taken as recorded whole, and read again each time."""
 
+DOUBT = timedelta(minutes=1)
+"""By so much two measurements of the exchange's time may differ, and more."""
+
 WINDOW = timedelta(days=30)
 ROWS_A_REQUEST = 100
 REST_S = 3.0
@@ -155,9 +158,11 @@ class InterestWatch:
 
     async def _record(self, scope: Scope, since: datetime, until: datetime) -> int:
         """How many charges there were."""
-        now = self._clock.now()
+        before = self._clock.now()
         charges = await self._exchange.interest.read_charges(scope, since, until)
-        span = (since, min(until, now - OVERLAP))
+        # Of a time that is only guessed, or was corrected meanwhile, nobody knows whether it has come.
+        complete = None if self._clock.offset is None else min(until, before - OVERLAP, self._clock.now() - OVERLAP)
+        span = None if complete is None else (since, complete)
         await self._store.order(recording.record, self._settings.account, scope, charges, span)
         return len(charges)
 
@@ -169,7 +174,7 @@ class InterestWatch:
             for scope in self._scopes()
             # Up to the newest span: what comes after it is for the next look.
             if scope not in given_up
-            and (known := spans.get(scope)) is not None
+            and (known := spans.get(scope))
             and (gap := newest_gap(known, now - DEPTH, known[-1][1], WINDOW)) is not None
         }
         return max(gaps.items(), key=lambda item: item[1][1], default=None)
@@ -215,8 +220,18 @@ class InterestWatch:
         return scopes(self._state(), self._settings)
 
     async def _spans(self) -> dict[Scope, tuple[Span, ...]]:
+        """The spans that are complete. One that ends later than any may was recorded by a clock that was ahead.
+
+        What is missing in such a one nobody knows, so all of it is read anew.
+        """
         found = await self._store.read(read_spans, self._settings.account)
-        return {Scope(symbol): spans for (_, symbol), spans in found.items()}
+        latest = self._clock.now() - OVERLAP + DOUBT
+        if self._clock.offset is not None and any(spans[-1][1] > latest for spans in found.values()):
+            log.warning("interest.from_the_future account=%s", self._settings.account)
+            await self._store.order(recording.forget_spans, self._settings.account, latest)
+        return {
+            Scope(symbol): tuple(span for span in spans if span[1] <= latest) for (_, symbol), spans in found.items()
+        }
 
 
 def _assets(balances: Iterable[Balance]) -> list[str]:

@@ -122,7 +122,7 @@ class Storekeeper:
         """Whether the store can be used; a ban that it knows of is obeyed from now on. Raises what no waiting mends."""
         if not await opened(self._store):
             return False
-        await self._recall_bans()
+        await self.recall_bans()
         return True
 
     async def run(self) -> None:
@@ -143,7 +143,7 @@ class Storekeeper:
         try:
             await self._store.announce(os.getpid(), now, self._version)
             recovered = await self._store.recover(now, self._channels)
-            await self._recall_bans()
+            await self.recall_bans()
             self._orders_seen = None
             # Before any account is looked at: what is silenced or taken stays so.
             await self._look_for_orders()
@@ -157,7 +157,7 @@ class Storekeeper:
         log.info("store.taken_up in_doubt=%d", len(recovered))
         return True
 
-    async def _recall_bans(self) -> None:
+    async def recall_bans(self) -> None:
         if self._bans is not None:
             try:
                 await self._bans.recall()

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from dataclasses import dataclass
+from email.utils import formatdate
 
 import msgspec
 from aiohttp import web
@@ -98,6 +99,7 @@ class RestDoor:
                 request.transport.abort()
             return web.Response()
         record.status = response.status
+        response.headers["Date"] = formatdate(self._venue.now_ms() / 1000, usegmt=True)
         return response
 
     async def _respond(self, asked: _Asked, record: ReceivedRequest, fault: Fault | None) -> web.Response | None:

@@ -8,10 +8,10 @@ from monitor.store import tables
 from monitor.store.hot import upsert
 
 
-def remember(connection: Connection, until: datetime) -> None:
-    """The address is banned until then, or for longer where that was known."""
+def remember(connection: Connection, until: datetime, instead_of: datetime | None = None) -> None:
+    """The address is banned until then, or for longer where that was known, unless this is known better instead."""
     known = banned_until(connection)
-    if known is not None and known >= until:
+    if known is not None and known >= until and known != instead_of:
         return
     connection.execute(upsert(tables.bans, connection.dialect, ("id",)), {"id": 1, "until": until})
 

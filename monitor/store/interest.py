@@ -51,6 +51,12 @@ def record(
     return new
 
 
+def forget_spans(connection: Connection, account: str, until: datetime) -> None:
+    """Take no span of the account for whole that ends after `until`; the charges stay."""
+    table = tables.interest_spans
+    connection.execute(delete(table).where(table.c.account == account, table.c.until > until))
+
+
 def _cover(connection: Connection, account: str, scope: Scope, span: Span) -> None:
     """Spans that meet become one, so that a scope without gaps has a single row."""
     table = tables.interest_spans

@@ -95,15 +95,21 @@ class Desk:
 
 
 @contextlib.asynccontextmanager
-async def desk(store: Store, days: float = 0, faults: Sequence[Fault] = ()) -> AsyncIterator[Desk]:
-    """The calm account after so many days of hourly charges on its three debts."""
+async def desk(
+    store: Store, days: float = 0, faults: Sequence[Fault] = (), *, ahead_s: float = 0, measured: bool = True
+) -> AsyncIterator[Desk]:
+    """The calm account after so many days of hourly charges on its three debts, by a clock that may be wrong."""
     async with world(replace(calm(), start=datetime(2026, 3, 1, 12, 30, tzinfo=UTC)), faults=faults) as w:
         charge_hours(w.sandbox, w.clock.now(), int(days * 24))
         await w.account.sync_clock()
         state = AccountState(account="main", started_at=w.clock.now())
         for event in (CrossRead(await w.account.read_cross()), IsolatedRead(await w.account.read_isolated())):
             state = apply(state, event, w.clock.now())
-        yield Desk(w, ManualClock(w.clock.now()), store, state)
+        clock = ManualClock(w.clock.now())
+        if measured:
+            clock.learn(clock.now(), clock.elapsed_s(), clock.elapsed_s())
+        clock.advance(ahead_s)
+        yield Desk(w, clock, store, state)
 
 
 async def recorded(store: Store, since: datetime | None = None) -> dict[tuple[str, str], tuple[Decimal, int]]:
@@ -182,6 +188,26 @@ async def test_gap_after_a_downtime_is_closed(store: Store) -> None:
         again = Desk(d.world, d.clock, store, d.state)
         await again.filled()
         assert await recorded(store) == books(d.world.sandbox, end - timedelta(days=90))
+
+
+@pytest.mark.parametrize("measured", [True, False])
+async def test_a_clock_that_was_ahead_loses_no_charge(store: Store, measured: bool) -> None:
+    eight_hours = 8 * 3600
+    async with desk(store, days=3, ahead_s=eight_hours, measured=measured) as d:
+        await d.look()
+        assert bool(await store.read(read_spans)) is measured
+        now_s = d.clock.elapsed_s()
+        d.clock.learn(d.clock.now() - timedelta(seconds=eight_hours), now_s, now_s)
+        d.clock.advance(3600)
+        d.world.sandbox.hand.advance(3600)
+        read = await d.look()
+        assert read.since is not None
+        day = books(d.world.sandbox, read.at - timedelta(hours=24))
+        assert {debt: paid.last_24h[debt[1]] for debt, paid in read.paid.items()} == {
+            (Scope(s), asset): total for (s, asset), (total, _) in day.items()
+        }
+        spans = (await store.read(read_spans)).values()
+        assert max(span[-1][1] for span in spans) <= d.clock.now() - timedelta(hours=3)
 
 
 async def test_charge_that_is_listed_late_is_found_by_a_later_look(store: Store) -> None:

@@ -7,8 +7,9 @@ one address share one `Usage`.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Literal
 
@@ -73,71 +74,100 @@ def used_weight(headers: Mapping[str, str]) -> tuple[int, Counted] | None:
     return None
 
 
-def hold_after(status: int, retry_after: str | None, message: str, now: datetime) -> datetime:
-    """Until when a 429 or 418 asks for silence: Retry-After, or the time named in the message.
+def hold_after(status: int, headers: Mapping[str, str], message: str, now: datetime) -> timedelta:
+    """For how long a 429 or 418 asks for silence: Retry-After, or the time named in the message.
 
     Where neither is told: the shortest ban, or until the next minute's count. A ban lasts three days at most, another
-    hold five minutes.
+    hold five minutes. Moments are held against the answer's own date, where it has one: `now` may be wrong. One that is
+    past says nothing, since who is refused now is not let in now. `headers` must be case-insensitive.
     """
-    longest = _LONGEST_BAN if status == 418 else timedelta(seconds=LONGEST_HOLD_S)
-    if retry_after is not None and retry_after.isascii() and retry_after.isdecimal():
-        return now + min(timedelta(seconds=int(retry_after[:9])), longest)
+    here = _date(headers.get("date")) or now
+    banned = status == 418 or _UNTIL.search(message) is not None
+    for span in (_retry_after(headers.get("retry-after"), here), _named(message, here)):
+        if span is not None and span > timedelta():
+            return min(span, _LONGEST_BAN if banned else timedelta(seconds=LONGEST_HOLD_S))
+    if status == 418:
+        return timedelta(seconds=BAN_HOLD_S)
+    return max(_minute(now) + _MINUTE - now, timedelta(seconds=SHORTEST_HOLD_S))
+
+
+def _retry_after(value: str | None, here: datetime) -> timedelta | None:
+    """Seconds, or a date."""
+    if value is None:
+        return None
+    if value.isascii() and value.isdecimal():
+        return timedelta(seconds=int(value[:9]))
+    until = _date(value)
+    return None if until is None else until - here
+
+
+def _named(message: str, here: datetime) -> timedelta | None:
     if told := _UNTIL.search(message):
         try:
-            return min(moment(int(told[1]), "banned until"), now + _LONGEST_BAN)
+            return moment(int(told[1]), "banned until") - here
         except Implausible:
             pass
-    if status == 418:
-        return now + timedelta(seconds=BAN_HOLD_S)
-    return max(_minute(now) + _MINUTE, now + timedelta(seconds=SHORTEST_HOLD_S))
+    return None
+
+
+def _date(value: str | None) -> datetime | None:
+    """A date of HTTP; None for what is none."""
+    if value is None:
+        return None
+    try:
+        found = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 class Usage:
-    """What one egress address and its accounts have used, and until when they must keep still."""
+    """What one egress address and its accounts have used, and until when they must keep still.
 
-    def __init__(
-        self, banned_until: datetime | None = None, remember: Callable[[datetime], None] | None = None
-    ) -> None:
-        """`banned_until` is the ban known before; `remember` is told when a new one ends."""
+    Use is counted in the exchange's minutes; holds end at seconds of the clock (`elapsed_s`), which nothing sets.
+    """
+
+    def __init__(self, banned_until_s: float | None = None, remember: Callable[[float], None] | None = None) -> None:
+        """`banned_until_s` is the ban known before; `remember` is told when a new one ends."""
         self._remember = remember
         self._used: dict[Pool, tuple[datetime, int]] = {}
-        self._held: dict[Pool, datetime] = {}
-        self._banned_until = banned_until
+        self._held: dict[Pool, float] = {}
+        self._banned_until_s = banned_until_s
 
     def observe(self, pool: Pool, used: int, now: datetime) -> None:
         """Note the use that the venue reports for `pool` in the present minute."""
         self._used[pool] = (_minute(now), used)
 
-    def hold(self, pool: Pool, until: datetime) -> None:
-        """Nothing more into `pool` before `until`."""
-        self._held[pool] = max(until, self._held.get(pool, until))
+    def hold(self, pool: Pool, until_s: float) -> None:
+        """Nothing more into `pool` before `until_s`."""
+        self._held[pool] = max(until_s, self._held.get(pool, until_s))
 
-    def ban(self, until: datetime) -> None:
-        """Nothing more from this address before `until`."""
-        if self._banned_until is not None and until <= self._banned_until:
+    def ban(self, until_s: float) -> None:
+        """Nothing more from this address before `until_s`."""
+        if self._banned_until_s is not None and until_s <= self._banned_until_s:
             return
-        self._banned_until = until
+        self._banned_until_s = until_s
         if self._remember is not None:
-            self._remember(until)
+            self._remember(until_s)
 
     @property
-    def banned_until(self) -> datetime | None:
+    def banned_until_s(self) -> float | None:
         """The end of the last ban known, which may have passed."""
-        return self._banned_until
+        return self._banned_until_s
 
-    def held_until(
-        self, pool: Pool, weight: int, now: datetime, priority: Priority = Priority.FIRST
-    ) -> datetime | None:
-        """When a request of `weight` may go into `pool`; None when at once."""
-        if self._banned_until is not None and self._banned_until > now:
-            return self._banned_until
-        held = self._held.get(pool)
-        if held is not None and held > now:
-            return held
+    def wait_s(
+        self, pool: Pool, weight: int, now: datetime, now_s: float, priority: Priority = Priority.FIRST
+    ) -> float | None:
+        """After how many seconds a request of `weight` may go into `pool`; None when at once."""
+        if self._banned_until_s is not None and self._banned_until_s > now_s:
+            return self._banned_until_s - now_s
+        held_s = self._held.get(pool)
+        if held_s is not None and held_s > now_s:
+            return held_s - now_s
         # The sources differ on who is counted for some requests: the answers tell by which pool fills.
         for counted in (pool, Pool(pool.path)):
             if (used := self.used(counted, now)) and used + weight > counted.limit * priority.value:
-                return _minute(now) + _MINUTE
+                return (_minute(now) + _MINUTE - now).total_seconds()
         return None
 
     def used(self, pool: Pool, now: datetime) -> int:

@@ -201,7 +201,8 @@ class BinanceAccount:
     @property
     def banned_until(self) -> datetime | None:
         """Until when the venue wants nothing from this address, as far as is known; it may have passed."""
-        return self._usage.banned_until
+        until_s = self._usage.banned_until_s
+        return None if until_s is None else self._clock.moment_of(until_s)
 
     def streams(self, deliver: Callable[[Event], None]) -> BinanceStreams:
         """The live streams of the account, not yet running."""

@@ -51,9 +51,9 @@ def test_share_is_that_of_the_fullest_pool_that_the_account_draws_on() -> None:
 def test_the_count_begins_anew_with_the_clock_minute() -> None:
     usage = Usage()
     usage.observe(CROSS, 12000, NOW)
-    assert usage.held_until(CROSS, 10, NOW) == datetime(2026, 11, 22, 12, 1, tzinfo=UTC)
+    assert usage.wait_s(CROSS, 10, NOW, 0) == 30
     later = NOW + timedelta(seconds=30)
-    assert usage.held_until(CROSS, 10, later) is None
+    assert usage.wait_s(CROSS, 10, later, 30) is None
     assert usage.share("main", later) == 0
 
 
@@ -71,13 +71,13 @@ def test_the_count_begins_anew_with_the_clock_minute() -> None:
 def test_the_less_urgent_gives_way_first(used: int, going: set[Priority]) -> None:
     usage, pool = Usage(), Pool("/api")
     usage.observe(pool, used, NOW)
-    assert {one for one in Priority if usage.held_until(pool, 1, NOW, one) is None} == going
+    assert {one for one in Priority if usage.wait_s(pool, 1, NOW, 0, one) is None} == going
 
 
 def test_a_pool_that_the_venue_counts_by_address_is_minded_though_we_took_it_for_the_accounts() -> None:
     usage, ours = Usage(), pool_of("GET", "/sapi/v1/margin/maxBorrowable", "uid", "main")
     usage.observe(pool_of("GET", "/sapi/v1/margin/maxBorrowable", "ip", "main"), 11_990, NOW)
-    assert usage.held_until(ours, 50, NOW) == datetime(2026, 11, 22, 12, 1, tzinfo=UTC)
+    assert usage.wait_s(ours, 50, NOW, 0) == 30
 
 
 def test_what_is_urgent_is_the_account_and_what_is_not_is_the_reference() -> None:
@@ -87,42 +87,55 @@ def test_what_is_urgent_is_the_account_and_what_is_not_is_the_reference() -> Non
 
 def test_a_hold_stops_one_pool_and_a_ban_all() -> None:
     usage = Usage()
-    usage.hold(CROSS, NOW + timedelta(seconds=10))
-    assert usage.held_until(CROSS, 1, NOW) == NOW + timedelta(seconds=10)
-    assert usage.held_until(REPAY, 1, NOW) is None
-    usage.ban(NOW + timedelta(seconds=120))
-    assert usage.held_until(REPAY, 1, NOW) == NOW + timedelta(seconds=120)
-    assert usage.held_until(REPAY, 1, NOW + timedelta(seconds=120)) is None
+    usage.hold(CROSS, 10)
+    assert usage.wait_s(CROSS, 1, NOW, 0) == 10
+    assert usage.wait_s(REPAY, 1, NOW, 0) is None
+    usage.ban(120)
+    assert usage.wait_s(REPAY, 1, NOW, 0) == 120
+    assert usage.wait_s(REPAY, 1, NOW, 120) is None
 
 
 def test_a_shorter_hold_never_shortens_a_longer_one() -> None:
     usage = Usage()
-    usage.hold(CROSS, NOW + timedelta(seconds=60))
-    usage.hold(CROSS, NOW + timedelta(seconds=5))
-    assert usage.held_until(CROSS, 1, NOW) == NOW + timedelta(seconds=60)
+    usage.hold(CROSS, 60)
+    usage.hold(CROSS, 5)
+    assert usage.wait_s(CROSS, 1, NOW, 0) == 60
+
+
+DATE = "Sun, 22 Nov 2026 12:00:30 GMT"
+AHEAD = "Sun, 22 Nov 2026 12:10:30 GMT"
+UNTIL = "Way too much request weight used; IP banned until 1795348890000."
 
 
 @pytest.mark.parametrize(
-    ("status", "retry_after", "message", "seconds"),
+    ("status", "headers", "message", "seconds"),
     [
-        (429, "17", "", 17),
-        (418, "120", "", 120),
-        (429, None, "", 30),
-        (429, "86400", "", 300),
-        (418, None, "", 120),
-        (429, "soon", "", 30),
-        (429, "0", "", 0),
-        (418, "99999999999", "", 3 * 86400),
-        (418, None, "Way too much request weight used; IP banned until 1795348890000.", 60),
+        (429, {"Retry-After": "17"}, "", 17),
+        (418, {"Retry-After": "120"}, "", 120),
+        (429, {}, "", 30),
+        (418, {}, "", 120),
+        (429, {"Retry-After": "soon"}, "", 30),
+        (418, {"Retry-After": "99999999999"}, "", 3 * 86400),
+        (418, {}, UNTIL, 60),
+        # What is past says nothing: who is refused now is not let in now.
+        (429, {"Retry-After": "0"}, "", 30),
+        (429, {"Retry-After": "86400"}, "", 300),
+        (418, {}, "IP banned until 1795348770000.", 120),
+        (418, {"Retry-After": "0"}, UNTIL, 60),
+        (418, {"Retry-After": "Sun, 22 Nov 2026 11:59:30 GMT"}, "", 120),
+        # A date is one of the forms that HTTP knows.
+        (429, {"Retry-After": "Sun, 22 Nov 2026 12:01:00 GMT"}, "", 30),
+        (418, {"Retry-After": "Sunday, 22-Nov-26 12:03:30 GMT"}, "", 180),
+        (429, {"Retry-After": "Sun, 31 Dec 9999 23:59:59 GMT"}, "", 300),
+        # Our clock is ten minutes behind, or ahead: the answer's own date counts.
+        (418, {"Date": AHEAD}, "IP banned until 1795349490000.", 60),
+        (418, {"Date": "Sun, 22 Nov 2026 11:50:30 GMT"}, UNTIL, 660),
+        (429, {"Date": AHEAD, "Retry-After": "Sun, 22 Nov 2026 12:11:00 GMT"}, "", 30),
+        (429, {"Date": "nonsense", "Retry-After": "Sun, 22 Nov 2026 12:01:00 GMT"}, "", 30),
+        (429, {"Date": DATE, "Retry-After": "5"}, "", 5),
     ],
 )
 def test_silence_lasts_as_long_as_the_venue_says(
-    status: int, retry_after: str | None, message: str, seconds: int
+    status: int, headers: dict[str, str], message: str, seconds: int
 ) -> None:
-    # 1795348890000 ms is 2026-11-22 12:01:30 UTC.
-    assert hold_after(status, retry_after, message, NOW) == NOW + timedelta(seconds=seconds)
-
-
-def test_a_hold_of_which_no_end_is_told_lasts_until_the_next_count_and_two_seconds_at_least() -> None:
-    late = NOW.replace(second=59)
-    assert hold_after(429, None, "", late) == late + timedelta(seconds=2)
+    assert hold_after(status, Headers(headers), message, NOW) == timedelta(seconds=seconds)

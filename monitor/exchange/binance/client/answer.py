@@ -1,5 +1,6 @@
 """What came back from one request."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -33,7 +34,7 @@ class Answer:
     received_at: datetime
     sent_s: float
     received_s: float
-    retry_after: str | None
+    headers: Mapping[str, str]
     is_html: bool
     error: ErrorBody | None
     odd: list[OddRow] = field(default_factory=list)

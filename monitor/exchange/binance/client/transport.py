@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn, TypeVar
 
 import httpx
@@ -154,7 +154,7 @@ class Transport:
         Never raises for what comes back.
         """
         pool = self._pool(endpoint)
-        until = self._usage.held_until(pool, endpoint.weight, self._clock.now())
+        until = self._held_until(endpoint, pool)
         if until is not None:
             return Sent(Refused(LIMIT_CODE, f"not sent: held back until {until:%H:%M:%S}", transient=True))
         answer: Answer | None = None
@@ -265,7 +265,7 @@ class Transport:
             received_at=received_at,
             sent_s=sent_s,
             received_s=received_s,
-            retry_after=response.headers.get("retry-after"),
+            headers=response.headers,
             is_html=body.lstrip()[:1] == b"<",
             error=error_of(body) if failed else None,
         )
@@ -286,24 +286,30 @@ class Transport:
         return pool_of(endpoint.method, endpoint.path, endpoint.counted, self._account)
 
     def _hold(self, endpoint: Endpoint[T], pool: Pool, answer: Answer) -> None:
-        now = answer.received_at
-        until = hold_after(answer.status, answer.retry_after, answer.error.msg if answer.error else "", now)
+        said = answer.error.msg if answer.error else ""
+        span = hold_after(answer.status, answer.headers, said, answer.received_at)
+        until_s = answer.received_s + span.total_seconds()
         banned = answer.status == 418 or (answer.error is not None and "IP banned" in answer.error.msg)
         if banned:
-            self._usage.ban(until)
+            self._usage.ban(until_s)
         else:
-            self._usage.hold(pool, until)
+            self._usage.hold(pool, until_s)
         log.warning(
             "exchange.held account=%s endpoint=%r status=%d banned=%s until=%s",
             self._account,
             endpoint.name,
             answer.status,
             banned,
-            until.isoformat(timespec="seconds"),
+            self._clock.moment_of(until_s).isoformat(timespec="seconds"),
         )
 
+    def _held_until(self, endpoint: Endpoint[T], pool: Pool, priority: Priority = Priority.FIRST) -> datetime | None:
+        now_s = self._clock.elapsed_s()
+        wait_s = self._usage.wait_s(pool, endpoint.weight, self._clock.now(), now_s, priority)
+        return None if wait_s is None else self._clock.moment_of(now_s + wait_s)
+
     def _respect_holds(self, endpoint: Endpoint[T], pool: Pool) -> None:
-        until = self._usage.held_until(pool, endpoint.weight, self._clock.now(), endpoint.priority)
+        until = self._held_until(endpoint, pool, endpoint.priority)
         if until is not None:
             raise ExchangeUnreachable(
                 f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC to keep within the exchange's limits",
