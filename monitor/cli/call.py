@@ -14,6 +14,7 @@ from monitor.cli import output, settings
 from monitor.cli.parser import add_json, nearest
 from monitor.clock import SystemClock
 from monitor.config.model import Config
+from monitor.core.amounts import parse_amount, plain
 from monitor.core.intents import Accepted, Outcome, Refused, Unknown
 from monitor.errors import (
     ExchangeError,
@@ -114,7 +115,7 @@ def _given(function: AnyFunction, words: Sequence[str]) -> Parameters:
             raise UsageError(f'{function.name} has no parameter "{key}"', mend=_known(function, key))
         if parameter.name in given:
             raise UsageError(f'"{key}" is given twice', mend="give it once")
-        given[parameter.name] = _spelled(parameter, value)
+        given[parameter.name] = spelled(function, parameter, value)
     for name, (implied, worth) in function.implied.items():
         if name in given and given.get(implied, worth) != worth:
             raise UsageError(
@@ -134,7 +135,14 @@ def _refuse_amounts(function: Change[..., Any], given: Parameters) -> None:
         raise UsageError(f"{function.name}: {error}", mend="nothing was sent") from error
 
 
-def _spelled(parameter: Parameter, value: str) -> str:
+def spelled(function: AnyFunction, parameter: Parameter, value: str) -> str:
+    """The value as the exchange takes it: amounts as plain decimals, yes and no in its own words."""
+    if parameter.is_amount:
+        try:
+            return plain(parse_amount(value))
+        except ValueError as error:
+            what = f"{function.name}: {parameter.name}={value} is no amount"
+            raise UsageError(what, mend="nothing was sent") from error
     if not parameter.spelling:
         return value
     if value.upper() not in ("TRUE", "FALSE"):

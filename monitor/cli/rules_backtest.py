@@ -110,8 +110,10 @@ def _frames(
 def _paths(words: Sequence[str]) -> dict[str, PricePath]:
     paths: dict[str, PricePath] = {}
     for word in words:
-        symbol, equals, name = word.partition("=")
-        if not equals or not name or not (symbol.isascii() and symbol.isalnum() and symbol.isupper()):
+        given, equals, name = word.partition("=")
+        symbol = given.upper()
+        # Symbols may be of any alphabet: the exchange names assets after tokens, and those as they please.
+        if not equals or not name or not symbol.isalnum():
             raise UsageError(f'--prices: "{word}" is no SYMBOL=FILE', mend="write it like BTCUSDT=prices.csv.gz")
         if symbol in paths:
             raise UsageError(f"--prices: {symbol} is given twice", mend="give it once")

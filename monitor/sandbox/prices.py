@@ -18,6 +18,11 @@ from pathlib import Path
 from monitor.sandbox.money import EIGHT_PLACES, ONE, ZERO, places
 
 BAR_COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
+TIME_COLUMNS = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
+"""What the first column may be called, in any case and with blanks or underscores."""
+
+LATEST_MS = 4_102_444_800_000
+"""A time beyond this is one in microseconds."""
 
 
 class PriceFileError(Exception):
@@ -95,20 +100,21 @@ def walk(bars: Iterable[Bar]) -> PricePath:
 
 
 def read_bars(path: Path) -> list[Bar]:
-    """The bars of a CSV file (`.gz` or not) with the columns of `BAR_COLUMNS`.
+    """The bars of a CSV file (`.gz` or not) with the columns of `BAR_COLUMNS`, with or without a line of headings.
 
     Raises PriceFileError with the line when a figure is missing, absurd or out of order.
     """
     try:
         raw = path.read_bytes()
         content = gzip.decompress(raw) if path.suffix == ".gz" else raw
-        lines = csv.reader(io.StringIO(content.decode()))
+        lines = csv.reader(io.StringIO(content.decode("utf-8-sig")))
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise PriceFileError(f"{path}: can't be read as bars ({error}); give a CSV or CSV.GZ file") from error
     bars: list[Bar] = []
     for number, row in enumerate(lines, start=1):
-        if number == 1:
-            if tuple(row[:5]) != BAR_COLUMNS[:5]:
+        if number == 1 and row and not row[0].strip().isdigit():
+            names = tuple(name.strip().lower().replace(" ", "_") for name in row[:5])
+            if names[0] not in TIME_COLUMNS or names[1:] != BAR_COLUMNS[1:5]:
                 raise PriceFileError(f"{path}:1: the columns must be {','.join(BAR_COLUMNS)}")
             continue
         bars.append(_bar(path, number, row, bars[-1].start_ms if bars else -1))
@@ -214,7 +220,8 @@ class PriceBook:
 def _bar(path: Path, number: int, row: Sequence[str], previous_ms: int) -> Bar:
     where = f"{path}:{number}"
     try:
-        start_ms = int(row[0])
+        told = int(row[0])
+        start_ms = told if told < LATEST_MS else told // 1000
         opened, high, low, close = (Decimal(cell) for cell in row[1:5])
     except (ValueError, ArithmeticError) as error:
         raise PriceFileError(f"{where}: five numbers expected: {','.join(BAR_COLUMNS[:5])}") from error

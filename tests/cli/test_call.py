@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.call import spelled
 from monitor.core.account import CROSS
 from monitor.core.intents import ByName, IntentState
+from monitor.exchange.binance.functions import FUNCTIONS
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
@@ -173,6 +175,27 @@ async def test_a_repayment_by_hand_is_an_intent_and_confirmed(tmp_path: Path) ->
     assert (intent.amount, intent.amount_usdt) == (Decimal("100.5"), Decimal("100.5"))
     assert intent.ref == str(said.json()["tranId"])
     assert intent.owed_before == Decimal(30000)
+
+
+async def test_an_amount_with_an_exponent_is_sent_as_a_plain_decimal(tmp_path: Path) -> None:
+    async with desk(tmp_path, database=True) as d:
+        said = await d.call("repay_margin_loan", "asset=USDT", "amount=1.005E+2", "--yes")
+        assert said.code == 0, said.err
+        (sent,) = d.received("POST", BORROW_REPAY)
+        (row,) = d.intents()
+    assert sent["amount"] == "100.5"
+    assert row.intent.amount == Decimal("100.5")
+
+
+@pytest.mark.parametrize(("typed", "sent"), [("1E-8", "0.00000001"), ("1e2", "100"), (".50", "0.5"), ("7", "7")])
+def test_every_amount_of_every_function_is_spelled_without_exponent(typed: str, sent: str) -> None:
+    amounts = {(name, one.name) for name, each in FUNCTIONS.items() for one in each.parameters if one.is_amount}
+    assert {("repay_margin_loan", "amount"), ("create_margin_order", "stopPrice")} <= amounts
+    for function, name in amounts:
+        found = FUNCTIONS[function]
+        parameter = found.parameter(name)
+        assert parameter is not None
+        assert spelled(found, parameter, typed) == sent
 
 
 @pytest.mark.slow

@@ -60,6 +60,18 @@ def quiet(folder: Path, more: str = "") -> Path:
     return config
 
 
+@pytest.mark.parametrize(("symbol", "asset"), [("币安人生USDT", "币安人生"), ("btcusdt", "BTC")])
+def test_prices_are_those_of_a_symbol_in_any_letters(tmp_path: Path, symbol: str, asset: str) -> None:
+    config = quiet(tmp_path, ACTING)
+    portfolio = tmp_path / "portfolio.toml"
+    portfolio.write_text(PORTFOLIO.replace('"BTC"', f'"{asset}"'))
+    prices = bars(tmp_path / "bars.csv", 51_000, 46_000)
+    words = ("rules", "backtest", "--prices", f"{symbol}={prices}", "--portfolio", str(portfolio), "--json")
+    said = margin_monitor(config, *words)
+    assert said.code == 0, said.err
+    assert [item["rule"] for item in said.json()["items"]] == ["low"]
+
+
 def test_a_failing_test_is_exit_code_1_and_both_are_told(tmp_path: Path) -> None:
     file = tmp_path / "mine.toml"
     test = '[[tests]]\nname = "{name}"\nseries = [{{ metric = "margin_level", values = "1.3" }}]\n'

@@ -15,10 +15,13 @@ COLUMNS = ("open_time_ms", "open", "high", "low", "close")
 _MEND = "columns are open_time_ms,open,high,low,close,volume"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS = 4_102_444_800_000
+_TIMES = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
+"""What the first column may be called, in any case and with blanks or underscores."""
 
 
 def read_bars(path: Path) -> tuple[Bar, ...]:
-    """The bars of a file, oldest first; one at least. A first line of headings is passed over.
+    """The bars of a file, oldest first; one at least. A first line of headings is passed over,
+    and times are milliseconds or, as in the exchange's files since 2025, microseconds.
 
     Raises ConfigError that names the line.
     """
@@ -30,7 +33,7 @@ def read_bars(path: Path) -> tuple[Bar, ...]:
         raise ConfigError(f"can't read {path} ({reason})", where="--prices", mend="give a .csv or .csv.gz") from error
     bars: list[Bar] = []
     for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
-        if not row or (number == 1 and row[0].strip() == COLUMNS[0]):
+        if not row or (number == 1 and _is_heading(row)):
             continue
         where = f"{path.name}: line {number}"
         bar = _bar(row, where)
@@ -42,12 +45,18 @@ def read_bars(path: Path) -> tuple[Bar, ...]:
     return tuple(bars)
 
 
+def _is_heading(row: list[str]) -> bool:
+    names = [name.strip().lower().replace(" ", "_") for name in row[: len(COLUMNS)]]
+    return names[0] in _TIMES and tuple(names[1:]) == COLUMNS[1:]
+
+
 def _bar(row: list[str], where: str) -> Bar:
     if len(row) < len(COLUMNS):
         raise ConfigError(f"has {len(row)} columns", where=where, mend=_MEND)
     stamp = row[0].strip()
-    if not (stamp.isascii() and stamp.isdigit() and int(stamp) < _LATEST_MS):
-        raise ConfigError(f"{stamp[:40]!r} is no time in milliseconds", where=where, mend=_MEND)
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 16 and int(stamp) < _LATEST_MS * 1000):
+        raise ConfigError(f"{stamp[:40]!r} is no time in milliseconds or microseconds", where=where, mend=_MEND)
+    microseconds = int(stamp) if int(stamp) >= _LATEST_MS else int(stamp) * 1000
     try:
         values: list[Decimal] = [parse_amount(word) for word in row[1:5]]
     except ValueError as error:
@@ -55,4 +64,4 @@ def _bar(row: list[str], where: str) -> Bar:
     opened, high, low, close = values
     if not 0 < low <= min(opened, close) <= max(opened, close) <= high:
         raise ConfigError("its low and high don't enclose its open and close", where=where, mend=_MEND)
-    return Bar(_EPOCH + timedelta(milliseconds=int(stamp)), opened, high, low, close)
+    return Bar(_EPOCH + timedelta(microseconds=microseconds), opened, high, low, close)

@@ -12,6 +12,7 @@ from monitor.config.rehearsals.bars import read_bars
 from monitor.config.rehearsals.portfolios import read_portfolio
 from monitor.core.account import Balance, Bars
 from monitor.errors import ConfigError
+from monitor.sandbox.prices import read_bars as sandbox_bars
 from monitor.view.documents.account import account_document
 from tests.view import samples
 
@@ -73,6 +74,35 @@ def test_bars_are_read_plain_and_packed(tmp_path: Path, packed: bool) -> None:
     first, second = read_bars(path)
     assert (first.opens_at, first.low) == (datetime(2025, 10, 10, 21, 0, tzinfo=UTC), D("90.5"))
     assert second.close == 105
+
+
+@pytest.mark.parametrize(
+    ("heading", "digits"),
+    [
+        ("", ""),
+        ("", "000"),
+        ("open_time,open,high,low,close,volume,close_time,count\n", "000"),
+        ("\ufeffOpen time,Open,High,Low,Close\r\n", ""),
+        ("timestamp,open,high,low,close\n", ""),
+    ],
+)
+def test_bars_come_in_milli_and_microseconds_with_and_without_a_heading(
+    tmp_path: Path, heading: str, digits: str
+) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text(heading + f"1760130000000{digits},100,110,90.5,105,7\n1760130060000{digits},105,106,104,105,1\n")
+    assert [bar.opens_at for bar in read_bars(path)] == [
+        datetime(2025, 10, 10, 21, minute, tzinfo=UTC) for minute in (0, 1)
+    ]
+    ours = [bar.start_ms for bar in sandbox_bars(path)]
+    assert ours == [1760130000000, 1760130060000]
+
+
+def test_columns_in_another_order_are_not_taken_for_bars(tmp_path: Path) -> None:
+    path = tmp_path / "bars.csv"
+    path.write_text("open_time,close,high,low,open\n1760130000000,1,1,1,1,1\n")
+    with pytest.raises(ConfigError, match="line 1"):
+        read_bars(path)
 
 
 @pytest.mark.parametrize(

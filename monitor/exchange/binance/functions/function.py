@@ -57,7 +57,7 @@ class Parameter:
     """One parameter: the venue's name, ours, and whether it must be given.
 
     `spelling` is how a yes or no is written: TRUE, true, or "" where the parameter is none. `default` is sent where
-    nothing is given; `is_sent` false: taken from old habit, and dropped.
+    nothing is given; `is_sent` false: taken from old habit, and dropped. `is_amount`: a decimal, sent without exponent.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Parameter:
     spelling: Spelling = ""
     default: str | int | None = None
     is_sent: bool = True
+    is_amount: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +246,7 @@ def _declared(
             spelling=flags if bool in (kinds[one.name], *typing.get_args(kinds[one.name])) else "",
             default=None if one.default in (None, inspect.Parameter.empty) else _text(one.default, flags),
             is_sent=one.name not in dropped,
+            is_amount=Decimal in (kinds[one.name], *typing.get_args(kinds[one.name])),
         )
         for one in inspect.signature(declared).parameters.values()
     )
