@@ -211,11 +211,12 @@ class Executor:
     async def _clear_doubt(self, planned: Intent) -> bool:
         """Whether it is certain that an earlier claim of this intent did not happen.
 
-        One whose claim was made after all is not sent any more: it is looked into like any other of unknown outcome.
+        One whose claim was made after all is not sent any more: only this sender could have, and it has not.
         """
         if planned.id not in self._in_doubt:
             return True
-        doubtful = abandoned(self._in_doubt[planned.id], self._clock.now(), "its claim went astray")
+        late = Withheld("the database took too long to write it down", by_limit=True)
+        doubtful = answered(self._in_doubt[planned.id], late, self._clock.now())
         try:
             was_claimed = await self._recorder.record(doubtful)
         except StoreError:

@@ -19,6 +19,7 @@ from tests.support.locks import held
 from tests.support.sandbox import sandbox
 
 MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer")
+CROSS_PATH = "/sapi/v1/margin/account"
 RIGHTS_PATH = "/sapi/v1/account/apiRestrictions"
 MORE = """
 [[rules]]
@@ -36,7 +37,7 @@ asset = "USDT"
 target = "margin_level >= 2.2"
 max_amount = "1000"
 max_per_day = "1000"
-max_data_age = "4s"
+max_data_age = "5s"
 """
 
 
@@ -59,19 +60,19 @@ async def test_a_daemon_stopped_between_claim_and_send_sends_nothing_when_it_goe
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready, url=url, first="default_rules = false", more=MORE)
 
-        # What the key may do becomes known; then every look at it takes as long as an order waits for it.
-        box.sandbox.add_fault(Fault("delay", method="GET", path=RIGHTS_PATH, seconds=60, nth=2, count=0))
+        # So long the last read before the claim takes.
+        box.sandbox.add_fault(Fault("delay", method="GET", path=CROSS_PATH, seconds=0.8, count=0))
         async with daemon_process(config) as child:
-            await becomes(lambda: any(one.path == RIGHTS_PATH for one in box.sandbox.requests))
+            await becomes(lambda: any((o.path, o.status) == (RIGHTS_PATH, 200) for o in box.sandbox.requests))
             box.sandbox.hand.set_price("BTCUSDT", Decimal(70_000))
             await becomes(lambda: bool(states(url)))
             with held(url):
                 began = time.monotonic()
-                # The rights are waited for no longer than this; then the claim waits for the lock.
+                # By then the claim waits for the lock.
                 await becomes(lambda: time.monotonic() - began > 1.5)
                 child.process.send_signal(signal.SIGSTOP)
             box.sandbox.hand.set_price("BTCUSDT", Decimal(200_000))
-            await becomes(lambda: time.monotonic() - began > 8)
+            await becomes(lambda: time.monotonic() - began > 9)
             child.process.send_signal(signal.SIGCONT)
             await becomes(lambda: IntentState.EXPIRED in states(url))
             assert not [one for one in box.sandbox.requests if one.method == "POST" and one.path in MONEY]
