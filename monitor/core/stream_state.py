@@ -37,7 +37,8 @@ class StreamState:
             changed_at=change.at,
             connects=self.connects + (change.connected and not self.connected),
         )
-        return after.alive(change.at) if change.connected else after
+        # What it carries may change without a word from the other side; a connection stands once something came.
+        return after.alive(change.at) if change.connected and not self.connected else after
 
     def heard(self, event: StreamEvent) -> "StreamState":
         """The same with an event that it told."""

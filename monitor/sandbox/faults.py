@@ -13,7 +13,7 @@ REQUEST_FAULTS = (
 )  # fmt: skip
 STREAM_FAULTS = (
     "drop", "refuse", "half_open", "malform", "duplicate", "delay", "reorder", "mute", "flood", "forget", "spurn",
-    "terminate", "expire", "shutdown",
+    "terminate", "feign", "expire", "shutdown", "silent",
 )  # fmt: skip
 STREAMS = ("account", "market", "risk")
 MALFORMED = ("truncated", "nan", "wrong_types", "html", "empty", "missing_rows", "not_json", "contradiction", "odd_row")
@@ -45,7 +45,9 @@ class Fault:
     - drop: cut; refuse: new connections fail; half_open: nothing is sent and pings are ignored
     - malform (as `form` says, see MALFORMED_FRAMES), duplicate, delay (by `seconds` of real time), reorder: done to
       frames with events; mute: events and prices go nowhere while pings and answers do
-    - flood: `count` extra events; terminate: end subscriptions; expire: end tokens or keys; shutdown: notice, then cut
+    - silent: as mute, for the connections that are opened meanwhile too
+    - flood: `count` extra events; terminate: end subscriptions; feign: say so and keep them; expire: end tokens or
+      keys; shutdown: notice, then cut
     - forget: subscriptions are gone without a word; spurn: the next `count` listen tokens are refused
     """
 

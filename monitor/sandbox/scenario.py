@@ -108,6 +108,7 @@ class Readings:
     """Which of two readings the sandbox plays where the exchange's documents leave one open."""
 
     renewed_subscription_id: Literal["same", "new"] = "same"
+    token_renewal: Literal["extends", "refused"] = "extends"
     token_expiration_unit: Literal["us", "ms"] = "us"
     direct_isolated_transfer: bool = False
     auto_borrow_repay: bool = False
@@ -147,6 +148,8 @@ class Limits:
     api_ip_weight: int = 6000
     sapi_ip_weight: int = 12_000
     sapi_uid_weight: int = 180_000
+    subscription_numbers: int = 65_535
+    """How many subscriptions one connection gives in its life."""
     market_messages_per_s: int = 5
     market_streams: int = 1024
     requests_after_429: int = 10

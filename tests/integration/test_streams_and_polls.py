@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from monitor.core.events import StreamName
-from monitor.core.state import AccountState
+from monitor.core.state import AccountState, Settings
+from monitor.core.subjects import MONITOR, figures_of
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.requests import ReceivedRequest
 from monitor.sandbox.scenario import PairSpec
@@ -43,6 +44,31 @@ async def settled(here: Here, box: Sandbox) -> None:
         return here.clock.now() - since > timedelta(seconds=1)
 
     await eventually(is_quiet)
+
+
+async def test_a_market_stream_that_opens_and_brings_no_price_is_not_connected(tmp_path: Path) -> None:
+    async with sandbox(faults=[Fault("silent", stream="market")]) as box:
+        config = write_config(tmp_path, box.ready, schedule=RARELY)
+        async with daemon_here(config, clock_of(box.sandbox)) as here:
+            await here.until(
+                lambda state: {name for name, one in state.streams.items() if one.connected} == {"account", "risk"}
+            )
+
+            async def is_open() -> bool:
+                return any(one.stream == "market" for one in box.sandbox.connections)
+
+            await eventually(is_open)
+            shown = figures_of(here.state(), Settings("main"), MONITOR, here.clock.now()).shown
+            assert shown["stream_connected"] == 0
+            started = here.state().started_at
+            await here.until(lambda _: here.clock.now() - started > timedelta(seconds=3))
+            shown = figures_of(here.state(), Settings("main"), MONITOR, here.clock.now()).shown
+            assert shown["stream_connected"] == 0
+            silence = shown["stream_silence"]
+            assert isinstance(silence, Decimal)
+            assert silence >= 3
+            box.sandbox.clear_faults()
+            await here.until(lambda state: "market" in state.streams and state.streams["market"].connected)
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from monitor import app
 from monitor.clock import SystemClock
@@ -47,6 +47,8 @@ from tests.support.sandbox import sandbox
 PAIRS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 PLACES = ("cross", *PAIRS)
 STREAMS: tuple[StreamName, ...] = ("account", "risk", "market")
+Renewal = Literal["extends", "refused"]
+TOKEN_PATH = "/sapi/v1/userListenToken"
 SILENCE_S = 4.0
 TOKEN_S = 600
 GUARDS = Guards(
@@ -78,6 +80,12 @@ class Report:
     doubled: int = 0
     alien: int = 0
     unmended: list[str] = field(default_factory=list)
+    tokens: int = 0
+    """How many listen tokens were asked for."""
+
+    @property
+    def tokens_an_hour(self) -> float:
+        return self.tokens / self.hours if self.hours else 0.0
 
     @property
     def is_clean(self) -> bool:
@@ -94,7 +102,7 @@ class Report:
                 f"sent {self.sent}, of these swallowed or cut by faults {self.swallowed}; recorded {self.recorded}, "
                 f"and {self.rejected} frames that could not be read",
                 f"missing {len(self.missing)} {dict(kinds)}, doubled {self.doubled}, never sent {self.alien}",
-                f"reconnects: {dict(self.lost)}",
+                f"reconnects: {dict(self.lost)}; listen tokens: {self.tokens}, {self.tokens_an_hour:.2f} an hour",
                 f"not mended in time: {self.unmended or 'none'}",
                 f"faults: {dict(self.strikes)}",
                 *(
@@ -119,10 +127,16 @@ def rotation() -> list[tuple[Fault, ...]]:
     found += [on(stream, "delay", seconds=0.4) for stream in STREAMS]
     found += [on(stream, "refuse", "drop", seconds=300) for stream in STREAMS]
     found += [on(stream, "half_open", seconds=DAY_S) for stream in STREAMS]
-    found += [on("account", "mute", seconds=DAY_S), on("market", "mute", seconds=DAY_S), on("risk", "mute", count=2)]
+    found += [
+        on("account", "mute", seconds=DAY_S),
+        on("market", "mute", seconds=DAY_S),
+        on("market", "silent"),
+        on("risk", "mute", count=2),
+    ]
     found += [on(stream, "malform", form=form, count=2) for form in MALFORMED_FRAMES for stream in ("account", "risk")]
     found += [
         on("account", "terminate"),
+        on("account", "feign"),
         on("account", "expire"),
         on("risk", "expire"),
         on("account", "flood", count=300),
@@ -134,8 +148,14 @@ def rotation() -> list[tuple[Fault, ...]]:
 DAY_S = 24 * 3600.0
 
 
-async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> Report:
-    """Plays `hours` of exchange time in so many minutes of the machine."""
+async def soak(
+    folder: Path, *, hours: float, minutes: float, seed: int = 1, renewal: Renewal = "extends", calmly: bool = False
+) -> Report:
+    """Plays `hours` of exchange time in so many minutes of the machine.
+
+    `renewal`: what a second token does on one connection. `calmly`: nothing goes wrong, and tokens and connections
+    live as long as they do, so that it shows what a day of listening costs.
+    """
     report = Report()
     chance = random.Random(seed)
     speed = hours * 60 / minutes
@@ -145,16 +165,21 @@ async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> 
         scenario, accounts=(replace(scenario.accounts[0], isolated=dict.fromkeys(PAIRS, pair)),), commission=Decimal(0)
     )
     # Both ways in which a renewal may answer.
-    scenario = replace(scenario, readings=Readings(renewed_subscription_id="new" if seed % 2 else "same"))
+    readings = Readings(renewed_subscription_id="new" if seed % 2 else "same", token_renewal=renewal)
+    scenario = replace(scenario, readings=readings)
     async with (
         sandbox(scenario, speed=speed, ping_every_s=1.0) as running,
         guarded_daemon(
-            folder, running.ready, SystemClock(scenario.start, speed, anchor=running.ready.timeline.anchor)
+            folder,
+            running.ready,
+            SystemClock(scenario.start, speed, anchor=running.ready.timeline.anchor),
+            guards=Guards() if calmly else GUARDS,
         ) as daemon,
     ):
         box = running.sandbox
         house: Any = box._house
-        house.tokens.longest_ms = TOKEN_S * 1000
+        if not calmly:
+            house.tokens.longest_ms = TOKEN_S * 1000
         await _mended(box, daemon)
         life = asyncio.create_task(_live(box, chance))
         try:
@@ -162,6 +187,9 @@ async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> 
             for faults in itertools.cycle(chance.sample(rotation(), len(rotation()))):
                 if time.monotonic() >= ends_at:
                     break
+                if calmly:
+                    await asyncio.sleep(0.2)
+                    continue
                 await _strike(box, daemon, faults, report)
         finally:
             life.cancel()
@@ -175,6 +203,7 @@ async def soak(folder: Path, *, hours: float, minutes: float, seed: int = 1) -> 
         await _recorded(folder, box)
         report.hours = (box.timeline.now_ms() / 1000 - scenario.start.timestamp()) / 3600
         report.lost = Counter({name: state.reconnects for name, state in daemon.states()["main"].streams.items()})
+        report.tokens = sum(one.path == TOKEN_PATH for one in box.requests)
         compare(folder, box.sent_events, report)
     return report
 
@@ -186,7 +215,7 @@ async def _strike(box: Sandbox, daemon: Daemon, faults: tuple[Fault, ...], repor
     hit = {one.number for one in box.connections if one.stream == faults[0].stream}
     for fault in faults:
         box.add_fault(fault)
-    if faults[0].what in ("half_open", "mute", "delay"):
+    if faults[0].what in ("half_open", "mute", "delay", "silent"):
         # These end with the connection, or by themselves after a while.
         is_noticed = faults[0].what != "delay" and (faults[0].stream, faults[0].what) != ("risk", "mute")
         within_s = MENDED_WITHIN_S if is_noticed else 1.5
@@ -271,7 +300,7 @@ async def _until(holds: Callable[[], bool], within_s: float) -> bool:
 
 @contextlib.asynccontextmanager
 async def guarded_daemon(
-    folder: Path, ready: Ready, clock: SystemClock, polled_every: str = "5m"
+    folder: Path, ready: Ready, clock: SystemClock, polled_every: str = "5m", guards: Guards = GUARDS
 ) -> AsyncIterator[Daemon]:
     """The daemon as the composition root builds it, but sooner tired of a silent connection."""
     config = load_config(write_config(folder, ready, schedule={"cross": polled_every, "isolated": polled_every}), {})
@@ -283,7 +312,7 @@ async def guarded_daemon(
         credentials=Credentials(key["api_key"], HmacSigner(key["api_secret"])),
         clock=clock,
         timeout_s=5.0,
-        sockets=Sockets(guards=GUARDS),
+        sockets=Sockets(guards=guards),
     )
     store = await asyncio.to_thread(app.open_store, config)
     try:
@@ -306,9 +335,11 @@ def main() -> int:
     arguments.add_argument("--hours", type=float, default=30.5, help="of exchange time")
     arguments.add_argument("--minutes", type=float, default=10.0, help="of the machine")
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--renewal", choices=get_args(Renewal), default="extends", help="what a second token does")
+    arguments.add_argument("--calmly", action="store_true", help="without faults: what a day of listening costs")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        report = asyncio.run(soak(Path(folder), hours=given.hours, minutes=given.minutes, seed=given.seed))
+        report = asyncio.run(soak(Path(folder), **vars(given)))
     print(report.text())
     return 0 if report.is_clean else 1
 

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,24 @@ async def test_record_equals_what_was_sent_whatever_befalls_the_streams(tmp_path
     assert report.is_clean, report.text()
     assert report.recorded > 500
     assert report.swallowed > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("renewal", ["extends", "refused"])
+async def test_a_day_of_listening_costs_few_tokens_and_loses_nothing(renewal: Any, tmp_path: Path) -> None:
+    report = await soak(tmp_path, hours=30, minutes=1, renewal=renewal, calmly=True)
+    assert report.is_clean, report.text()
+    assert report.swallowed == 0
+    # Four places, each renewed or moved over every half day, and once more as connections live for less than a day.
+    assert report.tokens_an_hour < 1, report.text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_record_equals_what_was_sent_where_no_token_extends_anything(tmp_path: Path) -> None:
+    report = await soak(tmp_path, hours=3, minutes=1, seed=2, renewal="refused")
+    assert report.is_clean, report.text()
 
 
 def test_whatever_the_record_lacks_or_has_too_much_is_found(tmp_path: Path) -> None:

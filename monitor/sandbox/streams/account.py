@@ -83,6 +83,12 @@ class AccountConnection(Connection):
         feed.sent.append(event)
         self.send_event(subscription.number, event)
 
+    def feign_ends(self) -> None:
+        """Say that every subscription ended, and keep it."""
+        for number, subscription in list(self.subscriptions.items()):
+            self.end(subscription)
+            self.subscriptions[number] = subscription
+
     def end_all(self) -> None:
         """End every subscription."""
         for subscription in list(self.subscriptions.values()):
@@ -127,13 +133,17 @@ class AccountConnection(Connection):
             raise Refusal(-1209, "Invalid listen token.")
         readings = self._venue.scenario.readings
         present = self._for(token.account, token.symbol)
+        if present is not None and readings.token_renewal == "refused":
+            raise Refusal(-2035, "Subscription already active for this account.")
         if present is not None and readings.renewed_subscription_id == "same":
             subscription = present
         else:
-            if present is not None:
-                del self.subscriptions[present.number]
             if len(self.subscriptions) >= MOST_SUBSCRIPTIONS:
                 raise Refusal(-1003, "Too many active subscriptions.", status=429)
+            if self._next_number >= self._venue.scenario.limits.subscription_numbers:
+                raise Refusal(-2042, "No more subscription ids on this connection.")
+            if present is not None:
+                del self.subscriptions[present.number]
             subscription = Subscription(self._next_number, token.account, token.symbol, 0)
             self._next_number += 1
             self.subscriptions[subscription.number] = subscription
@@ -149,7 +159,7 @@ class AccountConnection(Connection):
             return {}
         subscription = self.subscriptions.get(number) if isinstance(number, int) else None
         if subscription is None:
-            raise Refusal(-1130, "Data sent for parameter 'subscriptionId' is not valid.")
+            raise Refusal(-2036, "No such active subscription.")
         self.end(subscription)
         return {}
 

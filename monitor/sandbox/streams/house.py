@@ -40,6 +40,7 @@ class StreamHouse:
         self._pong_within_s = pong_within_s
         self._tape = Tape(venue)
         self._refusing: set[str] = set()
+        self._muted: set[str] = set()
         self.tokens = Tokens(venue, self._key_expired)
         self.connections: list[Connection] = []
 
@@ -84,6 +85,7 @@ class StreamHouse:
     def mend(self) -> None:
         """End every stream fault in force. Lines that were cut stay cut."""
         self._refusing.clear()
+        self._muted.clear()
         self.tokens.spurn(0)
         for connection in self.connections:
             connection.silent = False
@@ -102,6 +104,8 @@ class StreamHouse:
             "forget": lambda: self._each(hit, lambda one: one.forget()),
             "spurn": lambda: self.tokens.spurn(fault.count),
             "terminate": lambda: self._each(hit, _end_subscriptions),
+            "feign": lambda: self._each(hit, _feign_ends),
+            "silent": lambda: self._mute(fault, hit),
             "expire": lambda: self._expire(fault.stream, hit),
             "shutdown": lambda: self._shut_down(hit),
         }
@@ -124,6 +128,15 @@ class StreamHouse:
     def _refuse(self, fault: Fault) -> None:
         self._refusing.add(fault.stream)
         self._until(fault, lambda: self._refusing.discard(fault.stream))
+
+    def _mute(self, fault: Fault, connections: Sequence[Connection]) -> None:
+        self._muted.add(fault.stream)
+        self._each(connections, lambda one: setattr(one, "distort", "mute"))
+        self._until(fault, lambda: self._unmute(fault.stream))
+
+    def _unmute(self, stream: str) -> None:
+        self._muted.discard(stream)
+        self._each([one for one in self.connections if one.stream == stream], lambda one: setattr(one, "distort", ""))
 
     def _silence(self, connections: Sequence[Connection], fault: Fault) -> None:
         for connection in connections:
@@ -191,6 +204,8 @@ class StreamHouse:
             return web.Response(status=503)
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return web.Response(status=400)
+        if connection.stream in self._muted:
+            connection.distort = "mute"
         self.connections.append(connection)
         listener = connection if isinstance(connection, AccountConnection | RiskConnection) else None
         if listener is not None:
@@ -214,3 +229,8 @@ def _names(request: web.Request) -> tuple[list[str], bool]:
 def _end_subscriptions(connection: Connection) -> None:
     if isinstance(connection, AccountConnection):
         connection.end_all()
+
+
+def _feign_ends(connection: Connection) -> None:
+    if isinstance(connection, AccountConnection):
+        connection.feign_ends()

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,16 @@ from monitor.exchange.binance.wire.numbers import Implausible
 log = logging.getLogger(__name__)
 
 _BAD_TOKEN = -1209
+
+ALREADY_ACTIVE = -2035
+"""The account has a subscription on this connection already. Some pages say that a second one extends the first."""
+
+NO_SUBSCRIPTION = -2036
+"""What was to be ended is not there."""
+
+NO_MORE_NUMBERS = -2042
+"""The connection has given out all the subscription numbers of its life."""
+
 _TOKENS_IN_A_ROW = 3
 _LISTEN_EVERY_S = 1.0
 _SHORT_LIFE_S = 60.0
@@ -52,6 +63,13 @@ class _Care:
     trouble: str = ""
 
 
+class Renewal:
+    """What the lines of one account have learnt of renewing: whether a connection takes a second token at all."""
+
+    def __init__(self) -> None:
+        self.extends = True
+
+
 class AccountLine(Line):
     """One connection of the account stream."""
 
@@ -66,6 +84,7 @@ class AccountLine(Line):
         transport: Transport,
         clock: Clock,
         witness: Witness,
+        renewal: Renewal,
         deliver: Callable[[Event], None],
     ) -> None:
         super().__init__(Pulse("account", clock, deliver))
@@ -78,6 +97,7 @@ class AccountLine(Line):
         self._clock = clock
         self._deliver = deliver
         self._witness = witness
+        self._renewal = renewal
         self._requests = Requests(f"account of {account}")
         self._care: dict[Scope, _Care] = {}
         self._scope_of: dict[int, Scope] = {}
@@ -157,10 +177,22 @@ class AccountLine(Line):
             self.changed()
 
     async def _subscribe(self, link: Link, scope: Scope, care: _Care) -> None:
-        """Subscribe or renew: to the exchange both are the same request with a fresh token."""
+        """Subscribe, or renew: the same request with a fresh token, where the exchange extends what there is.
+
+        Where it does not, the next connection takes over before the token ends, and nothing is tried again on this one.
+        """
+        if care.subscription is not None and not self._renewal.extends:
+            self._move_over(scope, care)
+            return
         try:
             expires_at = await self._subscribe_once(link, scope)
         except (ExchangeError, Declined, Implausible) as error:
+            if isinstance(error, Declined) and error.code in (ALREADY_ACTIVE, NO_MORE_NUMBERS):
+                if error.code == ALREADY_ACTIVE and care.subscription is not None:
+                    self._renewal.extends = False
+                care.trouble = "" if care.subscription is not None else _brief(error)
+                self._move_over(scope, care)
+                return
             care.failures += 1
             care.trouble = _brief(error)
             if isinstance(error, ExchangeUnreachable) and not self.subscriptions:
@@ -172,6 +204,12 @@ class AccountLine(Line):
         care.failures, care.trouble = 0, ""
         left_s = (expires_at - self._clock.now()).total_seconds()
         care.due = self._clock.elapsed_s() + max(left_s * self._sockets.guards.renew_at, 1.0)
+
+    def _move_over(self, scope: Scope, care: _Care) -> None:
+        """Let the next connection serve; this one is of no more use to the scope than it is now."""
+        care.due = math.inf
+        log.info("stream.moves_over account=%s scope=%s", self._account, scope)
+        self.retire.set()
 
     async def _subscribe_once(self, link: Link, scope: Scope) -> datetime:
         for _ in range(_TOKENS_IN_A_ROW):
@@ -198,8 +236,9 @@ class AccountLine(Line):
             return
         try:
             await self._requests.ask(link, "userDataStream.unsubscribe", {"subscriptionId": care.subscription})
-        except Declined:
-            log.warning("stream.not_unsubscribed account=%s scope=%s", self._account, scope)
+        except Declined as refusal:
+            if refusal.code != NO_SUBSCRIPTION:
+                log.warning("stream.not_unsubscribed account=%s scope=%s", self._account, scope)
 
     async def _probe(self, link: Link) -> None:
         """Resubscribe what the exchange no longer holds: a lost subscription is silent."""

@@ -20,6 +20,9 @@ class Guards:
     price_silence_s: float = 10.0
     """Seconds, wall and exchange both, without a price of the busiest symbol that make the market stream count so."""
 
+    answer_s: float = 10.0
+    """Wall seconds that a new connection has to answer a ping, where only that shows that somebody is there."""
+
     lifetime_s: float = 23 * 3600.0
     """Exchange seconds after which a connection is replaced at the latest; the venue cuts it at 24 h."""
 

@@ -156,6 +156,8 @@ class MarketLine(Line):
         self._failures = 0
         self._sent_at = float("-inf")
         self._busiest = Span(clock)
+        self._has_prices = False
+        self._priced = asyncio.Event()
 
     @property
     def subscriptions(self) -> tuple[str, ...]:
@@ -172,11 +174,11 @@ class MarketLine(Line):
             return
         first = sorted(self._wanted())[:_IN_URL]
         url = f"{self._url}/stream?streams={'/'.join(_streams(first))}"
-        async with self._sockets.open(url, self.pulse.beat) as link:
+        async with self._sockets.open(url, self._live) as link:
             self._carried = frozenset(first)
             self._busiest = Span(self._clock)
             self._newest.rest = link.rest
-            await first_end(link.read(self._take, self._newest.flush), self._tend(link), self._listen())
+            await first_end(link.read(self._take, self._flush), self._tend(link), self._listen())
 
     def _wanted(self) -> frozenset[str]:
         wanted = self._symbols.now
@@ -195,6 +197,7 @@ class MarketLine(Line):
             before = (self._carried, self._trouble)
             retry_at = await self._arrange(link)
             if not self.ready.is_set():
+                await self._first_word(link)
                 self.ready.set()
             elif before != (self._carried, self._trouble):
                 self._tell()
@@ -208,6 +211,19 @@ class MarketLine(Line):
                 ends_at = now + guards.lifespan_s()
             due = min(retry_at, probe_at, ends_at)
             await sleep_or(self._clock, due - now, change)
+
+    async def _first_word(self, link: Link) -> None:
+        """Return once it brings something: a socket that opens and stays silent is no stream."""
+        if BUSIEST in self._carried:
+            # `_listen` gives up waiting.
+            await self._priced.wait()
+        else:
+            await link.prove(self._sockets.guards.answer_s)
+
+    def _live(self) -> None:
+        """Frames or pings came. Where a symbol never rests they are no sign of life without prices."""
+        if BUSIEST not in self._carried:
+            self.pulse.beat()
 
     async def _listen(self) -> None:
         """Raises LinkLost when the symbol that never rests has rested: a quiet one proves nothing."""
@@ -258,6 +274,13 @@ class MarketLine(Line):
         self._sent_at = loop.time()
         return await self._requests.ask(link, method, names)
 
+    def _flush(self) -> None:
+        if self._has_prices:
+            self._has_prices = False
+            self._priced.set()
+            self.pulse.beat()
+        self._newest.flush()
+
     def _tell(self) -> None:
         if self.changed is not None:
             self.changed()
@@ -271,6 +294,7 @@ class MarketLine(Line):
         if told is not None:
             if told[0] == BUSIEST:
                 self._busiest = Span(self._clock)
+            self._has_prices = True
             self._newest.take(*told)
             return
         match read_frame(raw):

@@ -21,7 +21,7 @@ from monitor.exchange.binance.streams.decode import (
     stream_event,
 )
 from monitor.exchange.binance.streams.session import Line, Pulse
-from monitor.exchange.binance.streams.sockets import LinkLost, Sockets
+from monitor.exchange.binance.streams.sockets import Link, LinkLost, Sockets
 from monitor.exchange.binance.streams.waiting import first_end
 
 log = logging.getLogger(__name__)
@@ -60,12 +60,14 @@ class RiskLine(Line):
     async def run(self) -> None:
         self._key = await create_listen_key(self._transport)
         async with self._sockets.open(f"{self._url}/ws/{self._key}", self.pulse.beat) as link:
-            self.ready.set()
-            await first_end(link.read(self._take), self._extend())
+            await first_end(link.read(self._take), self._extend(link))
 
-    async def _extend(self) -> None:
-        """Keep the key alive, and know when to retire."""
+    async def _extend(self, link: Link) -> None:
+        """See that the other side is there, keep the key alive, and know when to retire."""
+        # Nothing may happen for days, so an answer to a ping must do.
         guards = self._sockets.guards
+        await link.prove(guards.answer_s)
+        self.ready.set()
         start = self._clock.elapsed_s()
         ends_at, extend_at = start + guards.lifespan_s(), start + guards.extend_every_s
         failures = 0

@@ -27,7 +27,7 @@ class Line(ABC):
     def __init__(self, pulse: "Pulse") -> None:
         self.pulse = pulse
         self.ready = asyncio.Event()
-        """Set once it carries what is wanted, or what of it can be had."""
+        """Set once it carries what is wanted, or what of it can be had, and something came: data, or an answer."""
         self.retire = asyncio.Event()
         """Set when it should be replaced while it still works."""
         self.changed: Callable[[], None] | None = None

@@ -19,7 +19,6 @@ from monitor.exchange.binance.streams.guards import Guards
 _OPEN_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 2.0
 _SEND_TIMEOUT_S = 10.0
-_PROOF_TIMEOUT_S = 10.0
 
 # The library's own lines may quote URLs with keys and, at the debug level, whole frames.
 _quiet = logging.getLogger("monitor.exchange.sockets")
@@ -93,10 +92,10 @@ class Link:
             self._connection.transport.pause_reading()
             self._resting = asyncio.get_running_loop().call_later(seconds, self._read_on)
 
-    async def prove(self) -> None:
+    async def prove(self, within_s: float) -> None:
         """Return once the other side has answered a ping. Raises LinkLost."""
         try:
-            async with asyncio.timeout(_PROOF_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 await (await self._connection.ping())
         except (ConnectionClosed, TimeoutError):
             raise LinkLost("no answer to a ping") from None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from monitor.clock import Clock
 from monitor.core.events import Event, StreamName
 from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.streams.account import AccountLine
+from monitor.exchange.binance.streams.account import AccountLine, Renewal
 from monitor.exchange.binance.streams.market import MarketLine, Newest
 from monitor.exchange.binance.streams.risk import RiskLine
 from monitor.exchange.binance.streams.session import Announcer, Line, keep_up
@@ -45,6 +45,7 @@ class BinanceStreams:
         self._symbols = Wanted()
         self._newest = Newest(deliver)
         self._witness = witness
+        self._renewal = Renewal()
 
     def watch_pairs(self, symbols: Iterable[str]) -> None:
         """The isolated pairs whose account events are wanted."""
@@ -82,6 +83,7 @@ class BinanceStreams:
             transport=self._transport,
             clock=self._clock,
             witness=self._witness,
+            renewal=self._renewal,
             deliver=self._deliver,
         )
 

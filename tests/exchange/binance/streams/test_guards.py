@@ -4,7 +4,9 @@ The table of all known failures and their tests is in `test_known_failures.py`.
 """
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -19,12 +21,14 @@ from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.scenario import Readings, Scenario
 from monitor.sandbox.scenarios import calm
 from tests.exchange.binance.streams.test_streams import Listening, key_of, keys, running
-from tests.exchange.binance.world import Inbox, world
+from tests.exchange.binance.world import Inbox, hosts_of, world
 from tests.support.daemon import eventually
 
 D = Decimal
 HOUR_S = 3600
 DAY_S = 24 * HOUR_S
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What the answer to an opening is made with (RFC 6455)."""
 ALL_OFF = Guards(
     silence_s=OFF,
     price_silence_s=OFF,
@@ -80,6 +84,11 @@ def losses(both: Listening, stream: str) -> list[str]:
     return [change.reason for change in both.inbox.changes(stream) if not change.connected]
 
 
+def alive(both: Listening, stream: str) -> list[StreamAlive]:
+    """The signs of life of a stream."""
+    return [event for event in both.inbox.events if isinstance(event, StreamAlive) and event.stream == stream]
+
+
 @pytest.mark.parametrize("is_on", [False, True])
 async def test_socket_that_stays_open_without_any_frame(is_on: bool) -> None:
     async with guarded(replace(ALL_OFF, silence_s=0.5 if is_on else OFF)) as both:
@@ -110,6 +119,53 @@ async def test_market_socket_that_pings_and_tells_no_prices(is_on: bool) -> None
         else:
             await passes(both, 2)
             assert losses(both, "market") == []
+
+
+async def test_market_socket_that_opens_and_never_brings_a_price_is_no_connection() -> None:
+    async with guarded(replace(ALL_OFF, price_silence_s=1.0)) as both:
+        both.world.sandbox.add_fault(Fault("silent", stream="market"))
+        await both.inbox.until(lambda: losses(both, "market") == ["no price of BTCUSDT for 1 s"])
+        opened: Any = both.world.sandbox._house.connections
+        known = {one.number for one in opened}
+        seen: set[int] = set()
+        signs = len(alive(both, "market"))
+        while len(seen) < 2:
+            seen |= {one.number for one in opened if one.stream == "market"} - known
+            await asyncio.sleep(0.02)
+        # Connections came and went; none of them was told as one, nor as a sign of life.
+        assert not both.inbox.changes("market")[-1].connected
+        assert len(alive(both, "market")) == signs
+        both.world.sandbox.clear_faults()
+        await both.inbox.until(lambda: both.inbox.carries("market", "BTCUSDT", "ETHUSDT"))
+
+
+async def test_risk_socket_that_opens_and_answers_nothing_is_no_connection() -> None:
+    opened = 0
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        lines = head.splitlines()
+        key = next(line.partition(": ")[2] for line in lines if line.lower().startswith("sec-websocket-key"))
+        accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+        upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        writer.write(f"{upgrade}Sec-WebSocket-Accept: {accept}\r\n\r\n".encode())
+        opened += 1
+        await reader.read()
+        writer.close()
+
+    inbox = Inbox()
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server, world() as w:
+        deaf = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        guards = replace(ALL_OFF, answer_s=0.3)
+        hosts = hosts_of(w.ready, risk_stream=deaf)
+        async with (
+            world(hosts=hosts, sockets=Sockets(guards=guards)) as other,
+            running(other.account, inbox),
+        ):
+            await inbox.until(lambda: opened >= 2)
+            (change,) = inbox.changes("risk")
+            assert (change.connected, change.reason) == (False, "no answer to a ping")
 
 
 async def test_quiet_symbol_is_no_dead_socket() -> None:

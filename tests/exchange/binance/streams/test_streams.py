@@ -20,7 +20,7 @@ from monitor.exchange.binance.streams.sockets import Sockets
 from monitor.exchange.binance.venue import BinanceAccount
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.feed import SentEvent
-from monitor.sandbox.scenario import Readings, Scenario
+from monitor.sandbox.scenario import Limits, Readings, Scenario
 from monitor.sandbox.scenarios import calm
 from tests.exchange.binance.world import Inbox, World, world
 
@@ -271,6 +271,45 @@ async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: An
         both.move("7", "BTCUSDT")
         await both.everything_arrived()
         assert not any(event.type == "eventStreamTerminated" for event in both.inbox.stream_events())
+
+
+async def test_a_token_that_extends_nothing_is_not_tried_again_and_the_next_connection_takes_over() -> None:
+    scenario = replace(calm(), readings=Readings(token_renewal="refused"))
+    async with listening(scenario, speed=20_000) as both:
+        asked = both.world.requests
+        tokens = len(asked(TOKEN_PATH))
+        while len(both.inbox.changes("account")) < 4:
+            both.move()
+            both.move("3", "BTCUSDT")
+            await both.everything_arrived()
+        # A life of two subscriptions costs two tokens, and the first renewal showed once that it is refused.
+        renewals = len(both.inbox.changes("account")) - 1
+        assert tokens + 2 * renewals <= len(asked(TOKEN_PATH)) <= tokens + 2 * (renewals + 1) + 1
+        gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(asked(TOKEN_PATH)[-2 * renewals :: 2])]
+        assert min(gaps) > DAY_MS / 4
+        assert all(change.connected for change in both.inbox.changes("account"))
+
+
+async def test_a_connection_without_numbers_left_is_replaced_by_one_that_has_some() -> None:
+    scenario = replace(calm(), readings=Readings(renewed_subscription_id="new"), limits=Limits(subscription_numbers=3))
+    async with listening(scenario, speed=20_000) as both:
+        while len(both.inbox.changes("account")) < 3:
+            both.move()
+            both.move("3", "BTCUSDT")
+            await both.everything_arrived()
+        assert all(change.connected for change in both.inbox.changes("account"))
+
+
+async def test_a_subscription_that_the_exchange_holds_and_we_do_not_means_another_connection() -> None:
+    scenario = replace(calm(), readings=Readings(token_renewal="refused"))
+    async with listening(scenario) as both:
+        before = len(both.world.requests(TOKEN_PATH))
+        both.world.sandbox.add_fault(Fault(what="feign", stream="account"))
+        await both.inbox.until(lambda: any(not change.connected for change in both.inbox.changes("account")))
+        await both.inbox.until(lambda: both.inbox.carries("account", "BTCUSDT", "cross"))
+        both.move()
+        await both.everything_arrived()
+        assert len(both.world.requests(TOKEN_PATH)) <= before + 4
 
 
 async def test_connection_is_replaced_before_it_is_too_old_without_a_gap() -> None:
