@@ -17,8 +17,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     # httpx loads its own command line where it can, and with it rich and pygments: five megabytes that a daemon keeps.
     sys.modules.setdefault("httpx._main", cast("ModuleType", None))
-    output.prepare_streams()
     try:
+        output.prepare_streams()
         code = parser.dispatch(words)
         sys.stdout.flush()
         return code
@@ -29,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _BROKEN_PIPE
     except KeyboardInterrupt:
         return _INTERRUPTED
+    except OSError as error:
+        return output.print_os_error(error, as_json=parser.wants_json(words))
     except Exception as error:  # noqa: BLE001 – the last bulkhead before the user
         return output.print_bug(error, as_json=parser.wants_json(words))
 

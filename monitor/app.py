@@ -1,6 +1,7 @@
 """The composition root: from a configuration to everything that runs. Nothing else constructs collaborators."""
 
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -107,7 +108,7 @@ def storage_folder(config: Config) -> Path:
     from monitor.store import engine
 
     path = engine.sqlite_path(engine.parse_url(resolve_url(config).reveal()))
-    return config.state_folder if path is None else path.parent
+    return _spill_folder(config) or Path(tempfile.gettempdir()) if path is None else path.parent
 
 
 def report_order(config: Config) -> "ReportOrder | None":
@@ -206,14 +207,14 @@ def open_store(config: Config) -> "Store":
     """The database held by this process as its daemon; made new where there is none, never migrated."""
     from monitor.store.store import Store
 
-    return Store.open(resolve_url(config).reveal(), spill_folder=config.state_folder)
+    return Store.open(resolve_url(config).reveal(), spill_folder=_spill_folder(config))
 
 
 def attach_store(config: Config) -> "Store":
     """The same without waiting: it is opened as soon as it can be. Raises ConfigError, StoreError for its URL."""
     from monitor.store.store import Store
 
-    return Store.attach(resolve_url(config).reveal(), spill_folder=config.state_folder)
+    return Store.attach(resolve_url(config).reveal(), spill_folder=_spill_folder(config))
 
 
 def open_reader(config: Config) -> "ReadStore":
@@ -330,6 +331,13 @@ def check_database(config: Config) -> str:
             "; ".join(problems), where="database", mend="restore a backup, or ask for help with these words"
         )
     return f"{config.storage_url} is sound"
+
+
+def _spill_folder(config: Config) -> Path | None:
+    """The state folder; None for a user who has none."""
+    with suppress(ConfigError):
+        return config.state_folder
+    return None
 
 
 def _dead_man_switch(config: Config) -> "DeadManSwitch | None":

@@ -67,7 +67,10 @@ def _was_said(config: Config, text: str) -> bool:
     """Whether these very words were said within the hour; if not, it is noted that they are now."""
     digest = hashlib.sha256(f"{config.source}\n{text}".encode()).hexdigest()
     now = machine_now().timestamp()
-    for folder in (config.state_folder, Path(tempfile.gettempdir())):
+    folders = [Path(tempfile.gettempdir())]
+    with suppress(ConfigError):
+        folders.insert(0, config.state_folder)
+    for folder in folders:
         path = folder / f"margin-monitor-goodbye-{digest[:12]}.json"
         try:
             if path.exists():

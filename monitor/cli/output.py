@@ -1,5 +1,6 @@
 """What commands print: tables for people, JSON for programs, one line for an error. No known secret passes."""
 
+import contextlib
 import io
 import json
 import os
@@ -82,8 +83,9 @@ def print_note(text: str) -> None:
 def print_error(error: MonitorError, *, as_json: bool) -> int:
     """One line on stderr for each mistake, with `as_json` the error document on stdout; returns the exit code."""
     others: tuple[MonitorError, ...] = getattr(error, "others", ())
-    for each in (error, *others):
-        print(f"{_prefix()}{KNOWN.redact(str(each))}", file=sys.stderr)
+    with contextlib.suppress(OSError):
+        for each in (error, *others):
+            print(f"{_prefix()}{KNOWN.redact(str(each))}", file=sys.stderr)
     if as_json:
         document = error_document(error)
         if others:
@@ -91,9 +93,21 @@ def print_error(error: MonitorError, *, as_json: bool) -> int:
         try:
             print_json(document)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except (OSError, MonitorError):
             drop_stdout()
     return int(error.exit_code)
+
+
+def print_os_error(error: OSError, *, as_json: bool) -> int:
+    """One line for what the system refused: a file, or what stdout leads to."""
+    why = error.strerror or str(error)
+    if error.filename is not None:
+        return print_error(
+            MonitorError(why, where=str(error.filename), mend="mend the file or its disk"), as_json=as_json
+        )
+    drop_stdout()
+    mend = "free some space, or let it go elsewhere"
+    return print_error(MonitorError(f"can't be written: {why}", where="stdout", mend=mend), as_json=False)
 
 
 def error_document(error: MonitorError) -> dict[str, Any]:
@@ -153,7 +167,20 @@ def has_colour() -> bool:
 
 
 def prepare_streams() -> None:
-    """Let characters that the terminal's encoding lacks be printed escaped instead of raising."""
+    """Let characters that the terminal's encoding lacks be printed escaped instead of raising.
+
+    What was closed leads nowhere from now on, so that no file that is opened takes its place.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = _Closed()
+    if sys.stderr is None:
+        sys.stderr = io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -165,6 +192,13 @@ def drop_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
         sys.stdout = io.StringIO()
+
+
+class _Closed(io.StringIO):
+    """In the place of a stdout that was closed: what should go there has to go elsewhere."""
+
+    def write(self, text: str) -> int:
+        raise MonitorError("it is closed", where="stdout", mend="let it go somewhere, if only to /dev/null")
 
 
 def _print_rich_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]], right: frozenset[int]) -> None:

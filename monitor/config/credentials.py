@@ -84,7 +84,7 @@ def resolve_url(config: Config) -> Secret:
     redaction.KNOWN.remember(password)
     for option in parse_qs(urlsplit(url).query).get("password", ()):
         redaction.KNOWN.remember(option)
-    return Secret(place_database(url, config.state_folder))
+    return Secret(place_database(url, config))
 
 
 def _resolve_url_of(config: Config, ref: SecretRef, schemes: tuple[str, ...]) -> Secret:

@@ -1,6 +1,7 @@
 """Finds and loads the configuration. No secret is resolved here."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,13 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
     Raises ConfigError when there is none; whether an explicit one exists is seen when it is loaded.
     """
     if explicit is not None:
-        return explicit.expanduser().absolute()
+        return _expanded(explicit)
     if named := environ.get("MARGIN_MONITOR_CONFIG"):
-        return Path(named).expanduser().absolute()
-    candidates = [user_config(environ)]
+        return _expanded(Path(named))
+    candidates = []
+    with suppress(ConfigError):
+        # A user without a home has none of his own.
+        candidates.append(user_config(environ))
     if folder := environ.get("CONFIGURATION_DIRECTORY", "").split(":")[0]:
         candidates.append(Path(folder) / "config.toml")
     candidates.append(SYSTEM_CONFIG)
@@ -53,6 +57,13 @@ def find_config(explicit: Path | None, environ: Mapping[str, str]) -> Path:
         f"no configuration found (looked for {looked_at})",
         mend="write one with `margin-monitor init`, or give --config FILE",
     )
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError("this user has no home directory", where=str(path), mend="give the whole path") from error
 
 
 def user_config(environ: Mapping[str, str]) -> Path:

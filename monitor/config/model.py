@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote, unquote
 
 from monitor.config.schema import Account, Channel, Exchange, Heartbeat, Http, Report, Risk, Schedule, Storage
 from monitor.config.secrets import MASK
@@ -66,7 +67,7 @@ class Config:
         ref = self.storage.url
         if ref.literal is None:
             return str(ref)
-        return mask_password(place_database(ref.literal.reveal(), self.state_folder))
+        return mask_password(place_database(ref.literal.reveal(), self))
 
     def account(self, name: str) -> Account:
         """The account of that name. Raises ConfigError naming those there are."""
@@ -77,18 +78,18 @@ class Config:
         return _named(self.channels, name, "channel", self.source)
 
 
-def place_database(url: str, state_folder: Path) -> str:
-    """The database URL with a relative SQLite path made absolute."""
+def place_database(url: str, config: Config) -> str:
+    """The database URL with a relative SQLite path made absolute; what a URL can't hold of the folder is escaped."""
     scheme, _, path = url.partition(":///")
     if scheme.startswith("sqlite") and path and not path.startswith("/"):
-        return f"{scheme}:///{state_folder.absolute() / path}"
+        return f"{scheme}:///{quote(str(config.state_folder.absolute()))}/{path}"
     return url
 
 
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite URL; None for a database that is no file."""
     scheme, _, path = url.partition(":///")
-    return Path(path) if scheme.startswith("sqlite") and path else None
+    return Path(unquote(path)) if scheme.startswith("sqlite") and path else None
 
 
 def mask_password(url: str) -> str:
@@ -102,11 +103,17 @@ def mask_password(url: str) -> str:
 
 
 def user_folder(environ: Mapping[str, str], variable: str, fallback: str) -> Path:
-    """A folder of the XDG base directory specification; relative values of the variable are ignored, as it asks."""
+    """A folder of the XDG base directory specification; relative values of the variable are ignored, as it asks.
+
+    Raises ConfigError for a user without a home directory.
+    """
     given = environ.get(variable, "")
     if given.startswith("/"):
         return Path(given)
-    return Path(environ.get("HOME") or "~").expanduser() / fallback
+    try:
+        return Path(environ.get("HOME") or "~").expanduser() / fallback
+    except RuntimeError as error:
+        raise ConfigError("this user has no home directory", mend=f"set HOME or {variable}") from error
 
 
 def _named(tables: tuple[T, ...], name: str, what: str, source: Path) -> T:
