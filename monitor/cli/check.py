@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from monitor import app
 from monitor.cli import output, settings
-from monitor.cli.linting import flaws_of
+from monitor.cli.linting import conflict_flaws, flaws_of
 from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_heartbeat, resolve_url
@@ -84,7 +84,7 @@ def report_rows(config: Config) -> list[Row]:
 def _rules(config: Config, offline: bool) -> list[Row]:
     """What lint finds, then how many rules there are and what they may do; of no rules at all one word is enough."""
     rows: list[Row] = []
-    for flaw in flaws_of(config, offline=offline) if config.rules else ():
+    for flaw in flaws_of(config, offline=offline) if config.rules else conflict_flaws(config):
         detail = f"{flaw.rule}: {flaw.detail}" if flaw.rule is not None else flaw.detail
         rows.append(Row("rules", flaw.result, detail, flaw.mend))
     return [*rows, _ruled(config)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from monitor import app
-from monitor.config import policies
+from monitor.config import policies, relations
 from monitor.config.credentials import resolve_url
 from monitor.config.model import Config, sqlite_file
 from monitor.config.rehearsals.portfolios import BAR_KEYS
@@ -26,7 +26,7 @@ def flaws_of(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
     """
     documents = _recorded(config, offline)
     rules = {rule.name: rule for each in config.accounts for rule in policies.policy_of(config, each.name).rules}
-    return lint(
+    found = lint(
         Setup(
             rules=tuple(rules.values()),
             actions=config.actions,
@@ -43,6 +43,13 @@ def flaws_of(config: Config, *, offline: bool = False) -> tuple[Flaw, ...]:
             owed=max(_debts(documents), default=None),
         )
     )
+    return (*found, *conflict_flaws(config))
+
+
+def conflict_flaws(config: Config) -> tuple[Flaw, ...]:
+    """The keys that hardly work beside each other."""
+    found = relations.conflicts(config, relations.WARNING)
+    return tuple(Flaw("conflict", "warning", f"{each.place} {each.what}", each.mend) for each in found)
 
 
 def _ear(config: Config, channel: Channel) -> Ear:

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from monitor.config import consistency, redaction
+from monitor.config import consistency, redaction, relations
 from monitor.config.files import read_guarded
 from monitor.config.mistakes import Mistakes, Place
 from monitor.config.model import APPLICATION, Config, user_folder
@@ -114,7 +114,7 @@ def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, s
     _note_open_secrets(holders, source, mode, mistakes)
     _finish_tables(tables, source, mistakes)
     mistakes.refuse()
-    return Config(
+    config = Config(
         source=source,
         default_rules=read_top.default_rules,
         rules_files=read_top.rules_files,
@@ -125,6 +125,8 @@ def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, s
         environ=dict(environ),
         **tables,
     )
+    relations.refuse_conflicts(config)
+    return config
 
 
 def _read_single_tables(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> dict[str, Any]:

@@ -69,11 +69,16 @@ def _rules_of(document: Mapping[str, Any], file: str, mistakes: Mistakes) -> lis
 
 def _matching(pattern: str, source: Path, place: Place, mistakes: Mistakes) -> list[Path]:
     """The files a pattern means, in order of name. One without wildcard must exist."""
-    absolute = str(source.parent / Path(pattern).expanduser())
-    found = sorted(glob.glob(absolute, recursive=True))  # noqa: PTH207 – Path.glob refuses absolute patterns
+    found = files_of(pattern, source)
     if not found and not glob.has_magic(pattern):
         mistakes.add(place, f"there is no file {source.parent / pattern}", "check the path, or remove it")
-    return [Path(each) for each in found if Path(each) != source]
+    return [path for path in found if path != source]
+
+
+def files_of(pattern: str, source: Path) -> list[Path]:
+    """The files that a pattern of the config file at `source` means, in order of name."""
+    absolute = str(source.parent / Path(pattern).expanduser())
+    return [Path(each) for each in sorted(glob.glob(absolute, recursive=True))]  # noqa: PTH207 – Path.glob refuses absolute patterns
 
 
 def _shown(path: Path, folder: Path) -> str:

@@ -21,6 +21,7 @@ FlawKind = Literal[
     "no-blindness-rule",
     "no-heartbeat",
     "small-cap",
+    "conflict",
 ]
 
 CROSS_BARS = tuple(documented.CROSS_BARS.values())
