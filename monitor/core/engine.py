@@ -10,11 +10,13 @@ from monitor.core.account import Scope
 from monitor.core.actions.decide import decide
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.chronicle import chronicle
+from monitor.core.corrected import corrected
 from monitor.core.docket import Docket
 from monitor.core.events import (
     ActionSettled,
     AssetMoved,
     BalancesChanged,
+    ClockSetBack,
     CrossRead,
     Event,
     Filled,
@@ -111,7 +113,7 @@ def step(
     `look` makes the sight of the state: a rehearsal puts figures of its own into it.
     """
     settings = policy.settings
-    applied = apply(before, event, now)
+    applied = corrected(before, -event.by, now) if isinstance(event, ClockSetBack) else apply(before, event, now)
     if isinstance(event, Tick):
         applied = noted(applied, settings, now)
     sight = look(applied, settings, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -309,6 +309,13 @@ class ActionSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSetBack:
+    """The time in force was set back by so much (positive): what was stamped before was stamped too late."""
+
+    by: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed. At least once a second."""
 
@@ -333,5 +340,6 @@ Event = (
     | HealthRead
     | ActionSettled
     | Surrounding
+    | ClockSetBack
     | Tick
 )

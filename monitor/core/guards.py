@@ -22,6 +22,7 @@ from monitor.core.intents import (
     Transfer,
 )
 from monitor.core.standing import Place, Standing
+from monitor.core.valuation import AHEAD
 
 DAY = timedelta(hours=24)
 
@@ -193,6 +194,8 @@ def _is_in_time(
     proposal: Proposal, standing: Standing, spec: ActionSpec, spent: Spent, now: datetime
 ) -> Refused | None:
     age = now - standing.as_of
+    if age < -AHEAD:
+        return Refused("the figures are of a moment that is still to come; see `clock_offset`, or act by hand")
     if age > spec.max_data_age:
         return Refused(
             f"the figures are {int(age.total_seconds())} s old, max_data_age is exceeded; "

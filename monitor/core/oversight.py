@@ -13,7 +13,7 @@ from monitor.core.state import AccountState, Settings, scopes
 from monitor.core.stops import counting
 from monitor.core.stream_state import StreamState
 from monitor.core.unknowns import count
-from monitor.core.valuation import is_fresh, newest_at, price_of
+from monitor.core.valuation import AHEAD, is_fresh, newest_at, price_of
 
 UNAVAILABLE = Missing.UNAVAILABLE
 
@@ -52,9 +52,9 @@ def monitor_figures(state: AccountState, settings: Settings, scopes: Iterable[Fi
     values: dict[str, Value] = {
         "data_age": age,
         "poll_interval": interval,
-        "price_age": max(ZERO, seconds_between(_last_live_price(state), now)),
+        "price_age": _age(_last_live_price(state), now),
         "stream_connected": Decimal(all(s.connected for s in streams)),
-        "stream_silence": max(ZERO, seconds_between(min(heard), now)),
+        "stream_silence": _age(min(heard), now),
         "clock_offset": _or_unavailable(state.health.clock_offset_s),
         "weight_used": _or_unavailable(state.health.weight_used),
         "live_drift": max(drifts) if drifts else UNAVAILABLE,
@@ -112,6 +112,17 @@ def seconds_between(earlier: datetime, later: datetime) -> Decimal:
     return Decimal((later - earlier) // timedelta(microseconds=1)) / 1_000_000
 
 
+def _age(at: datetime, now: datetime) -> Value:
+    """Seconds since; not known where it lies in the future, beyond what is known of the time."""
+    return UNAVAILABLE if at - now > AHEAD else max(ZERO, seconds_between(at, now))
+
+
+def _blind_for(at: datetime, now: datetime) -> Decimal:
+    """Seconds since a read; one that lies in the future is as far off as its stamp, and as good as none."""
+    age = seconds_between(at, now)
+    return abs(age) if at - now > AHEAD else max(ZERO, age)
+
+
 def _last_live_price(state: AccountState) -> datetime:
     """When the newest price was true, but no later than the market stream was last heard.
 
@@ -131,7 +142,7 @@ def _most_overdue(
     }
     reads = [
         (
-            max(ZERO, seconds_between(as_of[name] or state.started_at, now)),
+            _blind_for(as_of[name] or state.started_at, now),
             _seconds(interval_in_force(paced, now)),
         )
         for name, paced in repaced(state, intervals(state, settings, scopes), now).items()

@@ -24,6 +24,7 @@ from monitor.core.books import AT_SPOT, Book, PricesThen, book_of
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
+    ClockSetBack,
     CrossRead,
     Event,
     HealthRead,
@@ -264,7 +265,7 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             return replace(state, health=event)
         case ActionSettled(intent):
             return _with_intent(state, intent, now)
-        case PricesRead() | Tick():
+        case PricesRead() | ClockSetBack() | Tick():
             return state
         case (
             OrdersRead()

@@ -29,6 +29,9 @@ __all__ = [
 
 _MICROSECOND = timedelta(microseconds=1)
 
+AHEAD = timedelta(seconds=10)
+"""By so much a stamp of the exchange's may lie in the future: its time is known to half of a round trip."""
+
 
 class Past(NamedTuple):
     """The prices at a moment between two notes of them, on the straight line.
@@ -151,8 +154,8 @@ def newest(prices: Mapping[str, Price]) -> datetime | None:
 
 
 def is_fresh(at: datetime | None, now: datetime, bound: timedelta) -> bool:
-    """Whether `at` is at most `bound` before `now`."""
-    return at is not None and now - at <= bound
+    """Whether `at` is at most `bound` before `now`. How old is what lies in the future nobody knows."""
+    return at is not None and -AHEAD <= now - at <= bound
 
 
 def _between(history: tuple[PricesThen, ...], following: int, moment: datetime, bound: timedelta) -> Past | None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,10 +15,11 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
 from monitor.core.engine import Ids, Policy
-from monitor.core.events import Event, HealthRead, OperatorRead, Tick
+from monitor.core.events import ClockSetBack, Event, HealthRead, OperatorRead, Tick
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
 from monitor.core.state import AccountState, Settings, needed_symbols, scopes
+from monitor.core.valuation import newest_at
 from monitor.exchange.port import Exchange, Streams
 from monitor.runtime import pause_file
 from monitor.runtime.backlog import Backlog
@@ -35,6 +37,12 @@ from monitor.store.store import Store
 from monitor.view.documents.account import account_document
 
 log = logging.getLogger(__name__)
+
+DOUBTED = timedelta(seconds=2)
+"""So much later than now may be a moment that the exchange tells, at speed 1: its time is known that well."""
+
+DOUBT_EVERY_S = 5.0
+"""Machine seconds between two measurements for that reason."""
 
 FINISH_WITHIN_S = 3.0
 """Machine seconds that an orderly end gives to what still waits in the inbox."""
@@ -92,6 +100,7 @@ class AccountWatch:
         self._shared = shared
         self.inbox = Inbox()
         self._stepped = asyncio.Event()
+        self._doubted_at = -math.inf
         self._poller = Poller(shared.scheduler, shared.clock, self.account)
         reading = (exchange, policy.settings, shared.clock)
         interest = InterestWatch(*reading, shared.store, self.inbox.put, self._state)
@@ -165,9 +174,21 @@ class AccountWatch:
         if operator is not None:
             self.inbox.put(operator)
         self.inbox.put(Tick())
+        self._doubt_the_clock()
 
-    def restart(self) -> None:
-        """Make every read at once and look for what is to be sent: the clock jumped."""
+    def _doubt_the_clock(self) -> None:
+        """Ask for the exchange's time when it told of a price at a moment that is still to come."""
+        clock, newest, now_s = self._shared.clock, newest_at(self._state()), time.monotonic()
+        if newest is None or newest - clock.now() < DOUBTED * clock.speed or now_s - self._doubted_at < DOUBT_EVERY_S:
+            return
+        self._doubted_at = now_s
+        clock.distrust()
+        self._poller.ask("clock")
+
+    def restart(self, corrected_s: float) -> None:
+        """Make every read at once and look for what is to be sent: the clock jumped, and was corrected by so much."""
+        if corrected_s < 0:
+            self.inbox.put(ClockSetBack(timedelta(seconds=-corrected_s)))
         self._poller.restart()
         self._executor.wake()
 

@@ -201,7 +201,7 @@ class Daemon:
     async def _jumped(self, jump: Jump) -> None:
         """Whatever waits for a moment looks again, and everything is read: nothing stands still for a clock."""
         for watch in self._supervisor.watches.values():
-            watch.restart()
+            watch.restart(jump.corrected_s)
         if self._report is not None:
             self._report.restart()
         with suppress(StoreError, TimeoutError):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from monitor.core.account import Price
 from monitor.core.events import (
+    ClockSetBack,
     CrossRead,
     Event,
     HealthRead,
@@ -47,6 +48,11 @@ class Inbox:
                 if not isinstance(waiting, CrossRead | IsolatedRead) or event.snapshot.as_of >= waiting.snapshot.as_of:
                     self._latest[type(event)] = event
                 self.conflated += waiting is not None
+            case ClockSetBack():
+                # What waits was stamped before; it is read again.
+                self._latest.pop(CrossRead, None)
+                self._latest.pop(IsolatedRead, None)
+                self._events.append(event)
             case HealthRead() | OperatorRead() | Tick():
                 self.conflated += type(event) in self._latest
                 self._latest[type(event)] = event

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import Alert, AlertKey, AlertState, Notification, Transition
+from monitor.core.corrected import no_later
 from monitor.core.engine import Policy
 from monitor.core.events import HealthRead, InterestRead, OperatorRead
 from monitor.core.followed import Followed
@@ -30,7 +31,7 @@ def remembered(
         AccountState(
             account=policy.settings.account,
             started_at=now,
-            alerts=_unknown(loaded.alerts, now),
+            alerts=_unknown(no_later(loaded.alerts, now), now),
             intents={i.id: i for i in loaded.intents},
             operator=operator if operator is not None else OperatorRead(),
             health=HealthRead(notifications_failing=channels_failing),

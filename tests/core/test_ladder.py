@@ -70,6 +70,8 @@ def test_the_ladder_ships_every_rule_in_its_order() -> None:
         "key-refused",
         "key-unsafe",
         "key-expiring",
+        "clock-off",
+        "clock-off-critical",
         "cannot-act",
     ]
 
@@ -121,6 +123,8 @@ def test_keys_are_three_rules_without_ladder() -> None:
         ("key-refused", 0, "critical", 300),
         ("key-unsafe", 0, "critical", 300),
         ("key-expiring", 0, "critical", 300),
+        ("clock-off", 30, "warning", 3_600),
+        ("clock-off-critical", 30, "critical", 300),
         ("cannot-act", 0, "critical", 300),
     ],
 )

@@ -9,6 +9,7 @@ from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.intents import Intent, Withheld
 from monitor.core.state import AccountState, Settings
+from monitor.core.valuation import AHEAD
 
 
 def last_look(
@@ -31,6 +32,8 @@ def last_look(
     if read is None:
         return Withheld("the figures that it was sized on are not known")
     age = now - read.as_of
+    if age < -AHEAD:
+        return Withheld("the figures are of a moment that is still to come", by_limit=True)
     if age > spec.max_data_age:
         seconds = int(age.total_seconds())
         reason = f"the figures were {seconds} s old once it was written down, max_data_age is exceeded"
