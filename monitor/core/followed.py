@@ -55,6 +55,9 @@ OWN_DOING = timedelta(minutes=2)
 LEDGER_LAG = timedelta(hours=3)
 """What moved and did not show in the ledger within this long is not waited for any more."""
 
+INDEX_AGAIN = timedelta(seconds=30)
+"""An index that could be matched with no spot price of its moment is asked for again, at most this often."""
+
 DEBTS = ""
 """Stands for all debts of a scope, where the stream does not say which balance it told of."""
 
@@ -89,8 +92,8 @@ class Followed:
     """Scopes in which something moved that their ledger, as last read, does not show; and when that was noticed."""
     ledger_at: Mapping[Scope, datetime] = field(default_factory=dict)
     """Up to when the ledger of each scope was read."""
-    index_asked: bool = False
-    """Whether the index was asked for as soon as there was something to compare it with."""
+    index_asked_at: datetime | None = None
+    """When the index was asked for out of turn: once there is something to compare it with, and unmatched ones too."""
     asked_at: datetime | None = None
     """When the ledger was last asked for because nothing explained what had moved."""
     disagreeing: frozenset[Scope] = frozenset()
@@ -124,8 +127,8 @@ def follow(before: Known, event: Event, now: datetime) -> Followed:
             old = None if before.cross is None else before.cross.balances
             since = None if before.cross is None else before.cross.as_of
             followed = _with_balances(before, followed, CROSS, old, snapshot.balances, since, now)
-            if before.prices and not followed.index_asked and any(b.owed for b in snapshot.balances.values()):
-                followed = replace(followed, index_asked=True)
+            if before.prices and followed.index_asked_at is None and any(b.owed for b in snapshot.balances.values()):
+                followed = replace(followed, index_asked_at=now)
             return _with_locked(followed, CROSS, snapshot.balances.values(), snapshot.as_of)
         case IsolatedRead(snapshot):
             return _with_pairs(before, followed, snapshot, now)
@@ -186,7 +189,7 @@ def newly_wanted(before: Followed, after: Followed) -> frozenset[str]:
     wanted: set[str] = set()
     if after.asked_at != before.asked_at:
         wanted.add("capital_flow")
-    if after.index_asked != before.index_asked:
+    if after.index_asked_at != before.index_asked_at:
         wanted.add("index")
     if after.disagreeing - before.disagreeing:
         wanted.add("orders")
@@ -292,7 +295,10 @@ def _with_locked(followed: Followed, scope: Scope, balances: Iterable[Balance], 
 
 
 def _ripened(followed: Followed, now: datetime) -> Followed:
-    """After a moment of grace, what nothing explains is looked up in the ledger."""
+    """After a moment of grace, what nothing explains is looked up in the ledger; unmatched indexes are read again."""
+    asked = followed.index_asked_at
+    if (asked is None or now - asked >= INDEX_AGAIN) and any(r.is_unmatched for r in followed.indexes.values()):
+        followed = replace(followed, index_asked_at=now)
     if not followed.untold:
         return followed
     ripe = {key for key, since in followed.untold.items() if now - since >= GRACE}
@@ -303,7 +309,10 @@ def _ripened(followed: Followed, now: datetime) -> Followed:
 
 
 def _with_index(before: Known, followed: Followed, symbol: str, index: Price) -> Followed:
-    reading = read_index(index, before.prices.get(symbol), followed.bases.get(symbol))
+    last = followed.indexes.get(symbol)
+    # What an open reading gives may turn out to be of two moments: it is nothing to fall back on.
+    sure = last.before if last is not None and last.is_open else followed.bases.get(symbol)
+    reading = read_index(index, before.prices.get(symbol), sure)
     return with_readings(followed, {symbol: reading})
 
 

@@ -173,10 +173,10 @@ class SurroundingsWatch:
             await self.markets(guarded)
 
     async def index(self, guarded: Guarded) -> None:
-        """The index price of one asset that matters to cross, the next one each time; of all that are not known."""
+        """The index price of one asset that matters to cross, the next one each time; of all that give no basis yet."""
         symbols = self._that_matter()
         known = self._state().followed.indexes
-        unknown = [symbol for symbol in symbols if symbol not in known]
+        unknown = [symbol for symbol in symbols if symbol not in known or known[symbol].is_unmatched]
         following = next((symbol for symbol in symbols if symbol > self._last_index), symbols[0] if symbols else "")
         for symbol in unknown or ([following] if following else []):
 

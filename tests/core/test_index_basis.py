@@ -3,11 +3,12 @@
 import itertools
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.core.account import Price
-from monitor.core.events import Event, PricesRead
+from monitor.core.events import Event, PricesRead, Tick
+from monitor.core.followed import newly_wanted
 from monitor.core.index_basis import TOLERANCE, IndexReading, bases_of, read_index
 from monitor.core.state import apply
 from monitor.core.surroundings import IndexRead
@@ -18,6 +19,7 @@ BASIS = D("1.01")
 MOVES = (D(1), D(1), D(1), D("0.97"), D("1.0004"), D("1.02"))
 
 
+@example(moves=[D("0.97"), D(1)], phases=[0.5] * 12, indexed_s=[0.5, 0.5], delays_s=[0.0] * 15)
 @given(
     moves=st.lists(st.sampled_from(MOVES), min_size=2, max_size=12),
     phases=st.lists(st.floats(0.05, 0.95), min_size=12, max_size=12),
@@ -92,3 +94,15 @@ def test_a_symbol_that_rests_long_after_its_index_keeps_the_basis() -> None:
 def test_spot_prices_long_before_or_newer_than_the_index_match_nothing() -> None:
     assert read_index(INDEX, spot("60000", -20), None) == IndexReading(INDEX)
     assert read_index(INDEX, spot("60000", 10.2), None).is_unmatched
+
+
+def test_an_index_that_matches_nothing_is_read_again_soon_and_one_that_matches_is_not() -> None:
+    state = apply(started(), PricesRead({"BTCUSDT": spot("60000", 9)}), after(9))
+    state = apply(state, IndexRead("BTCUSDT", INDEX), after(10))
+    matched = apply(state, PricesRead({"BTCUSDT": spot("60001", 10.5)}), after(10.5))
+    assert newly_wanted(matched.followed, apply(matched, Tick(), after(11)).followed) == set()
+    unmatched = apply(state, PricesRead({"BTCUSDT": spot("58000", 10.5)}), after(10.5))
+    asking = apply(unmatched, Tick(), after(11))
+    assert newly_wanted(unmatched.followed, asking.followed) == {"index"}
+    assert newly_wanted(asking.followed, apply(asking, Tick(), after(12)).followed) == set()
+    assert newly_wanted(asking.followed, apply(asking, Tick(), after(42)).followed) == {"index"}
