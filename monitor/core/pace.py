@@ -24,7 +24,8 @@ ECONOMY = 4
 def intervals(state: AccountState, settings: Settings, scopes: Iterable[Figures]) -> Mapping[str, timedelta]:
     """The intervals now in force, by the name of the read. `scopes` are the figures of cross and of every pair.
 
-    A scope whose figures went stale goes on at the pace of the last ones.
+    A scope whose figures went stale goes on at the pace of the last ones. One that was never read may be anywhere: it
+    is read as if it were near liquidation.
     """
     scopes = tuple(scopes)
     near = {figures.kind for figures in scopes if _below_initial(figures)}
@@ -38,8 +39,9 @@ def intervals(state: AccountState, settings: Settings, scopes: Iterable[Figures]
         # One request reads all pairs.
         found["isolated"] = pace.isolated
     alarmed = _alarmed(state)
+    unread = {name for name, read in (("cross", state.cross), ("isolated", state.isolated)) if read is None}
     for name, interval in found.items():
-        if name in near or name in alarmed:
+        if name in near or name in alarmed or name in unread:
             found[name] = min(interval, pace.near_liquidation)
         elif streaming and name not in exposed:
             found[name] = interval + interval / ECONOMY

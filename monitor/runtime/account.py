@@ -24,7 +24,7 @@ from monitor.exchange.port import Exchange, Streams
 from monitor.runtime import pause_file
 from monitor.runtime.backlog import Backlog
 from monitor.runtime.executor import Executor
-from monitor.runtime.first_reads import ReadsInto, first_reads
+from monitor.runtime.first_reads import READ_WITHIN_S, ReadsInto, first_reads, within
 from monitor.runtime.inbox import Inbox
 from monitor.runtime.interest import InterestWatch
 from monitor.runtime.notifier import Notifier
@@ -224,7 +224,7 @@ class AccountWatch:
 
     async def _first_reads(self) -> None:
         """The clock before anything is signed, then the accounts, so that streams know what to subscribe."""
-        await self._reads.clock()
+        await within(READ_WITHIN_S, self._reads.clock())
         for event in await first_reads(self._reads_into, self._state(), self._policy.settings, self._shared.clock):
             self.inbox.put(event)
 

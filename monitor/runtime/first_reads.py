@@ -1,13 +1,16 @@
 """What the first judgement of an account rests on: its scopes, and what tells how far each is from its bars."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from monitor.clock import Clock
 from monitor.core.events import CrossRead, Event, IsolatedRead
 from monitor.core.state import AccountState, Settings, apply
 from monitor.runtime.reads import Reads
+
+READ_WITHIN_S = 3.0
+"""So long (machine seconds) the scopes wait for each other: one that hangs must not keep the other from judgement."""
 
 MEASURED_WITHIN_S = 1.0
 """So long (machine seconds) the scopes wait for bars and prices: a late alert is worse than one without them."""
@@ -33,13 +36,20 @@ async def first_reads(reads_into: ReadsInto, state: AccountState, settings: Sett
     by_name = reads.by_name()
     bars = asyncio.create_task(reads.bars())
     try:
-        await asyncio.gather(*(by_name[name]() for name in ("cross", "isolated") if name in by_name))
+        await within(READ_WITHIN_S, *(by_name[name]() for name in ("cross", "isolated") if name in by_name))
         with suppress(TimeoutError):
             async with asyncio.timeout(MEASURED_WITHIN_S):
                 await asyncio.gather(bars, reads.prices(), *(reads.tiers(symbol) for symbol in _owing(known)))
     finally:
         bars.cancel()
     return sorted(taken, key=lambda event: isinstance(event, CrossRead | IsolatedRead))
+
+
+async def within(seconds: float, *reads: Awaitable[None]) -> None:
+    """Make the reads at once; those that take longer are given up, to be made again by their timetable."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await asyncio.gather(*reads)
 
 
 def _owing(state: AccountState) -> list[str]:

@@ -95,10 +95,10 @@ def test_blindness_goes_on_after_a_restart_until_something_is_read() -> None:
     assert reasons(court.look(103)) == [(1, Reason.RESOLVED)]
 
 
-def test_a_daemon_that_never_sees_anything_says_so_after_the_same_time() -> None:
+def test_a_daemon_that_never_sees_anything_says_so_as_soon_as_near_liquidation() -> None:
     court = Court(rules_of(BLIND))
     court.state = started()
-    assert reasons(court.look(90)) == []
-    found = court.look(91)
+    assert reasons(court.look(10)) == []
+    found = court.look(11)
     assert reasons(found) == [(1, Reason.FIRED)]
-    assert found.changed[0].summary == "blind for 1m 31s; no level is known"
+    assert found.changed[0].summary == "blind for 11s; no level is known"
