@@ -33,6 +33,7 @@ from monitor.runtime.drills import Drills
 from monitor.runtime.heartbeat import DeadManSwitch, Pulse
 from monitor.runtime.notifier import Notifier
 from monitor.runtime.numbers import Numbers
+from monitor.runtime.orphans import hand_to_a_person
 from monitor.runtime.storekeeper import Storekeeper
 from monitor.runtime.supervisor import Memory, Supervisor, WatchedAccount, tell
 from monitor.store.operator import Orders
@@ -218,6 +219,8 @@ class Daemon:
         if anew:
             await self._notifier.recall()
             await self._let_go()
+            await hand_to_a_person(self._store, self._accounts, self._channels, self._clock.now())
+            self._notifier.wake(self._channels)
         await self._supervisor.adopt(anew)
 
     async def _let_go(self) -> None:
