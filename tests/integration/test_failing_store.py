@@ -139,7 +139,39 @@ def small_disk(folder: Path) -> Iterator[FullDisk]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-Failing = LockedFile | KilledServer | FullDisk
+class StalledDisk:
+    """A SQLite database on a disk that answers no more: whoever writes to it hangs, and can't even be killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder}/monitor.db"
+        self._folder = folder
+
+    def fail(self) -> None:
+        subprocess.run(["fsfreeze", "--freeze", self._folder], check=True)
+
+    def mend(self) -> None:
+        subprocess.run(["fsfreeze", "--unfreeze", self._folder], check=False, capture_output=True)
+
+
+@contextmanager
+def freezable_disk(folder: Path) -> Iterator[StalledDisk]:
+    """Skips the test where nothing may be mounted."""
+    folder.mkdir()
+    image = folder.with_suffix(".image")
+    with image.open("wb") as made:
+        made.truncate(64 << 20)
+    for command in (["mkfs.ext4", "-q", str(image)], ["mount", "-o", "loop", str(image), str(folder)]):
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("only root may mount a disk of its own")
+    disk = StalledDisk(folder)
+    try:
+        yield disk
+    finally:
+        disk.mend()
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+Failing = LockedFile | KilledServer | FullDisk | StalledDisk
 
 
 @contextmanager
@@ -155,6 +187,10 @@ def failing_database(kind: str, folder: Path) -> Iterator[Failing]:
         with small_disk(folder / "disk") as disk:
             yield disk
         return
+    if kind == "stalled disk":
+        with freezable_disk(folder / "disk") as stalled:
+            yield stalled
+        return
     with own_server() as server:
         if kind == "swallowing line":
             with line_to(server.socket) as line:
@@ -163,7 +199,10 @@ def failing_database(kind: str, folder: Path) -> Iterator[Failing]:
             yield FrozenServer(server) if kind == "frozen server" else KilledServer(server)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "full disk", "postgresql", "frozen server", "swallowing line"])
+KINDS = ["sqlite", "full disk", "stalled disk", "postgresql", "frozen server", "swallowing line"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.slow
 async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path, kind: str) -> None:
     with http_sink() as sink, failing_database(kind, tmp_path) as database:

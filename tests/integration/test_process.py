@@ -192,6 +192,10 @@ async def test_sighup_takes_a_new_rule_on_and_refuses_a_broken_config(tmp_path: 
                 child.send(signal.SIGHUP)
                 await child.until_line("config.reload_failed")
                 assert "daemon.stopped" not in child.text, "the old one is meant to go on undisturbed"
+                await asyncio.to_thread(
+                    sink.wait_for,
+                    lambda got: any("The new configuration was refused" in one.json()["text"] for one in got),
+                )
 
                 config.write_text(good + RULE)
                 child.send(signal.SIGHUP)

@@ -262,3 +262,29 @@ async def test_what_the_database_will_not_have_is_told_and_the_account_goes_on_f
                 await here.until_alerts(
                     lambda rows: any(r.alert.key.rule == "near-call" and r.alert.id >= 40 for r in rows), 60
                 )
+
+
+@pytest.mark.slow
+async def test_half_a_minute_without_a_record_is_an_alert_of_its_own(tmp_path: Path) -> None:
+    with http_sink() as sink:
+        async with sandbox() as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url})
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+                await here.until(lambda state: state.cross and state.bars)
+                with locked(tmp_path / "monitor.db"):
+                    await eventually(lambda: has(sink, "cannot-record"), 90)
+                    assert "Not recorded:" in str(told(sink, "cannot-record")[0]["text"])
+                number = told(sink, "cannot-record")[0]["id"]
+                await eventually(lambda: is_over(sink, number), 60)
+
+
+async def test_little_room_is_seen(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        async with sandbox() as box:
+            config = write_config(tmp_path, box.ready, url=disk.url)
+            said = await asyncio.to_thread(margin_monitor, config, "check", "--offline", "--json")
+            rows = {row["name"]: row for row in said.json()["items"]}
+            assert rows["space"]["result"] == "warning"
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+                await here.until(lambda state: state.health.store_space_low is True)
+                await here.until(lambda state: any(a.key.rule == "space-low" for a in state.alerts.values()))

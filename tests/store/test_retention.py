@@ -4,7 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from monitor.core.events import ReadFailed
-from monitor.core.journal import Entry, Sample
+from monitor.core.journal import Entry, Notice, Sample
+from monitor.core.outbox import Attempt, DeliveryState
 from monitor.store import retention
 from monitor.store.readers.events import read_events, read_failures, read_movements
 from monitor.store.readers.history import read_history
@@ -45,3 +46,13 @@ async def test_a_portion_takes_no_more_than_it_may(store: Store) -> None:
     assert portions == [3, 3, 2, 0]
     portions = [await store.order(retention.prune_events, at(8), 3) for _ in range(4)]
     assert portions == [3, 3, 2, 0]
+
+
+async def test_old_failures_and_attempts_go_and_what_is_still_tried_keeps_its_own(store: Store) -> None:
+    failures = tuple(ReadFailed(read="cross", scope=None, at=at(n), cause="no answer") for n in range(4))
+    notices = tuple(Notice("info", f"notice {n}", ("phone",), at(n)) for n in range(2))
+    queued = (await store.commit(Entry("main", NOW, failures=failures, notices=notices))).deliveries
+    for delivery, state in zip(queued, (DeliveryState.SENT, DeliveryState.QUEUED), strict=True):
+        await store.record_attempts([Attempt("phone", delivery.id, at(1), True, "told", state)])
+    assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 3
+    assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 0
