@@ -273,27 +273,27 @@ async def test_token_is_renewed_at_half_its_life_and_nothing_is_lost(reading: An
         assert not any(event.type == "eventStreamTerminated" for event in both.inbox.stream_events())
 
 
+SOONER = Guards(renew_at=0.1, overlap_s=0.1)
+"""Renews early, so that a busy machine has time to do it in; what was replaced is soon left."""
+
+
 async def test_a_token_that_extends_nothing_is_not_tried_again_and_the_next_connection_takes_over() -> None:
     scenario = replace(calm(), readings=Readings(token_renewal="refused"))
-    async with listening(scenario, speed=20_000) as both:
-        asked = both.world.requests
-        tokens = len(asked(TOKEN_PATH))
-        while len(both.inbox.changes("account")) < 4:
+    async with listening(scenario, speed=5000, sockets=Sockets(guards=SOONER)) as both:
+        tokens = len(both.world.requests(TOKEN_PATH))
+        while len(both.inbox.changes("account")) < 3:
             both.move()
             both.move("3", "BTCUSDT")
             await both.everything_arrived()
-        # A life of two subscriptions costs two tokens, and the first renewal showed once that it is refused.
-        renewals = len(both.inbox.changes("account")) - 1
-        assert tokens + 2 * renewals <= len(asked(TOKEN_PATH)) <= tokens + 2 * (renewals + 1) + 1
-        gaps = [later.at - earlier.at for earlier, later in itertools.pairwise(asked(TOKEN_PATH)[-2 * renewals :: 2])]
-        assert min(gaps) > DAY_MS / 4
+        # Two scopes moved over twice, and the first renewal showed once that it is refused.
+        assert tokens + 5 <= len(both.world.requests(TOKEN_PATH)) <= tokens + 7
         assert all(change.connected for change in both.inbox.changes("account"))
 
 
 async def test_a_connection_without_numbers_left_is_replaced_by_one_that_has_some() -> None:
     scenario = replace(calm(), readings=Readings(renewed_subscription_id="new"), limits=Limits(subscription_numbers=3))
-    async with listening(scenario, speed=20_000) as both:
-        while len(both.inbox.changes("account")) < 3:
+    async with listening(scenario, speed=5000, sockets=Sockets(guards=SOONER)) as both:
+        while len(both.inbox.changes("account")) < 2:
             both.move()
             both.move("3", "BTCUSDT")
             await both.everything_arrived()
