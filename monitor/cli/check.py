@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -151,6 +151,25 @@ async def _online(config: Config, account: str, exchange: "Exchange") -> list[Ro
         else:
             rows.append(_key(which, permissions, account))
             rows += _permissions(which, permissions, actions, account, acts=acts)
+    is_refused = any(row.name == "key" and row.result == "error" for row in rows)
+    return rows if is_refused else [*rows, *await _unreadable(config, account, exchange)]
+
+
+async def _unreadable(config: Config, account: str, exchange: "Exchange") -> list[Row]:
+    """What the daemon would watch and can't read; a key alone says nothing of that."""
+    watched = config.account(account)
+    reads: list[tuple[str, Callable[[], Awaitable[object]]]] = []
+    if watched.cross:
+        reads.append(("cross", exchange.read_cross))
+    if watched.isolated:
+        reads.append(("the isolated pairs", exchange.read_isolated))
+    rows = []
+    for which, read in reads:
+        try:
+            await read()
+        except ExchangeError as error:
+            refused = _failed("account", error, account)
+            rows.append(replace(refused, detail=f"{which} can't be read: {refused.detail}"))
     return rows
 
 

@@ -15,8 +15,11 @@ NOTHING: frozenset[str] = frozenset()
 AT_SPOT: Mapping[str, Decimal] = MappingProxyType({})
 """No bases: everything is worth its spot price."""
 
-THROUGH = ("BTC", "ETH", "BNB", "SOL")
+THROUGH = ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")
 """What an asset without a pair with USDT is priced through, the first that it has a pair with."""
+
+_FINEST = Decimal("1E-14")
+"""The step of a price turned round: so fine that nothing is lost, so coarse that sums of such products stay exact."""
 
 
 class Book(NamedTuple):
@@ -96,30 +99,58 @@ class PricesThen:
         return self._books[0]
 
 
+class Way(NamedTuple):
+    """How an asset without a price in USDT of its own comes by one: by its pair, times what the other side is worth.
+
+    `is_inverted`: the pair is USDT in the asset, such as USDTTRY. `rest` is the pair of the other side with USDT,
+    empty where that is USDT itself.
+    """
+
+    own: str
+    is_inverted: bool
+    rest: str
+
+
 def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
-    """The USDT price of an asset: its own pair, or through another asset; None when neither is known."""
+    """The USDT price of an asset: its own pair, that turned round, or through another asset; None: none is known."""
     if asset == "USDT":
         return ONE
     direct = prices.get(f"{asset}USDT")
     if direct is not None:
         return direct.value
-    other = through_what(asset, prices)
-    return None if other is None else prices[f"{asset}{other}"].value * prices[f"{other}USDT"].value
+    way = way_of(asset, prices)
+    if way is None:
+        return None
+    own = prices[way.own].value
+    return turned_round(own) if way.is_inverted else own * prices[way.rest].value
 
 
-def through_what(asset: str, prices: Mapping[str, Price]) -> str | None:
-    """The asset through which one without a price in USDT has one; None: through none."""
+def way_of(asset: str, prices: Mapping[str, Price]) -> Way | None:
+    """The way of an asset without a price in USDT of its own; None: there is none."""
+    if f"USDT{asset}" in prices:
+        return Way(f"USDT{asset}", True, "")
     for other in THROUGH:
         if f"{asset}{other}" in prices and f"{other}USDT" in prices:
-            return other
+            return Way(f"{asset}{other}", False, f"{other}USDT")
     return None
+
+
+def ways_to_try(asset: str) -> frozenset[str]:
+    """The symbols that may price an asset without a pair with USDT; the exchange may know none of them."""
+    others = (other for other in THROUGH if other != asset)
+    return frozenset({f"USDT{asset}", *(f"{asset}{other}" for other in others)})
+
+
+def turned_round(price: Decimal) -> Decimal:
+    """What one unit of the quote asset costs in the base asset, to fourteen decimals."""
+    return floor_to(ONE / price, _FINEST)
 
 
 def symbol_of(asset: str, prices: Mapping[str, Price]) -> str:
     """The pair of its own that an asset is priced by: with USDT, unless it has only another."""
     symbol = f"{asset}USDT"
-    other = None if symbol in prices else through_what(asset, prices)
-    return symbol if other is None else f"{asset}{other}"
+    way = None if symbol in prices else way_of(asset, prices)
+    return symbol if way is None else way.own
 
 
 def basis_of(asset: str, prices: Mapping[str, Price], bases: Mapping[str, Decimal]) -> Decimal:
@@ -132,10 +163,11 @@ def basis_of(asset: str, prices: Mapping[str, Price], bases: Mapping[str, Decima
     symbol = f"{asset}USDT"
     if symbol in prices:
         return bases.get(symbol, ONE)
-    other = through_what(asset, prices)
-    if other is None:
+    way = way_of(asset, prices)
+    if way is None:
         return ONE
-    return floor_to(bases.get(f"{asset}{other}", ONE) * bases.get(f"{other}USDT", ONE), EIGHT)
+    own = bases.get(way.own, ONE)
+    return floor_to(ONE / own if way.is_inverted else own * bases.get(way.rest, ONE), EIGHT)
 
 
 def book_of(
@@ -168,8 +200,9 @@ def book_of(
             touched.add(symbol)
         elif asset != "USDT":
             through.append((asset, held, owed))
-            other = through_what(asset, prices)
-            touched |= {f"{asset}{other}", f"{other}USDT"}
+            way = way_of(asset, prices)
+            assert way is not None
+            touched |= {way.own, way.rest or way.own}
     return Book(
         balances,
         prices,

@@ -53,7 +53,7 @@ def _halted(state: AccountState, scope: Scope) -> Iterator[Gap]:
         yield Gap("halted", scope.symbol, f"{scope.symbol} is halted: nothing can be traded, its price may stand still")
         return
     assets = sorted(row.asset for row in _rows(state, scope) if not row.is_zero)
-    symbols = [f"{asset}USDT" if f"{asset}USDT" in state.prices else f"{asset}BTC" for asset in assets]
+    symbols = [symbol_of(asset, state.prices) for asset in assets]
     for symbol in dict.fromkeys((*([scope.symbol] if scope.symbol else ()), *symbols)):
         market = state.followed.markets.by_symbol.get(symbol)
         if market is not None and not market.is_traded:
@@ -108,6 +108,7 @@ def _prices(state: AccountState, settings: Settings, scope: Scope, now: datetime
         if own is None:
             symbol = symbol_of(asset, state.prices)
             own = state.prices[symbol]
+        if symbol not in (f"{asset}USDT", f"USDT{asset}"):
             yield Gap("no_usdt_pair", asset, f"{asset} has no pair with USDT: it is valued through {symbol}")
         if believed and now - own.at > QUIET:
             minutes = (now - own.at) // timedelta(minutes=1)

@@ -20,7 +20,7 @@ from monitor.core.account import (
     with_unread_pairs,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
-from monitor.core.books import AT_SPOT, Book, PricesThen, book_of
+from monitor.core.books import AT_SPOT, Book, PricesThen, book_of, way_of, ways_to_try
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
@@ -304,7 +304,8 @@ def is_watched(state: AccountState, settings: Settings, symbol: str) -> bool:
 def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
     """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT.
 
-    An asset that turned out to have no price in USDT is wanted in BTC too, and in what it is pegged to.
+    An asset that turned out to have no price in USDT is wanted in whatever may lead there, until something does, and in
+    what it is pegged to.
     """
     symbols = {"BTCUSDT"}
     assets: set[str] = set()
@@ -324,7 +325,8 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
     for asset in assets - {"USDT"}:
         symbols.add(f"{asset}USDT")
         if state.prices and f"{asset}USDT" not in state.prices:
-            symbols.add(f"{asset}BTC")
+            way = way_of(asset, state.prices)
+            symbols |= {way.own, way.rest or way.own} if way is not None else ways_to_try(asset)
     return frozenset(symbols)
 
 

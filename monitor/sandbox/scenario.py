@@ -137,6 +137,8 @@ class Readings:
     loan_pending_s: int = 0
     empty_transfer_history: Literal["rows", "no rows"] = "rows"
     window_end: Literal["included", "left out"] = "included"
+    unused_usdt_row: Literal["zeros", "absent"] = "zeros"
+    """Whether cross lists USDT where none is held or owed; regions without it don't."""
     no_liquidation_loan: Literal["refused", "zeros", "object", "list"] = "refused"
     liquidations_of_cross: Literal["cross", "all"] = "cross"
 

@@ -86,6 +86,17 @@ async def test_a_refused_key_is_an_error_of_its_own_row(tmp_path: Path) -> None:
     assert "B" * 64 not in ran.stdout + ran.stderr
 
 
+async def test_what_is_watched_and_can_not_be_read_is_an_error(tmp_path: Path) -> None:
+    fault = Fault("malformed", path="/sapi/v1/margin/account", form="contradiction", count=0)
+    async with sandbox(calm(), faults=[fault]) as running:
+        _write(tmp_path, running.ready.rest_url, _account(running))
+        ran = await _check(tmp_path)
+    assert (ran.code, ran.document["ok"]) == (1, False)
+    row = _rows(ran)["account"]
+    assert (row["result"], "cross can't be read" in row["detail"]) == ("error", True)
+    assert "marginLevel contradicts" in row["detail"]
+
+
 async def test_an_exchange_that_does_not_answer_is_an_error_and_the_rest_is_still_told(tmp_path: Path) -> None:
     _write(tmp_path, CLOSED, {"api_key": "A" * 64, "api_secret": "B" * 64})
     ran = await _check(tmp_path)

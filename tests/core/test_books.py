@@ -24,11 +24,26 @@ STABLES = SETTINGS.stable_assets
         ("ABC", {"ABCBTC": "0.001"}, None),
         ("WBETH", {"WBETHETH": "1.05", "ETHUSDT": 3_000}, 3150),
         ("WBETH", {"WBETHETH": "1.05"}, None),
+        ("ABC", {"ABCUSDC": "2", "USDCUSDT": "0.99"}, "1.98"),
+        ("ABC", {"ABCFDUSD": "2", "FDUSDUSDT": "0.99"}, "1.98"),
+        ("ABC", {"ABCEUR": "2", "EURUSDT": "1.1"}, "2.2"),
+        ("ABC", {"ABCEUR": "2"}, None),
+        ("TRY", {"USDTTRY": 40}, "0.025"),
+        ("TRY", {"USDTTRY": 3}, "0.33333333333333"),
         ("ABC", {}, None),
     ],
 )
-def test_price_is_the_usdt_pair_or_through_btc(asset: str, known: dict[str, str | int], expected: int | None) -> None:
-    assert price_of(asset, prices(NOW, **known)) == expected
+def test_price_is_the_usdt_pair_or_through_btc(
+    asset: str, known: dict[str, str | int], expected: int | str | None
+) -> None:
+    assert price_of(asset, prices(NOW, **known)) == (None if expected is None else Decimal(expected))
+
+
+def test_a_debt_in_a_currency_that_usdt_is_quoted_in_moves_with_that_pair() -> None:
+    book = book_of({"TRY": Balance("TRY", borrowed=Decimal(4000))}, prices(USDTTRY=40, BTCUSDT=60_000))
+    assert (book.liabilities, set(book.touched_by)) == (Decimal(100), {"USDTTRY"})
+    assert repriced(book, prices(USDTTRY=50, BTCUSDT=60_000), ("USDTTRY",)).liabilities == 80
+    assert book_of(book.balances, book.prices, bases={"USDTTRY": Decimal("0.5")}).liabilities == 200
 
 
 def test_sample_portfolio_is_worth_110_000_against_60_000() -> None:

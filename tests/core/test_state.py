@@ -98,9 +98,14 @@ def test_needed_prices_are_those_of_everything_held_or_owed_and_of_the_pairs() -
     assert needed_symbols(state, SETTINGS) == {"BTCUSDT", "ETHUSDT", "ETHBTC"}
 
 
-def test_asset_without_a_usdt_price_is_wanted_in_btc() -> None:
+def test_asset_without_a_usdt_price_is_wanted_in_all_that_may_lead_there_until_something_does() -> None:
     balances = {"ABC": Balance("ABC", free=Decimal(1))}
     state = told(started(), CrossRead(cross(balances=balances)))
     assert needed_symbols(state, SETTINGS) == {"BTCUSDT", "ABCUSDT"}
     state = told(state, PricesRead({"BTCUSDT": Price(Decimal(60_000), NOW)}))
+    tried = {f"ABC{other}" for other in ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")} | {"USDTABC"}
+    assert needed_symbols(state, SETTINGS) == {"BTCUSDT", "ABCUSDT", *tried}
+    inverted = told(state, PricesRead({"USDTABC": Price(Decimal(40), NOW)}))
+    assert needed_symbols(inverted, SETTINGS) == {"BTCUSDT", "ABCUSDT", "USDTABC"}
+    state = told(state, PricesRead({"ABCBTC": Price(Decimal("0.1"), NOW)}))
     assert needed_symbols(state, SETTINGS) == {"BTCUSDT", "ABCUSDT", "ABCBTC"}

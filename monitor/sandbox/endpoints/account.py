@@ -22,6 +22,8 @@ def cross_account(call: Call) -> object:
     margin, venue = call.cross(), call.venue
     standing = venue.valuer.standing(call.account, margin)
     rows = dict(venue.blank_rows)
+    if venue.scenario.readings.unused_usdt_row == "absent":
+        rows.pop("USDT", None)
     for asset, balance in margin.wallet.balances.items():
         if balance.held or balance.owed:
             rows[asset] = _row(call, asset, balance)

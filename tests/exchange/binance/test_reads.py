@@ -302,6 +302,14 @@ async def test_an_odd_row_is_left_out_of_every_list_and_told_once() -> None:
     assert w.account.take_oddities() == ()
 
 
+async def test_cross_of_a_region_without_usdt_is_read() -> None:
+    account = AccountSpec(cross={"BTC": holding("1"), "USDC": holding("0", borrowed="30000")})
+    scenario = replace(calm(), accounts=(account,), readings=Readings(unused_usdt_row="absent"))
+    async with world(scenario) as w:
+        snapshot = await w.account.read_cross()
+        assert (set(snapshot.balances), snapshot.margin_level) == ({"BTC", "USDC"}, D(w.ledger["cross"]["level"]))
+
+
 async def test_web_page_instead_of_an_answer_is_no_answer() -> None:
     async with world(faults=[Fault(what="malformed", form="html")]) as w:
         with pytest.raises(ExchangeUnreachable, match="web page"):
