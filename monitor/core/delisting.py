@@ -1,10 +1,11 @@
 """How long an asset or a pair stays in margin trading."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.account import INFINITE
+from monitor.core.account import CROSS, INFINITE, Scope
 from monitor.core.metrics import Missing, Value
 from monitor.core.state import AccountState, Settings
 from monitor.core.terms import time_to_delist
@@ -20,3 +21,13 @@ def delisting(
         return Missing.UNAVAILABLE
     left: Decimal | None = time_to_delist(subject, kind, schedules.delistings, now)
     return INFINITE if left is None else left
+
+
+def leaving(state: AccountState, scope: Scope, assets: Iterable[str]) -> frozenset[str]:
+    """What is to be delisted in the scope: assets of cross, or both `assets` of a pair that goes itself."""
+    schedules = state.followed.schedules
+    if schedules is None:
+        return frozenset()
+    if scope == CROSS:
+        return frozenset(asset for one in schedules.delistings for asset in one.assets)
+    return frozenset(assets) if any(scope.symbol in one.symbols for one in schedules.delistings) else frozenset()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.account import CROSS, INFINITE, ZERO, KeyPermissions, Scope
-from monitor.core.actions.proposal import Allowance, Proposal
+from monitor.core.actions.proposal import Allowance, Proposal, may_enter
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.amounts import EIGHT, floor_to, plain
 from monitor.core.intents import (
@@ -252,6 +252,9 @@ def _amount(
         there = free - keep - spent.reserved.get((order.source, order.asset), ZERO)
         above = f" above the {plain(keep)} kept there" if keep else ""
         lacking = f"{order.source} has no {order.asset} to spare{above}; put some there"
+        if order.scope == standing.scope and (most := may_enter(standing, order.asset)) < there:
+            there = most
+            lacking = f"{order.asset} is to be delisted, and what is held of it covers what is owed; repay with that"
     amount = floor_to(min(capped, there), EIGHT)
     if amount <= ZERO:
         return Refused(lacking)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal, assert_never
 
 from monitor.core.account import CROSS, ZERO, Balance, KeyPermissions, Scope
+from monitor.core.delisting import leaving
 from monitor.core.figures import Figures
 from monitor.core.intents import CancelOrders, Order, Reduce, Repay, Transfer
 from monitor.core.margin import TRANSFER_OUT_LEVEL, margin_level, marginal_ratio
@@ -87,6 +88,8 @@ class Standing:
     """What is open, as far as it was read."""
     uncounted: frozenset[str] = frozenset()
     """Assets of which the exchange counts nothing more, or that leave margin trading."""
+    leaving: frozenset[str] = frozenset()
+    """Assets that are to be delisted: no more of them may be brought in than is owed beyond what is held."""
     terms_unread: bool = False
     """Whether it was never read what the exchange counts and what leaves margin trading."""
     counted: Mapping[str, Decimal] = field(default_factory=dict)
@@ -241,6 +244,7 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         traded=_last_prices(state),
         resting=_resting(state, scope),
         uncounted=_uncounted(state, scope, rows),
+        leaving=leaving(state, scope, rows),
         terms_unread=_terms_unread(state, scope),
         counted=_counted(state, scope, rows),
     )
@@ -320,14 +324,11 @@ def _uncounted(state: AccountState, scope: Scope, rows: Mapping[str, Row]) -> fr
 
     A pair counts both of its assets whole for as long as it is not to be delisted itself.
     """
+    found = leaving(state, scope, rows)
     if scope != CROSS:
-        delistings = state.followed.schedules.delistings if state.followed.schedules is not None else ()
-        return frozenset(rows) if any(scope.symbol in one.symbols for one in delistings) else frozenset()
-    found: set[str] = set()
+        return found
     if state.followed.schedules is not None:
         found |= state.followed.schedules.restricted.no_more_collateral
-        for delisting in state.followed.schedules.delistings:
-            found |= delisting.assets
     return frozenset(found | {asset for asset, share in _counted(state, scope, rows).items() if not share})
 
 

@@ -78,6 +78,17 @@ def owed_soon(row: Row, now: datetime) -> Decimal:
     return row.balance.owed + ceil_to(_interest_soon(row, now), EIGHT)
 
 
+def may_enter(standing: Standing, asset: str) -> Decimal:
+    """The most of an asset that the exchange lets into the scope, rounded down to 8 decimals.
+
+    Of what is to be delisted that is what is owed beyond what is held, without interest that is still to come.
+    """
+    if asset not in standing.leaving:
+        return INFINITE
+    row = standing.rows.get(asset)
+    return ZERO if row is None else floor_to(row.lacking, EIGHT)
+
+
 def without_crumbs(amount: Decimal, owed: Decimal, usable: Decimal, rest: Decimal, least: Decimal) -> Decimal:
     """`amount`, or all of the debt where less than `rest` of it would be left, or so much less that `rest` is left.
 

@@ -15,6 +15,7 @@ from monitor.core.actions.proposal import (
     Proposal,
     debt_soon,
     falls_short,
+    may_enter,
     owed_soon,
     without_crumbs,
 )
@@ -126,6 +127,7 @@ def _choices(
             if price is None or spec.asset not in (None, asset):
                 continue
             usable = floor_to(min(max(ZERO, free - spec.keep_in_source), allowance.of(price)), EIGHT)
+            usable = min(usable, may_enter(standing, asset))
             row = standing.rows.get(asset)
             owed = owed_soon(row, now) if row is not None else ZERO
             is_short = row is not None and falls_short(owed, min(usable, owed), rest / price, row.min_repay)
@@ -183,6 +185,8 @@ def _why_empty(standing: Standing, spec: ActionSpec, busy: frozenset[str]) -> st
     kept = f" above the {spec.keep_in_source} kept there" if spec.keep_in_source else ""
     if spec.asset in standing.uncounted and spec.asset is not None:
         return f"{spec.asset} is not owed, and the exchange counts no more of it as collateral; name another asset"
+    if spec.asset is not None and not may_enter(standing, spec.asset):
+        return f"{spec.asset} is to be delisted, and what is held of it covers what is owed; repay with that"
     short = ", ".join(_too_few(standing, spec, busy)) if spec.use != "collateral" else ""
     if short:
         return f"{places}{kept}, or the limits, leave less than the exchange takes as a repayment: {short}; {_MORE}"

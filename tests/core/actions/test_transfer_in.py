@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from monitor.core.account import CROSS, ZERO, Balance, Scope
 from monitor.core.actions.proposal import UNLIMITED, Allowance, Nothing, Proposal
 from monitor.core.actions.transfer_in import propose, second_hop
+from monitor.core.guards import Approved, review, spent_by
 from monitor.core.intents import IntentState, Transfer
 from monitor.core.standing import Standing
 from tests.core.actions.samples import NOW, D, balance, intent, standing, transfer_spec
@@ -88,6 +89,26 @@ def test_collateral_waits_until_it_is_known_what_the_exchange_counts() -> None:
 def test_what_is_owed_is_repaid_with_although_it_counts_for_nothing() -> None:
     held = replace(standing(spot={"USDT": "9000"}), uncounted=frozenset({"USDT"}))
     assert order_of(propose(held, SPEC, D(2), NOW)) == Transfer("spot", CROSS, "USDT", D(5000))
+
+
+def test_of_what_is_to_be_delisted_no_more_comes_than_is_owed_beyond_what_is_held() -> None:
+    # 1,000 and 2 of interest are owed, 300 are held; near the hour 1 more will be.
+    rows = (balance("BTC", "1"), balance("USDT", free="300", borrowed="1000", interest="2"))
+    held = standing(*rows, spot={"USDT": "9000"}, rates={"USDT": "0.001"})
+    near = datetime(2025, 10, 10, 21, 59, 30, tzinfo=UTC)
+    whole = transfer_spec(target=None, amount=D(5000))
+    assert order_of(propose(held, whole, None, near)).amount == 1003
+    leaving = replace(held, leaving=frozenset({"USDT"}), uncounted=frozenset({"USDT"}))
+    found = propose(leaving, whole, None, near)
+    assert order_of(found).amount == 702
+    assert isinstance(found, Proposal)
+    stale = replace(found, order=replace(order_of(found), amount=D(900)), amount_usdt=D(900))
+    assert review(stale, leaving, whole, spent_by(whole, "main", (), NOW), NOW) == Approved(D(702))
+    more = (balance("BTC", "1"), balance("USDT", free="1100", borrowed="1000", interest="2"))
+    covered = replace(standing(*more, spot={"USDT": "9000"}), leaving=frozenset({"USDT"}))
+    nothing = propose(covered, transfer_spec(asset="USDT", target=None, amount=D(5000)), None, near)
+    assert isinstance(nothing, Nothing)
+    assert "is to be delisted" in nothing.reason
 
 
 def owing(spot: str, borrowed: str = "1000") -> Standing:
