@@ -35,7 +35,7 @@ from monitor.runtime.notifier import Notifier
 from monitor.runtime.numbers import Numbers
 from monitor.runtime.orphans import hand_to_a_person
 from monitor.runtime.storekeeper import Storekeeper
-from monitor.runtime.supervisor import Memory, Supervisor, WatchedAccount, tell
+from monitor.runtime.supervisor import Memory, Supervisor, WatchedAccount
 from monitor.store.operator import Orders
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
@@ -150,9 +150,7 @@ class Daemon:
 
     async def notify(self, severity: Severity, text: str) -> None:
         """A notice to all channels, recorded or not."""
-        now = self._clock.now()
-        notice = Notice(severity, text, self._channels, now)
-        await tell(self._shared, Entry(next(iter(self._accounts), ""), now, notices=(notice,)))
+        self._notifier.say(Notice(severity, text, self._channels, self._clock.now()))
 
     async def run(self) -> None:
         """Until `stop`. Starting clean and starting after a crash are the same, and so is starting without the store.
@@ -210,7 +208,7 @@ class Daemon:
                 if jump.corrected_s:
                     await self._keeper.recall_bans()
                 await self._store.release_deliveries(self._clock.now())
-        self._notifier.wake(self._channels)
+        self._notifier.release()
         if abs(jump.seconds) >= TOLD_S * self._clock.speed:
             await self.notify("warning", jump.text)
 

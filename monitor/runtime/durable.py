@@ -139,8 +139,8 @@ class Durable:
                     log.error("notification.unwritten channel=%s cause=%s", channel, error)
                     desk.store_at = time.monotonic() + RETRY_S
 
-    async def queue_once(self, desk: Desk, delivery: Delivery) -> None:
-        """A message for a channel unless it had the very same: a row, or in memory until it can be one."""
+    async def queue_once(self, desk: Desk, delivery: Delivery) -> Delivery | None:
+        """A message for a channel unless it had the very same: as a row, or in memory until it can be one."""
         if delivery.is_recorded and not self._store.failing:
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
@@ -148,10 +148,8 @@ class Durable:
             except (MonitorError, TimeoutError) as error:
                 log.error("notification.without_row channel=%s cause=%s", delivery.channel, error)
             else:
-                if row is not None:
-                    desk.outbox.adopt(row)
-                return
-        desk.outbox.put(replace(delivery, attempts=0), is_own=True)
+                return None if row is None else desk.outbox.adopt(row)[0].delivery
+        return desk.outbox.put(replace(delivery, attempts=0), is_own=True)
 
     async def _unless_fresh(self, desk: Desk, work: Coroutine[None, None, T]) -> T:
         """The store's answer. Raises Interrupted when something fresh arrives first, StoreError when it takes long."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from monitor.core.outbox import Attempt, DeliveryState
 from monitor.errors import StoreError
@@ -56,7 +57,7 @@ class Ledger:
         attempts, closed = list(self._attempts[channel]), dict(self._closed[channel])
         try:
             if attempts:
-                await self._store.record_attempts(attempts)
+                await self._record(attempts)
                 del self._attempts[channel][: len(attempts)]
             if closed:
                 await self._store.close_deliveries(DeliveryState.EXPIRED, closed)
@@ -65,3 +66,26 @@ class Ledger:
         except StoreError as error:
             waiting = len(attempts) + len(closed)
             log.error("notification.unwritten channel=%s deliveries=%d cause=%s", channel, waiting, error)
+
+    async def _record(self, attempts: Sequence[Attempt]) -> None:
+        """All in one go; when the store refuses that, one by one, so that no other waits for what it never takes."""
+        try:
+            await self._store.record_attempts(attempts)
+        except StoreError as error:
+            if self._store.failing:
+                raise
+            log.warning("notification.parted deliveries=%d cause=%s", len(attempts), error)
+        else:
+            return
+        for attempt in attempts:
+            if not await self._is_taken(attempt) and not await self._is_taken(replace(attempt, told=None)):
+                log.error("notification.unwritable channel=%s delivery=%d", attempt.channel, attempt.delivery)
+
+    async def _is_taken(self, attempt: Attempt) -> bool:
+        try:
+            await self._store.record_attempts([attempt])
+        except StoreError:
+            if self._store.failing:
+                raise
+            return False
+        return True

@@ -6,20 +6,20 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.core.alerts import Alert, Reason
 from monitor.core.journal import Entry, Notice
-from monitor.core.outbox import Attempt, Delivery, DeliveryState, Send, Told, choose
+from monitor.core.outbox import Delivery, Send, choose
 from monitor.core.restraint import Due, Rungs, Wait, gathered, over_limit, ripe_at, told_of
-from monitor.notify.sinks import NotTold, SendResult
+from monitor.notify.sinks import NotTold
 from monitor.runtime.channels import Channel, Desk, Wellbeing, pause_s
 from monitor.runtime.choosing import choose_for, drill_of, is_urgent, not_taken, notice_wait
 from monitor.runtime.composer import Composer
 from monitor.runtime.durable import Durable
-from monitor.runtime.outbox import Outbox, failed_attempt
+from monitor.runtime.outbox import Outbox
+from monitor.runtime.outcome import Outcome
 from monitor.runtime.teller import Teller
 from monitor.store.store import Store
 from monitor.store.telling import Look
@@ -55,8 +55,10 @@ class Notifier:
         self._draining = False
         self._wellbeing = Wellbeing(self._channels)
         self._beside: set[asyncio.Task[None]] = set()
+        self._queueing: set[asyncio.Task[None]] = set()
         self._durable = Durable(store, clock)
         self._teller = Teller(composer, self._start)
+        self._outcome = Outcome(self._desks, self._durable, self._wellbeing, clock, open_alert, self._start)
 
     @property
     def failing(self) -> int:
@@ -101,11 +103,26 @@ class Notifier:
             for name in told.channels:
                 self._keep(Delivery(0, name, told.alert, told.reason, told.severity, told.at, told.at))
         for notice in entry.notices:
-            self._keep_notice(notice, is_own=False)
+            for delivery in self._said(notice):
+                self._keep(delivery)
 
     def say(self, notice: Notice) -> None:
-        """A notice that belongs to no entry: told at once, whether the store works or not, and recorded once it can."""
-        self._keep_notice(notice, is_own=True)
+        """A notice that belongs to no entry: recorded and told, or told from memory and recorded once it can be."""
+        for delivery in self._said(notice):
+            task = asyncio.create_task(self._queue(delivery), name=f"notice {delivery.channel}")
+            self._queueing.add(task)
+            task.add_done_callback(self._queueing.discard)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Alerts that were told from memory have other numbers from now on, by their old ones."""
+        for desk in self._desks.values():
+            desk.outbox.renumber(numbers)
+
+    def release(self) -> None:
+        """The clock jumped: whatever waits is looked at now."""
+        for desk in self._desks.values():
+            desk.outbox.release(self._clock.now())
+            desk.ask()
 
     async def recall(self) -> None:
         """What the store knows of the channels: those that failed still do, and what was held is looked at again."""
@@ -121,25 +138,36 @@ class Notifier:
     async def drain(self, timeout_s: float) -> None:
         """Wait until every channel found nothing due, at most `timeout_s` of machine time; nothing waits for more."""
         self._draining = True
-        for desk in self._desks.values():
-            desk.idle.clear()
-            desk.ask()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
+                while self._queueing:
+                    await asyncio.wait(set(self._queueing))
+                for desk in self._desks.values():
+                    desk.idle.clear()
+                    desk.ask()
                 for desk in self._desks.values():
                     await desk.idle.wait()
 
-    def _keep_notice(self, notice: Notice, *, is_own: bool) -> None:
-        for name in notice.channels:
-            said = Delivery(0, name, None, "notice", notice.severity, notice.at, notice.at, text=notice.text)
-            self._keep(said, is_own=is_own)
+    def _said(self, notice: Notice) -> list[Delivery]:
+        return [
+            Delivery(0, name, None, "notice", notice.severity, notice.at, notice.at, text=notice.text)
+            for name in notice.channels
+            if name in self._channels
+        ]
 
-    def _keep(self, delivery: Delivery, *, is_own: bool = False) -> None:
+    async def _queue(self, delivery: Delivery) -> None:
+        desk = self._desks[delivery.channel]
+        kept = await self._durable.queue_once(desk, delivery)
+        if kept is not None and is_urgent(self._channels[delivery.channel], kept):
+            desk.hand(kept)
+        desk.ask()
+
+    def _keep(self, delivery: Delivery) -> None:
         channel = self._channels.get(delivery.channel)
         if channel is None:
             return
         desk = self._desks[channel.name]
-        kept = desk.outbox.put(delivery, is_own=is_own)
+        kept = desk.outbox.put(delivery)
         if kept is not None and is_urgent(channel, kept):
             desk.hand(kept)
         elif kept is not None:
@@ -272,7 +300,7 @@ class Notifier:
         result = await self._teller.tell(
             channel, lambda: self._composer.together(group), bare, plain=_plain(deliveries)
         )
-        await self._record(channel, deliveries, result, told, bare.title)
+        await self._outcome.record(channel, deliveries, result, told, bare.title)
         if not isinstance(result, NotTold) and not any(delivery.attempts for delivery in deliveries):
             self._teller.follow(channel, worst, bare)
 
@@ -294,61 +322,7 @@ class Notifier:
             message = notice_message(delivery.severity, delivery.text, recorded=delivery.is_recorded)
         desk.outbox.begin([delivery], now)
         result = await self._teller.tell(channel, lambda: message, message, plain=_plain([delivery]))
-        await self._record(channel, [delivery], result, {}, message.title)
-
-    async def _record(
-        self,
-        channel: Channel,
-        deliveries: Sequence[Delivery],
-        result: SendResult,
-        told: Mapping[int, Told],
-        title: str,
-    ) -> None:
-        """What became of one attempt, for each of the deliveries; at its first failure the fallback hears of it."""
-        now, desk = self._clock.now(), self._desks[channel.name]
-        numbers = ",".join(str(delivery.id) if delivery.is_recorded else "unrecorded" for delivery in deliveries)
-        if not isinstance(result, NotTold):
-            self._wellbeing.tried(channel.name, None)
-            log.info("notification.sent channel=%s deliveries=%s title=%r", channel.name, numbers, title)
-            sent = DeliveryState.SENT
-            attempts = [
-                Attempt(channel.name, d.id, now, True, result.answer, sent, told=told.get(d.id)) for d in deliveries
-            ]
-            self._durable.note(channel.name, desk.outbox.note(attempts))
-            # Beside the next message, which need not wait; before the store is asked again, it is written.
-            self._start(self._durable.write(channel.name), f"ledger {channel.name}")
-            return
-        self._wellbeing.tried(channel.name, result.answer)
-        said = "notification.failed channel=%s deliveries=%s attempt=%d answer=%r"
-        log.warning(said, channel.name, numbers, max(delivery.attempts for delivery in deliveries) + 1, result.answer)
-        attempts = [
-            failed_attempt(
-                delivery,
-                result.answer,
-                result.retry_after_s,
-                desk.outbox.gives_up(delivery, now, is_final=result.final),
-                now,
-                self._clock.speed,
-            )
-            for delivery in deliveries
-        ]
-        self._durable.note(channel.name, desk.outbox.note(attempts))
-        desk.ask()
-        for delivery in deliveries:
-            if delivery.attempts == 0:
-                await self._fall_back(channel, delivery, now)
-
-    async def _fall_back(self, channel: Channel, delivery: Delivery, now: datetime) -> None:
-        """The channel's fallback is to tell it too. What its row is made of waits in memory while the store fails."""
-        if channel.fallback is None or channel.fallback not in self._channels:
-            return
-        desk = self._desks[channel.fallback]
-        if delivery.alert is not None:
-            known = self._desks[channel.name].outbox.alert(delivery.alert) or self._open_alert(delivery.alert)
-            desk.outbox.know(() if known is None else (known,))
-        stand_in = replace(delivery, channel=channel.fallback, next_at=now, answer=None)
-        await self._durable.queue_once(desk, stand_in)
-        desk.ask()
+        await self._outcome.record(channel, [delivery], result, {}, message.title)
 
     def _start(self, work: Coroutine[None, None, None], name: str) -> None:
         """Beside what the channel does next."""

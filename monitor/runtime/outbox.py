@@ -158,6 +158,9 @@ class Outbox:
                 for_rows.append(attempt)
                 continue
             item.delivery = after_attempt(item.delivery, attempt)
+            if attempt.told is not None and item.delivery.alert is not None:
+                # It may have got another number while the message was on its way.
+                attempt = replace(attempt, told=replace(attempt.told, alert=item.delivery.alert))
             (for_rows if item.delivery.is_recorded else item.untold).append(attempt)
             if attempt.told is not None:
                 self._told[attempt.told.alert] = attempt.told
@@ -218,6 +221,35 @@ class Outbox:
             from_memory=stored is None,
         )
         return View(look, tuple(attempts), doubles)
+
+    def release(self, now: datetime) -> None:
+        """What waits without having been tried is looked at now: what held it may hold no more."""
+        for item in self._items.values():
+            if item.is_untried:
+                item.delivery = replace(item.delivery, next_at=min(item.delivery.next_at, now))
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Alerts have other numbers from now on: those under which the database knows them."""
+        for identity, item in list(self._items.items()):
+            old = item.delivery.alert
+            if old is None or old not in numbers:
+                continue
+            del self._items[identity]
+            item.delivery = replace(item.delivery, alert=numbers[old])
+            item.untold = [
+                attempt if attempt.told is None else replace(attempt, told=replace(attempt.told, alert=numbers[old]))
+                for attempt in item.untold
+            ]
+            if item.delivery.identity in self._items:
+                self._identities.pop(item.delivery.id, None)
+            else:
+                self._add(item)
+        for old, new in numbers.items():
+            alert, told = self._alerts.pop(old, None), self._told.pop(old, None)
+            if alert is not None:
+                self._alerts.setdefault(new, replace(alert, id=new))
+            if told is not None:
+                self._told[new] = replace(told, alert=new)
 
     def _heard_of(self, stored: Mapping[int, Heard], numbers: frozenset[int]) -> Mapping[int, Heard]:
         """What the channel believes: of what the database tells of, of these, and of what has no row yet."""

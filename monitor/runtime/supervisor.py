@@ -138,7 +138,9 @@ class Supervisor:
             loaded = await self._shared.store.load(name, self._shared.clock.now())
             if self.watches.get(name) is watch:
                 now = self._shared.clock.now()
+                before = watch.runner.state
                 watch.runner.adopt(partial(adopted, loaded=loaded, now=now))
+                self._shared.notifier.renumber(_renumbered(before, watch.runner.state))
                 log.info("account.adopted account=%s alerts=%d", name, len(loaded.alerts))
 
     async def _begin(self, name: str) -> AccountWatch:
@@ -164,6 +166,7 @@ class Supervisor:
                 if not memory.backlog.is_empty:
                     earlier = carried_on(memory.state, policy, now, self._operator(), failing)
                     state = adopted(earlier, memory.backlog, loaded, now)
+                    shared.notifier.renumber(_renumbered(earlier, state))
                 return state, True
         return carried_on(memory.state, policy, now, self._operator(), failing), memory.is_known
 
@@ -198,9 +201,7 @@ class Supervisor:
     async def _tell(self, name: str, text: str) -> None:
         policy, now = self._accounts[name].policy, self._shared.clock.now()
         if self._falls[name].count in (1, 3):
-            await tell(
-                self._shared, Entry(name, now, notices=(Notice("critical", text, policy.audience.channels, now),))
-            )
+            self._shared.notifier.say(Notice("critical", text, policy.audience.channels, now))
 
     async def _forget(self, name: str) -> None:
         """The database knows better what was decided: it is gone on from there, with numbers that are free there."""
@@ -237,15 +238,10 @@ class _Outside:
         """Nobody reads for it now."""
 
 
-async def tell(shared: Collaborators, entry: Entry) -> None:
-    """Notices on their way: recorded, or from memory where that can't be."""
-    try:
-        committed = await shared.store.commit(entry)
-    except StoreError as error:
-        log.error("notice.unrecorded cause=%s", error)
-        shared.notifier.hand_unrecorded(entry, ())
-    else:
-        shared.notifier.hand(committed.deliveries)
+def _renumbered(before: AccountState, after: AccountState) -> Mapping[int, int]:
+    """The new numbers of alerts, by their old ones."""
+    pairs = ((mine, after.alerts.get(key)) for key, mine in before.alerts.items())
+    return {mine.id: theirs.id for mine, theirs in pairs if theirs is not None and theirs.id != mine.id}
 
 
 def _was_refused(error: BaseException) -> bool:

@@ -5,16 +5,19 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from monitor.core.alerts import AlertState, Reason
 from monitor.core.journal import Entry, Notice
+from monitor.core.outbox import Delivery
 from monitor.notify.building import build_sink
 from monitor.runtime.channels import Channel, Wellbeing
 from monitor.runtime.notifier import Notifier
+from monitor.runtime.outbox import Outbox
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from tests.integration.test_failing_store import KilledServer
@@ -176,3 +179,41 @@ async def test_the_notifier_counts_what_hangs(tmp_path: Path, database_url: str)
             notifier._wellbeing._machine_time = lambda: float("inf")  # a minute that no test waits for
             assert notifier.failing == 2
     await store.close()
+
+
+async def test_a_notice_of_the_daemon_itself_is_recorded_before_it_is_told(database_url: str) -> None:
+    store = await asyncio.to_thread(Store.open, database_url)
+    with http_sink() as phone, http_sink() as mail:
+        async with telling(store, phone, mail) as notifier:
+            notifier.say(Notice("warning", "the clock jumped", ("phone", "mail"), datetime.now(UTC)))
+            await notifier.drain(timeout_s=10)
+            assert len(phone.received) == len(mail.received) == 1
+            assert "Not recorded" not in phone.received[0].json()["text"]
+    await store.close()
+
+
+async def test_an_alert_that_the_database_knows_by_another_number_is_not_told_anew(database_url: str) -> None:
+    store = await asyncio.to_thread(Store.open, database_url)
+    with http_sink() as phone, http_sink() as mail:
+        async with telling(store, phone, mail) as notifier:
+            known = firing(datetime.now(UTC))
+            mine = replace(known, alerts=(replace(known.alerts[0], id=1_000_000_007),))
+            mine = replace(mine, notifications=(replace(known.notifications[0], alert=1_000_000_007),))
+            notifier.hand_unrecorded(mine, mine.alerts)
+            await asyncio.to_thread(phone.wait_for_count, 1)
+            notifier.renumber({1_000_000_007: 1})
+            notifier.hand((await store.commit(known)).deliveries)
+            await eventually(lambda: _is(store, [("phone", "sent", 1)]))
+        assert len(phone.received) == 1
+    await store.close()
+
+
+def test_what_was_held_is_looked_at_when_the_clock_jumped() -> None:
+    now = datetime(2026, 3, 29, tzinfo=UTC)
+    outbox = Outbox(count())
+    held = outbox.put(Delivery(0, "phone", None, "notice", "info", now, now, text="an order ended"))
+    assert held is not None
+    outbox.postpone([held.id], now + timedelta(hours=8))
+    assert not outbox.view(None, now, restrained=False).look.due
+    outbox.release(now)
+    assert [each.id for each in outbox.view(None, now, restrained=False).look.due] == [held.id]
