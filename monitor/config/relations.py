@@ -233,7 +233,7 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("channels.fallback against all of its severities", ERROR, _deaf_fallback),
     Relation("channels.fallback against some of its severities", WARNING, _half_deaf_fallback),
     Relation("channels.fallback against its quiet_hours", WARNING, _sleeping_fallback),
-    Relation("actions.mode approve against channels.severities", ERROR, _unasked_approval),
+    Relation("actions.mode approve against channels.severities", WARNING, _unasked_approval),
     Relation("actions.max_data_age against schedule.near_liquidation", WARNING, _figures_never_fresh),
     Relation("actions.cooldown against what it is for", WARNING, _long_cooldown),
     Relation("rules.for against severity", WARNING, _late_rule),

@@ -71,7 +71,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     ),
     "actions.mode approve against channels.severities": (
         ACCOUNT + PHONE + 'severities = ["info"]\n' + ACTION + 'mode = "approve"\n',
-        'actions[0] "repay".mode: "approve" asks a person, and no channel takes critical messages; add a channel',
+        'actions[0] "repay".mode "approve" asks a person, and no channel takes critical messages; add a channel',
         BASE + ACTION + 'mode = "approve"\n',
     ),
     "actions.max_data_age against schedule.near_liquidation": (

@@ -447,10 +447,10 @@ def answered(decision: bool | None, *, now: datetime = NOW, paused: bool = False
     return found.intents[0] if found.intents else None
 
 
-def test_an_approved_proposal_is_planned_and_waits_for_nobody() -> None:
+def test_an_approved_proposal_is_planned_for_the_time_it_had() -> None:
     moved = answered(True)
     assert moved is not None
-    assert (moved.state, moved.expires_at) == (S.PLANNED, None)
+    assert (moved.state, moved.expires_at) == (S.PLANNED, NOW + seconds(60))
 
 
 def test_a_rejected_proposal_is_over() -> None:
