@@ -108,7 +108,7 @@ class CrossSnapshot:
     transfer_in_enabled: bool = True
     transfer_out_enabled: bool = True
     rejected: frozenset[str] = frozenset()
-    """Assets of which the answer told nothing that can be believed; they are not among the balances."""
+    """Assets of which the answer told nothing that can be believed; balances of them are those known before."""
     answered_at: datetime | None = None
     """When at the latest it was true, by the exchange's time as `as_of` is."""
 
@@ -146,6 +146,14 @@ class IsolatedSnapshot:
     rejected: frozenset[str] = frozenset()
     answered_at: datetime | None = None
     """As of `CrossSnapshot`."""
+
+
+def with_unread_balances(snapshot: CrossSnapshot, before: CrossSnapshot | None) -> CrossSnapshot:
+    """The snapshot with the balances known before of the assets that it tells nothing of."""
+    if not snapshot.rejected or before is None:
+        return snapshot
+    kept = {asset: before.balances[asset] for asset in snapshot.rejected if asset in before.balances}
+    return replace(snapshot, balances={**snapshot.balances, **kept})
 
 
 def with_unread_pairs(snapshot: IsolatedSnapshot, before: IsolatedSnapshot | None) -> IsolatedSnapshot:

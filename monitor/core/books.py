@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
 
-from monitor.core.account import ZERO, Balance, Price
+from monitor.core.account import ZERO, Balance, CrossSnapshot, Price
 from monitor.core.amounts import EIGHT, ONE, floor_to
 from monitor.core.margin import Exposure, Totals, margin_level
 
@@ -20,6 +20,9 @@ THROUGH = ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")
 
 _FINEST = Decimal("1E-14")
 """The step of a price turned round: so fine that nothing is lost, so coarse that sums of such products stay exact."""
+
+_WHOLE = Decimal("0.95")
+"""The part of the exchange's total that our own valuation reaches where no row is missing."""
 
 
 class Book(NamedTuple):
@@ -215,6 +218,18 @@ def book_of(
         liabilities,
         bases,
     )
+
+
+def lacks_value(snapshot: CrossSnapshot, book: Book) -> bool:
+    """Whether more is held or owed by the exchange's totals than `book` of the snapshot has, or that can't be told.
+
+    Asked of a snapshot of which rows were left out: what they had may be the very debt that matters.
+    """
+    bitcoin = price_of("BTC", book.prices)
+    if bitcoin is None:
+        return True
+    assets, liabilities = snapshot.assets_btc * bitcoin, snapshot.liabilities_btc * bitcoin
+    return book.assets < assets * _WHOLE or book.liabilities < liabilities * _WHOLE
 
 
 def repriced(book: Book, prices: Mapping[str, Price], changed: Iterable[str]) -> Book:

@@ -17,10 +17,11 @@ from monitor.core.account import (
     Scope,
     Tier,
     Wallet,
+    with_unread_balances,
     with_unread_pairs,
 )
 from monitor.core.alerts import Alert, AlertKey, MetricScope
-from monitor.core.books import AT_SPOT, Book, PricesThen, book_of, way_of, ways_to_try
+from monitor.core.books import AT_SPOT, Book, PricesThen, book_of, lacks_value, way_of, ways_to_try
 from monitor.core.events import (
     ActionSettled,
     BarsRead,
@@ -211,7 +212,10 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
         case CrossRead(snapshot):
             if state.cross is not None and snapshot.as_of < state.cross.as_of:
                 return state
+            snapshot = with_unread_balances(snapshot, state.cross)
             book = book_of(snapshot.balances, state.prices, bases=state.followed.bases)
+            if snapshot.rejected and lacks_value(snapshot, book):
+                return state
             state = replace(
                 state,
                 cross=snapshot,
