@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -106,11 +106,36 @@ async def _accounts(config: Config, offline: bool) -> list[Row]:
     """The rows of all accounts, in their order, looked at side by side."""
     # One address: a ban that one account learns of holds for all.
     usage = None if offline else app.remembered_usage(config, SystemClock())
-    rows = await asyncio.gather(*(_account(config, account.name, usage) for account in config.accounts))
-    return [row for each in rows for row in each]
+    uids: dict[str, int] = {}
+    rows = await asyncio.gather(*(_account(config, account.name, usage, uids) for account in config.accounts))
+    return [*(row for each in rows for row in each), *_twins(uids)]
 
 
-async def _account(config: Config, account: str, usage: "Usage | None") -> list[Row]:
+def _twins(uids: Mapping[str, int]) -> list[Row]:
+    """Accounts of the configuration that are one and the same at the exchange: caps would count for each."""
+    found: list[Row] = []
+    for name, uid in uids.items():
+        same = next((other for other in uids if other != name and uids[other] == uid), None)
+        if same is not None:
+            detail = f"is the same account of the exchange as {same}: no action is taken in either"
+            found.append(Row("key", "error", detail, "take one of the two out of the configuration", name))
+    return found
+
+
+async def _whose(config: Config, account: str, exchange: "Exchange", uids: dict[str, int]) -> list[Row]:
+    """Notes whose account it is; a row where the key that moves money is somebody else's."""
+    try:
+        uids[account] = await exchange.read_identity()
+        if config.account(account).action_api_key is None or await exchange.read_acting_identity() == uids[account]:
+            return []
+    except ExchangeError:
+        # The rows of the keys tell what is wrong with them.
+        return []
+    detail = "action_api_key belongs to another account of the exchange: no action is taken"
+    return [Row("key", "error", detail, "give a key of the account that is watched", account)]
+
+
+async def _account(config: Config, account: str, usage: "Usage | None", uids: dict[str, int]) -> list[Row]:
     """The account's rows; without `usage` nothing is asked of the exchange."""
     try:
         exchange = app.open_exchange(config, account, SystemClock(), usage)
@@ -121,7 +146,8 @@ async def _account(config: Config, account: str, usage: "Usage | None") -> list[
         secrets = Row("secrets", "ok", _sources(config, account), account=account)
         if usage is None:
             return [secrets, *_skipped("offline", account, ("exchange", "clock", "key", "permissions"))]
-        return [secrets, *await _online(config, account, exchange)]
+        online = await _online(config, account, exchange)
+        return [secrets, *online, *await _whose(config, account, exchange, uids)]
     finally:
         await exchange.aclose()
 

@@ -221,6 +221,8 @@ class KeyPermissions:
     options: bool = False
     fix_trading: bool = False
     expires_at: datetime | None = None
+    uid: int | None = None
+    """The exchange's own number of the user whose key it is; None: not known."""
 
 
 class Price(NamedTuple):

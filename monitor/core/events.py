@@ -299,6 +299,8 @@ class HealthRead:
     pause_file: bool = False
     store_space_low: bool | None = None
     account_failing: bool = False
+    twin: str = ""
+    """Another configured account that is the same user of the exchange."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,12 +158,27 @@ def _may_send(proposal: Proposal, standing: Standing) -> Refused | None:
         return Refused("the exchange refuses the key; renew it")
     if standing.key is None or standing.acting_key is None:
         return Refused("what the key may do is not known yet; `margin-monitor check` shows it, or act by hand")
+    if (stranger := whose(standing)) is not None:
+        return Refused(stranger)
     keys = (standing.key, standing.acting_key)
     if any(key.withdrawals for key in keys):
         return Refused("the key may withdraw; take that right away")
     if any(key.portfolio_margin for key in keys):
         return Refused("the account is in portfolio margin mode, where no action may be taken; act by hand")
     return _allowed_by_key(standing.acting_key, proposal) or _allowed_by_account(proposal, standing)
+
+
+def whose(standing: Standing) -> str | None:
+    """Why it is not certain that what is sent moves this account's money, and counts against its caps alone."""
+    if standing.twin:
+        return f"{standing.twin} is the same account of the exchange; take one of the two out of the configuration"
+    if not standing.acts_with_own_key or standing.key is None or standing.action_key is None:
+        return None
+    if standing.key.uid is None or standing.action_key.uid is None:
+        return "whose account the action key belongs to is not known yet; `margin-monitor check` shows it"
+    if standing.key.uid != standing.action_key.uid:
+        return "action_api_key belongs to another account of the exchange; give the key of this one"
+    return None
 
 
 def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:

@@ -70,6 +70,7 @@ class Standing:
     outside_as_of: Mapping[Place, datetime] = field(default_factory=dict)
     paused: bool = False
     journal_failing: bool = False
+    twin: str = ""
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
     acts_with_own_key: bool = False
@@ -232,6 +233,7 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         outside_as_of=outside_as_of,
         paused=state.is_paused,
         journal_failing=state.health.store_failing,
+        twin=state.health.twin,
         key_accepted=state.key_accepted,
         key=state.key,
         action_key_accepted=state.action_key_accepted,

@@ -176,6 +176,12 @@ class AccountWatch:
         self.inbox.put(Tick())
         self._doubt_the_clock()
 
+    @property
+    def uid(self) -> int | None:
+        """The exchange's number of the user whose account it is, once that is known."""
+        key = self.runner.state.key
+        return None if key is None else key.uid
+
     def _doubt_the_clock(self) -> None:
         """Ask for the exchange's time when it told of a price at a moment that is still to come."""
         clock, newest, now_s = self._shared.clock, newest_at(self._state()), time.monotonic()

@@ -247,7 +247,9 @@ class Daemon:
             fresh, health = self._keeper.fresh_orders(), self._health()
             watches = dict(self._supervisor.watches)
             for name, watch in watches.items():
-                watch.tick(fresh, replace(health, account_failing=self._supervisor.is_failing(name)))
+                same = [n for n, w in watches.items() if n != name and w.uid is not None and w.uid == watch.uid]
+                failing = self._supervisor.is_failing(name)
+                watch.tick(fresh, replace(health, account_failing=failing, twin=min(same, default="")))
             # Of which watch, and how many: those of one that was built anew are counted anew.
             progress = {name: (id(watch), watch.runner.ticks) for name, watch in watches.items()}
             now = self._clock.now()

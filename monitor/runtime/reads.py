@@ -23,6 +23,7 @@ from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 from monitor.runtime.interest import InterestWatch
 from monitor.runtime.poller import ReadOnce
+from monitor.runtime.snapshots import read_rights
 from monitor.runtime.surroundings import SurroundingsWatch
 
 log = logging.getLogger(__name__)
@@ -177,10 +178,12 @@ class Reads:
 
     async def key(self) -> None:
         async def read() -> None:
-            self._deliver(KeyRead(True, await self._exchange.read_key(), self._clock.now()))
+            rights = await read_rights(self._exchange, self._state().key, acting=False)
+            self._deliver(KeyRead(True, rights, self._clock.now()))
 
         async def read_acting() -> None:
-            self._deliver(KeyRead(True, await self._exchange.read_acting_key(), self._clock.now(), acting=True))
+            rights = await read_rights(self._exchange, self._state().action_key, acting=True)
+            self._deliver(KeyRead(True, rights, self._clock.now(), acting=True))
 
         await self._guarded("key", None, read)
         if self._settings.acts_with_own_key:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from monitor.clock import Clock
-from monitor.core.account import CROSS, Scope
+from monitor.core.account import CROSS, KeyPermissions, Scope
 from monitor.core.actions.recheck import balances
 from monitor.core.events import CrossRead, Event, IsolatedRead, KeyRead, PricesRead, WalletRead
 from monitor.core.evidence import given_elsewhere
@@ -51,18 +51,19 @@ class Snapshots:
 
     async def rights(self, state: AccountState, *, own_acting_key: bool) -> AccountState:
         """`state` with what the keys may do now; as it was last known where that does not come in time."""
-        reads = [self._rights_of(acting=False), *([self._rights_of(acting=True)] if own_acting_key else [])]
+        reads = [self._rights_of(state.key, acting=False)]
+        if own_acting_key:
+            reads.append(self._rights_of(state.action_key, acting=True))
         for event in await asyncio.gather(*reads):
             if event is not None:
                 self._deliver(event)
                 state = apply(state, event, event.at)
         return state
 
-    async def _rights_of(self, *, acting: bool) -> KeyRead | None:
-        read = self._exchange.read_acting_key if acting else self._exchange.read_key
+    async def _rights_of(self, known: KeyPermissions | None, *, acting: bool) -> KeyRead | None:
         try:
             async with asyncio.timeout(KEY_PATIENCE_S):
-                return KeyRead(True, await read(), self._clock.now(), acting)
+                return KeyRead(True, await read_rights(self._exchange, known, acting=acting), self._clock.now(), acting)
         except KeyInvalid:
             return KeyRead(False, None, self._clock.now(), acting)
         except (ExchangeError, TimeoutError):
@@ -124,3 +125,21 @@ def _places(intent: Intent, scopes: Iterable[Scope]) -> list[str]:
     places = {scope.kind for scope in (intent.scope, *scopes)}
     source = {intent.order.source} if isinstance(intent.order, Transfer) else set()
     return sorted(places | source)
+
+
+async def read_rights(exchange: Exchange, known: KeyPermissions | None, *, acting: bool) -> KeyPermissions:
+    """What a key may do and whose it is, by the exchange's number of the user; that as last known where it can't be
+    read. Raises ExchangeError."""
+    reads = (
+        (exchange.read_acting_key(), exchange.read_acting_identity())
+        if acting
+        else (exchange.read_key(), exchange.read_identity())
+    )
+    rights, uid = await asyncio.gather(*reads, return_exceptions=True)
+    if isinstance(rights, BaseException):
+        raise rights
+    if isinstance(uid, ExchangeError):
+        return replace(rights, uid=None if known is None else known.uid)
+    if isinstance(uid, BaseException):
+        raise uid
+    return replace(rights, uid=uid)

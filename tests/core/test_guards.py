@@ -104,6 +104,7 @@ def test_cancelling_moves_no_money_and_is_counted() -> None:
         ({"key": replace(KEY, portfolio_margin=True)}, "portfolio margin"),
         ({"key": replace(KEY, margin=False)}, "enableMargin"),
         ({"repay_enabled": False}, "not enabled"),
+        ({"twin": "again"}, "again is the same account of the exchange"),
     ],
 )
 def test_a_live_repayment_is_stopped_by(change: dict[str, object], words: str) -> None:
@@ -127,15 +128,18 @@ def test_a_live_transfer_is_stopped_by(change: dict[str, object], words: str) ->
 
 
 def test_a_second_key_that_acts_leaves_the_first_one_to_read() -> None:
-    reading = replace(KEY, margin=False, universal_transfer=False)
-    held = replace(standing(spot={"USDT": "5000"}), key=reading, acts_with_own_key=True, action_key=KEY)
+    reading = replace(KEY, margin=False, universal_transfer=False, uid=7)
+    mine = replace(KEY, uid=7)
+    held = replace(standing(spot={"USDT": "5000"}), key=reading, acts_with_own_key=True, action_key=mine)
     assert reviewed(held=held) == Approved(D(500))
     assert reviewed(BRING, held=held) == Approved(D(500))
     assert "withdraw" in reason(reviewed(held=replace(held, key=replace(reading, withdrawals=True))))
-    assert "withdraw" in reason(reviewed(held=replace(held, action_key=replace(KEY, withdrawals=True))))
-    assert "enableMargin" in reason(reviewed(held=replace(held, action_key=replace(KEY, margin=False))))
+    assert "withdraw" in reason(reviewed(held=replace(held, action_key=replace(mine, withdrawals=True))))
+    assert "enableMargin" in reason(reviewed(held=replace(held, action_key=replace(mine, margin=False))))
     assert "not known" in reason(reviewed(held=replace(held, action_key=None)))
     assert "refuses" in reason(reviewed(held=replace(held, action_key_accepted=False)))
+    assert "whose account" in reason(reviewed(held=replace(held, action_key=replace(mine, uid=None))))
+    assert "another account" in reason(reviewed(held=replace(held, action_key=replace(mine, uid=8))))
 
 
 def test_a_dry_run_needs_no_permission_and_minds_no_pause() -> None:
