@@ -82,8 +82,8 @@ class Stage:
     sink: HttpSink
     wall: Path
 
-    def count(self, path: str) -> int:
-        return sum(one.path == path for one in self.box.sandbox.requests)
+    def count(self, path: str, method: str = "GET") -> int:
+        return sum((one.path, one.method) == (path, method) for one in self.box.sandbox.requests)
 
     def said(self, part: str) -> bool:
         return any(part in one.body.decode() for one in list(self.sink.received) if not one.path.startswith("/ping"))
@@ -153,12 +153,12 @@ async def played(folder: Path, case: Case) -> None:
         if case.during_repayment:
             there.box.sandbox.add_fault(Fault("delay", path=REPAY, seconds=2))
         hand.set_price("BTCUSDT", Decimal(45_000))
-        await there.until("sent", lambda: there.count(REPAY) == 1)
+        await there.until("sent", lambda: there.count(REPAY, "POST") == 1)
         if case.during_repayment:
             assert case.step_s is not None
             there.set_wall(case.step_s)
         await there.until("settled", lambda: "intent.confirmed" in there.child.text)
-        assert there.count(REPAY) <= 2
+        assert there.count(REPAY, "POST") == 1
         there.box.sandbox.add_fault(Fault("status", path="*", status=503, count=0))
         for stream in ("account", "risk", "market"):
             there.box.sandbox.add_fault(Fault("refuse", stream=stream))
