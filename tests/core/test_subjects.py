@@ -268,7 +268,8 @@ class TestAccount:
 class TestMonitor:
     def test_age_counts_from_the_start_while_nothing_came(self) -> None:
         values = sight_of(connected(started()), 70).values
-        assert picked(values, "data_age", "poll_interval") == (70, 60)
+        # What was never read is read as if in danger.
+        assert picked(values, "data_age", "poll_interval") == (70, 2)
 
     def test_age_is_that_of_the_scope_whose_poll_is_most_overdue(self) -> None:
         state = connected(told(watched(), IsolatedRead(isolated(at=after(90)))))

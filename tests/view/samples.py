@@ -56,6 +56,8 @@ PAIR = IsolatedPair(
     liquidation_price=Decimal(46000),
 )
 
+PRICES_THEN = {symbol: price._replace(at=READ_AT) for symbol, price in PRICES.items()}
+
 ISOLATED = IsolatedSnapshot(READ_AT, READ_AT, {"BTCUSDT": PAIR})
 
 STATE = AccountState(
@@ -66,8 +68,8 @@ STATE = AccountState(
     bars=Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1")),
     tiers={"BTCUSDT": (Tier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500000)),)},
     prices=PRICES,
-    cross_prices=PRICES,
-    isolated_prices=PRICES,
+    cross_prices=PRICES_THEN,
+    isolated_prices=PRICES_THEN,
     key_accepted=True,
     streams={
         "account": StreamState(True, ("cross", "BTCUSDT"), READ_AT, NOW - timedelta(seconds=2), connects=3),
