@@ -88,7 +88,8 @@ async def test_age_of_prices_counts_from_the_last_one_though_pings_and_polls_go_
     ):
         await seeing(here)
         seen = await grows(here, box.sandbox, "price_age", Fault("mute", stream="market", seconds=3600))
-        assert all(one.figures["stream_silence"] < SLACK for one in seen)
+        # A market stream that brings no price is silent, whatever it pings.
+        assert seen[-1].figures["stream_silence"] > SLACK
         assert all(one.figures["data_age"] < SLACK * 2 for one in seen)
         # Ten seconds without a price of the busiest symbol: another connection, and prices again.
         await watch(here, lambda one: one.figures["price_age"] < SLACK, 30)
