@@ -34,7 +34,7 @@ STAMPED = (
 """The parts of a state in which every moment is one at which something happened. Nothing else is touched: silences and
 keys end in the future, and what an order did is never made younger."""
 
-STAMPED_BESIDE = ("orders", "untold", "told_at", "moved_at", "asked_at", "ledger_at", "indexes", "index_asked")
+STAMPED_BESIDE = ("orders", "untold", "told_at", "moved_at", "asked_at", "ledger_at", "indexes", "index_asked_at")
 
 
 def corrected(state: AccountState, by: timedelta, now: datetime) -> AccountState:

@@ -56,7 +56,7 @@ LEDGER_LAG = timedelta(hours=3)
 """What moved and did not show in the ledger within this long is not waited for any more."""
 
 INDEX_AGAIN = timedelta(seconds=30)
-"""An index that could be matched with no spot price of its moment is asked for again, at most this often."""
+"""An index that was never matched with a spot price of its moment is asked for again, at most this often."""
 
 DEBTS = ""
 """Stands for all debts of a scope, where the stream does not say which balance it told of."""
@@ -297,7 +297,7 @@ def _with_locked(followed: Followed, scope: Scope, balances: Iterable[Balance], 
 def _ripened(followed: Followed, now: datetime) -> Followed:
     """After a moment of grace, what nothing explains is looked up in the ledger; unmatched indexes are read again."""
     asked = followed.index_asked_at
-    if (asked is None or now - asked >= INDEX_AGAIN) and any(r.is_unmatched for r in followed.indexes.values()):
+    if (asked is None or now - asked >= INDEX_AGAIN) and any(r.is_wanted for r in followed.indexes.values()):
         followed = replace(followed, index_asked_at=now)
     if not followed.untold:
         return followed

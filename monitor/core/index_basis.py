@@ -38,6 +38,11 @@ class IndexReading:
         return self.spot is None and not self.is_open
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether another reading should not wait for its turn: this one matched nothing, and no basis is known."""
+        return self.is_unmatched and self.before is None
+
+    @property
     def basis(self) -> Decimal | None:
         """Index over spot, floored to eight decimals, which keep everything computed from it exact; else `before`."""
         return self.before if self.spot is None else floor_to(self.index.value / self.spot.value, EIGHT)

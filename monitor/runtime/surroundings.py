@@ -176,7 +176,7 @@ class SurroundingsWatch:
         """The index price of one asset that matters to cross, the next one each time; of all that give no basis yet."""
         symbols = self._that_matter()
         known = self._state().followed.indexes
-        unknown = [symbol for symbol in symbols if symbol not in known or known[symbol].is_unmatched]
+        unknown = [symbol for symbol in symbols if symbol not in known or known[symbol].is_wanted]
         following = next((symbol for symbol in symbols if symbol > self._last_index), symbols[0] if symbols else "")
         for symbol in unknown or ([following] if following else []):
 
