@@ -66,5 +66,7 @@ async def test_help_makes_the_difference(story: Any, guarded: bool, tmp_path: Pa
     assert confirmed
     # Each order moved money exactly once: as many movements as confirmed orders, amount by amount.
     assert moved == sorted(Decimal(one["amount"]) for one in confirmed)
-    submitted = [one for one in run["actions"] if any(step["state"] == "SUBMITTING" for step in one["steps"])]
+    # On a machine that was busy an order may have been withheld after its claim: that one was not sent.
+    claimed = [one for one in run["actions"] if any(step["state"] == "SUBMITTING" for step in one["steps"])]
+    submitted = [one for one in claimed if one["state"] != "EXPIRED"]
     assert len(sent) == len(submitted)

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from monitor import app
 from monitor.clock import SystemClock
 from monitor.config.loading import load_config
+from monitor.errors import StoreError
 from monitor.runtime.service import ServiceManager
 from tests.support.daemon import daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox
@@ -88,7 +89,7 @@ async def test_a_reload_that_fails_is_over_too(tmp_path: Path, manager: Manager)
 
 
 @pytest.mark.slow
-async def test_the_watchdog_is_not_fed_while_an_accounts_steps_do_not_complete(
+async def test_the_watchdog_is_fed_while_the_database_stands_still(
     tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
@@ -100,16 +101,14 @@ async def test_the_watchdog_is_not_fed_while_an_accounts_steps_do_not_complete(
         held, may_go_on = threading.Event(), threading.Event()
         try:
             await manager.until("WATCHDOG=1", times=3)
-            # The one writer waits, so that no step's commit, and with it no step, comes to its end.
+            # The one writer waits: a commit is given up after three seconds, and watching needs no database.
             waiting = asyncio.create_task(store.order(_wait, held, may_go_on))
             assert await asyncio.to_thread(held.wait, 10)
-            before = manager.count("WATCHDOG=1")
-            # One may have been on its way; of the six that three seconds bring otherwise there is none.
-            with pytest.raises(AssertionError):
-                await manager.until("WATCHDOG=1", times=before + 2, within_s=3)
+            await manager.until("WATCHDOG=1", times=manager.count("WATCHDOG=1") + 10, within_s=30)
             before = manager.count("WATCHDOG=1")
             may_go_on.set()
-            await waiting
+            with contextlib.suppress(StoreError):
+                await waiting
             await manager.until("WATCHDOG=1", times=before + 2)
         finally:
             may_go_on.set()

@@ -303,7 +303,8 @@ async def guarded_daemon(
     folder: Path, ready: Ready, clock: SystemClock, polled_every: str = "5m", guards: Guards = GUARDS
 ) -> AsyncIterator[Daemon]:
     """The daemon as the composition root builds it, but sooner tired of a silent connection."""
-    config = load_config(write_config(folder, ready, schedule={"cross": polled_every, "isolated": polled_every}), {})
+    schedule = {"cross": polled_every, "isolated": polled_every, "stale_after": "1d"}
+    config = load_config(write_config(folder, ready, schedule=schedule), {})
     key = ready.accounts[0]
     open_exchange = partial(
         connect,

@@ -61,6 +61,7 @@ class Truth:
     wrote_at: dict[str, float] = field(default_factory=dict)
     ended_at: dict[str, float] = field(default_factory=dict)
     told_at: float = 0.0
+    told_before: float = 0.0
     seen: dict[int, Connection] = field(default_factory=dict)
     all_stand_since: float | None = None
     one_lacks_since: float | None = None
@@ -71,10 +72,13 @@ class Truth:
         for one in self.box.connections:
             self.seen.setdefault(one.number, one)
         for one in self.seen.values():
-            self.wrote_at[one.stream] = max(self.wrote_at.get(one.stream, 0.0), one.wrote_at)
-            self.ended_at[one.stream] = max(self.ended_at.get(one.stream, 0.0), one.ended_at)
-            if one.stream == "market":
-                self.told_at = max(self.told_at, one.told_at)
+            is_market = one.stream == "market"
+            # A market stream lives by its prices alone, whatever else it sends.
+            wrote_at, ended_at = (one.told_at, 0.0) if is_market else (one.wrote_at, one.ended_at)
+            self.wrote_at[one.stream] = max(self.wrote_at.get(one.stream, 0.0), wrote_at)
+            self.ended_at[one.stream] = max(self.ended_at.get(one.stream, 0.0), ended_at)
+            if is_market and one.told_at > self.told_at:
+                self.told_before, self.told_at = self.told_at, one.told_at
         lines = {one.stream: one for one in self.box.connections if not one.silent}
         subscribed = getattr(lines.get("account"), "subscriptions", {})
         stand = set(lines) == set(STREAMS) and len(subscribed) == 2
@@ -89,9 +93,9 @@ class Truth:
         return next((age for at in answered if (age := (now - at) / 1000) >= under_way_s), math.inf)
 
     def price_age(self, now: float, under_way_s: float = 0.0) -> float:
-        """Since when no price is known to be true: told or read, as long as the stream lives."""
-        known = min(now - self.told_at, self.age_of(PRICES, under_way_s))
-        return max(known, now - self.heard_at("market") if not under_way_s else now - self.wrote_at["market"])
+        """Since when no price is known to be true: the stream's, without one that may be under way."""
+        is_under_way = now - self.told_at < under_way_s
+        return now - (self.told_before if is_under_way else self.told_at)
 
     def heard_at(self, stream: str) -> float:
         """When the stream was last heard at best: the answer to a farewell may count as a sign of life."""
@@ -105,7 +109,7 @@ def lies(figures: dict[str, Decimal], truth: Truth, now: float) -> list[str]:
         "price_age": (truth.price_age(now), truth.price_age(now, UNDER_WAY_S)),
         "stream_silence": (
             now - min(truth.heard_at(stream) for stream in STREAMS),
-            now - min(truth.wrote_at[stream] for stream in STREAMS),
+            max(truth.price_age(now, UNDER_WAY_S), now - min(truth.wrote_at[stream] for stream in STREAMS)),
         ),
     }
     found = [
