@@ -34,7 +34,6 @@ CLAIMS_LATE_S = 1.5
 UNDER_WAY_S = 0.5
 """So long at most what was answered is on its way to the figures."""
 
-PRICES = "/api/v3/ticker/price"
 READS = {"/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"}
 DAY_S = 24 * 3600.0
 
