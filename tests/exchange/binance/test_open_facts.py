@@ -16,7 +16,11 @@ from monitor.exchange.binance.functions.accounts import get_max_margin_loan, set
 from monitor.exchange.binance.functions.loans import exchange_margin_small_liabilities
 from monitor.exchange.binance.functions.market import get_margin_all_assets, get_margin_all_pairs
 from monitor.exchange.binance.functions.orders import create_margin_order
-from monitor.exchange.binance.functions.transfers import query_universal_transfer_history
+from monitor.exchange.binance.functions.transfers import (
+    make_universal_transfer,
+    query_universal_transfer_history,
+    transfer_spot_to_margin,
+)
 from monitor.exchange.binance.signing import HmacSigner
 from monitor.sandbox.scenario import AccountSpec, Readings, Scenario, holding
 from monitor.sandbox.scenarios import calm
@@ -64,11 +68,12 @@ async def test_what_can_be_borrowed_is_counted_where_the_venue_counts_it(reading
 
 
 @pytest.mark.parametrize("weight", [300, 900])
-async def test_a_transfer_weighs_what_the_venue_says_and_never_more_than_budgeted(weight: int) -> None:
+async def test_a_transfer_weighs_what_the_venue_says_and_is_budgeted_as_settled(weight: int) -> None:
     async with world(playing(transfer_weight=weight)) as w:
         assert isinstance(await w.account.execute(Transfer("spot", CROSS, "USDT", D(5))), Accepted)
         assert w.account.weight_used == D(weight) / 180_000
-    assert weight <= TRANSFER.weight
+    assert TRANSFER.weight == 300
+    assert {transfer_spot_to_margin.endpoint.weight, make_universal_transfer.endpoint.weight} == {300}
 
 
 @pytest.mark.parametrize("code", [-3015, -3024])

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from monitor.exchange.binance.client.transfers import WEIGHT
 from monitor.exchange.binance.functions.function import History, change, read, the_venue_answers
 from monitor.exchange.binance.limits import Priority
 from monitor.exchange.binance.wire.ledgers import (
@@ -18,17 +19,15 @@ from monitor.exchange.binance.wire.ledgers import (
 from monitor.exchange.binance.wire.typed import Rows
 
 _TRANSFER = "/sapi/v1/asset/transfer"
-# The sources give 300 and 900: the dearer is budgeted.
-_WEIGHT = 900
 
 
-@change("transfer_in", "POST", _TRANSFER, weight=_WEIGHT, fixed={"type": "MAIN_MARGIN"})
+@change("transfer_in", "POST", _TRANSFER, weight=WEIGHT, fixed={"type": "MAIN_MARGIN"})
 def transfer_spot_to_margin(*, asset: str, amount: Decimal) -> TransactionId:
     """From the spot wallet into cross margin."""
     the_venue_answers()
 
 
-@change("transfer_out", "POST", _TRANSFER, weight=_WEIGHT, fixed={"type": "MARGIN_MAIN"})
+@change("transfer_out", "POST", _TRANSFER, weight=WEIGHT, fixed={"type": "MARGIN_MAIN"})
 def transfer_margin_to_spot(*, asset: str, amount: Decimal) -> TransactionId:
     """From cross margin to the spot wallet."""
     the_venue_answers()
@@ -38,7 +37,7 @@ def transfer_margin_to_spot(*, asset: str, amount: Decimal) -> TransactionId:
     "transfer_in",
     "POST",
     _TRANSFER,
-    weight=_WEIGHT,
+    weight=WEIGHT,
     fixed={"type": "MAIN_ISOLATED_MARGIN"},
     names={"symbol": "toSymbol"},
 )
@@ -51,7 +50,7 @@ def transfer_spot_to_isolated_margin(*, asset: str, symbol: str, amount: Decimal
     "transfer_out",
     "POST",
     _TRANSFER,
-    weight=_WEIGHT,
+    weight=WEIGHT,
     fixed={"type": "ISOLATED_MARGIN_MAIN"},
     names={"symbol": "fromSymbol"},
 )
@@ -60,7 +59,7 @@ def transfer_isolated_margin_to_spot(*, asset: str, symbol: str, amount: Decimal
     the_venue_answers()
 
 
-@change("transfer", "POST", _TRANSFER, weight=_WEIGHT)
+@change("transfer", "POST", _TRANSFER, weight=WEIGHT)
 def make_universal_transfer(
     *,
     type: str,
