@@ -304,11 +304,11 @@ def back_up_database(config: Config, target: Path) -> None:
     backup.back_up(resolve_url(config).reveal(), target)
 
 
-def restore_database(config: Config, source: Path, *, force: bool) -> tuple[str, bool]:
-    """The revision of what is now the database, and whether its actions were paused; see backup.restore."""
+def restore_database(config: Config, source: Path, by: str, clock: Clock, *, force: bool) -> str:
+    """Put a backup in the place of the database, paused; return the revision that it had. See backup.restore."""
     from monitor.store import backup
 
-    return backup.restore(resolve_url(config).reveal(), source, force=force)
+    return backup.restore(resolve_url(config).reveal(), source, by, clock.now(), force=force)
 
 
 async def prune_database(config: Config, clock: Clock) -> int:

@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
 
 from monitor import app
 from monitor.cli import output, settings
 from monitor.cli.parser import PROGRAM, add_json
+from monitor.cli.person import login_name
 from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.durations import format_duration
@@ -24,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(check)
     backup = parts.add_parser("backup", help="copy the database as it is now, also beside a running daemon (SQLite)")
     backup.add_argument("file", type=Path, metavar="FILE", help="where to; it must not exist")
-    restore = parts.add_parser("restore", help="put a backup in the place of the database (SQLite; no daemon may run)")
+    restore = parts.add_parser(
+        "restore", help="put a backup in the place of the database, paused (SQLite; no daemon may run)"
+    )
     restore.add_argument("file", type=Path, metavar="FILE", help="what `db backup` wrote")
     restore.add_argument("--force", action="store_true", help="overwrite the database that is there")
     parts.add_parser("prune", help="drop what is older than [storage] retain_samples and retain_events")
@@ -78,15 +82,14 @@ def _check(config: Config, as_json: bool) -> int:
 
 
 def _restore(config: Config, file: Path, force: bool) -> int:
-    revision, paused = app.restore_database(config, file, force=force)
+    who = f"{login_name(os.environ)}, by db restore"
+    revision = app.restore_database(config, file, who, SystemClock(), force=force)
     output.print_line(f"{config.storage_url} is {file} now, revision {revision}", "good")
-    if paused:
-        output.print_line(
-            "actions are paused: it holds intents that were not settled when it was taken; look at them with "
-            f"`{PROGRAM} actions`, then `{PROGRAM} actions resume`",
-            "note",
-        )
-    output.print_line(f"next: {PROGRAM} db upgrade", "dim")
+    output.print_line(
+        f"actions are paused: look at what moved since it was taken (`{PROGRAM} actions`, the exchange's own history), "
+        f"then `{PROGRAM} actions resume`",
+        "note",
+    )
     return Exit.DONE
 
 

@@ -6,13 +6,14 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from monitor.core.intents import FINAL
 from monitor.errors import MonitorError, StoreError, UsageError
 from monitor.store import engine as opening
+from monitor.store import operator
 from monitor.store.lease import FileLease
 
 
@@ -41,10 +42,10 @@ def back_up(url: str, target: Path) -> None:
         raise
 
 
-def restore(url: str, source: Path, *, force: bool = False) -> tuple[str, bool]:
-    """Puts a backup in the place of the database; returns its revision, and whether its actions are now paused.
+def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = False) -> str:
+    """Put a backup in the place of the database, at the newest revision; return the revision that it had.
 
-    They are when it holds intents that were not settled: what became of them afterwards it can't know.
+    Its actions are paused from then on, as if the person `by` had paused them: what moved since, it can't know.
     Nothing is changed when it raises: MonitorError when a database is there and not `force`d, or when the backup is
     damaged or not one of ours; AnotherInstance while a daemon holds the database; UsageError for PostgreSQL.
     """
@@ -67,7 +68,7 @@ def restore(url: str, source: Path, *, force: bool = False) -> tuple[str, bool]:
     try:
         held.take()
         with _copied(source, path.parent) as copy:
-            paused = _pause_unsettled(copy)
+            _pause(copy, by, at)
             # The log of the old database must never meet the new one.
             for old in ("-wal", "-shm"):
                 Path(f"{path}{old}").unlink(missing_ok=True)
@@ -77,7 +78,7 @@ def restore(url: str, source: Path, *, force: bool = False) -> tuple[str, bool]:
         held.release()
         if not had_one and path.stat().st_size == 0:
             path.unlink()
-    return found, paused
+    return found
 
 
 def _sqlite_only(url: URL, tool: str) -> Path:
@@ -131,15 +132,22 @@ def _copied(source: Path, folder: Path) -> Iterator[Path]:
             Path(name).unlink(missing_ok=True)
 
 
-def _pause_unsettled(database: Path) -> bool:
-    """Whether the database holds intents that are not settled; then its actions are paused."""
-    marks = ", ".join("?" * len(FINAL))
-    with closing(sqlite3.connect(database)) as connection, connection:
-        query = f"SELECT EXISTS (SELECT 1 FROM intents WHERE state NOT IN ({marks}))"
-        unsettled = bool(connection.execute(query, sorted(FINAL)).fetchone()[0])
-        if unsettled:
-            connection.execute("UPDATE control SET paused = 1, changes = changes + 1")
-    return unsettled
+def _pause(database: Path, by: str, at: datetime) -> None:
+    """Pause the actions of the copy, in the way and with the record of any pause that a person orders."""
+    # alembic is heavy, and of use here alone
+    from monitor.store.migrate import upgrade_on
+
+    engine = opening.writing_engine(URL.create("sqlite", database=str(database)))
+    try:
+        with engine.begin() as connection:
+            upgrade_on(connection)
+            operator.pause(connection, True, by, at)
+    finally:
+        engine.dispose()
+    with closing(sqlite3.connect(database)) as alone:
+        # In one file again, since that alone is moved.
+        alone.execute("PRAGMA journal_mode=DELETE")
+    _sync(database)
 
 
 def _reading(path: Path) -> sqlite3.Connection:

@@ -1,6 +1,7 @@
 """Backups: the state of one moment, whole or not at all, and put back only where that does no harm."""
 
 import asyncio
+import json
 import os
 import shutil
 import sqlite3
@@ -8,24 +9,32 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
 from monitor.errors import AnotherInstance, MonitorError, StoreError, UsageError
+from monitor.store.audit import verify
 from monitor.store.backup import back_up, restore
 from monitor.store.engine import HEAD
 from monitor.store.migrate import check
-from monitor.store.operator import is_paused
+from monitor.store.operator import is_paused, paused_by
 from monitor.store.readers.actions import read_intents
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore, Store
+from monitor.store.tables import audit
 from tests.store.samples import NOW, event, intent, planned
+from tests.store.test_migrate import made_at
 
 
 @pytest.fixture
 def url(tmp_path: Path, sqlite_template: Path) -> str:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     return f"sqlite:///{tmp_path / 'monitor.db'}"
+
+
+def put_back(url: str, source: Path, *, force: bool = False) -> str:
+    return restore(url, source, "ann, by db restore", NOW, force=force)
 
 
 def keys(url: str) -> list[str]:
@@ -85,8 +94,8 @@ async def test_restoring_brings_back_the_moment_of_the_backup(url: str, tmp_path
     back_up(url, tmp_path / "copy.db")
     await write(url, Entry("main", NOW, events=(event("two"),)))
     with pytest.raises(MonitorError, match=r"monitor\.db: there is a database already; use --force to overwrite it$"):
-        restore(url, tmp_path / "copy.db")
-    assert restore(url, tmp_path / "copy.db", force=True) == (HEAD, False)
+        put_back(url, tmp_path / "copy.db")
+    assert put_back(url, tmp_path / "copy.db", force=True) == HEAD
     assert keys(url) == ["one"]
     assert check(url) == []
     await write(url, Entry("main", NOW, events=(event("three"),)))
@@ -102,7 +111,7 @@ async def test_what_only_the_old_log_held_does_not_come_back(url: str, tmp_path:
     await store.close()
     # As a killed daemon leaves it: commits in the log that never reached the database file.
     shutil.copy(kept, tmp_path / "monitor.db-wal")
-    restore(url, tmp_path / "copy.db", force=True)
+    put_back(url, tmp_path / "copy.db", force=True)
     assert keys(url) == []
     assert check(url) == []
 
@@ -111,7 +120,7 @@ async def test_nothing_is_restored_under_a_running_daemon(url: str, tmp_path: Pa
     back_up(url, tmp_path / "copy.db")
     store = Store.open(url)
     with pytest.raises(AnotherInstance):
-        restore(url, tmp_path / "copy.db", force=True)
+        put_back(url, tmp_path / "copy.db", force=True)
     await store.commit(Entry("main", NOW, events=(event("still here"),)))
     await store.close()
     assert keys(url) == ["still here"]
@@ -120,18 +129,38 @@ async def test_nothing_is_restored_under_a_running_daemon(url: str, tmp_path: Pa
 def test_restoring_makes_a_database_where_there_is_none(url: str, tmp_path: Path) -> None:
     back_up(url, tmp_path / "copy.db")
     new = tmp_path / "elsewhere" / "new.db"
-    restore(f"sqlite:///{new}", tmp_path / "copy.db")
+    put_back(f"sqlite:///{new}", tmp_path / "copy.db")
     assert keys(f"sqlite:///{new}") == []
     assert stat.S_IMODE(new.stat().st_mode) == 0o600
 
 
-async def test_actions_are_paused_when_the_backup_holds_unsettled_intents(url: str, tmp_path: Path) -> None:
+async def test_a_restore_pauses_as_a_person_does(url: str, tmp_path: Path) -> None:
     await write(url, planned(intent(1, IntentState.PLANNED)))
     back_up(url, tmp_path / "copy.db")
-    assert restore(url, tmp_path / "copy.db", force=True) == (HEAD, True)
+    assert put_back(url, tmp_path / "copy.db", force=True) == HEAD
+    with ReadStore.open(url) as store:
+        assert store.read(paused_by) == ("ann, by db restore", NOW)
+        assert [row.intent.state for row in store.read(read_intents)] == [IntentState.PLANNED]
+        last = store.read(lambda connection: connection.execute(select(audit).order_by(audit.c.seq.desc())).first())
+        assert last is not None
+        assert (last.kind, last.at, json.loads(last.data)) == (
+            "pause",
+            NOW,
+            {"paused": True, "by": "ann, by db restore"},
+        )
+        assert store.read(verify).flaws == ()
+
+
+def test_a_backup_of_an_older_version_is_paused_too(tmp_path: Path) -> None:
+    old, url = tmp_path / "old.db", f"sqlite:///{tmp_path / 'monitor.db'}"
+    made_at(f"sqlite:///{old}", "0007")
+    before = old.read_bytes()
+    assert put_back(url, old) == "0007"
     with ReadStore.open(url) as store:
         assert store.read(is_paused)
-        assert [row.intent.state for row in store.read(read_intents)] == [IntentState.PLANNED]
+        assert store.read(verify).flaws == ()
+    assert check(url) == []
+    assert old.read_bytes() == before
 
 
 def test_a_damaged_backup_is_refused_and_nothing_changes(url: str, tmp_path: Path) -> None:
@@ -143,7 +172,7 @@ def test_a_damaged_backup_is_refused_and_nothing_changes(url: str, tmp_path: Pat
         file.write(os.urandom(pages // 4))
     before = (tmp_path / "monitor.db").read_bytes()
     with pytest.raises(MonitorError, match=r"damaged|no backup of margin-monitor"):
-        restore(url, copy, force=True)
+        put_back(url, copy, force=True)
     assert (tmp_path / "monitor.db").read_bytes() == before
 
 
@@ -161,7 +190,7 @@ def test_only_our_own_backups_are_restored(url: str, tmp_path: Path, make: str) 
         connection.commit()
         connection.close()
     with pytest.raises(MonitorError) as error:
-        restore(url, copy, force=True)
+        put_back(url, copy, force=True)
     assert {
         "missing": "there is no such file",
         "text": "is no backup of margin-monitor",
@@ -173,7 +202,7 @@ def test_only_our_own_backups_are_restored(url: str, tmp_path: Path, make: str) 
 
 def test_the_database_is_no_backup_of_itself(url: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="the backup is the database itself"):
-        restore(url, tmp_path / "monitor.db", force=True)
+        put_back(url, tmp_path / "monitor.db", force=True)
 
 
 def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
@@ -181,4 +210,4 @@ def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"use pg_dump$"):
         back_up(url, tmp_path / "copy.db")
     with pytest.raises(UsageError, match=r"use pg_restore$"):
-        restore(url, tmp_path / "copy.db")
+        put_back(url, tmp_path / "copy.db")

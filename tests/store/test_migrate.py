@@ -154,7 +154,7 @@ async def test_a_database_is_not_migrated_under_a_running_daemon(database_url: s
 
 
 def test_changes_by_hand_of_before_become_intents(empty_database_url: str) -> None:
-    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, "0004")))
+    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0004")))
     calls = [
         ("create_margin_loan", "borrow", "USDT", {"asset": "USDT", "amount": "5", "type": "BORROW"}, "accepted", "77"),
         ("set_bnb_burn", "setting", "", {"spotBNBBurn": "true"}, "unknown", "cut"),
@@ -179,7 +179,7 @@ def test_changes_by_hand_of_before_become_intents(empty_database_url: str) -> No
 
 
 async def test_a_trail_of_before_is_whole_and_tells_which_intents_are_older(empty_database_url: str) -> None:
-    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, "0011")))
+    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0011")))
     born = {"from_state": None, "to_state": "PLANNED", "at": NOW, "note": ""}
     with engine.begin() as connection:
         for number in (1, 2, 3):
@@ -198,7 +198,7 @@ async def test_a_trail_of_before_is_whole_and_tells_which_intents_are_older(empt
 
 
 async def test_intents_of_before_go_on_from_where_they_stood(empty_database_url: str) -> None:
-    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, "0010")))
+    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0010")))
     planned, sent = intent(1), replace(intent(2, IntentState.SUBMITTING, asset="BTC"), submitted_at=NOW)
     with engine.begin() as connection:
         for one, states in ((planned, ["PLANNED"]), (sent, ["PLANNED", "SUBMITTING"])):
@@ -218,7 +218,7 @@ async def test_intents_of_before_go_on_from_where_they_stood(empty_database_url:
         await store.close()
 
 
-def _made(url: str, revision: str) -> str:
+def made_at(url: str, revision: str) -> str:
     """A database of an older revision."""
     parsed = opening.parse_url(url)
     if (path := opening.sqlite_path(parsed)) is not None:
@@ -252,7 +252,7 @@ async def test_what_evidence_said_by_its_first_words_is_a_field_after_the_upgrad
 ) -> None:
     # The row that the trail begins with, which names what is older, came with 0012.
     before = "0011" if older_than_the_trail else "0012"
-    engine = opening.writing_engine(opening.parse_url(_made(empty_database_url, before)))
+    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, before)))
     with engine.begin() as connection:
         for number, (states, note, later) in LIVES_OF_BEFORE.items():
             _live_as_then(connection, number, states, note, later, sealed=not older_than_the_trail)
