@@ -4,11 +4,12 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Container, Coroutine
 from contextlib import suppress
 from pathlib import Path
 
 from monitor import app
+from monitor.cli.key_check import refuse_bad_keys
 from monitor.clock import Clock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
@@ -37,6 +38,9 @@ class Turn:
         self._next: tuple[Config, Daemon] | None = None
         self._stopped = asyncio.Event()
         self._telling: set[asyncio.Task[None]] = set()
+        self._reloading: asyncio.Task[None] | None = None
+        self._unfinished = ""
+        """Why a daemon on a new configuration was told to end."""
 
     def stop(self) -> None:
         self._stopped.set()
@@ -53,16 +57,26 @@ class Turn:
             log.error("config.reload_failed cause='the daemon has not started yet'")
             return
         self._manager.reloading()
+        if self._reloading is not None:
+            # The file as it is now counts.
+            self._reloading.cancel()
+        self._reloading = asyncio.create_task(self._reload())
+
+    async def _reload(self) -> None:
+        assert self._daemon is not None
         try:
             fresh = load_config(Path(self.config.source), os.environ)
             if fresh.storage_url != self.config.storage_url:
                 raise ConfigError("[storage] url changed", where=str(fresh.source), mend="restart to take it on")
             app.check_secrets(fresh)
-            self._next = (fresh, self._built(fresh))
+            # A key that is refused already is no news, and no reason to refuse what may mend it.
+            await refuse_bad_keys(fresh, self._clock, _with_refused_keys(self._daemon))
+            following = fresh, self._built(fresh)
         except Exception as error:
             log.error("config.reload_failed cause=%s", _named(error), exc_info=_unexpected(error))
             self._tell("warning", f"The new configuration was refused, the old one goes on: {_named(error)}")
             return
+        self._next = following
         self._daemon.stop()
 
     async def unless_stopped(self, work: Coroutine[object, object, object]) -> bool:
@@ -83,31 +97,39 @@ class Turn:
         self._store = store
         self._daemon = self._built(self.config)
         before: Config | None = None
+        down: Container[str] = ()
         while not self._stopped.is_set():
-            failure = await self._run_one(self._daemon, is_new=before is not None)
+            failure = await self._run_one(self._daemon, None if before is None else down)
             if self._stopped.is_set() and failure is None:
                 break
-            if failure is not None:
-                if before is None or self._daemon.has_stood or isinstance(failure, StoreError):
-                    raise failure
-                log.error("config.reload_undone cause=%s", _named(failure), exc_info=_unexpected(failure))
-                text = f"The new configuration did not stand, the old one is back: {_named(failure)}"
-                self.config, before = before, None
-                self._daemon = self._built(self.config)
-                self._tell("critical", text)
-            elif self._next is not None:
-                before = self.config
+            if failure is not None and (before is None or self._daemon.has_stood or isinstance(failure, StoreError)):
+                raise failure
+            if failure is None and self._next is not None:
+                before, down = self.config, self._daemon.failing_accounts
                 self._daemon.hand_over()
                 (self.config, self._daemon), self._next = self._next, None
+            elif before is not None:
+                self._go_back(before, self._unfinished if failure is None else _named(failure), failure)
+                before = None
         self._manager.stopping()
 
-    async def _run_one(self, daemon: Daemon, *, is_new: bool) -> Exception | None:
-        """Runs a daemon to its end; what ended it, None where it was told to."""
+    def _go_back(self, before: Config, why: str, failure: Exception | None) -> None:
+        """The old configuration in the place of one that did not stand, with all that was learnt meanwhile."""
+        log.error("config.reload_undone cause=%s", why, exc_info=failure and _unexpected(failure))
+        self.config = before
+        self._daemon = self._built(before)
+        self._tell("critical", f"The new configuration did not stand, the old one is back: {why}")
+
+    async def _run_one(self, daemon: Daemon, down: Container[str] | None) -> Exception | None:
+        """Runs a daemon to its end; what ended it, None where it was told to.
+
+        `down` are the accounts that were down before it, where it has a new configuration; else None.
+        """
         assert self._store is not None
         storage = self.config.storage
         retained = (storage.retain_samples, storage.retain_events)
         pruning = asyncio.create_task(prune_for_ever(*retained, self._store, self._clock))
-        announcing = asyncio.create_task(self._announce(daemon)) if is_new else None
+        watching = None if down is None else asyncio.create_task(self._see_it_stand(daemon, down))
         # What is there now stays: looking through it for what may go would only stop the loop for milliseconds.
         gc.collect()
         gc.freeze()
@@ -116,25 +138,25 @@ class Turn:
         except Exception as error:  # noqa: BLE001 – who called decides whether this is the end
             return error
         finally:
-            for task in (pruning, announcing):
+            for task in (pruning, watching):
                 if task is not None:
                     task.cancel()
                     await asyncio.wait([task])
         return None
 
-    async def _announce(self, daemon: Daemon) -> None:
-        """Say that the configuration is taken on, once the daemon stands on it; and when it does not."""
+    async def _see_it_stand(self, daemon: Daemon, down: Container[str]) -> None:
+        """Say that the configuration is taken on, once the daemon stands on it; and end a daemon that does not."""
         try:
             async with asyncio.timeout(STANDS_WITHIN_S):
                 await daemon.stands()
         except TimeoutError:
-            log.error("config.reload_unfinished source=%s", self.config.source)
-            await daemon.notify("critical", _UNFINISHED)
+            self._unfinished = f"not everything was read within {STANDS_WITHIN_S:g} s"
+            daemon.stop()
             return
-        down = daemon.failing_accounts
-        if down:
-            log.error("config.reload_unfinished source=%s down=%s", self.config.source, ",".join(down))
-            await daemon.notify("critical", f"{_UNFINISHED} Down: {', '.join(down)}.")
+        fallen = {name: cause for name, cause in daemon.failing_accounts.items() if name not in down}
+        if fallen:
+            self._unfinished = ", ".join(f"account {name} is down ({cause})" for name, cause in fallen.items())
+            daemon.stop()
             return
         log.info("config.reloaded source=%s", self.config.source)
 
@@ -150,7 +172,8 @@ class Turn:
         task.add_done_callback(self._telling.discard)
 
 
-_UNFINISHED = "The new configuration was taken on, but not everything stands on it."
+def _with_refused_keys(daemon: Daemon) -> frozenset[str]:
+    return frozenset(name for name, state in daemon.states().items() if state.key_accepted is False)
 
 
 async def _quietly(daemon: Daemon, severity: Severity, text: str) -> None:

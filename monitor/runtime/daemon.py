@@ -132,9 +132,10 @@ class Daemon:
         await self._has_stood.wait()
 
     @property
-    def failing_accounts(self) -> tuple[str, ...]:
-        """The accounts that are down, or fall again and again."""
-        return tuple(name for name in self._accounts if self._supervisor.is_failing(name))
+    def failing_accounts(self) -> Mapping[str, str]:
+        """The accounts that are down, or fall again and again, and what made them fall last."""
+        failing = filter(self._supervisor.is_failing, self._accounts)
+        return {name: self._supervisor.last_cause(name) for name in failing}
 
     def hand_over(self) -> Mapping[str, Memory]:
         """What whoever comes next in this process has to know, if the store can't tell it; kept up by asking again."""

@@ -54,10 +54,11 @@ class Memory:
 
 @dataclass(slots=True)
 class _Falls:
-    """How often in a row an account fell, and when it was last begun."""
+    """How often in a row an account fell, why it did last, and when it was last begun."""
 
     count: int = 0
     begun_at: float = 0.0
+    cause: str = ""
 
 
 class Supervisor:
@@ -104,6 +105,10 @@ class Supervisor:
         falls.count = 0
         return False
 
+    def last_cause(self, name: str) -> str:
+        """What made the account fall last; empty where it never fell."""
+        return self._falls[name].cause
+
     async def keep(self, name: str) -> None:
         """Until cancelled."""
         falls = self._falls[name]
@@ -118,6 +123,7 @@ class Supervisor:
                 self.watches.pop(name, None)
                 ran_s = time.monotonic() - falls.begun_at
                 number = falls.count = 1 if ran_s > STANDS_AFTER_S else falls.count + 1
+                falls.cause = _named(error)
                 pause_s = RESTART_BACKOFF_S[min(number, len(RESTART_BACKOFF_S)) - 1]
                 if _was_refused(error):
                     await self._forget(name)
@@ -125,7 +131,7 @@ class Supervisor:
                     "account.restarting account=%s in_s=%s cause=%s",
                     name,
                     pause_s,
-                    _named(error),
+                    falls.cause,
                     exc_info=_unexpected(error),
                 )
                 await self._stand_in(name, pause_s, error)
