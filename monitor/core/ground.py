@@ -36,6 +36,8 @@ class Ground:
     read: Read
     intents: Sequence[Intent]
     worse_since: datetime | None = None
+    called_at: datetime | None = None
+    """Since when the alert fires."""
     bars: BarsInForce | None = None
     """The bars by which the scope is judged."""
     is_called_by_bars: bool = False

@@ -26,6 +26,9 @@ from monitor.core.valuation import AHEAD
 
 DAY = timedelta(hours=24)
 
+FRESH_WITHIN = timedelta(seconds=10)
+"""Figures that are too old for an action are read anew within this, or a person should know."""
+
 Target = tuple[ActionKind | CallKind, Scope, str]
 """What may be under way only once: kind, scope, asset."""
 
@@ -131,21 +134,23 @@ def review(
     now: datetime,
     *,
     worse_since: datetime | None = None,
+    called_at: datetime | None = None,
     half_of: Intent | None = None,
     sending: bool = False,
 ) -> Approved | Refused:
     """Whether the order may go now, and how much of it.
 
     `spent` must not hold the order's own intent. `worse_since` is when the alert crossed a worse rung, which waives an
-    older cool-down. `half_of` is the transfer whose second half this is: its caps were counted there, its amount is the
-    bound. A dry run is asked for everything but the permissions to send; a pause stops what is sent, so a proposal may
-    still be laid before a person unless it is `sending`.
+    older cool-down. `called_at` is since when the alert wants it: figures that stay too old for longer than a read
+    takes are a limit that a person should know of. `half_of` is the transfer whose second half this is: its caps were
+    counted there, its amount is the bound. A dry run is asked for everything but the permissions to send; a pause stops
+    what is sent, so a proposal may still be laid before a person unless it is `sending`.
     """
     stop = None if spec.mode == "dry-run" else _may_send(proposal, standing)
     at_once = spec.mode == "live" or (spec.mode == "approve" and half_of is not None)
     if stop is None and standing.paused and (sending or at_once):
         stop = Refused("actions are paused; `margin-monitor actions resume` lets them go")
-    stop = stop or _is_in_time(proposal, standing, spec, spent, now)
+    stop = stop or _is_in_time(proposal, standing, spec, spent, now, called_at)
     if stop is None and half_of is None:
         stop = _within_count(proposal, spec, spent, now, worse_since)
     return stop or _amount(proposal, standing, spec, spent, half_of)
@@ -206,7 +211,7 @@ def _allowed_by_account(proposal: Proposal, standing: Standing) -> Refused | Non
 
 
 def _is_in_time(
-    proposal: Proposal, standing: Standing, spec: ActionSpec, spent: Spent, now: datetime
+    proposal: Proposal, standing: Standing, spec: ActionSpec, spent: Spent, now: datetime, called_at: datetime | None
 ) -> Refused | None:
     age = now - standing.as_of
     if age < -AHEAD:
@@ -215,7 +220,7 @@ def _is_in_time(
         return Refused(
             f"the figures are {int(age.total_seconds())} s old, max_data_age is exceeded; "
             "it goes on with newer ones, or act by hand",
-            blocked=False,
+            blocked=called_at is not None and min(age - spec.max_data_age, now - called_at) >= FRESH_WITHIN,
         )
     target = (proposal.kind, proposal.order.scope, proposal.order.asset)
     if target in spent.unknown:

@@ -194,7 +194,16 @@ def _reviewed(
     ground: Ground, spec: ActionSpec, found: Proposal, half_of: Intent | None, now: datetime
 ) -> Proposal | Refused:
     spent = spent_by(spec, ground.standing.account, ground.intents, now)
-    verdict = review(found, ground.standing, spec, spent, now, worse_since=ground.worse_since, half_of=half_of)
+    verdict = review(
+        found,
+        ground.standing,
+        spec,
+        spent,
+        now,
+        worse_since=ground.worse_since,
+        called_at=ground.called_at,
+        half_of=half_of,
+    )
     return cut(found, verdict.amount, ground.standing) if isinstance(verdict, Approved) else verdict
 
 

@@ -162,6 +162,17 @@ def test_old_figures_only_make_it_wait() -> None:
     assert reviewed(held=replace(standing(), as_of=NOW - seconds(20))) == Approved(D(500))
 
 
+@pytest.mark.parametrize(
+    ("age", "called", "counts"), [(29, 60, False), (30, 60, True), (120, 9, False), (120, 10, True)]
+)
+def test_figures_that_stay_too_old_are_a_limit(age: int, called: int, counts: bool) -> None:
+    # 20 s are allowed, and a read that the alert called for takes 10 s at most.
+    held = replace(standing(), as_of=NOW - seconds(age))
+    verdict = review(proposal(REPAY), held, repay_spec(), Spent(), NOW, called_at=NOW - seconds(called))
+    assert isinstance(verdict, Refused)
+    assert verdict.blocked is counts
+
+
 def test_max_amount_cuts() -> None:
     assert reviewed(REPAY, repay_spec(max_amount=D("120.000000019"))) == Approved(D("120.00000001"))
 

@@ -1,6 +1,6 @@
 """What the firing alerts make of the actions: new intents, proposals answered, and the limits that stand in the way."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +14,7 @@ from monitor.core.amounts import floor_to
 from monitor.core.bars import RESTING_ON_BARS
 from monitor.core.figures import Figures
 from monitor.core.ground import Ground
+from monitor.core.guards import FRESH_WITHIN
 from monitor.core.intents import Intent, IntentState, IntentStep, Order, Reduce
 from monitor.core.metrics import Value
 from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, choose, finish, unfinished
@@ -28,6 +29,10 @@ READ_PAUSE = timedelta(seconds=5)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _S = IntentState
+_UNSEEN = "the figures of its alert are not known, and nothing is sent until they are; act by hand"
+
+_Call = tuple[Alert, tuple[str, ...]]
+"""An alert that fires, and the actions that it calls for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,12 @@ class _Turn:
 
     plan: int | None
     scope: Scope
-    alert: Alert | None
+    call: _Call | None
     choose: Callable[[Ground], Choice]
+
+    @property
+    def alert(self) -> Alert | None:
+        return None if self.call is None else self.call[0]
 
 
 def decide(
@@ -72,23 +81,26 @@ def decide(
     looked after.
     """
     answered = list(_answered(state, specs, now))
-    calls = _calls(state, rules) if specs else []
+    calls, unseen = _calls(state, rules) if specs else ([], [])
     halves = unfinished(state.intents.values(), specs, now)
-    if not answered and not calls and not halves:
+    if not answered and not calls and not unseen and not halves:
         return Decision()
     intents = {**state.intents, **{intent.id: intent for intent, _ in answered}}
     if not figures:
-        return Decision(*_split(answered), blocked=state.blocked if calls else {})
+        return Decision(*_split(answered), blocked=state.blocked if calls or unseen else {})
     known = {spec.name: spec for spec in specs}
     made: list[tuple[Intent, IntentStep]] = list(answered)
-    blocked: dict[tuple[Scope, str], Stop] = {}
+    blocked = dict(_blind(unseen, known, now))
     wants: frozenset[str] = frozenset()
     acted: set[Scope] = set()
     by_bars = {rule.name for rule in rules if rule.actions and not RESTING_ON_BARS.isdisjoint(rule.when.names)}
     patience = min(ACKNOWLEDGED_PATIENCE, safety.settle)
     for turn in (*_unfinished(halves, patience, now), *_called_for(calls, known, patience, now)):
         ground = ground_of(state, turn.plan, turn.scope, figures, settings, tuple(intents.values()), now, turn.alert)
-        if turn.scope in acted or ground is None:
+        if turn.scope in acted:
+            continue
+        if ground is None:
+            blocked |= _blind([] if turn.call is None else [turn.call], known, now)
             continue
         if turn.alert is not None and turn.alert.key.rule in by_bars:
             ground = replace(ground, is_called_by_bars=True)
@@ -126,8 +138,9 @@ def ground_of(
     standing = standing_of(state, scope, measured)
     if standing is None:
         return None
+    called_at = None if alert is None else alert.fired_at
     standing = replace(standing, acts_with_own_key=settings.acts_with_own_key)
-    return Ground(plan, scope, standing, measured.read, intents, _worse_since(state, alert), measured.bars)
+    return Ground(plan, scope, standing, measured.read, intents, _worse_since(state, alert), called_at, measured.bars)
 
 
 def named(order: Order, intent: Intent) -> Order:
@@ -142,15 +155,30 @@ def told_level(level: Value) -> Decimal | None:
     return floor_to(level, LEVEL_STEP) if isinstance(level, Decimal) and level.is_finite() else None
 
 
-def _calls(state: AccountState, rules: Sequence[Rule]) -> list[tuple[Alert, tuple[str, ...]]]:
-    """The firing alerts that call for actions, worst first."""
+def _calls(state: AccountState, rules: Sequence[Rule]) -> tuple[list[_Call], list[_Call]]:
+    """The firing alerts that call for actions, worst first: those that can be seen, and those that can't."""
     actions = {rule.name: rule.actions for rule in rules if rule.actions}
-    calls = [
+    firing = [
         (alert, actions[key.rule])
         for key, alert in state.alerts.items()
-        if key.rule in actions and alert.state is AlertState.FIRING and alert.unknown_since is None
+        if key.rule in actions and alert.state is AlertState.FIRING
     ]
-    return sorted(calls, key=lambda call: (-SEVERITIES.index(call[0].severity), call[0].id))
+    firing.sort(key=lambda call: (-SEVERITIES.index(call[0].severity), call[0].id))
+    seen = [call for call in firing if call[0].unknown_since is None]
+    return seen, [call for call in firing if call[0].unknown_since is not None]
+
+
+def _blind(
+    calls: Iterable[_Call], known: Mapping[str, ActionSpec], now: datetime
+) -> Iterator[tuple[tuple[Scope, str], Stop]]:
+    """What stops the actions of alerts whose figures are not known, once that lasts for longer than a read takes."""
+    for alert, actions in calls:
+        since = alert.unknown_since or alert.fired_at or alert.since
+        if now - since < FRESH_WITHIN:
+            continue
+        for spec in (known[name] for name in actions if name in known):
+            if spec.mode != "dry-run":
+                yield (scope_of(alert), spec.name), Stop(_UNSEEN, counts=spec.mode == "live")
 
 
 def _unfinished(halves: Sequence[tuple[ActionSpec, Intent]], patience: timedelta, now: datetime) -> Iterator[_Turn]:
@@ -160,11 +188,13 @@ def _unfinished(halves: Sequence[tuple[ActionSpec, Intent]], patience: timedelta
 
 
 def _called_for(
-    calls: Sequence[tuple[Alert, tuple[str, ...]]], known: Mapping[str, ActionSpec], patience: timedelta, now: datetime
+    calls: Sequence[_Call], known: Mapping[str, ActionSpec], patience: timedelta, now: datetime
 ) -> Iterator[_Turn]:
     for alert, actions in calls:
         specs = [known[name] for name in actions if name in known]
-        yield _Turn(alert.id, scope_of(alert), alert, partial(choose, specs=specs, patience=patience, now=now))
+        yield _Turn(
+            alert.id, scope_of(alert), (alert, actions), partial(choose, specs=specs, patience=patience, now=now)
+        )
 
 
 def _worse_since(state: AccountState, alert: Alert | None) -> datetime | None:

@@ -369,6 +369,30 @@ def test_figures_too_old_to_act_on_are_named() -> None:
         decided(account(alerts=(alert(),)), repay_spec(max_data_age=seconds(5)), now=NOW + seconds(6)), "repay"
     )
     assert "6 s old, max_data_age" in stop.reason
+    assert not stop.counts
+
+
+def test_figures_that_stay_too_old_to_act_on_are_counted() -> None:
+    state = account(alerts=(alert(fired_at=NOW - seconds(90)),))
+    late = repay_spec(max_data_age=seconds(5))
+    assert not stop_of(decided(state, late, now=NOW + seconds(14)), "repay").counts
+    assert stop_of(decided(state, late, now=NOW + seconds(15)), "repay").counts
+
+
+def test_an_action_whose_alert_can_not_be_seen_is_counted() -> None:
+    state = account(alerts=(alert(unknown_since=NOW),))
+    assert decided(state, repay_spec(), now=NOW + seconds(9)).blocked == {}
+    stop = stop_of(decided(state, repay_spec(), now=NOW + seconds(10)), "repay")
+    assert stop == Stop(
+        "the figures of its alert are not known, and nothing is sent until they are; act by hand", counts=True
+    )
+    assert not stop_of(decided(state, repay_spec(mode="approve"), now=NOW + seconds(10)), "repay").counts
+    assert decided(state, repay_spec(mode="dry-run"), now=NOW + seconds(10)).blocked == {}
+
+
+def test_an_action_in_a_scope_that_was_never_read_is_counted() -> None:
+    state = replace(account(alerts=(alert(),)), cross=None)
+    assert stop_of(decided(state, repay_spec(), now=NOW + seconds(60)), "repay").counts
 
 
 def test_an_action_tried_too_often_is_named_with_what_stopped_it() -> None:
