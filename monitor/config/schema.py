@@ -246,7 +246,9 @@ class Action:
     cooldown: timedelta = key(
         kinds.duration(), "pause after money moved or may have; waived when the alert crossed a worse rung", "1m"
     )
-    approve_within: timedelta = key(kinds.duration("1s"), "approve: how long a person has", "10m")
+    approve_within: timedelta = key(
+        kinds.duration("1s"), "approve: how long a person has from the first message", "10m"
+    )
     on_no_answer: str = key(kinds.choice("skip", "act"), "approve: what happens then; act acts alone", "skip")
 
 

@@ -275,13 +275,15 @@ class Silence:
 class OperatorRead:
     """What people have ordered through the store, whole: the newest truth replaces the last.
 
-    `decisions`: approved (True) or rejected (False) intents by id.
+    `decisions`: approved (True) or rejected (False) intents by id. `asked`: when a channel first took a message about
+    a proposal, by its id, also about one that is over.
     """
 
     acks: tuple[Ack, ...] = ()
     silences: tuple[Silence, ...] = ()
     paused: bool = False
     decisions: Mapping[int, bool] | None = None
+    asked: Mapping[int, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)

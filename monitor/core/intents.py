@@ -1,6 +1,6 @@
 """An action that was approved, recorded and uniquely identified, and the only ways its state may go."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -237,8 +237,9 @@ class Intent:
     free where a transfer comes from, held of what is sold, locked of what is to be freed).
     `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
     `executed_late`: it is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person who
-    settled it; `stopped_by_limit`: it is EXPIRED because a limit stopped it right before the send. `evidence` is text
-    for people alone.
+    settled it; `stopped_by_limit`: it is EXPIRED because a limit stopped it right before the send. `asked_at` is when
+    the first channel took a message about it, or when a person approved what no channel had told of: from then on
+    counts the time until `expires_at`. `evidence` is text for people alone.
     """
 
     id: int
@@ -270,6 +271,7 @@ class Intent:
     executed_late: bool = False
     resolved_by: str | None = None
     stopped_by_limit: bool = False
+    asked_at: datetime | None = None
 
     @property
     def scope(self) -> Scope:
@@ -278,6 +280,17 @@ class Intent:
     def made_by(self, action: str) -> bool:
         """Whether the configured `action` made it. What people order by hand is nobody's, whatever it is called."""
         return self.mode != "manual" and self.action == action
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was proposed and its time passed, with nobody asked or nobody answering."""
+        at, ends = self.settled_at, self.expires_at
+        return self.state is IntentState.EXPIRED and at is not None and ends is not None and at >= ends
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether its time passed and no channel had taken the question."""
+        return self.ran_out and self.asked_at is None
 
     @property
     def helps(self) -> Scope:
@@ -291,6 +304,14 @@ class Intent:
     @property
     def amount(self) -> Decimal:
         return self.order.amount
+
+
+def asked(intent: Intent, at: datetime) -> Intent:
+    """The intent once a channel has taken a message about it: the time to answer a proposal begins then."""
+    if intent.state is not IntentState.PROPOSED or intent.expires_at is None:
+        return replace(intent, asked_at=at)
+    begins = max(at, intent.created_at)
+    return replace(intent, asked_at=at, expires_at=begins + (intent.expires_at - intent.created_at))
 
 
 @dataclass(frozen=True, slots=True)

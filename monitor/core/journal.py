@@ -24,12 +24,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What to say to the named channels that belongs to no alert."""
+    """What to say to the named channels that belongs to no alert. `intent` is the one that it is about."""
 
     severity: Severity
     text: str
     channels: tuple[str, ...]
     at: datetime
+    intent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

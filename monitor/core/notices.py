@@ -1,13 +1,14 @@
 """What people are told of money actions: proposals that wait for them, and how each order ended."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.alerts import Severity
 from monitor.core.amounts import floor_to, plain
 from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
 from monitor.core.journal import Notice
+from monitor.core.wording import span_text
 
 _S = IntentState
 _CENT = Decimal("0.01")
@@ -18,7 +19,9 @@ def notices_of(intents: Iterable[Intent], channels: tuple[str, ...], now: dateti
     if not channels:
         return ()
     said = ((intent, _said(intent)) for intent in intents)
-    return tuple(Notice(what[0], f"{_about(intent)}: {what[1]}", channels, now) for intent, what in said if what)
+    return tuple(
+        Notice(what[0], f"{_about(intent)}: {what[1]}", channels, now, intent.id) for intent, what in said if what
+    )
 
 
 def _about(intent: Intent) -> str:
@@ -51,11 +54,10 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
     """How bad the news is, and the news; None while it is nobody's business but ours."""
     match intent.state:
         case _S.PROPOSED:
-            until = "" if intent.expires_at is None else f" until {intent.expires_at:%H:%M:%S} UTC"
             return (
                 "critical",
-                f"waits for you{until}: `margin-monitor actions approve {intent.id}` or `reject {intent.id}`"
-                f"{_levels(intent, 'would become')}",
+                f"waits for you{_time_for(intent)}: `margin-monitor actions approve {intent.id}` or "
+                f"`reject {intent.id}`{_levels(intent, 'would become')}",
             )
         case _S.SIMULATED:
             return "info", f"dry run, nothing was sent{_levels(intent, 'would have become')}"
@@ -87,10 +89,22 @@ def _said(intent: Intent) -> tuple[Severity, str] | None:
                 f"it is not certain whether it was carried out ({intent.evidence or 'no trace of it'}): look at the "
                 f"exchange, then `margin-monitor actions resolve {intent.id} --as confirmed|failed --comment …`"
             )
+        case _S.EXPIRED if intent.is_unasked:
+            return "critical", (
+                "nothing was sent: no channel took the question in the time there was; it is asked again once this "
+                "message arrives and its alert still fires"
+            )
         case _S.EXPIRED if intent.mode == "approve" or intent.stopped_by_limit:
             return "warning", f"nothing was sent: {intent.evidence or 'it was no longer wanted'}"
         case _:
             return None
+
+
+def _time_for(intent: Intent) -> str:
+    """How long a person has, which counts from the moment at which the first channel takes the question."""
+    if intent.expires_at is None:
+        return ""
+    return f" for {span_text(Decimal((intent.expires_at - intent.created_at) // timedelta(seconds=1)))}"
 
 
 def _levels(intent: Intent, relation: str) -> str:

@@ -41,7 +41,7 @@ class Delivery:
     """One notification on its way to one channel. `next_at` is when it may be tried (again).
 
     `alert` is None for what belongs to no alert: a notice, whose words are in `text`, or a message of the drill of that
-    number, whose `text` is the JSON object that a webhook posts.
+    number, whose `text` is the JSON object that a webhook posts. `intent` is the one that a notice is about.
     """
 
     id: int
@@ -57,6 +57,7 @@ class Delivery:
     answer: str | None = None
     text: str = ""
     drill: int | None = None
+    intent: int | None = None
 
     @property
     def is_recorded(self) -> bool:

@@ -256,7 +256,10 @@ def _passed_over(ground: Ground, spec: ActionSpec, mine: Sequence[Intent], now: 
         at = intent.settled_at
         if at is None:
             continue
-        unanswered = intent.state is _S.EXPIRED and intent.expires_at is not None and at >= intent.expires_at
+        if intent.is_unasked:
+            return f"no channel has taken the question R-{intent.id}; once one takes a message, it is asked again"
+        # Once a channel took word of it after its end, somebody can be asked.
+        unanswered = intent.ran_out and intent.asked_at is not None and intent.asked_at <= at
         if (intent.state is _S.REJECTED or unanswered) and (since is None or since <= at):
             was = (
                 f"R-{intent.id} was not approved and sent in time" if unanswered else f"a person rejected R-{intent.id}"

@@ -47,7 +47,7 @@ from monitor.core.events import (
     WalletRead,
 )
 from monitor.core.followed import Followed, follow
-from monitor.core.intents import FINAL, Intent
+from monitor.core.intents import FINAL, Intent, asked
 from monitor.core.markets import MarketsRead
 from monitor.core.metrics import Value
 from monitor.core.picture import Picture, reconciled, told
@@ -264,7 +264,7 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             picture = told(state, event)
             return state if picture is state.picture else replace(state, picture=picture)
         case OperatorRead():
-            return replace(state, operator=event)
+            return replace(state, operator=event, intents=_asked(state.intents, event.asked or {}))
         case HealthRead():
             return replace(state, health=event)
         case ActionSettled(intent):
@@ -340,6 +340,12 @@ def _stream(state: AccountState, name: StreamName) -> StreamState:
 
 def _with_stream(state: AccountState, stream: StreamName, known: StreamState) -> AccountState:
     return replace(state, streams={**state.streams, stream: known})
+
+
+def _asked(intents: Mapping[int, Intent], asked_at: Mapping[int, datetime]) -> Mapping[int, Intent]:
+    """The intents with when people were asked, as far as that was not known."""
+    new = {n: i for n, i in intents.items() if n in asked_at and i.asked_at is None}
+    return {**intents, **{n: asked(i, asked_at[n]) for n, i in new.items()}} if new else intents
 
 
 def _with_intent(state: AccountState, intent: Intent, now: datetime) -> AccountState:

@@ -150,7 +150,9 @@ class Notifier:
 
     def _said(self, notice: Notice) -> list[Delivery]:
         return [
-            Delivery(0, name, None, "notice", notice.severity, notice.at, notice.at, text=notice.text)
+            Delivery(
+                0, name, None, "notice", notice.severity, notice.at, notice.at, text=notice.text, intent=notice.intent
+            )
             for name in notice.channels
             if name in self._channels
         ]

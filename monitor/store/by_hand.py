@@ -12,6 +12,7 @@ from monitor.core.progress import Moved, answered_by_name, given_up, is_abandone
 from monitor.errors import OrderRefused, StoreError
 from monitor.store import intents as intent_rows
 from monitor.store import operator, tables
+from monitor.store.changes import note_change
 from monitor.store.rows import intent_of
 
 FIRST_BY_HAND = 1_000_000_000
@@ -36,14 +37,14 @@ def begin_intent(connection: Connection, intent: Intent, at: datetime, meets: st
     intent_rows.write(connection, (planned,), (born,), at)
     if not intent_rows.claim(connection, planned, at, "sent by hand"):
         raise _in_the_way(connection, planned)
-    operator.changed(connection)
+    note_change(connection)
     return replace(planned, state=IntentState.SUBMITTING, submitted_at=planned.submitted_at or at)
 
 
 def move_intent(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     """Whether the intent took the step; False: a daemon was quicker."""
     taken = intent_rows.record(connection, intent, step)
-    operator.changed(connection)
+    note_change(connection)
     return taken
 
 
@@ -79,7 +80,7 @@ def _take(connection: Connection, intent: Intent, moves: Sequence[Moved]) -> Int
         if not intent_rows.record(connection, moved.intent, moved.step):
             break
         intent = moved.intent
-    operator.changed(connection)
+    note_change(connection)
     return intent
 
 

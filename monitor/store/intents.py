@@ -5,13 +5,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep, Reduce
+from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep, Reduce, asked
 from monitor.core.progress import is_abandoned
 from monitor.errors import StoreError
 from monitor.store import audit, tables
+from monitor.store.columns import Moment
 from monitor.store.rows import intent_of, intent_row
 
 _FIXED = frozenset(
@@ -40,6 +41,9 @@ _BOUGHT = frozenset({"amount", "amount_usdt"})
 _SIZED = _BOUGHT | {"quantity", "price", "client_id"}
 """How large it is: sized a last time when it is claimed. An order on the market is settled with what it brought."""
 
+
+_ASKS = frozenset({IntentState.PROPOSED, IntentState.EXPIRED})
+"""States in which it matters whether a person was asked: one that nobody was asked about is proposed again."""
 
 DAY = timedelta(hours=24)
 
@@ -93,6 +97,23 @@ def record(connection: Connection, intent: Intent, step: IntentStep) -> bool:
             return False
         raise
     return True
+
+
+def note_asked(connection: Connection, intent: int, at: datetime) -> bool:
+    """Notes that a channel took a message about a proposal; False when one had before, or nobody waits for it."""
+    found = read(connection, intent)
+    if found is None or found.asked_at is not None or found.state not in _ASKS:
+        return False
+    now_asked = asked(found, at)
+    table = tables.intents
+    moved = connection.execute(
+        update(table)
+        .where(table.c.id == intent, table.c.state == found.state, table.c.asked_at.is_(None))
+        .values(asked_at=now_asked.asked_at, expires_at=now_asked.expires_at)
+    )
+    if moved.rowcount == 1:
+        audit.append_amended(connection, intent, at)
+    return moved.rowcount == 1
 
 
 def recover(connection: Connection, now: datetime) -> tuple[Intent, ...]:
@@ -183,6 +204,8 @@ def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     elif step.to_state is IntentState.CONFIRMED and isinstance(intent.order, Reduce):
         fixed -= _BOUGHT
     changed: dict[str, Any] = {name: value for name, value in intent_row(intent).items() if name not in fixed}
+    # What a channel has told meanwhile stays.
+    changed["asked_at"] = func.coalesce(table.c.asked_at, literal(intent.asked_at, Moment))
     moved = connection.execute(
         update(table)
         .where(table.c.id == intent.id, table.c.account == intent.account, table.c.state == step.from_state)

@@ -182,6 +182,7 @@ def _notices(connection: Connection, notices: tuple[Notice, ...]) -> tuple[Deliv
                 created_at=notice.at,
                 next_at=notice.at,
                 text=notice.text,
+                intent=notice.intent,
             ),
         )
         for notice in notices

@@ -16,6 +16,7 @@ from monitor.core.progress import resolved
 from monitor.errors import OrderRefused, StoreError
 from monitor.store import audit, journal, tables
 from monitor.store import intents as intent_rows
+from monitor.store.changes import note_change
 from monitor.store.hot import upsert
 from monitor.store.readers.alerts import newest_acks
 from monitor.store.rows import intent_of, silence_of, silence_row
@@ -48,6 +49,7 @@ def read_orders(connection: Connection, now: datetime, since: int | None = None)
         silences=read_silences(connection, now),
         paused=row.paused,
         decisions=_decisions(connection),
+        asked=_asked(connection, now),
     )
     return Orders(row.changes, read, _open_drills(connection), _settled(connection, now))
 
@@ -61,7 +63,7 @@ def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: d
     if state not in _OPEN:
         raise OrderRefused(f"alert #{alert} is {state} already")
     connection.execute(insert(tables.acks), {"alert": alert, "by": by, "at": at, "comment": comment})
-    changed(connection)
+    note_change(connection)
 
 
 def add_silence(connection: Connection, silence: Silence) -> Silence:
@@ -69,7 +71,7 @@ def add_silence(connection: Connection, silence: Silence) -> Silence:
     key = connection.execute(insert(tables.silences), silence_row(silence)).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a silence no number")
-    changed(connection)
+    note_change(connection)
     return replace(silence, id=key[0])
 
 
@@ -82,7 +84,7 @@ def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
     if ends_at <= at:
         raise OrderRefused(f"silence {silence} is over already")
     connection.execute(update(table).where(table.c.id == silence).values(ends_at=at))
-    changed(connection)
+    note_change(connection)
 
 
 def read_silences(connection: Connection, ends_after: datetime | None = None) -> tuple[Silence, ...]:
@@ -102,7 +104,7 @@ def pause(connection: Connection, paused: bool, by: str, at: datetime) -> bool:
     )
     if moved.rowcount:
         audit.append_order(connection, "pause", None, at, {"paused": paused, "by": by})
-        changed(connection)
+        note_change(connection)
     return bool(moved.rowcount)
 
 
@@ -135,7 +137,7 @@ def decide(connection: Connection, intent: int, approved: bool, by: str, at: dat
     row = {"intent": intent, "approved": approved, "by": by, "at": at}
     connection.execute(upsert(table, connection.dialect, ("intent",)), row)
     audit.append_order(connection, "decision", intent, at, {"approved": approved, "by": by})
-    changed(connection)
+    note_change(connection)
 
 
 def resolve(
@@ -154,7 +156,7 @@ def resolve(
     moved = resolved(found, outcome, by, comment, at)
     if not journal.record(connection, moved.intent, moved.step, notices_of([moved.intent], channels, at)):
         raise OrderRefused(f"intent {intent} has just been settled otherwise")
-    changed(connection)
+    note_change(connection)
     return moved.intent
 
 
@@ -163,7 +165,7 @@ def request_drill(connection: Connection, rule: str, by: str, at: datetime) -> i
     key = connection.execute(insert(tables.drills), {"rule": rule, "by": by, "requested_at": at}).inserted_primary_key
     if key is None:
         raise StoreError("the database gave a drill no number")
-    changed(connection)
+    note_change(connection)
     drill: int = key[0]
     return drill
 
@@ -189,12 +191,6 @@ def _existing(connection: Connection, intent: int) -> Intent:
     return found
 
 
-def changed(connection: Connection) -> None:
-    """A running daemon looks at everything that people ordered once more."""
-    table = tables.control
-    connection.execute(update(table).where(table.c.id == 1).values(changes=table.c.changes + 1))
-
-
 def _decisions(connection: Connection) -> Mapping[int, bool]:
     table = tables.decisions
     rows = connection.execute(
@@ -203,6 +199,16 @@ def _decisions(connection: Connection) -> Mapping[int, bool]:
         .where(tables.intents.c.state == IntentState.PROPOSED)
     )
     return {row.intent: row.approved for row in rows}
+
+
+def _asked(connection: Connection, now: datetime) -> Mapping[int, datetime]:
+    """When a channel first told of a proposal that is open, or that ran out in the last 24 hours."""
+    table = tables.intents
+    ran_out = and_(table.c.state == IntentState.EXPIRED, table.c.settled_at >= now - timedelta(hours=24))
+    wanted = select(table.c.id, table.c.asked_at).where(
+        table.c.asked_at.is_not(None), or_(table.c.state == IntentState.PROPOSED, ran_out)
+    )
+    return {row.id: row.asked_at for row in connection.execute(wanted)}
 
 
 def _open_drills(connection: Connection) -> tuple[Drill, ...]:

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from monitor.core.alerts import AlertKey, AlertState
 from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Told
-from monitor.store import tables
+from monitor.store import intents, tables
+from monitor.store.changes import note_change
 from monitor.store.hot import hot_numbered, upsert
 from monitor.store.rows import delivery_of, told_of
 
@@ -30,6 +31,7 @@ def queue(connection: Connection, delivery: Delivery) -> Delivery:
         "answer": delivery.answer,
         "text": delivery.text,
         "drill": delivery.drill,
+        "intent": delivery.intent,
     }
     return replace(delivery, id=hot_numbered(tables.deliveries, connection.dialect).number(connection, row))
 
@@ -185,6 +187,14 @@ def failing_channels(connection: Connection, channels: Iterable[str]) -> frozens
     )
 
 
+def _note_asked(connection: Connection, attempt: Attempt) -> None:
+    """Somebody was asked about the intent that the delivery tells of."""
+    table = tables.deliveries
+    intent = connection.execute(select(table.c.intent).where(table.c.id == attempt.delivery)).scalar()
+    if intent is not None and intents.note_asked(connection, intent, attempt.at):
+        note_change(connection)
+
+
 def _record(connection: Connection, attempt: Attempt) -> bool:
     table = tables.deliveries
     moved = connection.execute(
@@ -202,6 +212,8 @@ def _record(connection: Connection, attempt: Attempt) -> bool:
         return False
     tried = {"delivery": attempt.delivery, "at": attempt.at, "ok": attempt.ok, "answer": attempt.answer}
     connection.execute(insert(tables.delivery_attempts), tried)
+    if attempt.ok:
+        _note_asked(connection, attempt)
     if attempt.told is not None:
         remember_told(connection, attempt.told)
     return True

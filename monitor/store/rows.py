@@ -102,6 +102,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "executed_late": intent.executed_late,
         "resolved_by": intent.resolved_by,
         "stopped_by_limit": intent.stopped_by_limit,
+        "asked_at": intent.asked_at,
     }
 
 

@@ -186,6 +186,7 @@ deliveries = Table(
     Column("answer", Text),
     Column("text", Text, nullable=False),
     Column("drill", Id),
+    Column("intent", Id),
     CheckConstraint("state IN ('queued', 'sent', 'failed', 'expired')", name="ck_deliveries_state"),
     Index("ix_deliveries_alert", "alert"),
     Index(
@@ -307,6 +308,7 @@ intents = Table(
     Column("executed_late", Boolean, nullable=False, server_default=false()),
     Column("resolved_by", Text),
     Column("stopped_by_limit", Boolean, nullable=False, server_default=false()),
+    Column("asked_at", Moment),
     Index(
         "uq_intents_in_flight",
         "account",

@@ -54,6 +54,8 @@ def seconds_of(gap: Document) -> Decimal:
 def _money(document: Document) -> Iterator[Cell]:
     for number in document["actions"]["unresolved"]:
         yield Cell(f"R-{number}: what became of it is not certain; see `margin-monitor actions show {number}`", "bad")
+    for number in document["actions"]["unasked"]:
+        yield Cell(f"R-{number}: no channel took the question in time, and nothing was sent", "bad")
     for one in document["movements"]:
         if one["kind"] == "liquidation":
             yield Cell(f"{label(one['account'], one)}: the exchange liquidated, {clock_text(one['last_at'])}", "bad")

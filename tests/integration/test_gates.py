@@ -14,7 +14,7 @@ from tests.support.command import margin_monitor
 from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
 from tests.support.money import intents, money_requests, repays, stories
 from tests.support.sandbox import Running, sandbox
-from tests.support.sinks import HttpSink, http_sink
+from tests.support.sinks import Answer, HttpSink, http_sink
 
 S = IntentState
 UP = "stream=market connected=True"
@@ -158,3 +158,33 @@ async def a_few_ticks(box: Running, child: Child) -> None:
 
 def reads(box: Running) -> int:
     return sum(one.path == "/sapi/v1/margin/account" for one in box.sandbox.requests)
+
+
+@pytest.mark.slow
+async def test_a_question_that_no_channel_took_moves_nothing_and_is_asked_again(tmp_path: Path) -> None:
+    with http_sink() as sink:
+        sink.default = Answer(503)
+        async with sandbox(starting_now()) as box:
+            more = repays(mode="approve", approve_within="3s", on_no_answer="act")
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=more)
+            async with daemon_process(config) as child:
+                story = await comes_to(tmp_path, S.EXPIRED)
+                assert story.intent.is_unasked
+                await a_few_ticks(box, child)
+                assert money_requests(box.sandbox.requests) == []
+                assert "no channel" in margin_monitor(config, "status").out
+                assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+            assert "no channel took the question" in margin_monitor(config, "report").out
+            async with daemon_process(config) as child:
+                await child.until_line(UP)
+                await a_few_ticks(box, child)
+                assert len(intents(tmp_path)) == 1
+                sink.default = Answer()
+                await asyncio.to_thread(
+                    sink.wait_for, lambda _: any("no channel took the question" in text for text in notices(sink))
+                )
+                done = await comes_to(tmp_path, S.CONFIRMED, number=2)
+            assert len(money_requests(box.sandbox.requests)) == 1
+    asked_at = done.intent.asked_at
+    planned_at = next(step.at for step in done.steps if step.to_state is S.PLANNED)
+    assert asked_at is not None and planned_at - asked_at >= timedelta(seconds=3)

@@ -7,9 +7,11 @@ import pytest
 from monitor.core.alerts import AlertState
 from monitor.core.events import Ack, Matcher, Silence
 from monitor.core.intents import IntentState
-from monitor.core.journal import Entry
+from monitor.core.journal import Entry, Notice
+from monitor.core.outbox import Attempt, DeliveryState
 from monitor.errors import OrderRefused
-from monitor.store import operator
+from monitor.store import audit, operator
+from monitor.store.intents import recent
 from monitor.store.outbox import due
 from monitor.store.readers.actions import read_intent
 from monitor.store.store import OrderStore, Store
@@ -97,6 +99,29 @@ async def test_an_approval_comes_too_late_or_after_a_rejection_or_not_at_all(sto
         await store.order(operator.decide, 2, True, "bob", at(3))
     with pytest.raises(OrderRefused, match="there is no intent 3"):
         await store.order(operator.decide, 3, True, "bob", at(3))
+
+
+async def test_the_time_of_a_proposal_begins_with_the_first_message_that_was_taken(store: Store) -> None:
+    asks = dataclasses.replace(intent(1, S.PROPOSED), expires_at=at(600))
+    notice = Notice("critical", "R-1 waits for you", ("phone", "mail"), NOW, intent=1)
+    entry = planned(asks, intent(2, S.PROPOSED))
+    phone, mail = (await store.commit(dataclasses.replace(entry, notices=(notice,)))).deliveries
+    failed, sent = DeliveryState.QUEUED, DeliveryState.SENT
+    await store.record_attempts([Attempt("phone", phone.id, at(1), False, "503", failed, at(30))])
+    before = await store.orders(NOW)
+    assert before is not None and not before.read.asked
+    await store.record_attempts([Attempt("mail", mail.id, at(100), True, "250", sent)])
+    await store.record_attempts([Attempt("phone", phone.id, at(200), True, "200", sent)])
+    orders = await store.orders(NOW, before.changes)
+    assert orders is not None and orders.read.asked == {1: at(100)}
+    known = {one.id: one for one in await store.read(recent, "main", at(201))}
+    assert (known[1].asked_at, known[1].expires_at) == (at(100), at(700))
+    assert known[2].asked_at is None
+    # A step that knew nothing of it leaves it as it is.
+    over = dataclasses.replace(asks, state=S.REJECTED, settled_at=at(300))
+    await store.commit(Entry("main", NOW, intents=(over,), intent_steps=(step(1, S.PROPOSED, S.REJECTED),)))
+    assert {one.id: one.asked_at for one in await store.read(recent, "main", at(301))} == {1: at(100), 2: None}
+    assert (await store.read(audit.verify)).flaws == ()
 
 
 async def test_a_person_settles_only_what_is_unresolved(store: Store) -> None:

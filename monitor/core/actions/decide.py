@@ -252,13 +252,13 @@ def _told(blocked: Mapping[str, Stop], state: AccountState) -> Iterator[tuple[st
 
 def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -> Iterator[tuple[Intent, IntentStep]]:
     """Proposals that a person has answered, or that have waited long enough."""
-    known = {spec.name: spec for spec in specs}
+    by_name = {spec.name: spec for spec in specs}
     decisions = state.operator.decisions or {}
     firing = {alert.id for alert in state.alerts.values() if alert.state is AlertState.FIRING}
     for intent in state.intents.values():
         if intent.state is not _S.PROPOSED:
             continue
-        spec = known.get(intent.action)
+        spec = by_name.get(intent.action)
         approved = decisions.get(intent.id)
         if approved is False:
             yield _moved(intent, _S.REJECTED, now, "rejected by a person")
@@ -268,10 +268,13 @@ def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -
             yield _moved(intent, _S.EXPIRED, now, "its alert does not fire any more")
         elif approved and not state.is_paused:
             # Its time goes on: what was approved too late to be sent in it is not sent.
-            timed = intent if spec.on_no_answer == "skip" else replace(intent, expires_at=None)
+            known = replace(intent, asked_at=intent.asked_at or now)
+            timed = known if spec.on_no_answer == "skip" else replace(known, expires_at=None)
             yield _moved(timed, _S.PLANNED, now, "approved by a person")
         elif intent.expires_at is not None and now >= intent.expires_at:
-            if spec.on_no_answer == "act" and not state.is_paused:
+            if intent.asked_at is None:
+                yield _moved(intent, _S.EXPIRED, now, "no channel has taken the question")
+            elif spec.on_no_answer == "act" and not state.is_paused:
                 unbound = replace(intent, expires_at=None)
                 yield _moved(unbound, _S.PLANNED, now, "nobody answered: on_no_answer = act")
             else:

@@ -27,6 +27,8 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "level_before": decimal_text(intent.level_before),
         "level_after": decimal_text(intent.level_after),
         "created_at": moment_text(intent.created_at),
+        "asked_at": moment_text(intent.asked_at),
+        "expires_at": moment_text(intent.expires_at),
         "tran_id": intent.ref,
         "evidence": intent.evidence,
         "executed_late": intent.executed_late,

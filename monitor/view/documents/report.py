@@ -225,6 +225,7 @@ def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[D
             for (account, scope, symbol, kind, asset), (amount, count) in sorted(moved.items())
         ],
         "unresolved": sorted(row.intent.id for row in rows if row.intent.state in IN_FLIGHT),
+        "unasked": sorted(row.intent.id for row in rows if row.intent.is_unasked),
         "stopped": [
             {"account": account["account"], "since": moment_text(stretch.since), "until": moment_text(stretch.until)}
             for account in accounts

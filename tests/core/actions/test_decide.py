@@ -14,7 +14,7 @@ from monitor.core.alerts import Alert, AlertState
 from monitor.core.events import HealthRead, OperatorRead
 from monitor.core.intents import LEGAL, Intent, IntentState, Order, Repay, Transfer
 from monitor.core.rules import Rule
-from monitor.core.state import AccountState
+from monitor.core.state import AccountState, apply
 from monitor.core.stops import Stop
 from monitor.core.subjects import figures_of
 from tests.core.actions.samples import (
@@ -460,13 +460,21 @@ def test_without_measurement_the_known_limits_stay_in_force() -> None:
 
 
 def proposed(action: str = "repay") -> Intent:
-    return intent(7, S.PROPOSED, mode="approve", expires_at=NOW + seconds(60), action=action)
+    return intent(7, S.PROPOSED, mode="approve", created_at=NOW, expires_at=NOW + seconds(60), action=action)
 
 
-def answered(decision: bool | None, *, now: datetime = NOW, paused: bool = False, **changes: object) -> Intent | None:
+def answered(
+    decision: bool | None,
+    *,
+    now: datetime = NOW,
+    paused: bool = False,
+    asked_at: datetime | None = NOW,
+    **changes: object,
+) -> Intent | None:
     state = account(alerts=(alert(),), intents=(proposed(),), now=NOW)
     decisions = {} if decision is None else {7: decision}
-    state = replace(state, operator=OperatorRead(paused=paused, decisions=decisions))
+    asked = {} if asked_at is None else {7: asked_at}
+    state = apply(state, OperatorRead(paused=paused, decisions=decisions, asked=asked), NOW)
     found = decided(state, repay_spec(mode="approve", **changes), now=now, measured=False)
     return found.intents[0] if found.intents else None
 
@@ -496,6 +504,44 @@ def test_an_unanswered_proposal_does_as_configured(choice: str, state: IntentSta
     moved = answered(None, now=NOW + seconds(60), on_no_answer=choice)
     assert moved is not None
     assert moved.state is state
+
+
+@pytest.mark.parametrize("choice", ["skip", "act"])
+def test_nothing_is_sent_when_no_channel_took_the_question(choice: str) -> None:
+    assert answered(None, now=NOW + seconds(59), asked_at=None, on_no_answer=choice) is None
+    moved = answered(None, now=NOW + seconds(60), asked_at=None, on_no_answer=choice)
+    assert moved is not None
+    assert (moved.state, moved.is_unasked) == (S.EXPIRED, True)
+
+
+@pytest.mark.parametrize(("choice", "state"), [("skip", S.EXPIRED), ("act", S.PLANNED)])
+def test_the_time_to_answer_counts_from_the_first_channel_that_took_the_question(
+    choice: str, state: IntentState
+) -> None:
+    late = NOW + seconds(50)
+    assert answered(None, now=NOW + seconds(109), asked_at=late, on_no_answer=choice) is None
+    moved = answered(None, now=NOW + seconds(110), asked_at=late, on_no_answer=choice)
+    assert moved is not None
+    assert (moved.state, moved.is_unasked) == (state, False)
+
+
+def test_what_nobody_was_told_of_can_be_approved_all_the_same() -> None:
+    moved = answered(True, now=NOW + seconds(30), asked_at=None)
+    assert moved is not None
+    assert (moved.state, moved.asked_at) == (S.PLANNED, NOW + seconds(30))
+
+
+def test_an_unasked_proposal_is_made_again_once_a_channel_takes_a_message() -> None:
+    over = settled(7, S.EXPIRED, mode="approve", ago=30)
+    over = replace(over, expires_at=over.settled_at)
+    state = account(alerts=(alert(),), intents=(over,))
+    waiting = decided(state, repay_spec(mode="approve"))
+    assert waiting.intents == ()
+    assert "no channel has taken the question R-7" in waiting.blocked[CROSS, "repay"].reason
+    told = apply(state, OperatorRead(asked={7: NOW - seconds(5)}), NOW)
+    assert only(decided(told, repay_spec(mode="approve"))).state is S.PROPOSED
+    before = apply(state, OperatorRead(asked={7: NOW - seconds(31)}), NOW)
+    assert decided(before, repay_spec(mode="approve")).intents == ()
 
 
 def test_a_proposal_falls_with_its_alert_and_its_action() -> None:

@@ -1,0 +1,14 @@
+"""What `status` says below its tables of what stands in the way of money."""
+
+from collections.abc import Iterable, Iterator
+
+from monitor.view.documents.fields import Document
+from monitor.view.tables import Cell
+
+
+def stop_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+    """One line an action that an alert wants and that is stopped."""
+    for account in accounts:
+        for one in account.get("actions_stopped", ()):
+            where = f"{account['account']} {one['symbol'] or one['scope']}"
+            yield Cell(f"{where}: {one['action']} is stopped: {one['why']}", "bad" if one["by_limit"] else "note")
