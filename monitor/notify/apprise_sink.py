@@ -29,8 +29,8 @@ _DETAILS = ("Response Details:", "Socket Exception:", "I/O Exception:")
 
 _WARM_WITHIN_S = 20.0
 
-_REFUSES_THE_MESSAGE = re.compile(r"\berror[=: ]+(?:400|406|410|413|415|422)\b")
-"""How Apprise's words quote a service that found fault with the message."""
+_REFUSES_THE_MESSAGE = re.compile(r"\berror[=: ]+(?:400|406|410|413|415|422)(?:\d\d)?\b")
+"""How Apprise's words quote a service that found fault with the message; ntfy's own codes add two digits."""
 
 _captured: ContextVar[list[logging.LogRecord] | None] = ContextVar("captured", default=None)
 

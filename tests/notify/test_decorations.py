@@ -121,7 +121,7 @@ async def test_words_come_first_and_a_refused_picture_is_no_failure_and_not_trie
             alerts=(replace(second.alerts[0], id=2, key=replace(second.alerts[0].key, rule="near-call")),),
             notifications=(replace(second.notifications[0], alert=2),),
         )
-        await eventually(lambda: _is_learnt(notifier))
+        await eventually(lambda: is_learnt(notifier))
         notifier.hand((await store.commit(second)).deliveries)
         await asyncio.to_thread(server.wait_for_count, 3)
 
@@ -137,7 +137,7 @@ async def test_words_come_first_and_a_refused_picture_is_no_failure_and_not_trie
     await store.close()
 
 
-async def _is_learnt(notifier: object) -> bool:
+async def is_learnt(notifier: object) -> bool:
     return "phone" in notifier._teller._without_pictures  # type: ignore[attr-defined]
 
 

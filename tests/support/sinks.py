@@ -45,13 +45,17 @@ class Answer:
 
 
 class HttpSink:
-    """Records every request. `answers` are used up one a request; after that `default`."""
+    """Records every request. `answers` are used up one a request; after that `default`.
+
+    `refusals` come first: what is said to requests of which a claim holds.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.received: list[Received] = []
         self.answers: list[Answer] = []
         self.default = Answer()
+        self.refusals: dict[Callable[[Received], bool], Answer] = {}
         self.connections = 0
         self._arrived = threading.Condition()
         self._closing = threading.Event()
@@ -72,7 +76,8 @@ class HttpSink:
     def take(self, request: Received) -> Answer:
         with self._arrived:
             self.received.append(request)
-            answer = self.answers.pop(0) if self.answers else self.default
+            refusal = next((said for claim, said in self.refusals.items() if claim(request)), None)
+            answer = refusal or (self.answers.pop(0) if self.answers else self.default)
             self._arrived.notify_all()
         if answer.hang or answer.after_s:
             self._closing.wait(None if answer.hang else answer.after_s)
