@@ -2,10 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from monitor.runtime.daemon import Daemon
     from monitor.runtime.daily_report import ReportOrder
     from monitor.runtime.heartbeat import DeadManSwitch
-    from monitor.runtime.supervisor import Memory
     from monitor.store.store import OrderStore, ReadStore, Store
     from monitor.view.template import MessageTemplate
 
@@ -45,9 +44,11 @@ def build(
     store: "Store",
     clock: Clock,
     heartbeat: Callable[[], None] = lambda: None,
-    memories: "Mapping[str, Memory] | None" = None,
+    before: "Daemon | None" = None,
+    usage: "Usage | None" = None,
 ) -> "Daemon":
-    """The daemon of this configuration, ready to run. `memories` are those of the one before it in this process.
+    """The daemon of this configuration, ready to run. `before` is the one that it follows in this process; both count
+    in one `usage`.
 
     Raises ConfigError for what can't be.
     """
@@ -58,7 +59,7 @@ def build(
     from monitor.runtime.daemon import Daemon
     from monitor.runtime.supervisor import WatchedAccount
 
-    usage = Usage()
+    usage = usage if usage is not None else Usage()
     timetable = Timetable(
         interest=config.schedule.interest,
         interest_rates=config.schedule.interest_rates,
@@ -72,7 +73,7 @@ def build(
         account.name: WatchedAccount(
             policy=policy_of(config, account.name),
             timetable=timetable,
-            open_exchange=partial(open_exchange, config, account.name, clock, usage),
+            open_exchange=partial(open_exchange, config, account.name, clock, usage, kept_keys(config, account.name)),
         )
         for account in config.accounts
     }
@@ -99,7 +100,8 @@ def build(
         switch=_dead_man_switch(config),
         report=report_order(config),
         folder=storage_folder(config),
-        memories=memories,
+        memories=None if before is None else before.hand_over(),
+        leaving=None if before is None else {n: one for n, one in before.watched.items() if n not in accounts},
     )
 
 
@@ -127,20 +129,39 @@ def report_order(config: Config) -> "ReportOrder | None":
     )
 
 
-def open_exchange(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "Exchange":
+def kept_keys(config: Config, name: str) -> Callable[[], KeySecrets]:
+    """The secrets of one account, read once: where they lie may be gone before the account's session is."""
+    return cache(partial(resolve_account, config, name))
+
+
+def open_exchange(
+    config: Config,
+    name: str,
+    clock: Clock,
+    usage: "Usage | None" = None,
+    secrets: Callable[[], KeySecrets] | None = None,
+) -> "Exchange":
     """The exchange session of one account; nothing is asked of the exchange yet. Raises ConfigError."""
-    return open_account(config, name, clock, usage)
+    return open_account(config, name, clock, usage, secrets)
 
 
-def open_account(config: Config, name: str, clock: Clock, usage: "Usage | None" = None) -> "BinanceAccount":
+def open_account(
+    config: Config,
+    name: str,
+    clock: Clock,
+    usage: "Usage | None" = None,
+    secrets: Callable[[], KeySecrets] | None = None,
+) -> "BinanceAccount":
     """The same with everything that this exchange has.
 
-    Without `usage` a ban that was remembered holds, and one that is learned of is remembered.
+    Without `usage` a ban that was remembered holds, and one that is learned of is remembered. `secrets` are those of
+    the account, where they were read before.
     """
     from monitor.exchange.binance.connecting import connect
     from monitor.exchange.binance.venue import Hosts
 
-    account, keys, exchange = config.account(name), resolve_account(config, name), config.exchange
+    account, exchange = config.account(name), config.exchange
+    keys = resolve_account(config, name) if secrets is None else secrets()
     slowest = max(config.schedule.cross, config.schedule.isolated)
     return connect(
         name=name,

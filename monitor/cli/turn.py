@@ -15,6 +15,7 @@ from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.core.alerts import Severity
 from monitor.errors import ConfigError, MonitorError, StoreError
+from monitor.exchange.binance.limits import Usage
 from monitor.runtime.daemon import Daemon
 from monitor.runtime.pruner import prune_for_ever
 from monitor.runtime.service import ServiceManager
@@ -33,6 +34,7 @@ class Turn:
         self.config = config
         self._clock = clock
         self._manager = manager
+        self._usage = Usage()
         self._store: Store | None = None
         self._daemon: Daemon | None = None
         self._next: tuple[Config, Daemon] | None = None
@@ -41,6 +43,11 @@ class Turn:
         self._reloading: asyncio.Task[None] | None = None
         self._unfinished = ""
         """Why a daemon on a new configuration was told to end."""
+
+    @property
+    def daemon(self) -> Daemon | None:
+        """The one that runs now; None before the first."""
+        return self._daemon
 
     def stop(self) -> None:
         self._stopped.set()
@@ -162,8 +169,7 @@ class Turn:
 
     def _built(self, config: Config) -> Daemon:
         assert self._store is not None
-        memories = None if self._daemon is None else self._daemon.hand_over()
-        return app.build(config, self._store, self._clock, self._manager.beat, memories)
+        return app.build(config, self._store, self._clock, self._manager.beat, self._daemon, self._usage)
 
     def _tell(self, severity: Severity, text: str) -> None:
         assert self._daemon is not None

@@ -31,6 +31,7 @@ from monitor.runtime.composer import Composer
 from monitor.runtime.daily_report import DailyReport, ReportOrder
 from monitor.runtime.drills import Drills
 from monitor.runtime.heartbeat import DeadManSwitch, Pulse
+from monitor.runtime.leaving import LeavingAccounts
 from monitor.runtime.notifier import Notifier
 from monitor.runtime.numbers import Numbers
 from monitor.runtime.orphans import hand_to_a_person
@@ -75,10 +76,12 @@ class Daemon:
         report: ReportOrder | None = None,
         folder: Path | None = None,
         memories: Mapping[str, Memory] | None = None,
+        leaving: Mapping[str, WatchedAccount] | None = None,
     ) -> None:
         """`heartbeat` is called whenever every running account has completed another tick.
 
-        `memories` are what the daemon before this one in the same process had in memory.
+        `memories` are what the daemon before this one in the same process had in memory, and `leaving` those of its
+        accounts that are in the configuration no more.
         """
         self._accounts = accounts
         self._store = store
@@ -102,6 +105,15 @@ class Daemon:
             lambda: self._keeper.is_known,
             numbers,
             memories,
+        )
+        self._leaving = LeavingAccounts(
+            leaving or {},
+            self._channels,
+            store,
+            clock,
+            lambda: self._keeper.is_known,
+            self.notify,
+            self._notifier.wake,
         )
         policies = {name: account.policy for name, account in accounts.items()}
         self._pulse = None if switch is None else Pulse(switch, clock, partial(self._ailments, switch.every))
@@ -141,6 +153,11 @@ class Daemon:
         """What whoever comes next in this process has to know, if the store can't tell it; kept up by asking again."""
         return self._supervisor.hand_over()
 
+    @property
+    def watched(self) -> Mapping[str, WatchedAccount]:
+        """Every account whose key is in this process: those of the configuration, and those that leave it."""
+        return {**self._leaving.accounts, **self._accounts}
+
     def states(self) -> Mapping[str, AccountState]:
         """What is known now, by account."""
         return {name: watch.runner.state for name, watch in self._supervisor.watches.items()}
@@ -176,6 +193,7 @@ class Daemon:
                     tasks.create_task(self._drills.run(), name="drills"),
                     *([] if self._pulse is None else [tasks.create_task(self._pulse.run(), name="pulse")]),
                     *(tasks.create_task(self._supervisor.keep(n), name=f"account {n}") for n in self._accounts),
+                    *(tasks.create_task(self._leaving.settle(n), name=f"leaving {n}") for n in self._leaving.accounts),
                 ]
                 if not is_recording:
                     await self.notify("critical", _WITHOUT_STORE.format(cause=self._store.trouble or "no answer"))
@@ -218,7 +236,8 @@ class Daemon:
         if anew:
             await self._notifier.recall()
             await self._let_go()
-            await hand_to_a_person(self._store, self._accounts, self._channels, self._clock.now())
+            leaving = self._leaving.accounts
+            await hand_to_a_person(self._store, self._accounts, leaving, self._channels, self._clock.now())
             self._notifier.wake(self._channels)
         await self._supervisor.adopt(anew)
 

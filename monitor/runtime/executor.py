@@ -86,6 +86,11 @@ class Executor:
         """There may be something to send."""
         self._woken.set()
 
+    @property
+    def unsettled(self) -> tuple[Intent, ...]:
+        """The orders that were sent, or may have been, and of which something may still be found out."""
+        return (*self._in_state(_S.SUBMITTING), *self._settler.unsettled)
+
     async def run(self) -> None:
         """Until cancelled. An order that has left is waited for, for a while, before the end."""
         await self._adopt()

@@ -1,4 +1,4 @@
-"""Orders of accounts that are not in the configuration any more: nothing here can look into them, a person has to."""
+"""Orders of accounts that are not in the configuration any more: without their key, a person has to look into them."""
 
 import logging
 from collections.abc import Collection
@@ -20,17 +20,17 @@ _S = IntentState
 
 
 async def hand_to_a_person(
-    store: Store, accounts: Collection[str], channels: tuple[str, ...], now: datetime
+    store: Store, accounts: Collection[str], leaving: Collection[str], channels: tuple[str, ...], now: datetime
 ) -> tuple[Intent, ...]:
     """Settle what can be of the open orders of all other accounts, ask a person about the rest, and tell the channels.
 
-    What was not sent expires; what may have moved money becomes UNRESOLVED, which is critical news. Returns the intents
-    that were moved. Raises StoreError.
+    What was not sent expires; what may have moved money becomes UNRESOLVED, which is critical news, but for accounts
+    that are `leaving`, whose key is still there to look with. Returns the intents that were moved. Raises StoreError.
     """
     orphans = [row.intent for row in await store.read(read_intents) if row.intent.account not in accounts]
     handed = []
     for intent in orphans:
-        moves = _moves(intent, now)
+        moves = _moves(intent, now, is_leaving=intent.account in leaving)
         if not moves:
             continue
         last = moves[-1].intent
@@ -42,11 +42,13 @@ async def hand_to_a_person(
     return tuple(handed)
 
 
-def _moves(intent: Intent, now: datetime) -> list[Moved]:
+def _moves(intent: Intent, now: datetime, *, is_leaving: bool) -> list[Moved]:
     """The steps to where the intent can stay; none where a person is asked already, or its sender may live."""
     match intent.state:
         case _S.PROPOSED | _S.PLANNED:
             return [expired(intent, now, "its account is not in the configuration any more")]
+        case _ if is_leaving:
+            return []
         case _S.SUBMITTING if is_abandoned(intent, now):
             first = abandoned(intent, now, "its sender ended while sending")
             asked = judged(first.intent, Unresolved(_GONE), now)

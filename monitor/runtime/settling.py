@@ -54,21 +54,28 @@ class Settler:
         self._looking: set[int] = set()
         self._attributing = asyncio.Lock()
 
+    @property
+    def unsettled(self) -> tuple[Intent, ...]:
+        """The orders of which something may still be found out here."""
+        return tuple(intent for intent in self._state().intents.values() if self._is_unsettled(intent))
+
     def look_into(self, tasks: asyncio.TaskGroup) -> None:
         """Starts looking wherever nobody looks yet."""
-        for intent in self._state().intents.values():
+        for intent in self.unsettled:
             if intent.id in self._looking:
                 continue
+            self._looking.add(intent.id)
             if isinstance(intent.order, ByName):
-                if intent.state in _UNASKED:
-                    self._looking.add(intent.id)
-                    tasks.create_task(self._ask(intent), name=f"ask about {intent.id}")
+                tasks.create_task(self._ask(intent), name=f"ask about {intent.id}")
             elif intent.state in _OPEN:
-                self._looking.add(intent.id)
                 tasks.create_task(self._settle(intent), name=f"settle {intent.id}")
-            elif self._may_come_late(intent):
-                self._looking.add(intent.id)
+            else:
                 tasks.create_task(self._watch_failed(intent), name=f"watch {intent.id}")
+
+    def _is_unsettled(self, intent: Intent) -> bool:
+        if isinstance(intent.order, ByName):
+            return intent.state in _UNASKED
+        return intent.state in _OPEN or self._may_come_late(intent)
 
     async def _settle(self, intent: Intent) -> None:
         """Looks at growing intervals, without end, until records and balances agree or a person has settled it."""

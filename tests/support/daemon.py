@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from monitor import app
+from monitor.cli.turn import Turn
 from monitor.clock import Clock, Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.core.state import AccountState
 from monitor.runtime.daemon import Daemon
+from monitor.runtime.service import ServiceManager
 from monitor.sandbox.scenario import Scenario
 from monitor.sandbox.scenarios import calm
 from monitor.sandbox.server import Ready, Sandbox
@@ -187,6 +189,23 @@ async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool =
         finally:
             daemon.stop()
             await asyncio.wait_for(task, ENDS_WITHIN_S)
+    finally:
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def turn_here(config: Path, clock: Clock) -> AsyncIterator[Turn]:
+    """`run` of this config in this process, ready for reloads."""
+    loaded = load_config(config, {})
+    store = await asyncio.to_thread(app.open_store, loaded)
+    try:
+        turn = Turn(loaded, clock, ServiceManager())
+        task = asyncio.create_task(turn.run(store))
+        try:
+            yield turn
+        finally:
+            turn.stop()
+            await asyncio.wait_for(task, 2 * ENDS_WITHIN_S)
     finally:
         await store.close()
 
