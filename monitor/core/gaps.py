@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal
 
 from monitor.core.account import CROSS, Balance, Scope
@@ -81,10 +82,17 @@ def _level(state: AccountState, settings: Settings, figures: Figures, now: datet
         yield Gap("prices_stale", "", "no prices yet: the level is the one last read")
     elif not is_fresh(at, now, settings.prices_stale_after):
         age = (now - at) // timedelta(seconds=1)
-        yield Gap("prices_stale", "", f"no price came for {age} s: the level is the one last read")
+        whose = "of the last prices" if _is_at_last_prices(figures) else "last read"
+        yield Gap("prices_stale", "", f"no price came for {age} s: the level is the one {whose}")
     elif figures.drift is not None and figures.drift > settings.drift_bound:
         off = f"{figures.drift * 100:.1f}"
         yield Gap("drift", "", f"our valuation is {off} % off the exchange's: the level is the one last read")
+
+
+def _is_at_last_prices(figures: Figures) -> bool:
+    """Whether the level is worse than the one last read, by prices that came after it."""
+    level, polled = figures.shown.get("margin_level"), figures.shown.get("polled_margin_level")
+    return isinstance(level, Decimal) and isinstance(polled, Decimal) and figures.notice is None and level < polled
 
 
 def _collateral(state: AccountState, settings: Settings, scope: Scope) -> Iterator[Gap]:

@@ -100,25 +100,33 @@ class _Cross:
     def _level(self) -> Level:
         """The polled level, moved as our own valuation moved since, if that may be believed.
 
-        It may not while prices are stale, were stale or unknown when the snapshot came, or when our own valuation was
-        off by more than the bound: assets without a price show there.
+        What prices said after the poll, before they fell silent, is old news, but newer than the poll: where it is
+        worse, it counts until the next one.
         """
         polled, then = self.snapshot.margin_level, self.then
         off = drift(polled, then.totals) if self.market.cross_then else None
+        moved = self._moved(off)
+        if moved is None:
+            return Level(polled, False, off)
+        if self.market.is_fresh and not is_stale(self.snapshot.as_of, self.settings, self.market.now):
+            return Level(moved, True, off)
+        return Level(min(polled, moved), False, off)
+
+    def _moved(self, off: Decimal | None) -> Decimal | None:
+        """The level at the newest prices.
+
+        None when prices were stale or unknown when the snapshot came, or when our own valuation was `off` by more than
+        the bound then: assets without a price show there.
+        """
+        polled = self.snapshot.margin_level
+        if self.present.unpriced:
+            return None
         if not polled.is_finite():
-            if self.present.liabilities and not self.present.unpriced and self.market.is_fresh:
-                # The first debt, told since: there is no level of the exchange's to move on from.
-                return Level(self.present.level, True, off)
-            return Level(polled, False, off)
-        if (
-            off is None
-            or off > self.settings.drift_bound
-            or not self.market.is_fresh
-            or self.present.unpriced
-            or is_stale(self.snapshot.as_of, self.settings, self.market.now)
-        ):
-            return Level(polled, False, off)
-        return Level(polled * (self.present.level / then.level), True, off)
+            # The first debt, told since: there is no level of the exchange's to move on from.
+            return self.present.level if self.present.liabilities else None
+        if off is None or off > self.settings.drift_bound:
+            return None
+        return polled * (self.present.level / self.then.level)
 
     def change_5m(self) -> Value:
         """What prices alone did to the level in five minutes."""

@@ -100,7 +100,8 @@ _TABLE = (
         "margin_level",
         _MARGIN,
         Unit.LEVEL,
-        "assets ÷ liabilities, the best current figure: revalued live while prices are fresh, else the last polled",
+        "assets ÷ liabilities, the best current figure: revalued live while prices are fresh, else the last polled or, "
+        "where that is worse, what later prices made of it",
     ),
     _metric("polled_margin_level", _MARGIN, Unit.LEVEL, "the exchange's own level, as last polled"),
     _metric(

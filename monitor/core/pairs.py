@@ -68,43 +68,53 @@ class _Pair:
         self.pair = pair
         self.read = read
         self.market = market
-        self.is_fresh = market.is_fresh and market.isolated_then and not is_stale(as_of, settings, market.now)
+        self.is_fresh = market.is_fresh and not is_stale(as_of, settings, market.now)
         self.in_force = pair_in_force(state, settings, pair, market.now)
         self.bars = bar_values(self.in_force)
-        index = self._moved(market.prices[pair.symbol].value if pair.symbol in market.prices else None)
-        self.index = pair.index_price if index is None else index
-        self.level = self._level(index)
+        self.index, self.level = self._index_and_level()
         self._parts: Exposure | None = None
 
     def holdings(self) -> tuple[Holding, ...]:
         """Both sides, valued."""
         return _holdings(self.state, self.pair)
 
+    def _index_and_level(self) -> tuple[Decimal, Level]:
+        """The margin index and the level: as they were read, moved as price and events moved since.
+
+        What the price said after the read, before it fell silent, is old news, but newer than the read: where it makes
+        the level worse, it counts until the next one.
+        """
+        spot = self.market.prices.get(self.pair.symbol)
+        index, polled = self._moved(None if spot is None else spot.value), self.read.margin_level
+        off = drift(polled, _own_totals(self.read, self.read.index_price)) if polled.is_finite() else None
+        moved = None if index is None else self._moved_level(index, off)
+        if index is not None and moved is not None and (self.is_fresh or moved < polled):
+            return index, Level(moved, self.is_fresh, off)
+        if index is None or not self.is_fresh:
+            index = self.pair.index_price
+        return index, Level(polled, False, off)
+
     def _moved(self, spot: Decimal | None) -> Decimal | None:
         """The margin index as it should be when the spot price is `spot`; None when that can't be told.
 
         As it was read, moved as the spot price did since.
         """
-        if not self.pair.index_price:
-            return spot if self.is_fresh else None
-        then = self.state.isolated_prices.get(self.pair.symbol)
-        if spot is None or then is None or not self.is_fresh:
+        if spot is None or not self.market.isolated_then:
             return None
-        return self.pair.index_price * (spot / then.value)
+        if not self.pair.index_price:
+            return spot
+        then = self.state.isolated_prices.get(self.pair.symbol)
+        return None if then is None else self.pair.index_price * (spot / then.value)
 
-    def _level(self, index: Decimal | None) -> Level:
-        """The polled level, moved as our own moved with the index and the events, if that may be believed."""
+    def _moved_level(self, index: Decimal, off: Decimal | None) -> Decimal | None:
+        """The level at `index`, after the events since the read; None when our own was too far `off` to be believed."""
         pair, read, polled = self.pair, self.read, self.read.margin_level
         if not polled.is_finite():
-            if index is not None and (pair.base.owed or pair.quote.owed):
-                # The first debt, told since: there is no level of the exchange's to move on from.
-                return Level(_own_level(pair, index), True, None)
-            return Level(polled, False, None)
-        then = _own_level(read, read.index_price)
-        off = drift(polled, _own_totals(read, read.index_price))
-        if index is None or off is None or off > self.settings.drift_bound:
-            return Level(polled, False, off)
-        return Level(polled * (_own_level(pair, index) / then), True, off)
+            # The first debt, told since: there is no level of the exchange's to move on from.
+            return _own_level(pair, index) if pair.base.owed or pair.quote.owed else None
+        if off is None or off > self.settings.drift_bound:
+            return None
+        return polled * (_own_level(pair, index) / _own_level(read, read.index_price))
 
     def change_5m(self) -> Value:
         """What prices alone did to the level in five minutes."""

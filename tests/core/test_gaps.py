@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.account import CROSS, Balance, Price, Scope
-from monitor.core.events import CrossRead
+from monitor.core.events import CrossRead, PricesRead
 from monitor.core.gaps import QUIET, Gap, gaps
 from monitor.core.markets import Market, MarketsRead
 from monitor.core.measure import cross_figures, isolated_figures
@@ -81,6 +81,10 @@ def test_a_price_that_stopped_while_others_go_on_is_named() -> None:
 def test_a_gap_in_all_prices_says_why_the_level_is_not_live() -> None:
     state = told(watched(), CrossRead(cross(after(30))))
     assert [gap.text for gap in found(state, 40)] == ["no price came for 40 s: the level is the one last read"]
+    fallen = told(watched(), PricesRead({"BTCUSDT": Price(Decimal(54_000), after(5))}), at=after(5))
+    assert [gap.text for gap in found(fallen, 40)] == [
+        "no price came for 35 s: the level is the one of the last prices"
+    ]
 
 
 def test_a_valuation_that_is_off_says_so() -> None:

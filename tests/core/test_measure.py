@@ -111,24 +111,40 @@ class TestCross:
         assert close_to(figures.drift, "0.01852")
 
     def test_stale_prices_leave_the_polled_level(self) -> None:
-        state = priced(watched(), 5, BTCUSDT=54_000)
+        state = priced(watched(), 5, BTCUSDT=66_000)
         assert cross_at(state, 20).source == "live"
         figures = cross_at(state, 21)
         assert figures.source == "poll"
         assert figures.values["margin_level"] == SAMPLE_LEVEL
         assert figures.values["margin_level_change_5m"] is UNAVAILABLE
 
+    def test_a_fall_told_before_prices_fell_silent_counts_until_the_next_read(self) -> None:
+        state = priced(watched(), 5, BTCUSDT=54_000)
+        fallen = cross_at(state, 20).values["margin_level"]
+        figures = cross_at(state, 60)
+        assert figures.source == "poll"
+        assert figures.values["margin_level"] == fallen
+        assert isinstance(fallen, Decimal)
+        assert fallen < SAMPLE_LEVEL
+        again = cross_at(told(state, CrossRead(cross(after(30)))), 60)
+        assert (again.source, again.values["margin_level"]) == ("poll", SAMPLE_LEVEL)
+
     def test_stale_prices_and_a_stale_read_leave_nothing_for_rules(self) -> None:
-        figures = cross_at(priced(watched(), 5, BTCUSDT=54_000), 181)
+        figures = cross_at(priced(watched(), 5, BTCUSDT=66_000), 181)
         assert (figures.state, figures.source) == ("stale", "poll")
         assert set(figures.values.values()) == {UNAVAILABLE}
         assert figures.shown["margin_level"] == SAMPLE_LEVEL
         assert figures.as_of == NOW
 
     def test_live_prices_do_not_freshen_a_stale_read(self) -> None:
-        figures = cross_at(priced(watched(), 181, BTCUSDT=54_000), 181)
+        figures = cross_at(priced(watched(), 181, BTCUSDT=66_000), 181)
         assert figures.read("margin_level") is UNAVAILABLE
         assert figures.shown["margin_level"] == SAMPLE_LEVEL
+
+    def test_of_a_stale_read_and_later_prices_people_see_the_worse(self) -> None:
+        shown = cross_at(priced(watched(), 181, BTCUSDT=54_000), 181).shown["margin_level"]
+        assert isinstance(shown, Decimal)
+        assert shown < SAMPLE_LEVEL
 
     def test_snapshot_without_known_prices_is_not_revalued_by_later_ones(self) -> None:
         state = priced(told(started(), CrossRead(cross())), 5, BTCUSDT=54_000, ETHUSDT=3_000)
@@ -305,13 +321,21 @@ class TestIsolated:
         assert pair_at(watched_pair(pair, spot=46_000)).values["distance_to_liquidation"] == 0
 
     def test_stale_prices_leave_the_index_and_level_that_were_read(self) -> None:
-        state = priced(watched_pair(long_pair()), 5, BTCUSDT=48_000)
+        state = priced(watched_pair(long_pair()), 5, BTCUSDT=52_000)
         figures = pair_at(state, 21)
         assert figures.source == "poll"
         assert picked(figures.values, "index_price", "margin_level") == (50_000, Decimal("1.25"))
 
+    def test_a_fall_told_before_the_price_fell_silent_counts_until_the_next_read(self) -> None:
+        state = priced(watched_pair(long_pair()), 5, BTCUSDT=48_000)
+        figures = pair_at(state, 60)
+        assert figures.source == "poll"
+        assert picked(figures.values, "index_price", "margin_level") == (48_000, Decimal("1.2"))
+        again = pair_at(told(state, IsolatedRead(isolated(long_pair(), at=after(30)))), 60)
+        assert picked(again.values, "index_price", "margin_level") == (50_000, Decimal("1.25"))
+
     def test_stale_read_leaves_nothing_for_rules(self) -> None:
-        figures = pair_at(priced(watched_pair(long_pair()), 181, BTCUSDT=48_000), 181)
+        figures = pair_at(priced(watched_pair(long_pair()), 181, BTCUSDT=52_000), 181)
         assert figures.state == "stale"
         assert set(figures.values.values()) == {UNAVAILABLE}
         assert figures.shown["margin_level"] == Decimal("1.25")

@@ -82,6 +82,24 @@ async def test_blindness_is_told_within_its_bounds_and_nothing_else_changes(tmp_
             await here.until_alerts(lambda rows: not firing(rows) & {"blind", "very-blind", "below-initial"}, 30)
 
 
+@pytest.mark.slow
+async def test_the_last_prices_count_where_they_are_worse_than_the_last_read(tmp_path: Path) -> None:
+    async with sandbox(speed=20) as box:
+        config = write_config(tmp_path, box.ready, schedule=SLOW_POLL)
+        async with daemon_here(config, clock_of(box.sandbox)) as here:
+            await seeing(here)
+            # Reads fail before the fall: the prices alone bring it, and then fall silent, too.
+            box.sandbox.add_fault(UNSEEN["down"])
+            box.sandbox.hand.set_price("BTCUSDT", Decimal(45_000))
+            await here.until_alerts(lambda rows: "below-initial" in firing(rows))
+            before = firing(await here.alerts()) - {"falling-fast"}
+            for stream in ("account", "risk", "market"):
+                box.sandbox.add_fault(Fault("refuse", stream=stream))
+                box.sandbox.add_fault(Fault("drop", stream=stream))
+            await here.until_alerts(lambda rows: "very-blind" in firing(rows), 30)
+            assert before <= firing(await here.alerts()), "cleared by a read from before the fall"
+
+
 @pytest.mark.parametrize("form", MALFORMED)
 async def test_payloads_that_cannot_be_are_recorded_and_never_believed(tmp_path: Path, form: str) -> None:
     async with sandbox() as box:
