@@ -1,6 +1,6 @@
 """The state that an account starts from, and how one that began without the store goes on from what the store knows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,7 +20,7 @@ from monitor.store.load import Loaded
 
 
 def remembered(
-    loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None, channels_failing: int
+    loaded: Loaded, policy: Policy, now: datetime, operator: OperatorRead | None, health: HealthRead
 ) -> AccountState:
     """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
 
@@ -34,7 +34,7 @@ def remembered(
             alerts=_unknown(no_later(loaded.alerts, now), now),
             intents={i.id: i for i in loaded.intents},
             operator=operator if operator is not None else OperatorRead(),
-            health=HealthRead(notifications_failing=channels_failing),
+            health=health,
             # Whether charges are missing shows when the exchange is asked.
             interest=InterestRead(loaded.interest, None, now),
             pegs=loaded.pegs,
@@ -44,10 +44,10 @@ def remembered(
 
 
 def carried_on(
-    before: AccountState | None, policy: Policy, now: datetime, operator: OperatorRead | None, channels_failing: int
+    before: AccountState | None, policy: Policy, now: datetime, operator: OperatorRead | None, health: HealthRead
 ) -> AccountState:
     """The same from memory, while the store can't be read. Nothing that moves money is decided on it."""
-    health = HealthRead(notifications_failing=channels_failing, store_failing=True)
+    health = replace(health, store_failing=True)
     name = policy.settings.account
     if before is None:
         known = OperatorRead() if operator is None else operator
@@ -67,6 +67,19 @@ def carried_on(
     )
 
 
+def numbered_anew(state: AccountState, first_free: int, number: Callable[[], int]) -> AccountState:
+    """The state without its intents, and with numbers for its open alerts that are free in the store.
+
+    For a store that refused what was decided: it knows better what was ordered, and people know of the alerts.
+    """
+    alerts = {
+        key: alert if alert.id >= first_free else replace(alert, id=number())
+        for key, alert in state.alerts.items()
+        if alert.state in OPEN
+    }
+    return replace(state, intents={}, alerts=alerts)
+
+
 def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime) -> AccountState:
     """The state that goes on from both, with the backlog made to fit: alerts that the store knew keep their numbers.
 
@@ -84,7 +97,8 @@ def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime
     backlog.rewrite(lambda entry: _renumbered(entry, renamed, loaded))
     waiting = {intent.id for entry in backlog.entries for intent in entry.intents}
     if alerts:
-        backlog.put_first(Entry(account=state.account, at=now, alerts=tuple(alerts.values())))
+        born = _born({alert.id: alert for key, alert in alerts.items() if key not in known}, backlog)
+        backlog.put_first(Entry(account=state.account, at=now, alerts=tuple(alerts.values()), transitions=born))
     return _with_bars(
         replace(
             state,
@@ -142,6 +156,16 @@ def _renumbered(entry: Entry, renamed: Mapping[int, Alert], loaded: Loaded) -> E
         transitions=tuple(moved for one in entry.transitions if (moved := _moved(one, renamed, firing)) is not None),
         notifications=tuple(told for one in entry.notifications if (told := _told(one, renamed, firing)) is not None),
         terms=tuple(t for t in entry.terms if not _is_known(t.text, loaded.terms.get((t.kind, t.subject)))),
+    )
+
+
+def _born(alerts: Mapping[int, Alert], backlog: Backlog) -> tuple[Transition, ...]:
+    """The beginnings of alerts of which nothing waits to be recorded any more."""
+    waiting = {transition.alert for entry in backlog.entries for transition in entry.transitions}
+    return tuple(
+        Transition(number, None, alert.state, alert.fired_at or alert.since, alert.value)
+        for number, alert in alerts.items()
+        if number not in waiting
     )
 
 

@@ -20,13 +20,16 @@ from monitor.runtime.backlog import Backlog
 from monitor.runtime.inbox import Inbox
 from monitor.runtime.notifier import Notifier
 from monitor.runtime.numbers import Numbers
-from monitor.runtime.remembering import adopted, carried_on, remembered
+from monitor.runtime.remembering import adopted, carried_on, numbered_anew, remembered
 from monitor.runtime.runner import Runner
 from monitor.store.journal import Committed
 
 log = logging.getLogger(__name__)
 
 RESTART_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+REFUSED_BACKOFF_S = 5.0
+"""The longest pause where the store refused what was decided, though it works."""
+
 STANDS_AFTER_S = 60.0
 """An account that fell twice in a row counts as failing until it has run for so long (machine seconds)."""
 
@@ -126,6 +129,8 @@ class Supervisor:
                 falls.cause = _named(error)
                 pause_s = RESTART_BACKOFF_S[min(number, len(RESTART_BACKOFF_S)) - 1]
                 if _was_refused(error):
+                    # Watching does not need the store: it goes on soon.
+                    pause_s = min(pause_s, REFUSED_BACKOFF_S)
                     await self._forget(name)
                 log.error(
                     "account.restarting account=%s in_s=%s cause=%s",
@@ -160,7 +165,7 @@ class Supervisor:
     async def _state(self, name: str, policy: Policy) -> tuple[AccountState, bool]:
         """What to start from, and whether that is what the store knows."""
         memory, shared = self._memories[name], self._shared
-        now, failing = shared.clock.now(), shared.notifier.failing
+        now, health = shared.clock.now(), replace(self._health(), account_failing=self.is_failing(name))
         # What waits to be recorded is newer than what the store knows.
         if self._is_store_known() and not shared.store.failing and (memory.backlog.is_empty or not memory.is_known):
             try:
@@ -168,18 +173,18 @@ class Supervisor:
             except StoreError as error:
                 log.error("account.from_memory account=%s cause=%s", name, error)
             else:
-                state = remembered(loaded, policy, now, self._operator(), failing)
-                if not memory.backlog.is_empty:
-                    earlier = carried_on(memory.state, policy, now, self._operator(), failing)
-                    state = adopted(earlier, memory.backlog, loaded, now)
+                state = remembered(loaded, policy, now, self._operator(), health)
+                if memory.state is not None and not memory.is_known:
+                    earlier = carried_on(memory.state, policy, now, self._operator(), health)
+                    state = replace(adopted(earlier, memory.backlog, loaded, now), health=health)
                     shared.notifier.renumber(_renumbered(earlier, state))
                 return state, True
-        return carried_on(memory.state, policy, now, self._operator(), failing), memory.is_known
+        return carried_on(memory.state, policy, now, self._operator(), health), memory.is_known
 
     async def _stand_in(self, name: str, pause_s: float, cause: BaseException) -> None:
         """While the account is down its last state is judged on: it ages, and people hear that it does."""
         memory, policy, shared = self._memories[name], self._accounts[name].policy, self._shared
-        state = memory.state or carried_on(None, policy, shared.clock.now(), self._operator(), 0)
+        state = memory.state or carried_on(None, policy, shared.clock.now(), self._operator(), self._health())
         runner = Runner(
             state=state,
             policy=policy,
@@ -213,11 +218,16 @@ class Supervisor:
         """The database knows better what was decided: it is gone on from there, with numbers that are free there."""
         memory = self._memories[name]
         memory.backlog.forget_decided()
-        memory.state, memory.is_known = None, False
+        memory.is_known = False
         try:
-            self._numbers.go_on_from(await self._shared.store.next_ids())
+            first = await self._shared.store.next_ids()
         except StoreError as error:
             log.error("account.not_renumbered account=%s cause=%s", name, error)
+            return
+        self._numbers.go_on_from(first)
+        if (before := memory.state) is not None:
+            memory.state = numbered_anew(before, first.alert, self._shared.ids.alert)
+            self._shared.notifier.renumber(_renumbered(before, memory.state))
 
     def _keep_state(self, name: str) -> None:
         watch = self.watches.get(name)
