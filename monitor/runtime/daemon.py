@@ -196,7 +196,7 @@ class Daemon:
                     *(tasks.create_task(self._leaving.settle(n), name=f"leaving {n}") for n in self._leaving.accounts),
                 ]
                 if not is_recording:
-                    await self.notify("critical", _WITHOUT_STORE.format(cause=self._store.trouble or "no answer"))
+                    await self.notify("critical", _WITHOUT_STORE.format(cause=self._keeper.trouble or "no answer"))
                 await self._stop.wait()
                 await self._notifier.drain(timeout_s=5)
                 for task in running:
@@ -268,8 +268,13 @@ class Daemon:
             watches = dict(self._supervisor.watches)
             for name, watch in watches.items():
                 same = [n for n, w in watches.items() if n != name and w.uid is not None and w.uid == watch.uid]
-                failing = self._supervisor.is_failing(name)
-                watch.tick(fresh, replace(health, account_failing=failing, twin=min(same, default="")))
+                told = replace(
+                    health,
+                    account_failing=self._supervisor.is_failing(name),
+                    store_failing=health.store_failing or not watch.runner.is_known,
+                    twin=min(same, default=""),
+                )
+                watch.tick(fresh, told)
             # Of which watch, and how many: those of one that was built anew are counted anew.
             progress = {name: (id(watch), watch.runner.ticks) for name, watch in watches.items()}
             now = self._clock.now()

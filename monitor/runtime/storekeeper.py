@@ -107,6 +107,12 @@ class Storekeeper:
         self._fresh: OperatorRead | None = None
         self.operator: OperatorRead | None = None
         self.space_low: bool | None = None
+        self._not_taken_up: StoreError | None = None
+
+    @property
+    def trouble(self) -> StoreError | None:
+        """Why the store can't be used, None while it can or nobody knows."""
+        return self._store.trouble or self._not_taken_up
 
     @property
     def is_known(self) -> bool:
@@ -152,8 +158,11 @@ class Storekeeper:
             await self._taken_up(True)
         except StoreError as error:
             self._changes = None
-            log.error("store.not_taken_up cause=%s", error)
+            if self._not_taken_up is None or self._not_taken_up.message != error.message:
+                log.error("store.not_taken_up cause=%s", error, exc_info=error.__cause__)
+            self._not_taken_up = error
             return False
+        self._not_taken_up = None
         log.info("store.taken_up in_doubt=%d", len(recovered))
         return True
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from monitor.errors import StoreError
+from monitor.errors import MonitorError, StoreError
 from monitor.store import engine as opening
 from monitor.store.lines import Lines
 from monitor.store.threads import Threads
@@ -49,5 +49,13 @@ def read(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
         # Connections to a file that was replaced would go on reading the old one.
         engine.dispose()
         raise opening.unreachable(url, error) from error
+    except MonitorError:
+        raise
     except SQLAlchemyError as error:
         raise StoreError(f"reading {opening.shown(url)} failed: {error}") from error
+    except Exception as error:
+        # A row that no program of ours wrote, or a damaged one: as little use as a page that can't be read.
+        raise StoreError(
+            f"what the database {opening.shown(url)} holds can't be understood ({type(error).__name__}: {error})",
+            mend="look for what was changed by hand; `margin-monitor db check` looks for damage",
+        ) from error

@@ -83,6 +83,44 @@ async def test_a_damaged_file_is_said_kept_and_watched_without_until_a_fresh_one
     assert aside == damage
 
 
+@pytest.mark.parametrize("what", ["silence", "alert"])
+async def test_a_row_that_can_not_be_understood_keeps_nobody_from_watching(
+    tmp_path: Path, sqlite_template: Path, what: str
+) -> None:
+    database = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, database)
+    odd = {
+        "silence": (
+            "silences",
+            "INSERT INTO silences (matchers, starts_at, ends_at, author, comment, include_critical)"
+            " VALUES ('nonsense', 0, 9999999999999, 'me', '', 0)",
+        ),
+        "alert": (
+            "alerts",
+            'INSERT INTO alerts (id, rule, account, scope, subject, state, severity, since, "when", clear, summary,'
+            " labels, pending_s, escalated, gone) VALUES"
+            " (1, 'thin', 'main', 'cross', '', 'firing', 'info', 0, '', '', '', 'nonsense', '0', 0, 0)",
+        ),
+    }
+    table, row = odd[what]
+    with closing(sqlite3.connect(database)) as other, other:
+        other.execute(row)
+    with http_sink() as sink:
+        async with sandbox() as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+                await here.until(lambda state: state.cross and state.bars)
+                await here.until(lambda state: state.health.store_failing)
+                fall(box.sandbox)
+                await eventually(lambda: has(sink, "near-call"), 30)
+                assert "Not recorded:" in str(told(sink, "near-call")[0]["text"])
+                assert money_requests(box.sandbox) == []
+                with closing(sqlite3.connect(database)) as other, other:
+                    other.execute(f"DELETE FROM {table}")
+                await eventually(lambda: acted(box.sandbox), 30)
+                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 30)
+
+
 @pytest.mark.slow
 async def test_an_alert_that_the_database_knew_keeps_its_number_and_its_people(tmp_path: Path) -> None:
     with http_sink() as sink:
