@@ -153,7 +153,7 @@ class Storekeeper:
             self._orders_seen = None
             # Before any account is looked at: what is silenced or taken stays so.
             await self._look_for_orders()
-            self._numbers.go_on_from(await self._store.next_ids())
+            self._numbers.go_on_from(await self._store.next_ids(now))
             self._changes = changes
             await self._taken_up(True)
         except StoreError as error:

@@ -220,13 +220,13 @@ class Supervisor:
         memory.backlog.forget_decided()
         memory.is_known = False
         try:
-            first = await self._shared.store.next_ids()
+            first = await self._shared.store.next_ids(self._shared.clock.now())
         except StoreError as error:
             log.error("account.not_renumbered account=%s cause=%s", name, error)
             return
         self._numbers.go_on_from(first)
         if (before := memory.state) is not None:
-            memory.state = numbered_anew(before, first.alert, self._shared.ids.alert)
+            memory.state = numbered_anew(before, first.alert_unknown, self._shared.ids.alert)
             self._shared.notifier.renumber(_renumbered(before, memory.state))
 
     def _keep_state(self, name: str) -> None:

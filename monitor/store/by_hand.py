@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState, IntentStep, Outcome
 from monitor.core.looks import Unresolved
+from monitor.core.numbering import least_number
 from monitor.core.progress import Moved, answered_by_name, given_up, is_abandoned, judged
 from monitor.errors import OrderRefused, StoreError
 from monitor.store import intents as intent_rows
@@ -30,7 +31,9 @@ def begin_intent(connection: Connection, intent: Intent, at: datetime, meets: st
     """
     _refuse_while_paused(connection)
     last = connection.execute(select(func.max(tables.intents.c.id))).scalar() or 0
-    planned = replace(intent, id=max(last + 1, FIRST_BY_HAND), state=IntentState.PLANNED, created_at=at)
+    planned = replace(
+        intent, id=max(last + 1, FIRST_BY_HAND - 1 + least_number(at)), state=IntentState.PLANNED, created_at=at
+    )
     if meets and (met := _in_flight(connection, planned.account, meets)) is not None:
         raise _under_way(met)
     born = IntentStep(planned.id, None, IntentState.PLANNED, at, "ordered by hand")

@@ -10,6 +10,7 @@ from monitor.core.account import Scope
 from monitor.core.alerts import Alert, AlertState
 from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
+from monitor.core.numbering import least_number
 from monitor.core.outbox import DeliveryState
 from monitor.core.ratios import EVERY, WINDOW, Ratios, recorded
 from monitor.core.terms import Terms, TermsKey
@@ -44,10 +45,14 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class NextIds:
-    """The first numbers that no alert and no intent of any account has had."""
+    """The first numbers that no alert and no intent of any account has had, in this database or in one before it.
+
+    `alert_unknown` is the first number of an alert that this database does not know.
+    """
 
     alert: int
     intent: int
+    alert_unknown: int
 
 
 def load(connection: Connection, account: str, now: datetime) -> Loaded:
@@ -65,8 +70,9 @@ def load(connection: Connection, account: str, now: datetime) -> Loaded:
     )
 
 
-def next_ids(connection: Connection) -> NextIds:
-    """The numbers to go on with. Numbers are shared by all accounts: hand them out in one place.
+def next_ids(connection: Connection, now: datetime) -> NextIds:
+    """The numbers to go on with, which are never below `least_number`. All accounts share them: hand them out in one
+    place.
 
     Those of intents made by hand, beside a daemon that counts in its own memory, are of another range, and so are those
     given while the database was not known.
@@ -75,7 +81,8 @@ def next_ids(connection: Connection) -> NextIds:
     alert = connection.execute(select(func.max(tables.alerts.c.id)).where(known)).scalar()
     own = tables.intents.c.id < FIRST_BY_HAND
     intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
-    return NextIds((alert or 0) + 1, (intent or 0) + 1)
+    least = least_number(now)
+    return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), (alert or 0) + 1)
 
 
 def _alerts(connection: Connection, account: str) -> tuple[Alert, ...]:

@@ -149,9 +149,9 @@ class Store:
         """What is remembered of one account."""
         return await self.read(load, account, now)
 
-    async def next_ids(self) -> NextIds:
+    async def next_ids(self, now: datetime) -> NextIds:
         """The first free numbers of alerts and intents, across all accounts."""
-        return await self.read(next_ids)
+        return await self.read(next_ids, now)
 
     async def orders(self, now: datetime, since: int | None = None) -> Orders | None:
         """What people have ordered; None when nothing was since change number `since`."""

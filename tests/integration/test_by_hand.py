@@ -35,11 +35,11 @@ async def test_a_running_daemon_settles_what_a_person_can_not(tmp_path: Path, da
             await here.until(lambda state: state.cross is not None)
             first = await _by_hand(here.config, amount="100.5")
             assert isinstance(first.outcome, Unknown)
-            await here.until(lambda state: FIRST_BY_HAND in state.intents)
+            await here.until(lambda state: _states(state) != [])
             with pytest.raises(OrderRefused, match="under way"):
                 await _by_hand(here.config, amount="7")
             wanted = IntentState.CONFIRMED if what == "cut_after" else IntentState.FAILED
-            await here.until(lambda state: state.intents[FIRST_BY_HAND].state is wanted, 40)
+            await here.until(lambda state: _states(state) == [wanted], 40)
             second = await _by_hand(here.config, amount="7")
             assert isinstance(second.outcome, Accepted)
         posts = [one for one in box.sandbox.requests if (one.method, one.path) == ("POST", BORROW_REPAY)]
@@ -65,25 +65,26 @@ async def _burns(folder: Path, url: str, lost: Fault, sink: HttpSink) -> None:
             burn = {"interestBNBBurn": "false"}
             first = await _call(here.config, "set_bnb_burn", burn)
             assert isinstance(first.outcome, Unknown)
-            await here.until(lambda state: _state_of(state, FIRST_BY_HAND) is IntentState.UNRESOLVED)
+            await here.until(lambda state: _states(state) == [IntentState.UNRESOLVED])
             with pytest.raises(OrderRefused, match="under way"):
                 await _call(here.config, "set_bnb_burn", burn)
-            said = ("actions", "resolve", str(FIRST_BY_HAND), "--as", "confirmed", "--comment", "it is off")
+            [number] = here.state().intents
+            assert number >= FIRST_BY_HAND
+            said = ("actions", "resolve", str(number), "--as", "confirmed", "--comment", "it is off")
             assert (await asyncio.to_thread(margin_monitor, config, *said, "--author", "me")).code == 0
-            await here.until(lambda state: _state_of(state, FIRST_BY_HAND) is IntentState.CONFIRMED)
+            await here.until(lambda state: _states(state) == [IntentState.CONFIRMED])
 
             async def told() -> bool:
                 return any("counts as done (resolved by me: it is off)" in one.json()["text"] for one in sink.received)
 
             await eventually(told, 10, story=lambda: str([one.json() for one in sink.received]))
             await _call(here.config, "set_bnb_burn", burn)
-            await here.until(lambda state: _state_of(state, FIRST_BY_HAND + 1) is IntentState.CONFIRMED)
+            await here.until(lambda state: _states(state) == [IntentState.CONFIRMED] * 2)
         assert len([one for one in box.sandbox.requests if (one.method, one.path) == ("POST", lost.path)]) == 2
 
 
-def _state_of(state: AccountState, intent: int) -> IntentState | None:
-    found = state.intents.get(intent)
-    return None if found is None else found.state
+def _states(state: AccountState) -> list[IntentState]:
+    return [intent.state for _, intent in sorted(state.intents.items())]
 
 
 async def _by_hand(config: Any, *, amount: str) -> Any:

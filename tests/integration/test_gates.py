@@ -28,14 +28,14 @@ async def command(config: Path, *words: str, code: int = 0) -> None:
     assert said.code == code, said
 
 
-async def comes_to(folder: Path, state: IntentState, number: int = 1) -> IntentRow:
-    """The story of an intent, once it is in this state."""
+async def comes_to(folder: Path, state: IntentState, which: int = 0) -> IntentRow:
+    """The story of an intent, by default of the first one, once it is in this state."""
 
     async def is_there() -> bool:
-        return any(row.intent.id == number and row.intent.state is state for row in stories(folder))
+        return any(row.intent.state is state for row in stories(folder)[which : which + 1])
 
     await eventually(is_there, 30, story=lambda: str(intents(folder)))
-    return next(row for row in stories(folder) if row.intent.id == number)
+    return stories(folder)[which]
 
 
 def notices(sink: HttpSink) -> list[str]:
@@ -48,16 +48,17 @@ async def test_an_approval_from_another_process_is_obeyed_at_once_and_once(tmp_p
         async with sandbox(starting_now()) as box:
             config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=repays(mode="approve"))
             async with daemon_process(config):
-                await comes_to(tmp_path, S.PROPOSED)
+                number = (await comes_to(tmp_path, S.PROPOSED)).intent.id
+                asked = f"actions approve {number}"
                 await asyncio.to_thread(
-                    sink.wait_for, lambda received: any("actions approve 1" in one.json()["text"] for one in received)
+                    sink.wait_for, lambda received: any(asked in one.json()["text"] for one in received)
                 )
                 assert money_requests(box.sandbox.requests) == []
-                await command(config, "actions", "approve", "1")
+                await command(config, "actions", "approve", str(number))
                 approved_at = SystemClock().now()
                 done = await comes_to(tmp_path, S.CONFIRMED)
                 # Approving it again comes too late.
-                await command(config, "actions", "approve", "1", code=1)
+                await command(config, "actions", "approve", str(number), code=1)
                 await asyncio.to_thread(sink.wait_for, lambda received: any("done" in text for text in notices(sink)))
             assert len(money_requests(box.sandbox.requests)) == 1
     at = {step.to_state: step.at for step in done.steps}
@@ -70,10 +71,10 @@ async def test_a_rejected_proposal_is_never_sent(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = write_config(tmp_path, box.ready, more=repays(mode="approve"))
         async with daemon_process(config) as child:
-            await comes_to(tmp_path, S.PROPOSED)
-            await command(config, "actions", "reject", "1")
+            number = (await comes_to(tmp_path, S.PROPOSED)).intent.id
+            await command(config, "actions", "reject", str(number))
             await comes_to(tmp_path, S.REJECTED)
-            await command(config, "actions", "approve", "1", code=1)
+            await command(config, "actions", "approve", str(number), code=1)
             await a_few_ticks(box, child)
             assert len(intents(tmp_path)) == 1
             assert money_requests(box.sandbox.requests) == []
@@ -183,7 +184,7 @@ async def test_a_question_that_no_channel_took_moves_nothing_and_is_asked_again(
                 await asyncio.to_thread(
                     sink.wait_for, lambda _: any("no channel took the question" in text for text in notices(sink))
                 )
-                done = await comes_to(tmp_path, S.CONFIRMED, number=2)
+                done = await comes_to(tmp_path, S.CONFIRMED, which=1)
             assert len(money_requests(box.sandbox.requests)) == 1
     asked_at = done.intent.asked_at
     planned_at = next(step.at for step in done.steps if step.to_state is S.PLANNED)

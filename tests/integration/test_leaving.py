@@ -200,7 +200,7 @@ async def test_a_process_that_is_told_by_a_signal_does_the_same(tmp_path: Path, 
                 await comes_to(database_url, S.UNCERTAIN)
                 configure(tmp_path, box, database_url, sink, accounts=("other",))
                 child.send(signal.SIGHUP)
-                await is_told(sink, "while R-1 is under way")
+                await is_told(sink, " is under way")
                 await comes_to(database_url, S.CONFIRMED)
                 await is_told(sink, "it is dropped")
                 assert await child.end() == 0

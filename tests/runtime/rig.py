@@ -103,7 +103,7 @@ class Rig:
         if not loaded.alerts:
             await self.store.commit(Entry("main", now, alerts=(self.alert,)))
         self.state = replace(self.state, intents={intent.id: intent for intent in loaded.intents})
-        self._numbers = (await self.store.next_ids()).intent
+        self._numbers = (await self.store.next_ids(now)).intent
         reads: list[Event] = [BarsRead(await account.read_bars()), KeyRead(True, await account.read_key(), now)]
         reads += [WalletRead("spot", await account.read_spot()), WalletRead("funding", await account.read_funding())]
         if self.subject[1]:

@@ -79,7 +79,7 @@ async def test_numbers_never_meet_those_of_a_daemon(database_url: str) -> None:
         await store.commit(planned(intent(1)))
         sent = await store.order(by_hand.begin_intent, replace(by_hand_intent(), account="other"), NOW)
         assert sent.id == FIRST_BY_HAND
-        assert (await store.next_ids()).intent == 2
+        assert (await store.next_ids(NOW)).intent == 2
     finally:
         await store.close()
 

@@ -219,7 +219,7 @@ async def test_an_account_loads_what_is_open_or_still_to_be_told(store: Store) -
     await store.commit(Entry("main", NOW, alerts=(over,)))
     loaded = await store.load("main", at(7200))
     assert [(one.id, one.state) for one in loaded.alerts] == [(1, AlertState.RESOLVED), (3, AlertState.PENDING)]
-    ids = await store.next_ids()
+    ids = await store.next_ids(NOW)
     assert (ids.alert, ids.intent) == (5, 1)
 
 
