@@ -261,7 +261,7 @@ def open_orders_if_any(config: Config) -> "OrderStore | None":
     return OrderStore.open(url) if engine.exists(engine.parse_url(url)) else None
 
 
-def remember_ban(config: Config, until: datetime) -> None:
+def remember_ban(config: Config, until: datetime, noted_at: datetime) -> None:
     """Later commands, and the daemon, keep still until then; nothing is remembered where there is no database."""
     from monitor.store import bans
 
@@ -269,7 +269,7 @@ def remember_ban(config: Config, until: datetime) -> None:
         store = open_orders_if_any(config)
         if store is not None:
             with store:
-                store.order(bans.remember, until)
+                store.order(bans.remember, until, None, noted_at)
 
 
 def remembered_usage(config: Config, clock: Clock) -> "Usage":
@@ -282,9 +282,9 @@ def remembered_usage(config: Config, clock: Clock) -> "Usage":
 
     known = None
     with suppress(ConfigError, StoreError), open_reader(config) as reader:
-        known = reader.read(bans.banned_until)
-    known_s = None if known is None else clock.elapsed_s() + (known - clock.now()).total_seconds()
-    return Usage(known_s, lambda until_s: remember_ban(config, clock.moment_of(until_s)))
+        known = reader.read(bans.read)
+    known_s = None if known is None else clock.elapsed_s() + known.left(clock.now()).total_seconds()
+    return Usage(known_s, lambda until_s: remember_ban(config, clock.moment_of(until_s), clock.now()))
 
 
 def upgrade_database(config: Config) -> tuple[str | None, str]:
@@ -332,13 +332,15 @@ def restore_database(config: Config, source: Path, by: str, clock: Clock, *, for
     return backup.restore(resolve_url(config).reveal(), source, by, clock.now(), force=force)
 
 
-async def prune_database(config: Config, clock: Clock) -> int:
+async def prune_database(config: Config) -> int:
     """How many old rows went. Beside a daemon or without one. Raises StoreError."""
     from monitor.runtime.pruner import prune
+    from monitor.store.presence import present_clock
     from monitor.store.store import Store
 
     store = Store.open(resolve_url(config).reveal(), create=False, exclusive=False)
     try:
+        clock = await store.read(present_clock)
         return await prune(config.storage.retain_samples, config.storage.retain_events, store, clock)
     finally:
         await store.close()

@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 JUMP_S = 0.5
@@ -16,8 +18,27 @@ SHORT_S = 0.05
 """A round trip that leaves nothing to gain from another measurement: the time is known to half of it."""
 
 
+NOTED_S = 1.0
+"""Seconds by which a noted moment may be wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyReading:
+    """The steady clock's seconds, and the base that they count from: another one after each start of a machine."""
+
+    base: str
+    seconds: float
+
+
 class Machine:
     """The clocks of this machine, in seconds."""
+
+    @property
+    def steady_base(self) -> str:
+        """The name of the moment that `steady_s` is counted from; empty where it has none."""
+        with suppress(OSError):
+            return f"{_BOOT.read_text().strip()} {_TIME_NAMESPACE.readlink()}"
+        return ""
 
     def wall_s(self) -> float:
         """POSIX seconds by the wall clock, which people and time servers set."""
@@ -38,67 +59,59 @@ class Clock(Protocol):
     @property
     def machine(self) -> Machine:
         """What it reads."""
-        ...
 
     @property
     def speed(self) -> float:
         """Exchange seconds in one second of the machine."""
-        ...
 
     def now(self) -> datetime:
         """The present moment of the exchange as far as it is known, aware UTC."""
-        ...
 
     def elapsed_s(self) -> float:
         """Exchange seconds since some moment, for waits and spans: nothing sets it, no measurement corrects it.
 
         The same for all clocks of one speed on one machine.
         """
-        ...
 
     def moment_of(self, elapsed_s: float) -> datetime:
         """The moment at which `elapsed_s` was read, as it is known now."""
-        ...
 
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of exchange time."""
-        ...
 
     def learn(self, server: datetime, sent_s: float, received_s: float) -> None:
         """Correct the time by a server time that was read between two readings of `elapsed_s`."""
-        ...
 
     def distrust(self) -> None:
         """Let the next measurement replace what is known, however it was made."""
-        ...
+
+    def reading(self) -> SteadyReading | None:
+        """The steady clock now; None where its base has no name, or the time is a guess of the wall clock's."""
+
+    def resume(self, at: datetime, then: SteadyReading) -> bool:
+        """Take up the time from a moment noted with a reading, until it is measured; False: of another base."""
 
     def follow_wall(self) -> None:
         """Take the wall clock's word, where the exchange's is not known yet."""
-        ...
 
     def wake_sleepers(self) -> None:
         """Let everyone who sleeps look at the clock again: the machine may have slept too."""
-        ...
 
     @property
     def offset(self) -> timedelta | None:
         """Exchange time minus the wall clock; None before the first measurement."""
-        ...
 
     @property
     def corrected_s(self) -> float:
         """The exchange seconds of all corrections so far."""
-        ...
 
     @property
     def is_settled(self) -> bool:
         """Whether the time in force was measured and nothing has spoken against it since."""
-        ...
 
     @property
     def is_exact(self) -> bool:
         """Whether the time in force came from a round trip too short to be improved on."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +211,19 @@ class SystemClock:
     def distrust(self) -> None:
         self._is_trusted = False
 
+    def reading(self) -> SteadyReading | None:
+        base = self._machine.steady_base
+        if not base or self._known.round_trip_s is None:
+            return None
+        return SteadyReading(base, self._machine.steady_s())
+
+    def resume(self, at: datetime, then: SteadyReading) -> bool:
+        if self._speed != 1 or then.base != self._machine.steady_base or then.seconds > self._machine.steady_s():
+            return False
+        self.learn(at, then.seconds - NOTED_S, then.seconds + NOTED_S)
+        self.distrust()
+        return True
+
     def follow_wall(self) -> None:
         if self._known.round_trip_s is None:
             self._correct(_Estimate(self.wall(), self.elapsed_s()))
@@ -246,6 +272,11 @@ class ManualMachine(Machine):
         self._wall_s = wall_s
         self._steady_s = 0.0
         self._awake_s = 0.0
+        self.base = ""
+
+    @property
+    def steady_base(self) -> str:
+        return self.base
 
     def wall_s(self) -> float:
         return self._wall_s
@@ -300,4 +331,6 @@ def _wake(waker: "asyncio.Future[None]") -> None:
         waker.set_result(None)
 
 
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_TIME_NAMESPACE = Path("/proc/self/ns/time")
 _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

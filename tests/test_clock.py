@@ -102,3 +102,24 @@ def test_a_fast_timeline_is_known_to_nobody_else() -> None:
     clock = SystemClock(START, 3600.0, machine=ManualClock(START).hand)
     assert clock.elapsed_s() == 0
     assert clock.now() == START
+
+
+def test_a_noted_moment_is_taken_up_on_its_own_base_whatever_the_wall_clock_says() -> None:
+    first = ManualClock(START)
+    assert first.reading() is None
+    first.hand.base = "this run"
+    # What the wall clock guesses is worth no note.
+    assert first.reading() is None
+    measured(first, -120)
+    at, reading = first.now(), first.reading()
+    assert reading is not None
+    second = ManualClock(START + timedelta(days=1))
+    second.hand.base = "another run"
+    assert not second.resume(at, reading)
+    second.hand.base = "this run"
+    second.advance(60)
+    assert second.resume(at, reading)
+    assert second.now() == at + timedelta(seconds=60)
+    assert not second.is_settled
+    measured(second, 3)
+    assert second.now() == at + timedelta(seconds=63)

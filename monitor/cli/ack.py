@@ -8,11 +8,11 @@ from monitor.cli import output, settings
 from monitor.cli.parser import add_json
 from monitor.cli.person import login_name
 from monitor.cli.values import comment, count
-from monitor.clock import SystemClock
 from monitor.core.events import Ack
 from monitor.core.lifecycle import acknowledged
 from monitor.errors import Exit
 from monitor.store.operator import acknowledge
+from monitor.store.presence import present_clock
 from monitor.store.readers.alerts import read_alert
 from monitor.view.documents.alerts import alert_document
 
@@ -29,8 +29,8 @@ def run(args: argparse.Namespace) -> int:
     note = comment(args.comment)
     author = args.author or login_name(os.environ)
     config = settings.load(args)
-    taken = Ack(number, author, SystemClock().now(), note)
     with app.open_operator(config) as store:
+        taken = Ack(number, author, store.order(present_clock, ordering=True).now(), note)
         store.order(acknowledge, taken.alert, taken.by, taken.comment, taken.at)
         row = store.order(read_alert, number)
     assert row is not None

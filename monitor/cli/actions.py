@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from datetime import datetime
 from typing import Literal
 
 from monitor import app
@@ -10,13 +11,14 @@ from monitor.cli.parser import add_json
 from monitor.cli.person import login_name
 from monitor.cli.printing import print_lines, print_list, print_table, wants_documents
 from monitor.cli.values import comment, count
-from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.intents import IntentState
 from monitor.errors import Exit, OrderRefused, UsageError
 from monitor.runtime import pause_file
 from monitor.store import audit, operator
+from monitor.store.presence import present_clock
 from monitor.store.readers.actions import IntentRow, read_intent, read_intents
+from monitor.store.store import OrderStore
 from monitor.view.actions import actions_table, story_lines
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.fields import Document
@@ -65,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         case None:
             _list(config, args)
         case "show":
-            _show(args, _existing(config, _number(args)))
+            _show(config, args)
         case "approve" | "reject":
             _decide(config, args, approved=args.part == "approve")
         case "verify":
@@ -79,27 +81,32 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(config: Config, args: argparse.Namespace) -> None:
     with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
         rows = store.read(read_intents, include_final=args.all)
     items = [_document(row) for row in rows]
     if wants_documents(args):
         print_list(args, items)
     elif items:
-        print_table(actions_table(items, SystemClock().now()))
+        print_table(actions_table(items, now))
     else:
         output.print_line("no action was ever decided on" if args.all else "no action is under way", "good")
 
 
-def _show(args: argparse.Namespace, row: IntentRow) -> None:
+def _show(config: Config, args: argparse.Namespace) -> None:
+    number = _number(args)
+    with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        row = _known(store.read(read_intent, number), number)
     if args.json:
         output.print_json(_document(row))
     else:
-        print_lines(story_lines(_document(row), SystemClock().now()))
+        print_lines(story_lines(_document(row), now))
 
 
 def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None:
     number = _number(args)
     with app.open_operator(config) as store:
-        store.order(operator.decide, number, approved, _author(args), SystemClock().now())
+        store.order(operator.decide, number, approved, _author(args), _now(store))
     if args.json:
         output.print_json(_document(_existing(config, number)))
     elif approved:
@@ -110,7 +117,7 @@ def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None
 
 def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
     with app.open_operator(config) as store:
-        changed = store.order(operator.pause, paused, _author(args), SystemClock().now())
+        changed = store.order(operator.pause, paused, _author(args), _now(store))
     if args.json:
         output.print_json({"paused": paused, "changed": changed})
         return
@@ -154,7 +161,7 @@ def _resolve(config: Config, args: argparse.Namespace) -> None:
     outcome = IntentState.CONFIRMED if args.outcome == "confirmed" else IntentState.FAILED
     with app.open_operator(config) as store:
         channels = tuple(channel.name for channel in config.channels)
-        store.order(operator.resolve, number, outcome, _author(args), said, SystemClock().now(), channels)
+        store.order(operator.resolve, number, outcome, _author(args), said, _now(store), channels)
     if args.json:
         output.print_json(_document(_existing(config, number)))
     else:
@@ -163,10 +170,17 @@ def _resolve(config: Config, args: argparse.Namespace) -> None:
 
 def _existing(config: Config, number: int) -> IntentRow:
     with app.open_reader(config) as store:
-        row = store.read(read_intent, number)
+        return _known(store.read(read_intent, number), number)
+
+
+def _known(row: IntentRow | None, number: int) -> IntentRow:
     if row is None:
         raise OrderRefused(f"there is no intent {number}", mend="`margin-monitor actions --all` lists them")
     return row
+
+
+def _now(store: OrderStore) -> datetime:
+    return store.order(present_clock, ordering=True).now()
 
 
 def _document(row: IntentRow) -> Document:

@@ -6,8 +6,8 @@ from monitor import app
 from monitor.cli import output, settings
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_list, print_table, wants_documents
-from monitor.clock import SystemClock
 from monitor.errors import Exit
+from monitor.store.presence import present_clock
 from monitor.store.readers.alerts import read_alerts
 from monitor.view.documents.alerts import alert_document
 from monitor.view.tables import alerts_table
@@ -21,12 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = settings.load(args)
     with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
         rows = store.read(read_alerts, include_closed=args.all)
     items = [alert_document(row.alert, row.deliveries) for row in rows]
     if wants_documents(args):
         print_list(args, items)
     elif items:
-        print_table(alerts_table(items, SystemClock().now()))
+        print_table(alerts_table(items, now))
     else:
         output.print_line("no alert has fired yet" if args.all else "no alert is pending or firing", "good")
     return Exit.DONE

@@ -95,7 +95,7 @@ def _restore(config: Config, file: Path, force: bool) -> int:
 
 def _prune(config: Config) -> int:
     storage = config.storage
-    gone = asyncio.run(app.prune_database(config, SystemClock()))
+    gone = asyncio.run(app.prune_database(config))
     rows = "1 row" if gone == 1 else f"{gone:,} rows"
     events = format_duration(storage.retain_events) if storage.retain_events else "ever"
     kept = f"samples older than {format_duration(storage.retain_samples)}, events older than {events}"

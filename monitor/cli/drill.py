@@ -9,13 +9,12 @@ from monitor.cli import output, settings
 from monitor.cli.parser import add_json, nearest
 from monitor.cli.person import login_name
 from monitor.cli.printing import print_table
-from monitor.clock import SystemClock
 from monitor.core.drills import Drill
 from monitor.core.outbox import Delivery, DeliveryState
 from monitor.errors import Exit, OrderRefused, UsageError
 from monitor.store.operator import read_drill, request_drill
 from monitor.store.outbox import read_drill as read_messages
-from monitor.store.presence import read_daemon
+from monitor.store.presence import present_clock, read_daemon
 from monitor.store.store import OrderStore
 from monitor.view.drills import drill_document, drill_table
 
@@ -42,12 +41,12 @@ def run(args: argparse.Namespace) -> int:
     names = [rule.name for rule in config.rules]
     if args.rule not in names:
         raise UsageError(f'there is no rule "{args.rule}"', mend=nearest(args.rule, names))
-    clock = SystemClock()
     with app.open_operator(config) as store:
         daemon = store.order(read_daemon)
         if daemon is None or not daemon.running:
             raise OrderRefused("no daemon runs that could carry it out", mend="start `margin-monitor run`")
-        number = store.order(request_drill, args.rule, args.author or login_name(os.environ), clock.now())
+        now = store.order(present_clock, ordering=True).now()
+        number = store.order(request_drill, args.rule, args.author or login_name(os.environ), now)
         drill, messages = _wait(store, number)
     document = drill_document(drill, messages)
     if args.json:

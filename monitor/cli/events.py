@@ -6,9 +6,9 @@ from monitor import app
 from monitor.cli import output, settings
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_list, print_table, wants_documents
-from monitor.cli.values import count, moment
-from monitor.clock import SystemClock
+from monitor.cli.values import check_moment, count, moment
 from monitor.errors import Exit
+from monitor.store.presence import present_clock
 from monitor.store.readers.events import read_events, read_movements
 from monitor.view.documents.events import event_document
 from monitor.view.tables import events_table
@@ -31,9 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = settings.load(args)
-    since = moment("--since", args.since, SystemClock().now()) if args.since else None
-    limit = count("--limit", args.limit) if args.limit else None if since is not None else USUAL_LIMIT
+    check_moment("--since", args.since)
     with app.open_reader(config) as store:
+        since = moment("--since", args.since, store.read(present_clock).now()) if args.since else None
+        limit = count("--limit", args.limit) if args.limit else None if since is not None else USUAL_LIMIT
         if args.type in MOVEMENTS:
             rows = store.read(read_movements, kind=args.type, since=since, limit=limit)
         else:

@@ -10,10 +10,10 @@ from monitor import app
 from monitor.cli import output, settings
 from monitor.cli.parser import add_json, nearest
 from monitor.cli.printing import print_list, print_table, wants_documents
-from monitor.cli.values import moment
-from monitor.clock import SystemClock
+from monitor.cli.values import check_moment, moment
 from monitor.core.metrics import METRICS, Metric
 from monitor.errors import Exit, MonitorError, UsageError
+from monitor.store.presence import present_clock
 from monitor.store.readers.actions import read_intents
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.history import HistoryRow, Resolution, read_history
@@ -46,12 +46,13 @@ def run(args: argparse.Namespace) -> int:
     if args.symbol and args.asset:
         raise UsageError("--symbol and --asset exclude each other")
     config = settings.load(args)
-    now = SystemClock().now()
-    since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
     accounts = [account.name for account in config.accounts]
     if args.account and args.account not in accounts:
         raise UsageError(f'there is no account "{args.account}"', mend=nearest(args.account, accounts))
+    check_moment("--since", args.since)
     with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
         series = store.read(
             read_history,
             metric.name,

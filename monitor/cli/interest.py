@@ -8,9 +8,9 @@ from monitor import app
 from monitor.cli import output, settings
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_lines, print_table
-from monitor.cli.values import moment
-from monitor.clock import SystemClock
+from monitor.cli.values import check_moment, moment
 from monitor.errors import Exit
+from monitor.store.presence import present_clock
 from monitor.store.readers.interest import read_interest, read_spans
 from monitor.store.readers.status import read_live
 from monitor.view.documents.interest import interest_document
@@ -27,9 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = settings.load(args)
-    now = SystemClock().now()
-    since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
+    check_moment("--since", args.since)
     with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
         totals = store.read(read_interest, by=args.by, since=since)
         live = store.read(read_live)
         spans = store.read(read_spans)

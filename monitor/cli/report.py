@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from monitor import __version__, app
 from monitor.cli import output, settings
@@ -13,6 +13,7 @@ from monitor.clock import SystemClock
 from monitor.config.redaction import KNOWN
 from monitor.errors import Exit, UsageError
 from monitor.runtime import pause_file
+from monitor.store.presence import present_clock
 from monitor.store.readers.report import read_report
 from monitor.view.documents.report import report_document
 from monitor.view.report import headline, period, sections
@@ -35,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
     if args.json and form != "json":
         raise UsageError(f"--json and --format {form} exclude each other", mend="keep one of them")
     config = settings.load(args)
-    now = SystemClock().now()
-    since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
-    if since >= now:
-        raise UsageError(f"--since: {args.since} is not in the past", mend="name an earlier moment")
+    # A slip is told whether there is a database or not.
+    _since(args.since, SystemClock().now())
     with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        since = _since(args.since, now)
         rows = store.read(read_report, since, now)
     names = [account.name for account in config.accounts]
     paused = pause_file.is_there(config.safety.pause_file)
@@ -54,3 +55,10 @@ def run(args: argparse.Namespace) -> int:
             for section in sections(document):
                 print_lines([Cell(""), Cell(section.title.upper(), "strong"), *section.lines])
     return Exit.DONE
+
+
+def _since(text: str | None, now: datetime) -> datetime:
+    since = moment("--since", text, now) if text else now - USUAL_SPAN
+    if since >= now:
+        raise UsageError(f"--since: {text} is not in the past", mend="name an earlier moment")
+    return since

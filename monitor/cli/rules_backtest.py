@@ -14,8 +14,7 @@ from monitor import app
 from monitor.cli import output, settings
 from monitor.cli.parser import add_json, nearest
 from monitor.cli.printing import print_lines, print_table
-from monitor.cli.values import moment
-from monitor.clock import SystemClock
+from monitor.cli.values import check_moment, moment
 from monitor.config import policies
 from monitor.config.model import Config
 from monitor.config.rehearsals.bars import read_bars
@@ -26,6 +25,7 @@ from monitor.core.rehearsal.portfolio import Portfolio
 from monitor.core.rehearsal.prices import PricePath, looks, walk
 from monitor.core.rehearsal.recording import FILL, GONE_AFTER, Recorded, recorded_frames
 from monitor.errors import Exit, MonitorError, UsageError
+from monitor.store.presence import present_clock
 from monitor.store.readers.history import read_history
 from monitor.store.readers.recording import read_recording
 from monitor.store.readers.status import read_live
@@ -151,10 +151,11 @@ def _wallet(store: ReadStore, account: str, name: str) -> dict[str, Decimal]:
 
 
 def _recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backtest]:
-    now = SystemClock().now()
-    start = moment("--since", since, now)
     tests: list[Backtest] = []
+    check_moment("--since", since)
     with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        start = moment("--since", since, now)
         for account in accounts:
             if next(_samples(store, account, start, now), None) is None:
                 continue

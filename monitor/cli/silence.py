@@ -12,7 +12,6 @@ from monitor.cli.parser import add_json, nearest
 from monitor.cli.person import login_name
 from monitor.cli.printing import print_list, wants_documents
 from monitor.cli.values import comment, count, duration
-from monitor.clock import SystemClock
 from monitor.config.model import Config
 from monitor.core.alerts import SEVERITIES, Alert, AlertState
 from monitor.core.events import Matcher, Silence
@@ -20,6 +19,7 @@ from monitor.core.lifecycle import silencing
 from monitor.core.matchers import matcher_text, parse_matcher
 from monitor.errors import Exit, UsageError
 from monitor.store.operator import add_silence, expire_silence, read_silences
+from monitor.store.presence import present_clock
 from monitor.store.readers.alerts import read_alerts
 from monitor.view.documents.silences import silence_document
 from monitor.view.words import age_text, time_text
@@ -73,9 +73,10 @@ def _add(args: argparse.Namespace) -> int:
     config = settings.load(args)
     for matcher in matchers:
         _refuse_meaningless(matcher, config)
-    now = SystemClock().now()
-    wanted = Silence(0, matchers, now, now + span, args.author or login_name(os.environ), note, args.include_critical)
+    author = args.author or login_name(os.environ)
     with app.open_operator(config) as store:
+        now = store.order(present_clock, ordering=True).now()
+        wanted = Silence(0, matchers, now, now + span, author, note, args.include_critical)
         silence = store.order(add_silence, wanted)
         rows = store.order(read_alerts)
     if args.json:
@@ -90,8 +91,8 @@ def _add(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     config = settings.load(args)
-    now = SystemClock().now()
     with app.open_reader(config) as store:
+        now = store.read(present_clock).now()
         silences = store.read(read_silences, None if args.all else now)
     if wants_documents(args):
         print_list(args, [silence_document(silence, now) for silence in silences])
@@ -106,8 +107,8 @@ def _list(args: argparse.Namespace) -> int:
 def _expire(args: argparse.Namespace) -> int:
     number = count("ID", args.id)
     config = settings.load(args)
-    now = SystemClock().now()
     with app.open_operator(config) as store:
+        now = store.order(present_clock, ordering=True).now()
         store.order(expire_silence, number, now)
         silences = store.order(read_silences)
     if args.json:

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from monitor import __version__, app
@@ -13,7 +14,7 @@ from monitor.cli.parser import add_json
 from monitor.cli.printing import print_lines, print_table
 from monitor.cli.values import duration
 from monitor.cli.watching import watch
-from monitor.clock import Clock, SystemClock
+from monitor.clock import Clock
 from monitor.config import policies
 from monitor.config.model import Config
 from monitor.core.crashes import CRASHES, WORST_NIGHT
@@ -21,6 +22,7 @@ from monitor.core.durations import to_seconds
 from monitor.errors import Exit, MonitorError, UsageError
 from monitor.runtime import pause_file
 from monitor.runtime.fetching import fetch
+from monitor.store.presence import present_clock
 from monitor.store.readers.status import read_status
 from monitor.view.documents.account import account_document
 from monitor.view.documents.fields import Document
@@ -38,6 +40,15 @@ from monitor.view.status_screen import (
     status_lines,
 )
 from monitor.view.stress import Keepers, crash_cells
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was just read of the accounts, why the others could not be, and the time by which it was."""
+
+    documents: Mapping[str, Document]
+    failures: Sequence[MonitorError]
+    clock: Clock
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,12 +70,13 @@ def run(args: argparse.Namespace) -> int:
     longest = duration("--max-age", args.max_age) if args.max_age is not None else None
     config = settings.load(args)
     if args.watch:
-        watch(lambda: print_screen(read_document(config, SystemClock().now()), keepers(config)))
+        watch(lambda: print_screen(read_document(config), keepers(config)))
         return Exit.DONE
-    fetched, failures = fetch_all(config) if args.fetch else ({}, ())
+    fetched = fetch_all(config) if args.fetch else None
+    failures = () if fetched is None else fetched.failures
     if failures and args.json:
         raise failures[0]
-    document = read_document(config, SystemClock().now(), fetched)
+    document = read_document(config, fetched)
     longest_s = float(to_seconds(longest if longest is not None else config.schedule.stale_after))
     problems = {account["account"]: account_problems(account, longest_s) for account in document["accounts"]}
     if args.json:
@@ -78,27 +90,28 @@ def run(args: argparse.Namespace) -> int:
     return Exit.NO if args.check and any(problems.values()) else Exit.DONE
 
 
-def read_document(config: Config, now: datetime, fetched: Mapping[str, Document] | None = None) -> Document:
+def read_document(config: Config, fetched: Fetched | None = None) -> Document:
     """The status of the configured accounts as the daemon last left it, or as `fetched`. Raises StoreError."""
     with app.open_reader(config) as store:
+        clock: Clock = store.read(present_clock) if fetched is None else fetched.clock
         rows = store.read(read_status)
     paused = rows.paused or pause_file.is_there(config.safety.pause_file)
     daemon = DaemonSeen(paused=paused)
     if rows.daemon is not None:
         daemon = DaemonSeen(rows.daemon.running, rows.daemon.pid, rows.daemon.since, paused)
     live = {row.account: json.loads(row.document) for row in rows.documents}
-    live |= {name: refreshed(account, live.get(name)) for name, account in (fetched or {}).items()}
-    return status_document([account.name for account in config.accounts], live, daemon, now, __version__)
+    read = {} if fetched is None else fetched.documents
+    live |= {name: refreshed(account, live.get(name)) for name, account in read.items()}
+    return status_document([account.name for account in config.accounts], live, daemon, clock.now(), __version__)
 
 
-def fetch_all(config: Config) -> tuple[Mapping[str, Document], Sequence[MonitorError]]:
+def fetch_all(config: Config) -> Fetched:
     """The documents of the accounts that could be read now, and why the others could not.
 
     The database is looked at first: without one there is nothing to show, and the exchange is not asked in vain.
     """
-    with app.open_reader(config):
-        pass
-    clock = SystemClock()
+    with app.open_reader(config) as store:
+        clock = store.read(present_clock)
     fetched: dict[str, Document] = {}
     failures: list[MonitorError] = []
     for account in config.accounts:
@@ -107,7 +120,7 @@ def fetch_all(config: Config) -> tuple[Mapping[str, Document], Sequence[MonitorE
         except MonitorError as error:
             error.where = error.where or f"account {account.name}"
             failures.append(error)
-    return fetched, failures
+    return Fetched(fetched, failures, clock)
 
 
 async def _fetched(config: Config, name: str, clock: Clock) -> Document:
@@ -145,8 +158,8 @@ def account_problems(account: Document, longest_s: float) -> Sequence[str]:
 
 def print_screen(document: Document, keepers: Keepers) -> None:
     """All of it, for a person: the verdict first, then what can be done about it."""
-    accounts = document["accounts"]
-    print_lines([*headlines(document), *restore_cells(accounts, SystemClock().now())])
+    accounts, now = document["accounts"], datetime.fromisoformat(document["generated_at"])
+    print_lines([*headlines(document), *restore_cells(accounts, now)])
     output.print_line()
     print_table(scopes_table(accounts, keepers))
     print_lines([*status_lines(document), *stop_cells(accounts), *gap_cells(accounts)])
@@ -154,7 +167,7 @@ def print_screen(document: Document, keepers: Keepers) -> None:
     print_lines(
         [*crash_cells(document, CRASHES[WORST_NIGHT], keepers), *interest_cells(accounts), *leaving_cells(accounts)]
     )
-    debts = debts_table(accounts, SystemClock().now())
+    debts = debts_table(accounts, now)
     if debts.rows:
         output.print_line()
         print_table(debts)

@@ -9,7 +9,6 @@ from monitor.cli.parser import add_json
 from monitor.cli.printing import print_lines, print_table
 from monitor.cli.status import keepers, read_document
 from monitor.cli.values import fraction
-from monitor.clock import SystemClock
 from monitor.core.crashes import CRASHES, WORST_NIGHT, Crash
 from monitor.core.stress import Shock
 from monitor.errors import Exit, UsageError
@@ -30,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     shock = _shock(args)
     config = settings.load(args)
-    status = read_document(config, SystemClock().now())
+    status = read_document(config)
     document = stress_document(status, shock, keepers(config))
     _note_absent(status, shock)
     if args.json:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from monitor.clock import SystemClock
 from monitor.core.durations import parse_duration, parse_fraction, parse_since
 from monitor.errors import UsageError
 
@@ -17,6 +18,12 @@ _T = TypeVar("_T")
 def moment(option: str, text: str, now: datetime) -> datetime:
     """The moment that `--since` and its like name."""
     return _read(option, lambda: parse_since(text, now))
+
+
+def check_moment(option: str, text: str | None) -> None:
+    """Refuse what is no moment, before anything is opened in which the present one is known better."""
+    if text:
+        moment(option, text, SystemClock().now())
 
 
 def duration(option: str, text: str) -> timedelta:

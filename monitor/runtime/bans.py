@@ -11,9 +11,6 @@ from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
 
-LONGEST_BAN = timedelta(days=3)
-"""A ban that was remembered for longer was stamped by a clock that was ahead."""
-
 SAME = timedelta(seconds=1)
 """Two ends this close are one: the time was corrected by a trifle in between."""
 
@@ -38,11 +35,10 @@ class BanBook:
 
     async def recall(self) -> None:
         """Obey what was remembered, before anything is asked of the exchange; again when the time jumped."""
-        until = await self._store.read(bans.banned_until)
-        if until is not None:
-            self._written = until
-            left = min(until - self._clock.now(), LONGEST_BAN)
-            self._shared.ban(self._clock.elapsed_s() + left.total_seconds())
+        ban = await self._store.read(bans.read)
+        if ban is not None:
+            self._written = ban.until
+            self._shared.ban(self._clock.elapsed_s() + ban.left(self._clock.now()).total_seconds())
 
     async def keep(self) -> None:
         """Write down a ban that is new, or whose end is known better now. One that can't be written is tried again."""
@@ -51,7 +47,7 @@ class BanBook:
         if until is None or (self._written is not None and abs(until - self._written) < SAME):
             return
         try:
-            await self._store.order(bans.remember, until, self._written)
+            await self._store.order(bans.remember, until, self._written, self._clock.now())
         except StoreError as error:
             log.error("ban.unrecorded until=%s cause=%s", until.isoformat(timespec="seconds"), error)
             return

@@ -227,7 +227,7 @@ class Daemon:
                 if jump.corrected_s:
                     await self._keeper.recall_bans()
                 await self._store.release_deliveries(self._clock.now())
-        self._notifier.release()
+        self._notifier.release(jump.corrected_s)
         if abs(jump.seconds) >= TOLD_S * self._clock.speed:
             await self.notify("warning", jump.text)
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.clock import Clock
 from monitor.core.alerts import Alert, Reason
@@ -118,9 +118,10 @@ class Notifier:
         for desk in self._desks.values():
             desk.outbox.renumber(numbers)
 
-    def release(self) -> None:
-        """The clock jumped: whatever waits is looked at now."""
+    def release(self, corrected_s: float = 0.0) -> None:
+        """The clock jumped, and was corrected by so much: whatever waits is looked at now."""
         for desk in self._desks.values():
+            desk.outbox.correct(timedelta(seconds=corrected_s))
             desk.outbox.release(self._clock.now())
             desk.ask()
 

@@ -84,6 +84,7 @@ class Outbox:
         self._heard: dict[int, Heard] = {}
         self._told: dict[int, Told] = {}
         self._sent: list[datetime] = []
+        self._misdated: set[datetime] = set()
 
     def know(self, alerts: Iterable[Alert]) -> None:
         """These alerts are now so."""
@@ -205,6 +206,8 @@ class Outbox:
             elif delivery.id not in rows:
                 due.append(delivery)
         self._sent = [at for at in self._sent if at > now - HOUR]
+        # A row of a moment to come was dated by a clock that was ahead: it says nothing, then or later.
+        self._misdated |= set() if stored is None else {at for at in stored.sent if at > now}
         self._forget()
         numbers = frozenset(delivery.alert for delivery in due if delivery.alert is not None)
         known = Look((), None) if stored is None else stored
@@ -217,7 +220,7 @@ class Outbox:
             alerts={number: self._alerts[number] for number in numbers if number in self._alerts},
             heard=self._heard_of(known.heard if stored is not None else self._heard, numbers),
             tried=known.tried | (numbers & tried),
-            sent=tuple(sorted({*known.sent, *self._sent})) if restrained else (),
+            sent=tuple(sorted(({*known.sent} - self._misdated) | {*self._sent})) if restrained else (),
             from_memory=stored is None,
         )
         return View(look, tuple(attempts), doubles)
@@ -227,6 +230,15 @@ class Outbox:
         for item in self._items.values():
             if item.is_untried:
                 item.delivery = replace(item.delivery, next_at=min(item.delivery.next_at, now))
+
+    def correct(self, by: timedelta) -> None:
+        """The clock was corrected by so much: what was dated by it moves along, so that ages and waits stay."""
+        self._misdated |= set(self._sent)
+        self._sent = [_whole_ms(at + by) for at in self._sent]
+        for item in self._items.values():
+            item.refused_at = None if item.refused_at is None else item.refused_at + by
+            if item.is_open:
+                item.delivery = replace(item.delivery, next_at=item.delivery.next_at + by)
 
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Alerts have other numbers from now on: those under which the database knows them."""

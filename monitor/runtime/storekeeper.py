@@ -14,6 +14,7 @@ from monitor.core.events import OperatorRead
 from monitor.errors import AnotherInstance, OtherRevision, StoreError
 from monitor.runtime.bans import BanBook
 from monitor.runtime.numbers import Numbers
+from monitor.store import presence
 from monitor.store.operator import Orders
 from monitor.store.store import Store
 
@@ -125,9 +126,13 @@ class Storekeeper:
         return fresh
 
     async def open(self) -> bool:
-        """Whether the store can be used; a ban that it knows of is obeyed from now on. Raises what no waiting mends."""
+        """Whether the store can be used; the time and a ban that it knows of hold from now on.
+
+        Raises what no waiting mends.
+        """
         if not await opened(self._store):
             return False
+        await self._resume_time()
         await self.recall_bans()
         return True
 
@@ -147,7 +152,7 @@ class Storekeeper:
         """Announce this daemon, look what the one before left in the middle, and let everybody go on from there."""
         changes, now = self._store.changes, self._clock.now()
         try:
-            await self._store.announce(os.getpid(), now, self._version)
+            await self._store.announce(os.getpid(), now, self._version, self._clock.reading())
             recovered = await self._store.recover(now, self._channels)
             await self.recall_bans()
             self._orders_seen = None
@@ -165,6 +170,14 @@ class Storekeeper:
         self._not_taken_up = None
         log.info("store.taken_up in_doubt=%d", len(recovered))
         return True
+
+    async def _resume_time(self) -> None:
+        """Go on from the time that the daemon before this one knew: the exchange may not be there to be asked."""
+        try:
+            if await self._store.read(presence.resume, self._clock):
+                log.info("clock.resumed at=%s", self._clock.now().isoformat(timespec="milliseconds"))
+        except StoreError as error:
+            log.error("clock.not_resumed cause=%s", error)
 
     async def recall_bans(self) -> None:
         if self._bans is not None:
@@ -185,7 +198,7 @@ class Storekeeper:
         self._seen_at = now_s
         with suppress(StoreError):
             # The store says itself that it fails, and every commit does.
-            await self._store.seen(self._clock.now())
+            await self._store.seen(self._clock.now(), self._clock.reading())
         if self._bans is not None:
             await self._bans.keep()
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from monitor.core.alerts import AlertKey, AlertState
-from monitor.core.outbox import Attempt, Delivery, DeliveryState, Heard, Told
+from monitor.core.outbox import LONGEST_WAIT_S, Attempt, Delivery, DeliveryState, Heard, Told
 from monitor.store import intents, tables
 from monitor.store.changes import note_change
 from monitor.store.hot import hot_numbered, upsert
@@ -118,10 +118,14 @@ def postpone(connection: Connection, deliveries: Iterable[int], until: datetime)
 
 
 def release(connection: Connection, now: datetime) -> int:
-    """How many deliveries that wait without having been tried are due again: what held them may hold no more."""
+    """How many deliveries that wait without having been tried are due again: what held them may hold no more.
+
+    So are those whose next try is later than any may be: a clock that was ahead dated it.
+    """
     table = tables.deliveries
-    held = update(table).where(_QUEUED, table.c.attempts == 0, table.c.next_at > now).values(next_at=now)
-    return connection.execute(held).rowcount
+    misdated = table.c.next_at > now + timedelta(seconds=LONGEST_WAIT_S)
+    waits = and_(_QUEUED, table.c.next_at > now, or_(table.c.attempts == 0, misdated))
+    return connection.execute(update(table).where(waits).values(next_at=now)).rowcount
 
 
 def remember_told(connection: Connection, told: Told) -> None:

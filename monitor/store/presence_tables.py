@@ -20,6 +20,8 @@ daemon = Table(
     Column("since", Moment, nullable=False),
     Column("version", Text, nullable=False),
     Column("seen_at", Moment, nullable=False),
+    Column("steady_base", Text),
+    Column("steady_ms", BigInteger),
     CheckConstraint("id = 1", name="ck_daemon_one_row"),
 )
 
@@ -56,5 +58,6 @@ bans = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("until", Moment, nullable=False),
+    Column("noted_at", Moment),
     CheckConstraint("id = 1", name="ck_bans_one_row"),
 )

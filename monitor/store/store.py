@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
+from monitor.clock import SteadyReading
 from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Attempt, Delivery, DeliveryState
@@ -189,13 +190,13 @@ class Store:
         """A drill was carried out, or could not be."""
         await self._writer.do(operator.finish_drill, drill, at, outcome)
 
-    async def announce(self, pid: int, since: datetime, version: str) -> None:
-        """From now on readers see this daemon."""
-        await self._writer.do(presence.announce, pid, since, version)
+    async def announce(self, pid: int, since: datetime, version: str, steady: SteadyReading | None = None) -> None:
+        """From now on readers see this daemon; see presence.seen."""
+        await self._writer.do(presence.announce, pid, since, version, steady)
 
-    async def seen(self, at: datetime) -> None:
-        """The daemon is still there."""
-        await self._writer.do(presence.seen, at)
+    async def seen(self, at: datetime, steady: SteadyReading | None = None) -> None:
+        """The daemon is still there; see presence.seen."""
+        await self._writer.do(presence.seen, at, steady)
 
     async def prune(
         self,

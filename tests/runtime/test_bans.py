@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from monitor.clock import ManualClock
 from monitor.exchange.binance.limits import Pool, Usage
-from monitor.runtime.bans import LONGEST_BAN, BanBook
+from monitor.runtime.bans import BanBook
 from monitor.store import bans
+from monitor.store.bans import LONGEST_BAN
 from monitor.store.store import Store
 
 POOL = Pool("/api")
@@ -69,5 +70,20 @@ async def test_a_ban_that_was_stamped_by_a_clock_ahead_is_no_longer_than_any(dat
         await book.keep()
         assert usage.banned_until_s == clock.elapsed_s() + LONGEST_BAN.total_seconds()
         assert await store.read(bans.banned_until) == NOW + LONGEST_BAN
+    finally:
+        await store.close()
+
+
+async def test_a_recalled_ban_is_never_longer_than_it_was_given(database_url: str) -> None:
+    store = Store.open(database_url)
+    try:
+        usage, clock = Usage(), ManualClock(NOW)
+        book = BanBook(usage, store, clock)
+        usage.ban(clock.elapsed_s() + 300)
+        await book.keep()
+        # Started where the exchange can't be asked for its time, by a wall clock that is two hours behind.
+        later, second = ManualClock(NOW - timedelta(hours=2)), Usage()
+        await BanBook(second, store, later).recall()
+        assert second.banned_until_s == later.elapsed_s() + 300
     finally:
         await store.close()

@@ -13,13 +13,14 @@ import pytest
 
 from monitor.core.alerts import AlertState, Reason
 from monitor.core.journal import Entry, Notice
-from monitor.core.outbox import Delivery
+from monitor.core.outbox import Attempt, Delivery, DeliveryState
 from monitor.notify.building import build_sink
 from monitor.runtime.channels import Channel, Wellbeing
 from monitor.runtime.notifier import Notifier
 from monitor.runtime.outbox import Outbox
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
+from monitor.store.telling import Look
 from tests.integration.test_failing_store import KilledServer
 from tests.runtime.test_notifier import EVERYTHING, firing, telling_on
 from tests.support.daemon import eventually
@@ -217,3 +218,24 @@ def test_what_was_held_is_looked_at_when_the_clock_jumped() -> None:
     assert not outbox.view(None, now, restrained=False).look.due
     outbox.release(now)
     assert [each.id for each in outbox.view(None, now, restrained=False).look.due] == [held.id]
+
+
+def test_the_hours_messages_keep_their_ages_when_the_clock_is_corrected() -> None:
+    now = datetime(2026, 3, 29, 12, tzinfo=UTC)
+    outbox, hour = Outbox(count()), timedelta(hours=1)
+    said = outbox.put(Delivery(0, "phone", None, "notice", "info", now, now, text="an order ended"))
+    assert said is not None
+    outbox.note([Attempt("phone", said.id, now, True, "204", DeliveryState.SENT)])
+    row, later = Look((), None, sent=(now,)), now + timedelta(minutes=5)
+    assert outbox.view(row, later, restrained=True).look.sent == (now,)
+    outbox.correct(-hour)
+    assert outbox.view(row, later - hour, restrained=True).look.sent == (now - hour,)
+    # The row bears the old date: it does not count once more when that comes.
+    assert outbox.view(row, later, restrained=True).look.sent == ()
+
+
+def test_a_row_of_a_moment_to_come_counts_neither_now_nor_then() -> None:
+    now = datetime(2026, 3, 29, 12, tzinfo=UTC)
+    outbox, row = Outbox(count()), Look((), None, sent=(now + timedelta(minutes=50),))
+    assert outbox.view(row, now, restrained=True).look.sent == ()
+    assert outbox.view(row, now + timedelta(hours=1), restrained=True).look.sent == ()

@@ -112,3 +112,12 @@ async def test_a_channel_fails_while_its_last_attempt_did(store: Store) -> None:
     assert await store.read(failing_channels, ("phone", "mail")) == {"phone"}
     await store.record_attempts([Attempt("phone", second.id, at(2), True, "", DeliveryState.SENT)])
     assert await store.read(failing_channels, ("phone", "mail")) == frozenset()
+
+
+async def test_a_try_that_was_put_off_by_a_clock_ahead_is_made_after_the_jump(store: Store) -> None:
+    for text, wait_s in (("ahead", 3600), ("soon", 120)):
+        row = await store.queue_once(Delivery(0, "phone", None, "notice", "info", NOW, NOW, text=text))
+        assert row is not None
+        await store.record_attempts([Attempt("phone", row.id, NOW, False, "503", DeliveryState.QUEUED, at(wait_s))])
+    await store.release_deliveries(NOW)
+    assert [one.text for one in await store.read(due, "phone", NOW)] == ["ahead"]

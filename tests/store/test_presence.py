@@ -1,11 +1,15 @@
-"""When a daemon was there is remembered beyond the next one's start."""
+"""When a daemon was there is remembered beyond the next one's start, and is the time of those who come beside it."""
 
-from datetime import timedelta
+import time
+from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from monitor.clock import Machine, SteadyReading
 from monitor.core.outbox import Delivery
 from monitor.store import reports
 from monitor.store.outbox import due
-from monitor.store.presence import first_run, read_runs
+from monitor.store.presence import first_run, present_clock, read_runs
 from monitor.store.reports import Reported
 from monitor.store.store import Store
 from tests.store.samples import NOW, at
@@ -32,3 +36,28 @@ async def test_a_day_has_one_report_whatever_is_queued_again(store: Store) -> No
     assert [delivery.text for delivery in await store.read(due, "phone", NOW)] == ["daily report"]
     assert await store.read(reports.newest) == report
     assert await store.read(due, "mail", NOW) == ()
+
+
+@pytest.mark.parametrize("ordering", [False, True])
+async def test_a_command_goes_by_the_time_that_the_daemon_left(store: Store, ordering: bool) -> None:
+    wall = datetime.now(UTC)
+    assert abs((await store.read(present_clock, ordering=ordering)).now() - wall) < timedelta(minutes=1)
+    there = wall - timedelta(hours=3)
+    await store.announce(1, there, "0.1.0")
+    await store.seen(there, SteadyReading(Machine().steady_base, Machine().steady_s() - 60))
+    now = (await store.read(present_clock, ordering=ordering)).now()
+    assert timedelta(seconds=59) < now - there < timedelta(minutes=3)
+
+
+@pytest.mark.parametrize(
+    ("ahead_h", "ordering", "is_taken"), [(1, False, True), (1, True, True), (-1, False, False), (-1, True, True)]
+)
+async def test_the_sign_of_life_of_a_daemon_elsewhere_is_the_time_where_that_makes_nothing_look_young(
+    store: Store, ahead_h: int, ordering: bool, is_taken: bool
+) -> None:
+    wall = datetime.now(UTC)
+    there = wall + timedelta(hours=ahead_h)
+    await store.announce(1, there, "0.1.0")
+    await store.seen(there, SteadyReading("another machine", time.monotonic()))
+    now = (await store.read(present_clock, ordering=ordering)).now()
+    assert abs(now - (there if is_taken else wall)) < timedelta(minutes=1)

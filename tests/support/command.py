@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,11 @@ def write_config(folder: Path, more: str = "") -> Path:
     return path
 
 
-def margin_monitor(config: Path, *words: str) -> Said:
+def margin_monitor(config: Path, *words: str, environ: Mapping[str, str] | None = None) -> Said:
     """Run one command to its end."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LANG": "C.UTF-8", "PYTHONPATH": ""}
+    environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LANG": "C.UTF-8", "PYTHONPATH": ""} | dict(
+        environ or {}
+    )
     done = subprocess.run(
         [sys.executable, "-m", "monitor", "--config", str(config), *words],
         capture_output=True,

@@ -42,6 +42,10 @@ class SandboxMachine(Machine):
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
 
+    @property
+    def steady_base(self) -> str:
+        return ""
+
     def wall_s(self) -> float:
         return self._timeline.now_ms() / 1000 / self._timeline.speed
 
