@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.fork import run_command
 
 ENDS_WITHIN_S = 60
 
@@ -28,15 +28,5 @@ class Ran:
 
 def cli(home: Path, *words: str, environ: Mapping[str, str] | None = None) -> Ran:
     """Run `margin-monitor` with these words in `home`, which is also $HOME."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "monitor", *words],
-        cwd=home,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", **(environ or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=ENDS_WITHIN_S,
-        check=False,
-    )
-    return Ran(ended.returncode, ended.stdout, ended.stderr)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8", **(environ or {})}
+    return Ran(*run_command(words, environment, folder=home, timeout_s=ENDS_WITHIN_S))

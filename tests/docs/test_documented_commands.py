@@ -25,6 +25,7 @@ from tests.docs.pages import CHECKOUT, blocks
 from tests.store.samples import alert, intent
 from tests.support.command import Said
 from tests.support.daemon import eventually, starting_now
+from tests.support.fork import run_command
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
@@ -236,17 +237,7 @@ def _start(home: Path, line: str) -> subprocess.Popen[str]:
 
 
 def _run(home: Path, line: str, timeout_s: float = 60) -> Said:
-    done = subprocess.run(
-        [sys.executable, "-m", "monitor", *shlex.split(line)[1:]],
-        cwd=home,
-        env=_environ(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+    return Said(*run_command(shlex.split(line)[1:], _environ(home), folder=home, timeout_s=timeout_s))
 
 
 def _environ(home: Path) -> dict[str, str]:

@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.fork import run_command
 
 CONFIG = """\
 [storage]
@@ -42,15 +42,5 @@ def write_config(folder: Path, more: str = "") -> Path:
 
 def margin_monitor(config: Path, *words: str, environ: Mapping[str, str] | None = None) -> Said:
     """Run one command to its end."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LANG": "C.UTF-8", "PYTHONPATH": ""} | dict(
-        environ or {}
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "monitor", "--config", str(config), *words],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=60,
-        check=False,
-    )
-    return Said(done.returncode, done.stdout, done.stderr)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(config.parent), "LANG": "C.UTF-8", **(environ or {})}
+    return Said(*run_command(["--config", str(config), *words], environment))
