@@ -22,6 +22,9 @@ SILENT_S = 60.0
 _PATIENCE_S = 0.5
 """Somebody who only looks whether the lease is held holds it for a moment himself."""
 
+_ENDS_WITHIN_S = 2.0
+"""How long a dead session that was told to end is waited for: a busy server takes its time."""
+
 _LOCK = "pg_try_advisory_lock(hashtext('margin-monitor'), hashtext(current_schema()))"
 _ITS_LOCK = (
     "locktype = 'advisory' AND granted AND objsubid = 2 "
@@ -102,7 +105,8 @@ class ServerLease:
         deadline = time.monotonic() + _PATIENCE_S
         ended = False
         while not connection.execute(text(f"SELECT {_LOCK}")).scalar():
-            ended = ended or self._end_ghost(connection)
+            if not ended and self._end_ghost(connection):
+                ended, deadline = True, time.monotonic() + _ENDS_WITHIN_S
             if time.monotonic() > deadline:
                 if ended:
                     raise StoreError(
