@@ -1,7 +1,7 @@
 """The sandbox exchange: one loopback port that serves REST, the WebSocket API, market and risk streams."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -55,7 +55,8 @@ class Sandbox:
     """A small exchange of its own: a scenario on a timeline, reached over loopback.
 
     `speed` is exchange seconds in a second of the machine; `anchor` (POSIX seconds) is when the scenario's
-    start was or will be; `frozen` lets time stand still until `hand.advance`.
+    start was or will be; `frozen` lets time stand still until `hand.advance`. `wall_s` are the POSIX seconds by which
+    time passes.
     """
 
     def __init__(
@@ -70,9 +71,10 @@ class Sandbox:
         frozen: bool = False,
         ping_every_s: float = PING_EVERY_S,
         pong_within_s: float = PONG_WITHIN_S,
+        wall_s: Callable[[], float] | None = None,
     ) -> None:
         self.scenario = scenario
-        self.timeline = Timeline(scenario.start, speed=speed, anchor=anchor, frozen=frozen)
+        self.timeline = Timeline(scenario.start, speed=speed, anchor=anchor, frozen=frozen, wall_s=wall_s)
         self.venue = Venue(scenario, self.timeline)
         self._host = host
         self._port = port

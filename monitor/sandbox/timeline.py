@@ -6,6 +6,7 @@ now = start + (time.time() - anchor) * speed.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -32,22 +33,29 @@ class TimelineSettings:
 
 
 class Timeline:
-    """Virtual milliseconds since 1970, running `speed` times as fast as the machine's clock.
+    """Virtual milliseconds since 1970, running `speed` times as fast as the machine's clock, or as `wall_s` does.
 
     Frozen, it stands still until `advance`. After a thaw it goes on from where it stood, so its anchor
     moves: ask `settings` again then.
     """
 
     def __init__(
-        self, start: datetime, *, speed: float = 1.0, anchor: float | None = None, frozen: bool = False
+        self,
+        start: datetime,
+        *,
+        speed: float = 1.0,
+        anchor: float | None = None,
+        frozen: bool = False,
+        wall_s: Callable[[], float] | None = None,
     ) -> None:
         if speed <= 0:
             raise ValueError("speed must be positive")
         self.speed = speed
+        self._wall_s = wall_s or time.time
         self._start_ms = int(start.timestamp() * 1000)
-        self._anchor = time.time() if anchor is None else anchor
+        self._anchor = self._wall_s() if anchor is None else anchor
         self._held_ms: int | None = self._start_ms if frozen else None
-        self._held_since = time.time()
+        self._held_since = self._wall_s()
         self._moved_by_hand_ms = 0
 
     @property
@@ -64,26 +72,26 @@ class Timeline:
         """Virtual milliseconds since 1970."""
         if self._held_ms is not None:
             return self._held_ms
-        return self._start_ms + int((time.time() - self._anchor) * 1000 * self.speed)
+        return self._start_ms + int((self._wall_s() - self._anchor) * 1000 * self.speed)
 
     def slack_ms(self) -> int:
         """How far a client's clock may honestly be off because tests hold or push the time.
 
         Zero as long as nobody froze or advanced it.
         """
-        held = int((time.time() - self._held_since) * 1000 * self.speed) if self.frozen else 0
+        held = int((self._wall_s() - self._held_since) * 1000 * self.speed) if self.frozen else 0
         return held + self._moved_by_hand_ms
 
     def freeze(self) -> None:
         """Let time stand still."""
         if self._held_ms is None:
             self._held_ms = self.now_ms()
-            self._held_since = time.time()
+            self._held_since = self._wall_s()
 
     def thaw(self) -> None:
         """Let time run on from where it stands."""
         if self._held_ms is not None:
-            self._anchor = time.time() - (self._held_ms - self._start_ms) / 1000 / self.speed
+            self._anchor = self._wall_s() - (self._held_ms - self._start_ms) / 1000 / self.speed
             self._held_ms = None
 
     def advance(self, seconds: float) -> None:

@@ -59,7 +59,10 @@ def judged(seed: int) -> Outcome:
 
 
 async def _play(plan: Plan, folder: Path) -> Outcome:
-    async with listening(Phone(list(plan.sink))) as (phone, url), sandbox(plan.scenario, speed=SPEED) as running:
+    async with (
+        listening(Phone(list(plan.sink))) as (phone, url),
+        sandbox(plan.scenario, speed=SPEED, shared=True) as running,
+    ):
         more = "\n\n".join(
             [
                 f'{plan.safety}pause_file = "{folder}/paused"',

@@ -41,7 +41,7 @@ MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer", "/sapi/v1/ma
 SPEED = 20.0
 """Exchange seconds in a second of the machine."""
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 SAFETY = Safety(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=60))
 
 

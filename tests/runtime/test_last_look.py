@@ -1,45 +1,69 @@
 """Between the claim of an order and its one request everything that it stands on is asked for once more."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.events import KeyRead
 from monitor.core.intents import Intent, IntentState
-from monitor.sandbox.faults import Fault
+from monitor.runtime import executor
 from monitor.sandbox.scenarios import calm
 from monitor.store import operator
 from monitor.store.readers.actions import read_intents
 from monitor.store.store import Store
 from tests.core.actions.samples import repay_spec, seconds
 from tests.exchange.binance.world import world
-from tests.runtime.rig import SAFETY, SPEED, Rig, money_requests
+from tests.runtime.rig import PATIENCE_S, SAFETY, SPEED, Rig, money_requests
 from tests.support.locks import held
 
 S = IntentState
-RIGHTS_PATH = "/sapi/v1/account/apiRestrictions"
 HOUR = seconds(3600)
 
 
+class WaitingStore(Store):
+    """The database, which claims nothing until it is let go."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.asked, self.let_go = asyncio.Event(), asyncio.Event()
+
+    async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
+        self.asked.set()
+        await self.let_go.wait()
+        return await super().claim(intent, at, note)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the machine itself may take is no matter here."""
+    monkeypatch.setattr(executor, "PAUSE_HOLDS_S", 60.0)
+    monkeypatch.setattr(executor, "PAUSE_KNOWN_FOR_S", 120.0)
+
+
 @contextlib.asynccontextmanager
-async def about_to_claim(url: str, spec: ActionSpec, safety: Safety = SAFETY) -> AsyncIterator[Rig]:
-    """A rig that looks at its key's rights for half a second more, and claims then."""
+async def claiming(url: str, spec: ActionSpec, safety: Safety = SAFETY) -> AsyncIterator[tuple[Rig, asyncio.Event]]:
+    """A rig whose claim of its first order waits, and what lets it go."""
     async with world(calm(), speed=SPEED) as around:
-        store = Store.open(url)
+        store = WaitingStore.open(url)
         try:
             made = await Rig(around, store, [spec], safety=safety).prepare()
-            around.sandbox.add_fault(Fault("delay", method="GET", path=RIGHTS_PATH, seconds=600))
-            seen = len(around.requests(RIGHTS_PATH))
             async with made.running():
                 if spec.mode == "approve":
                     await made.until(lambda: made.intents)
                     await store.order(operator.decide, made.intents[0].id, True, "test", around.clock.now())
-                await made.until(lambda: len(around.requests(RIGHTS_PATH)) > seen)
-                yield made
+                async with asyncio.timeout(PATIENCE_S):
+                    await store.asked.wait()
+                yield made, store.let_go
         finally:
+            store.let_go.set()
             await store.close()
 
 
@@ -55,11 +79,11 @@ async def is_withheld(made: Rig, reason: str) -> Intent:
 
 
 async def test_a_claim_that_took_longer_than_the_figures_may_be_old_sends_nothing(database_url: str) -> None:
-    async with about_to_claim(database_url, repay_spec(asset="USDT")) as made:
+    async with claiming(database_url, repay_spec(asset="USDT")) as (made, let_go):
         with held(database_url):
-            await made.world.clock.sleep(4)
+            let_go.set()
             made.world.sandbox.hand.set_price("BTCUSDT", Decimal(200_000))
-            await made.world.clock.sleep(46)
+            made.world.pass_time(50)
         await made.until(lambda: made.intents[0].state is S.EXPIRED)
         # Withheld after its claim; or the database let nobody wait so long, and before the next claim the wish is over.
         assert made.intents[0].submitted_at is None
@@ -68,13 +92,13 @@ async def test_a_claim_that_took_longer_than_the_figures_may_be_old_sends_nothin
 
 
 async def test_a_price_that_came_back_while_the_claim_waited_ends_the_wish(database_url: str) -> None:
-    async with about_to_claim(database_url, repay_spec(asset="USDT", max_data_age=HOUR)) as made:
-        with held(database_url):
-            made.world.sandbox.hand.set_price("BTCUSDT", Decimal(200_000))
-            cross = made.state.cross
-            assert cross is not None
-            await made.world.clock.sleep(10)
-            await made.until(lambda: made.state.cross is not None and made.state.cross.as_of > cross.as_of + seconds(8))
+    async with claiming(database_url, repay_spec(asset="USDT", max_data_age=HOUR)) as (made, let_go):
+        made.world.sandbox.hand.set_price("BTCUSDT", Decimal(200_000))
+        cross = made.state.cross
+        assert cross is not None
+        made.world.pass_time(10)
+        await made.until(lambda: made.state.cross is not None and made.state.cross.as_of > cross.as_of + seconds(8))
+        let_go.set()
         await is_withheld(made, "")
         assert money_requests(made.world) == []
 
@@ -82,28 +106,26 @@ async def test_a_price_that_came_back_while_the_claim_waited_ends_the_wish(datab
 async def test_a_pause_file_laid_while_the_claim_waited_holds(database_url: str, tmp_path: Path) -> None:
     file = tmp_path / "pause"
     safety = replace(SAFETY, pause_file=str(file))
-    async with about_to_claim(database_url, repay_spec(asset="USDT", max_data_age=HOUR), safety) as made:
-        with held(database_url):
-            await made.world.clock.sleep(20)
-            file.touch()
+    async with claiming(database_url, repay_spec(asset="USDT", max_data_age=HOUR), safety) as (made, let_go):
+        file.touch()
+        let_go.set()
         await is_withheld(made, "actions are paused")
         assert money_requests(made.world) == []
 
 
 async def test_an_approval_holds_no_longer_than_its_time(database_url: str) -> None:
-    spec = repay_spec(asset="USDT", mode="approve", approve_within=seconds(40), max_data_age=HOUR)
-    async with about_to_claim(database_url, spec) as made:
-        with held(database_url):
-            await made.world.clock.sleep(45)
+    spec = repay_spec(asset="USDT", mode="approve", approve_within=HOUR, max_data_age=2 * HOUR)
+    async with claiming(database_url, spec) as (made, let_go):
+        made.world.pass_time(3700)
+        let_go.set()
         await is_withheld(made, "before its time was over")
         assert money_requests(made.world) == []
 
 
 async def test_a_right_that_appeared_while_the_claim_waited_stops_the_order(database_url: str) -> None:
-    async with about_to_claim(database_url, repay_spec(asset="USDT", max_data_age=HOUR)) as made:
-        with held(database_url):
-            await made.world.clock.sleep(20)
-            made.executor._deliver(KeyRead(False, None, made.world.clock.now()))
-            await made.until(lambda: made.state.key_accepted is False)
+    async with claiming(database_url, repay_spec(asset="USDT", max_data_age=HOUR)) as (made, let_go):
+        made.executor._deliver(KeyRead(False, None, made.world.clock.now()))
+        await made.until(lambda: made.state.key_accepted is False)
+        let_go.set()
         await is_withheld(made, "the exchange refuses the key")
         assert money_requests(made.world) == []

@@ -21,6 +21,7 @@ from monitor.runtime.notifier import Notifier
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from tests.support.daemon import eventually
+from tests.support.pace import Pace
 from tests.support.sinks import HttpSink, http_sink
 
 EVERYTHING = frozenset({"info", "warning", "critical"})
@@ -96,7 +97,8 @@ async def test_many_pairs_crossing_together_are_one_message(database_url: str) -
 
 async def test_quiet_hours_hold_what_is_not_critical_until_they_end(database_url: str) -> None:
     store = await asyncio.to_thread(Store.open, database_url)
-    clock = SystemClock(datetime(2026, 3, 29, 4, 59, 50, tzinfo=UTC), SPEED)
+    machine = Pace()
+    clock = SystemClock(datetime(2026, 3, 29, 3, tzinfo=UTC), SPEED, anchor=machine.wall_s(), machine=machine)
     restraint = Restraint(QuietHours((Span(60, 5 * 60),), UTC))
     with http_sink() as sink:
         async with serving(store, sink, clock, restraint) as notifier:
@@ -107,6 +109,8 @@ async def test_quiet_hours_hold_what_is_not_critical_until_they_end(database_url
             notifier.wake(("phone",))
             first = await heard(sink, 1)
             assert [one["id"] for one in first] == [12]
+            machine.skip(2 * 3600 / SPEED)
+            notifier.wake(("phone",))
             told = await heard(sink, 3)
         assert clock.now() >= datetime(2026, 3, 29, 5, tzinfo=UTC)
     assert {one["reason"] for one in told[1:]} == {"fired", "notice"}

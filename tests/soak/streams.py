@@ -172,7 +172,7 @@ async def soak(
         guarded_daemon(
             folder,
             running.ready,
-            SystemClock(scenario.start, speed, anchor=running.ready.timeline.anchor),
+            SystemClock(scenario.start, speed, anchor=running.ready.timeline.anchor, machine=running.machine),
             guards=Guards() if calmly else GUARDS,
         ) as daemon,
     ):

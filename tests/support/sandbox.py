@@ -11,10 +11,12 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from monitor.clock import Machine
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Scenario
 from monitor.sandbox.scenarios import calm
 from monitor.sandbox.server import Ready, Sandbox
+from tests.support.pace import Pace
 
 READY_WITHIN_S = 30.0
 ENDS_WITHIN_S = 10.0
@@ -26,6 +28,8 @@ class Running:
 
     sandbox: Sandbox
     ready: Ready
+    machine: Machine
+    """What its time passes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +66,29 @@ async def sandbox(
     anchor: float | None = None,
     frozen: bool = False,
     ping_every_s: float = 20.0,
+    shared: bool = False,
 ) -> AsyncIterator[Running]:
-    """A sandbox in this process on a free port (the calm scenario by default), stopped at the end."""
+    """A sandbox in this process on a free port (the calm scenario by default), stopped at the end.
+
+    Faster than the machine it keeps the pace of this process, unless its time is `shared` with another one.
+    """
+    pace = Pace()
+    machine = Machine() if speed <= 1 or shared else pace
     box = Sandbox(
-        scenario or calm(), speed=speed, faults=faults, anchor=anchor, frozen=frozen, ping_every_s=ping_every_s
+        scenario or calm(),
+        speed=speed,
+        faults=faults,
+        anchor=anchor,
+        frozen=frozen,
+        ping_every_s=ping_every_s,
+        wall_s=machine.wall_s,
     )
-    ready = await box.start()
-    try:
-        yield Running(box, ready)
-    finally:
-        await box.stop()
+    async with pace.kept() if machine is pace else contextlib.nullcontext():
+        ready = await box.start()
+        try:
+            yield Running(box, ready, machine)
+        finally:
+            await box.stop()
 
 
 @contextlib.asynccontextmanager
