@@ -9,9 +9,17 @@ from tests.support.databases import (
     postgres_template,
     sqlite_template,
 )
+from tests.support.patience import patient_program
 from tests.support.postgres import begin_session, end_session
 
-__all__ = ["database_url", "empty_database_url", "postgres_server", "postgres_template", "sqlite_template"]
+__all__ = [
+    "database_url",
+    "empty_database_url",
+    "patient_program",
+    "postgres_server",
+    "postgres_template",
+    "sqlite_template",
+]
 
 
 session_folder = pytest.StashKey[str]()

@@ -42,6 +42,11 @@ cooldown = "1m"
 MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer")
 
 
+@pytest.fixture(autouse=True)
+def patient_program() -> None:
+    """The program's own bounds: they are what is tested."""
+
+
 def money_requests(box: Sandbox) -> list[str]:
     return [one.path for one in box.requests if one.method == "POST" and one.path in MONEY]
 

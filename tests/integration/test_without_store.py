@@ -27,6 +27,11 @@ from tests.support.sinks import HttpSink, http_sink
 UP = "stream=market connected=True"
 
 
+@pytest.fixture(autouse=True)
+def patient_program() -> None:
+    """The program's own bounds: they are what is tested."""
+
+
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
     """Somebody else keeps the file locked: nothing can be written."""

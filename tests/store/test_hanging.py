@@ -29,6 +29,11 @@ BOUND_S = 10.0
 """No wait may be longer, even on a busy machine."""
 
 
+@pytest.fixture(autouse=True)
+def patient_program() -> None:
+    """The program's own bounds: they are what is tested."""
+
+
 @contextmanager
 def a_server() -> Iterator[PostgresServer]:
     with own_server() as server:

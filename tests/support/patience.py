@@ -1,0 +1,26 @@
+"""How long the program waits for its own machine, stretched: what is tested behaves the same on a busy one."""
+
+from importlib import import_module
+
+import pytest
+
+BOUNDS = (
+    "monitor.store.writer.PATIENCE_S",
+    "monitor.store.reading.PATIENCE_S",
+    "monitor.runtime.durable.ANSWER_WITHIN_S",
+    "monitor.runtime.durable.RECALL_WITHIN_S",
+    "monitor.runtime.composer.READING_PATIENCE_S",
+    "monitor.runtime.composer.PICTURE_PATIENCE_S",
+)
+"""After so long the database or the drawing counts as one that does not answer, and the program goes on without."""
+
+STRETCH = 10
+
+
+@pytest.fixture(autouse=True)
+def patient_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bounds of this process, ten times as long. A module that tests the bounds themselves defines its own."""
+    for bound in BOUNDS:
+        module, _, name = bound.rpartition(".")
+        found = import_module(module)
+        monkeypatch.setattr(found, name, getattr(found, name) * STRETCH)
