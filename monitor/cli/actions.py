@@ -13,15 +13,17 @@ from monitor.cli.printing import print_lines, print_list, print_table, wants_doc
 from monitor.cli.values import comment, count
 from monitor.config.model import Config
 from monitor.core.intents import IntentState
+from monitor.core.stops import RuleStop
 from monitor.errors import Exit, OrderRefused, UsageError
 from monitor.runtime import pause_file
-from monitor.store import audit, operator
+from monitor.store import audit, operator, rule_stops
 from monitor.store.presence import present_clock
 from monitor.store.readers.actions import IntentRow, read_intent, read_intents
 from monitor.store.store import OrderStore
 from monitor.view.actions import actions_table, story_lines
-from monitor.view.documents.actions import action_document
+from monitor.view.documents.actions import action_document, stop_document
 from monitor.view.documents.fields import Document
+from monitor.view.status_notes import rule_stop_cells
 
 _ID = "the intent's number, as `actions` shows it"
 
@@ -34,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     approve = parts.add_parser("approve", help="let a proposed intent be sent", description="Send what was proposed.")
     reject = parts.add_parser("reject", help="refuse a proposed intent", description="Refuse what was proposed.")
     pause = parts.add_parser("pause", help="send nothing until resumed", description="Decide on, but send nothing.")
-    resume = parts.add_parser("resume", help="end the pause", description="Let actions be sent again.")
+    resume = parts.add_parser(
+        "resume",
+        help="end the pause, and every stop",
+        description="Let actions be sent again: end the pause, and the stops of rules whose orders made things worse.",
+    )
     resolve = parts.add_parser(
         "resolve",
         help="settle what the program could not",
@@ -83,10 +89,13 @@ def _list(config: Config, args: argparse.Namespace) -> None:
     with app.open_reader(config) as store:
         now = store.read(present_clock).now()
         rows = store.read(read_intents, include_final=args.all)
+        stops = store.read(rule_stops.read)
     items = [_document(row) for row in rows]
     if wants_documents(args):
-        print_list(args, items)
-    elif items:
+        print_list(args, items, {"stops": [stop_document(stop) for stop in stops]})
+        return
+    print_lines(rule_stop_cells([stop_document(stop) for stop in stops]))
+    if items:
         print_table(actions_table(items, now))
     else:
         output.print_line("no action was ever decided on" if args.all else "no action is under way", "good")
@@ -116,11 +125,17 @@ def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None
 
 
 def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
+    lifted: tuple[RuleStop, ...] = ()
     with app.open_operator(config) as store:
-        changed = store.order(operator.pause, paused, _author(args), _now(store))
+        if paused:
+            changed = store.order(operator.pause, paused, _author(args), _now(store))
+        else:
+            changed, lifted = store.order(operator.resume, _author(args), _now(store))
     if args.json:
-        output.print_json({"paused": paused, "changed": changed})
+        output.print_json({"paused": paused, "changed": changed, "lifted": [stop_document(stop) for stop in lifted]})
         return
+    for stop in lifted:
+        output.print_line(f"the actions of {stop.rule} in {stop.account} go on (stopped since R-{stop.intent})", "good")
     state = "paused: decisions go on, nothing is sent" if paused else "resumed"
     output.print_line(f"actions {'are' if changed else 'were already'} {state}", "note" if paused else "good")
     if not paused and pause_file.is_there(config.safety.pause_file):

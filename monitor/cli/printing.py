@@ -24,9 +24,9 @@ def wants_documents(args: argparse.Namespace) -> bool:
     return bool(args.json or args.jsonl)
 
 
-def print_list(args: argparse.Namespace, items: Sequence[Document]) -> None:
-    """The items as one document or as one line each."""
+def print_list(args: argparse.Namespace, items: Sequence[Document], beside: Document | None = None) -> None:
+    """The items as one document, with what is said `beside` them, or as one line each."""
     if args.jsonl:
         output.print_jsonl(items)
     else:
-        output.print_json({"items": items})
+        output.print_json({"items": items} | (beside or {}))

@@ -102,7 +102,8 @@ def read_document(config: Config, fetched: Fetched | None = None) -> Document:
     live = {row.account: json.loads(row.document) for row in rows.documents}
     read = {} if fetched is None else fetched.documents
     live |= {name: refreshed(account, live.get(name)) for name, account in read.items()}
-    return status_document([account.name for account in config.accounts], live, daemon, clock.now(), __version__)
+    names = [account.name for account in config.accounts]
+    return status_document(names, live, daemon, clock.now(), __version__, rows.stops)
 
 
 def fetch_all(config: Config) -> Fetched:

@@ -19,6 +19,7 @@ from monitor.core.account import (
 )
 from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
+from monitor.core.stops import RuleStop
 from monitor.core.surroundings import OrderTold, Surrounding
 
 StreamName = Literal["account", "risk", "market"]
@@ -276,7 +277,7 @@ class OperatorRead:
     """What people have ordered through the store, whole: the newest truth replaces the last.
 
     `decisions`: approved (True) or rejected (False) intents by id. `asked`: when a channel first took a message about
-    a proposal, by its id, also about one that is over.
+    a proposal, by its id, also about one that is over. `stopped`: the rules whose actions are stopped, of all accounts.
     """
 
     acks: tuple[Ack, ...] = ()
@@ -284,6 +285,7 @@ class OperatorRead:
     paused: bool = False
     decisions: Mapping[int, bool] | None = None
     asked: Mapping[int, datetime] | None = None
+    stopped: tuple[RuleStop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

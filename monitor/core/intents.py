@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from monitor.core.account import ZERO, Scope
 
@@ -226,6 +226,14 @@ class Window:
     until: datetime
 
 
+class BalanceBefore(NamedTuple):
+    """What was held and owed of an asset in the scope that an order is to help, right before it was sent."""
+
+    asset: str
+    held: Decimal
+    owed: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """One order that may be sent at most once.
@@ -234,7 +242,8 @@ class Intent:
     elsewhere first, None where it goes there; `purpose` is what a transfer is made for; `ref` is the venue's
     transaction id once it is known; `submitted_at` is when it was sent, in the exchange's time as its records are;
     `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there; source:
-    free where a transfer comes from, held of what is sold, locked of what is to be freed).
+    free where a transfer comes from, held of what is sold, locked of what is to be freed; balances: of the whole scope
+    that it is to help).
     `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
     `executed_late`: it is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person who
     settled it; `stopped_by_limit`: it is EXPIRED because a limit stopped it right before the send. `asked_at` is when
@@ -272,6 +281,7 @@ class Intent:
     resolved_by: str | None = None
     stopped_by_limit: bool = False
     asked_at: datetime | None = None
+    balances_before: tuple[BalanceBefore, ...] = ()
 
     @property
     def scope(self) -> Scope:

@@ -24,6 +24,15 @@ def notices_of(intents: Iterable[Intent], channels: tuple[str, ...], now: dateti
     )
 
 
+def stopped_notice(intent: Intent, worse: str, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """What is said when a confirmed order made things worse; none without channels."""
+    text = (
+        f"{_about(intent)}: it made things worse: {worse}; the actions of its rule are stopped. See to the account, "
+        "then `margin-monitor actions resume`"
+    )
+    return (Notice("critical", text, channels, now, intent.id),) if channels else ()
+
+
 def _about(intent: Intent) -> str:
     wish = f"repay {plain(intent.amount)} {intent.asset}"
     if isinstance(intent.order, Transfer):

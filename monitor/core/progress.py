@@ -30,10 +30,11 @@ ABANDONED_AFTER = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An intent one step on, and the step."""
+    """An intent one step on, and the step. `worse`: in what way it made things worse, which stops its rule."""
 
     intent: Intent
     step: IntentStep
+    worse: str | None = None
 
 
 def moved(before: Intent, after: Intent, now: datetime, note: str, trace: Trace | None = None) -> Moved:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from monitor.core.account import Scope
 
@@ -17,6 +18,29 @@ class Stop:
     reason: str
     counts: bool = False
     lacks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStop:
+    """The actions of a rule send nothing in an account until a person resumes them, since an order made things worse.
+
+    `plans` are the alerts of the rule whose orders may still be unfinished.
+    """
+
+    account: str
+    rule: str
+    intent: int
+    at: datetime
+    reason: str
+    plans: frozenset[int] = frozenset()
+
+    @property
+    def text(self) -> str:
+        """Why an action of the rule is stopped, and the mend."""
+        return (
+            f"R-{self.intent} made things worse: {self.reason}; the actions of {self.rule} are stopped until "
+            "`margin-monitor actions resume`"
+        )
 
 
 Stops = Mapping[tuple[Scope, str], Stop]

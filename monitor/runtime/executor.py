@@ -152,7 +152,7 @@ class Executor:
             log.error("intent.unclaimed account=%s intent=%d cause=%s", self._account, planned.id, error)
             return
         if not claimed:
-            await self._expire(planned, "actions are paused, or another of its kind is in flight")
+            await self._expire(planned, "actions are paused or stopped, or another of its kind is in flight")
             return
         self._own[sent.id] = sent
         log.info(

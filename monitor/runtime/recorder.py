@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from monitor.clock import Clock
 from monitor.core.intents import Intent
 from monitor.core.journal import Entry
-from monitor.core.notices import notices_of
+from monitor.core.notices import notices_of, stopped_notice
 from monitor.core.progress import Moved
 from monitor.store.store import Store
 
@@ -23,8 +23,11 @@ class Recorder:
 
     async def record(self, moved: Moved) -> bool:
         """Whether the intent took the step; False: it stood elsewhere. Raises StoreError."""
-        notices = notices_of([moved.intent], self._channels, self._clock.now())
-        taken = await self._store.record(moved.intent, moved.step, notices)
+        now = self._clock.now()
+        notices = notices_of([moved.intent], self._channels, now)
+        if moved.worse is not None:
+            notices += stopped_notice(moved.intent, moved.worse, self._channels, now)
+        taken = await self._store.record(moved.intent, moved.step, notices, moved.worse)
         if taken and notices:
             self._wake_channels(self._channels)
         return taken

@@ -3,9 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from monitor.clock import Clock
+from monitor.core.actions.worsening import worsening
 from monitor.core.engine import Policy
 from monitor.core.intents import FINAL, ByName, Intent, IntentState
 from monitor.core.looks import LOOKS, Look
@@ -97,9 +99,19 @@ class Settler:
                 looks[-1] = await self._asking_the_ledger(intent, looks)
             verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
             moved = judged(intent, verdict, self._clock.now(), self._level(intent, seen))
+            if moved is not None and moved.intent.state is _S.CONFIRMED:
+                moved = self._with_worsening(moved, seen)
             if moved is not None and not await self._record(moved):
                 break
         self._looking.discard(intent.id)
+
+    def _with_worsening(self, moved: Moved, seen: AccountState) -> Moved:
+        """With what the order made worse, by the balances that prove it."""
+        found = worsening(seen, moved.intent, self._policy.settings, self._clock.now())
+        if found is None:
+            return moved
+        log.error("intent.made_worse account=%s intent=%d %s", moved.intent.account, moved.intent.id, found.words)
+        return replace(moved, worse=found.words)
 
     async def _asking_the_ledger(self, intent: Intent, looks: Sequence[Look]) -> Look:
         """The last look, with the margin ledger where that has to say something."""

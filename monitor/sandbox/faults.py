@@ -9,7 +9,7 @@ import msgspec
 
 REQUEST_FAULTS = (
     "status", "delay", "cut_before", "cut_after", "apply_late", "hang", "malformed", "ban", "limit", "maintenance",
-    "key_revoked", "ip_refused", "clock_skew",
+    "key_revoked", "ip_refused", "clock_skew", "take_more",
 )  # fmt: skip
 STREAM_FAULTS = (
     "drop", "refuse", "half_open", "malform", "duplicate", "delay", "reorder", "mute", "flood", "forget", "spurn",
@@ -38,6 +38,7 @@ class Fault:
     - hang: never answer, and don't do it
     - malformed: do it, and spoil the answer as `form` says (see MALFORMED)
     - ban, limit: 418 or 429 for `seconds` of exchange time
+    - take_more: do it, and take `share` of its amount once more from what is free in the scope, told nowhere
     - maintenance, key_revoked, ip_refused: refused so; clock_skew: the server's clock is off by `seconds`
 
     With `stream` ("account", "market" or "risk") it happens to connections, `at` seconds of exchange time
@@ -66,6 +67,7 @@ class Fault:
     applies: bool = False
     form: str = "truncated"
     seconds: float = 0.0
+    share: float = 1.0
     stream: str = ""
     at: float | None = None
 

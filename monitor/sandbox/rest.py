@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from dataclasses import dataclass
+from decimal import Decimal
 from email.utils import formatdate
 
 import msgspec
@@ -125,6 +126,8 @@ class RestDoor:
             response.headers.update(error.headers)
         if fault is None:
             return response
+        if fault.what == "take_more" and record.applied:
+            self._take_more(asked, fault)
         if fault.what == "cut_after":
             return None
         if fault.what == "delay":
@@ -214,6 +217,17 @@ class RestDoor:
     def _refused_key(self) -> Refusal:
         status = self._venue.scenario.readings.key_refused_status
         return Refusal(-2015, "Invalid API-key, IP, or permissions for action.", status=status)
+
+    def _take_more(self, asked: _Asked, fault: Fault) -> None:
+        """Take from the margin account that the order was about, as no exchange should."""
+        owner, _ = self._venue.keys.get(asked.api_key, (None, None))
+        asset, amount = asked.params.get("asset"), asked.params.get("amount")
+        if owner is None or asset is None or amount is None:
+            return
+        margin = owner.isolated.get(asked.params.get("symbol", ""), owner.cross)
+        more = min(margin.wallet.free(asset), Decimal(amount) * Decimal(str(fault.share)))
+        self._venue.books.pay(asset, more, margin.wallet, "world", "withdraw")
+        self._clockwork.settle()
 
     def _apply_later(self, asked: _Asked, record: ReceivedRequest, seconds: float) -> None:
         owner, key = self._venue.keys.get(asked.api_key, (None, None))

@@ -23,7 +23,7 @@ from monitor.store.rows import intent_of, intent_row
 _Step = tuple[Any, ...]
 """A step as both tables tell it: from, to, when, note."""
 
-Kind = Literal["step", "amended", "decision", "pause"]
+Kind = Literal["step", "amended", "decision", "pause", "stop"]
 
 _BEGUN = "begun"
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep, Reduce, asked
 from monitor.core.progress import is_abandoned
 from monitor.errors import StoreError
-from monitor.store import audit, tables
+from monitor.store import audit, rule_stops, tables
 from monitor.store.columns import Moment
 from monitor.store.rows import intent_of, intent_row
 
@@ -66,11 +66,13 @@ def claim(connection: Connection, intent: Intent, at: datetime, note: str = "") 
     """PLANNED → SUBMITTING: True for exactly one caller, ever, and only then may the order be sent.
 
     The amount of `intent`, sized at the last moment, its `*_before` figures and its `submitted_at` (default: `at`) are
-    recorded with it. False as well
-    while actions are paused, or another intent of the same account, scope, kind and asset is in flight.
+    recorded with it. False as well while actions are paused, those of its rule are stopped, or another intent of the
+    same account, scope, kind and asset is in flight.
     """
     paused = select(tables.control.c.paused).where(tables.control.c.id == 1).scalar_subquery()
     if connection.execute(select(paused)).scalar():
+        return False
+    if rule_stops.holds(connection, intent):
         return False
     taken = replace(intent, state=IntentState.SUBMITTING, submitted_at=intent.submitted_at or at)
     step = IntentStep(intent.id, IntentState.PLANNED, IntentState.SUBMITTING, at, note)

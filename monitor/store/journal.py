@@ -12,7 +12,7 @@ from monitor.core.journal import Entry, Notice, Sample
 from monitor.core.notices import notices_of
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
-from monitor.store import intents, movements, outbox, tables
+from monitor.store import intents, movements, outbox, rule_stops, tables
 from monitor.store.hot import hot_insert, hot_upsert, upsert
 from monitor.store.rows import alert_row
 
@@ -84,11 +84,22 @@ def commit_once(connection: Connection, entry: Entry, mark: Mark) -> Committed:
     return written
 
 
-def record(connection: Connection, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
-    """Moves an intent by one step, and queues what people are to hear of it; see intents.record."""
+def record(
+    connection: Connection,
+    intent: Intent,
+    step: IntentStep,
+    notices: tuple[Notice, ...] = (),
+    worse: str | None = None,
+) -> bool:
+    """Moves an intent by one step, and queues what people are to hear of it; see intents.record.
+
+    `worse`: in what way it made things worse, which stops the actions of its rule.
+    """
     taken = intents.record(connection, intent, step)
     if taken:
         _notices(connection, notices)
+        if worse is not None:
+            rule_stops.add(connection, intent, worse, step.at)
     return taken
 
 

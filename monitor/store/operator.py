@@ -13,8 +13,9 @@ from monitor.core.events import OperatorRead, Silence
 from monitor.core.intents import Intent, IntentState
 from monitor.core.notices import notices_of
 from monitor.core.progress import resolved
+from monitor.core.stops import RuleStop
 from monitor.errors import OrderRefused, StoreError
-from monitor.store import audit, journal, tables
+from monitor.store import audit, journal, rule_stops, tables
 from monitor.store import intents as intent_rows
 from monitor.store.changes import note_change
 from monitor.store.hot import upsert
@@ -50,6 +51,7 @@ def read_orders(connection: Connection, now: datetime, since: int | None = None)
         paused=row.paused,
         decisions=_decisions(connection),
         asked=_asked(connection, now),
+        stopped=rule_stops.read(connection, now),
     )
     return Orders(row.changes, read, _open_drills(connection), _settled(connection, now))
 
@@ -106,6 +108,11 @@ def pause(connection: Connection, paused: bool, by: str, at: datetime) -> bool:
         audit.append_order(connection, "pause", None, at, {"paused": paused, "by": by})
         note_change(connection)
     return bool(moved.rowcount)
+
+
+def resume(connection: Connection, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:
+    """Whether that ended a pause, and the stops that it lifted."""
+    return pause(connection, False, by, at), rule_stops.lift_all(connection, by, at)
 
 
 def is_paused(connection: Connection) -> bool:

@@ -1,14 +1,26 @@
 """Core values to rows and back."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from monitor.core.account import InterestCharge, Scope
 from monitor.core.alerts import Alert, AlertKey, AlertState, Reason
+from monitor.core.amounts import plain
 from monitor.core.events import Matcher, Silence
-from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Order, Reduce, Repay, Transfer
+from monitor.core.intents import (
+    BalanceBefore,
+    ByName,
+    CancelOrders,
+    Intent,
+    IntentState,
+    Order,
+    Reduce,
+    Repay,
+    Transfer,
+)
 from monitor.core.outbox import Delivery, DeliveryState, Told
 
 Row = RowMapping
@@ -103,6 +115,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "resolved_by": intent.resolved_by,
         "stopped_by_limit": intent.stopped_by_limit,
         "asked_at": intent.asked_at,
+        "balances_before": _balances_text(intent.balances_before),
     }
 
 
@@ -114,6 +127,7 @@ def intent_of(row: Row) -> Intent:
     source, order_type, goal = values.pop("source"), values.pop("order_type"), values.pop("goal")
     market, side, quantity = values.pop("market"), values.pop("side"), values.pop("quantity")
     price, client_id = values.pop("price"), values.pop("client_id")
+    balances = _balances_of(values.pop("balances_before"))
     order: Order | ByName
     match order_type:
         case "reduce":
@@ -127,8 +141,22 @@ def intent_of(row: Row) -> Intent:
         case _:
             order = Repay(scope, asset, amount)
     return Intent(
-        order=order, state=IntentState(values.pop("state")), goal=None if goal is None else Scope(goal), **values
+        order=order,
+        state=IntentState(values.pop("state")),
+        goal=None if goal is None else Scope(goal),
+        balances_before=balances,
+        **values,
     )
+
+
+def _balances_text(balances: tuple[BalanceBefore, ...]) -> str | None:
+    rows = [[row.asset, plain(row.held), plain(row.owed)] for row in balances]
+    return json.dumps(rows, separators=(",", ":")) if rows else None
+
+
+def _balances_of(text: str | None) -> tuple[BalanceBefore, ...]:
+    rows = [] if text is None else json.loads(text)
+    return tuple(BalanceBefore(asset, Decimal(held), Decimal(owed)) for asset, held, owed in rows)
 
 
 def _source(order: Order | ByName) -> str | None:

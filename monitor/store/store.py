@@ -135,12 +135,14 @@ class Store:
         """Whether this caller, and no other ever, may send the order; see intents.claim."""
         return _telling_head(await self._writer.do(_with_head, intents.claim, intent, at, note))
 
-    async def record(self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
+    async def record(
+        self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), worse: str | None = None
+    ) -> bool:
         """Whether the intent took the step; False: it stood elsewhere, or another is in flight.
 
-        `notices` wait to be sent from then on.
+        `notices` wait to be sent from then on. `worse`: it made things worse, and its rule is stopped.
         """
-        return _telling_head(await self._writer.do(_with_head, journal.record, intent, step, notices))
+        return _telling_head(await self._writer.do(_with_head, journal.record, intent, step, notices, worse))
 
     async def recover(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
         """At start: what was being sent when the last daemon ended, now UNCERTAIN. `channels` are to hear of it."""

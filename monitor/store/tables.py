@@ -28,6 +28,7 @@ from monitor.store.surroundings_tables import movements as movements
 from monitor.store.surroundings_tables import terms as terms
 from monitor.store.trail_tables import audit as audit
 from monitor.store.trail_tables import decisions as decisions
+from monitor.store.trail_tables import rule_stops as rule_stops
 
 events = Table(
     "events",
@@ -309,6 +310,7 @@ intents = Table(
     Column("resolved_by", Text),
     Column("stopped_by_limit", Boolean, nullable=False, server_default=false()),
     Column("asked_at", Moment),
+    Column("balances_before", Text),
     Index(
         "uq_intents_in_flight",
         "account",

@@ -24,3 +24,16 @@ decisions = Table(
     Column("by", Text, nullable=False),
     Column("at", Moment, nullable=False),
 )
+
+rule_stops = Table(
+    "rule_stops",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("intent", Id, ForeignKey("intents.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lifted_at", Moment),
+    Column("lifted_by", Text),
+)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from monitor.core.durations import to_seconds
 from monitor.core.wording import span_text
 from monitor.view.documents.fields import Document
+from monitor.view.status_notes import rule_stop_cells
 from monitor.view.tables import SEVERITY_TONES, Cell
 from monitor.view.words import UNKNOWN, percent_text
 
@@ -54,6 +55,7 @@ def seconds_of(gap: Document) -> Decimal:
 def _money(document: Document) -> Iterator[Cell]:
     for number in document["actions"]["unresolved"]:
         yield Cell(f"R-{number}: what became of it is not certain; see `margin-monitor actions show {number}`", "bad")
+    yield from rule_stop_cells(document["actions"]["rules_stopped"])
     for number in document["actions"]["unasked"]:
         yield Cell(f"R-{number}: no channel took the question in time, and nothing was sent", "bad")
     for one in document["movements"]:

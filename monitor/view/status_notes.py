@@ -9,6 +9,17 @@ from monitor.view.tables import Cell
 def stop_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
     """One line an action that an alert wants and that is stopped."""
     for account in accounts:
+        yield from rule_stop_cells(account["rules_stopped"])
         for one in account.get("actions_stopped", ()):
             where = f"{account['account']} {one['symbol'] or one['scope']}"
             yield Cell(f"{where}: {one['action']} is stopped: {one['why']}", "bad" if one["by_limit"] else "note")
+
+
+def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:
+    """One line a rule whose actions are stopped since an order of it made things worse."""
+    for stop in stops:
+        yield Cell(
+            f"the actions of {stop['rule']} in {stop['account']} are STOPPED since R-{stop['intent']} made things "
+            f"worse ({stop['why']}): `margin-monitor actions resume` lets them go",
+            "bad",
+        )

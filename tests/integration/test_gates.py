@@ -9,6 +9,7 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.core.intents import IntentState
+from monitor.sandbox.faults import Fault
 from monitor.store.readers.actions import IntentRow
 from tests.support.command import margin_monitor
 from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
@@ -189,3 +190,34 @@ async def test_a_question_that_no_channel_took_moves_nothing_and_is_asked_again(
     asked_at = done.intent.asked_at
     planned_at = next(step.at for step in done.steps if step.to_state is S.PLANNED)
     assert asked_at is not None and planned_at - asked_at >= timedelta(seconds=3)
+
+
+@pytest.mark.slow
+async def test_an_order_that_makes_things_worse_stops_its_rule_until_a_person_resumes_it(tmp_path: Path) -> None:
+    taking = Fault("take_more", method="POST", path="/sapi/v1/margin/borrow-repay", share=200.0)
+    with http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            box.sandbox.add_fault(taking)
+            more = repays(max_amount="10", cooldown="0s").replace(
+                'kind = "repay"', 'kind = "repay"\nmax_actions_per_day = 1000'
+            )
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=more)
+            async with daemon_process(config) as child:
+                await comes_to(tmp_path, S.CONFIRMED)
+                await asyncio.to_thread(
+                    sink.wait_for, lambda _: any("made things worse" in text for text in notices(sink))
+                )
+                await a_few_ticks(box, child)
+                assert len(money_requests(box.sandbox.requests)) == 1
+                assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+            async with daemon_process(config) as child:
+                await child.until_line(UP)
+                await a_few_ticks(box, child)
+                assert len(money_requests(box.sandbox.requests)) == 1
+                for words in (("status",), ("actions",), ("report",)):
+                    assert "STOPPED since R-1 made things worse" in margin_monitor(config, *words).out
+                assert '"rule":"acts"' in margin_monitor(config, "status", "--json").out.replace(" ", "")
+                await command(config, "actions", "resume")
+                await sends(box, 3)
+                assert "STOPPED" not in margin_monitor(config, "actions").out
+            assert "is whole" in margin_monitor(config, "actions", "verify").out

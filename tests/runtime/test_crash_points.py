@@ -54,9 +54,11 @@ class MortalStore(Store):
         self._pass()
         return claimed
 
-    async def record(self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = ()) -> bool:
+    async def record(
+        self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), worse: str | None = None
+    ) -> bool:
         self._pass()
-        recorded = await super().record(intent, step, notices)
+        recorded = await super().record(intent, step, notices, worse)
         self._pass()
         return recorded
 

@@ -21,7 +21,7 @@ from monitor.core.plans import ACKNOWLEDGED_PATIENCE, Choice, choose, finish, un
 from monitor.core.rules import Rule
 from monitor.core.standing import LEVEL_STEP, standing_of
 from monitor.core.state import AccountState, Settings
-from monitor.core.stops import Stop, Stops
+from monitor.core.stops import RuleStop, Stop, Stops
 from monitor.core.subjects import Subject, figures_of
 
 READ_PAUSE = timedelta(seconds=5)
@@ -82,7 +82,7 @@ def decide(
     """
     answered = list(_answered(state, specs, now))
     calls, unseen = _calls(state, rules) if specs else ([], [])
-    halves = unfinished(state.intents.values(), specs, now)
+    halves = [half for half in unfinished(state.intents.values(), specs, now) if stop_of(state, half[1].plan) is None]
     if not answered and not calls and not unseen and not halves:
         return Decision()
     intents = {**state.intents, **{intent.id: intent for intent, _ in answered}}
@@ -90,7 +90,8 @@ def decide(
         return Decision(*_split(answered), blocked=state.blocked if calls or unseen else {})
     known = {spec.name: spec for spec in specs}
     made: list[tuple[Intent, IntentStep]] = list(answered)
-    blocked = dict(_blind(unseen, known, now))
+    calls, stopped = _without_stopped(calls, known, state)
+    blocked = dict(_blind(unseen, known, now)) | stopped
     wants: frozenset[str] = frozenset()
     acted: set[Scope] = set()
     by_bars = {rule.name for rule in rules if rule.actions and not RESTING_ON_BARS.isdisjoint(rule.when.names)}
@@ -181,6 +182,37 @@ def _blind(
                 yield (scope_of(alert), spec.name), Stop(_UNSEEN, counts=spec.mode == "live")
 
 
+def stop_of(state: AccountState, plan: int | None) -> RuleStop | None:
+    """What stops the actions of the rule to which an alert of this number belongs; None where nothing does."""
+    rule = next((key.rule for key, alert in state.alerts.items() if alert.id == plan), None)
+    return next(
+        (
+            stop
+            for stop in state.operator.stopped
+            if stop.account == state.account and (stop.rule == rule or plan in stop.plans)
+        ),
+        None,
+    )
+
+
+def _without_stopped(
+    calls: Sequence[_Call], known: Mapping[str, ActionSpec], state: AccountState
+) -> tuple[list[_Call], dict[tuple[Scope, str], Stop]]:
+    """The calls without the actions of rules that are stopped, and these; dry runs go on."""
+    left: list[_Call] = []
+    blocked: dict[tuple[Scope, str], Stop] = {}
+    for alert, actions in calls:
+        stop = stop_of(state, alert.id)
+        if stop is None:
+            left.append((alert, actions))
+            continue
+        halted = [name for name in actions if name in known and known[name].mode != "dry-run"]
+        left.append((alert, tuple(name for name in actions if name not in halted)))
+        for name in halted:
+            blocked[scope_of(alert), name] = Stop(stop.text, counts=known[name].mode == "live")
+    return left, blocked
+
+
 def _unfinished(halves: Sequence[tuple[ActionSpec, Intent]], patience: timedelta, now: datetime) -> Iterator[_Turn]:
     for spec, first in halves:
         chosen = partial(finish, spec=spec, first=first, patience=patience, now=now)
@@ -260,13 +292,14 @@ def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -
             continue
         spec = by_name.get(intent.action)
         approved = decisions.get(intent.id)
+        is_held = state.is_paused or stop_of(state, intent.plan) is not None
         if approved is False:
             yield _moved(intent, _S.REJECTED, now, "rejected by a person")
         elif spec is None:
             yield _moved(intent, _S.EXPIRED, now, "its action is not configured any more")
         elif intent.alert is not None and intent.alert not in firing:
             yield _moved(intent, _S.EXPIRED, now, "its alert does not fire any more")
-        elif approved and not state.is_paused:
+        elif approved and not is_held:
             # Its time goes on: what was approved too late to be sent in it is not sent.
             known = replace(intent, asked_at=intent.asked_at or now)
             timed = known if spec.on_no_answer == "skip" else replace(known, expires_at=None)
@@ -274,7 +307,7 @@ def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -
         elif intent.expires_at is not None and now >= intent.expires_at:
             if intent.asked_at is None:
                 yield _moved(intent, _S.EXPIRED, now, "no channel has taken the question")
-            elif spec.on_no_answer == "act" and not state.is_paused:
+            elif spec.on_no_answer == "act" and not is_held:
                 unbound = replace(intent, expires_at=None)
                 yield _moved(unbound, _S.PLANNED, now, "nobody answered: on_no_answer = act")
             else:

@@ -6,9 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from monitor.core.account import CROSS, Balance, Scope
-from monitor.core.actions.decide import ground_of, named, told_level
+from monitor.core.actions.decide import ground_of, named, stop_of, told_level
 from monitor.core.actions.proposal import Allowance, Nothing
 from monitor.core.actions.spec import ActionSpec
+from monitor.core.actions.worsening import balances_of
 from monitor.core.alerts import AlertState
 from monitor.core.amounts import EIGHT, floor_to
 from monitor.core.guards import Refused, allowance, counts, review, spent_by
@@ -65,6 +66,9 @@ def recheck(
         return NoLonger("its alert does not fire any more")
     if alert is not None and alert.unknown_since is not None:
         return NoLonger("whether its alert still fires is not known", not_yet=True)
+    stopped = stop_of(state, intent.plan)
+    if stopped is not None:
+        return NoLonger(stopped.text, by_limit=True)
     ground = ground_of(state, intent.plan, intent.helps, {}, settings, others, now, alert)
     if ground is None:
         return NoLonger("the figures of its scope are not known", not_yet=True)
@@ -106,6 +110,7 @@ def recheck(
         owed_before=before.owed,
         free_before=before.free,
         source_before=before.source,
+        balances_before=balances_of(state, intent.helps),
     )
 
 

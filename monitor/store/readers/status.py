@@ -5,7 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from monitor.store import tables
+from monitor.core.stops import RuleStop
+from monitor.store import rule_stops, tables
 from monitor.store.operator import is_paused
 from monitor.store.presence import DaemonRow, read_daemon
 
@@ -26,11 +27,14 @@ class StatusRows:
     daemon: DaemonRow | None
     paused: bool
     documents: tuple[LiveDocument, ...]
+    stops: tuple[RuleStop, ...] = ()
 
 
 def read_status(connection: Connection) -> StatusRows:
     """The daemon, the kill switch and the newest document of every account, by name."""
-    return StatusRows(read_daemon(connection), is_paused(connection), read_live(connection))
+    return StatusRows(
+        read_daemon(connection), is_paused(connection), read_live(connection), rule_stops.read(connection)
+    )
 
 
 def read_live(connection: Connection) -> tuple[LiveDocument, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from monitor.core.amounts import plain
 from monitor.core.intents import Intent, IntentStep, Reduce
+from monitor.core.stops import RuleStop
 from monitor.view.documents.fields import Document, decimal_text, moment_text
 
 
@@ -35,6 +36,17 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
         "resolved_by": intent.resolved_by,
         "stopped_by_limit": intent.stopped_by_limit,
         "steps": [_step_document(step) for step in steps],
+    }
+
+
+def stop_document(stop: RuleStop) -> Document:
+    """A rule whose actions are stopped until a person resumes them."""
+    return {
+        "account": stop.account,
+        "rule": stop.rule,
+        "intent": stop.intent,
+        "since": moment_text(stop.at),
+        "why": stop.reason,
     }
 
 

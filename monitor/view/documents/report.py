@@ -14,6 +14,7 @@ from monitor.core.intents import IN_FLIGHT, Intent, IntentState, IntentStep
 from monitor.core.outbox import Delivery, DeliveryState
 from monitor.core.report import Extreme, Stretch, downtime
 from monitor.core.spans import Span
+from monitor.core.stops import RuleStop
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.alerts import alert_document
 from monitor.view.documents.fields import Document, moment_text, seconds_number
@@ -91,6 +92,8 @@ class _Status(Protocol):
     def daemon(self) -> _Daemon | None: ...
     @property
     def documents(self) -> Sequence[_Live]: ...
+    @property
+    def stops(self) -> Sequence[RuleStop]: ...
 
 
 class Recorded(Protocol):
@@ -145,7 +148,7 @@ def report_document(
     if daemon is not None:
         seen = DaemonSeen(daemon.running, daemon.pid, daemon.since, paused)
     live = {row.account: json.loads(row.document) for row in rows.status.documents}
-    status = status_document(accounts, live, seen, now, version)
+    status = status_document(accounts, live, seen, now, version, rows.status.stops)
     book = SeriesBook(rows.series, down, span, _witnessed(rows.witnessed))
     return {
         "generated_at": moment_text(now),
@@ -225,6 +228,7 @@ def _actions(rows: Sequence[_IntentTold], book: SeriesBook, accounts: Sequence[D
             for (account, scope, symbol, kind, asset), (amount, count) in sorted(moved.items())
         ],
         "unresolved": sorted(row.intent.id for row in rows if row.intent.state in IN_FLIGHT),
+        "rules_stopped": [stop for account in accounts for stop in account["rules_stopped"]],
         "unasked": sorted(row.intent.id for row in rows if row.intent.is_unasked),
         "stopped": [
             {"account": account["account"], "since": moment_text(stretch.since), "until": moment_text(stretch.until)}

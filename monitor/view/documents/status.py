@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor.core.durations import parse_since
+from monitor.core.stops import RuleStop
 from monitor.view.documents.account import account_state, scope_documents
+from monitor.view.documents.actions import stop_document
 from monitor.view.documents.fields import Document, age_number, moment_text
 
 
@@ -26,6 +28,7 @@ def status_document(
     daemon: DaemonSeen,
     now: datetime,
     version: str,
+    stops: Sequence[RuleStop] = (),
 ) -> Document:
     """The named accounts as of `now`. `live` holds their stored documents; one without is of state `unknown`."""
     return {
@@ -38,7 +41,8 @@ def status_document(
             "paused": daemon.paused,
         },
         "accounts": [
-            aged(live[name], now, running=daemon.running) if name in live else unknown_account(name)
+            (aged(live[name], now, running=daemon.running) if name in live else unknown_account(name))
+            | {"rules_stopped": [stop_document(stop) for stop in stops if stop.account == name]}
             for name in accounts
         ],
     }
