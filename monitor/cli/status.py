@@ -27,7 +27,7 @@ from monitor.store.readers.status import read_status
 from monitor.view.documents.account import account_document
 from monitor.view.documents.fields import Document
 from monitor.view.documents.status import DaemonSeen, oldest_age_s, refreshed, status_document
-from monitor.view.status_notes import stop_cells
+from monitor.view.status_notes import monitored_cells, stop_cells
 from monitor.view.status_screen import (
     check_line,
     debts_table,
@@ -163,7 +163,7 @@ def print_screen(document: Document, keepers: Keepers) -> None:
     print_lines([*headlines(document), *restore_cells(accounts, now)])
     output.print_line()
     print_table(scopes_table(accounts, keepers))
-    print_lines([*status_lines(document), *stop_cells(accounts), *gap_cells(accounts)])
+    print_lines([*status_lines(document), *stop_cells(accounts), *monitored_cells(accounts), *gap_cells(accounts)])
     output.print_line()
     print_lines(
         [*crash_cells(document, CRASHES[WORST_NIGHT], keepers), *interest_cells(accounts), *leaving_cells(accounts)]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from monitor.core.account import CROSS, ZERO, Balance, Price, Scope
 from monitor.core.amounts import ONE
 from monitor.core.charges import DAY, MONTH, InterestPaid
-from monitor.core.delisting import delisting
+from monitor.core.delisting import delisting, monitoring_tag
 from monitor.core.figures import Figures, FigureState, Measured
 from monitor.core.interest import annual_from_hourly, hourly_from_daily
 from monitor.core.metrics import Missing, Value
@@ -73,6 +73,13 @@ def asset_figures(
     figure_state: FigureState = "unavailable" if as_of is None else "stale" if stale else "ok"
     seen: Mapping[str, Value] = dict.fromkeys(shown, UNAVAILABLE) if stale else shown
     return Figures("asset", asset, figure_state, as_of, "poll", seen, shown)
+
+
+def monitored(state: AccountState, settings: Settings) -> tuple[str, ...]:
+    """The assets held or owed that the exchange has tagged *Monitoring*, as far as that was read."""
+    tags = state.followed.tags
+    there = {b.asset for scope in scopes(state, settings) for b in balances_of(state, scope) if not b.is_zero}
+    return () if tags is None else tuple(sorted(there & tags.monitored))
 
 
 def owed_rates(state: AccountState, settings: Settings) -> Iterator[tuple[Scope, str, Rate]]:
@@ -171,6 +178,7 @@ _METRICS: Mapping[str, Callable[[_Asset], Value]] = MappingProxyType(
         "annual_rate": lambda view: view.of_rate(lambda rate: annual_from_hourly(rate.hourly)),
         "rate_change_24h": _Asset.rate_change,
         "time_to_delist": lambda view: delisting(view.state, view.settings, "asset", view.asset, view.now),
+        "monitoring_tag": lambda view: monitoring_tag(view.state, view.settings, view.asset, view.now),
         "interest_24h_usdt": lambda view: view.interest(DAY, lambda paid: paid.last_24h),
         "interest_30d_usdt": lambda view: view.interest(MONTH, lambda paid: paid.last_30d),
         "spot_free": lambda view: view.free("spot"),

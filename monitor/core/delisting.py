@@ -23,6 +23,14 @@ def delisting(
     return INFINITE if left is None else left
 
 
+def monitoring_tag(state: AccountState, settings: Settings, asset: str, now: datetime) -> Value:
+    """1 where the exchange has tagged the asset *Monitoring*, else 0; unavailable on old tags."""
+    tags = state.followed.tags
+    if tags is None or not is_fresh(tags.at, now, settings.reference_stale_after):
+        return Missing.UNAVAILABLE
+    return Decimal(asset in tags.monitored)
+
+
 def leaving(state: AccountState, scope: Scope, assets: Iterable[str]) -> frozenset[str]:
     """What is to be delisted in the scope: assets of cross, or both `assets` of a pair that goes itself."""
     schedules = state.followed.schedules

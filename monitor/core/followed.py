@@ -31,6 +31,7 @@ from monitor.core.surroundings import (
     MinimaRead,
     OrdersRead,
     SchedulesRead,
+    TagsRead,
 )
 from monitor.core.terms import (
     Terms,
@@ -70,6 +71,7 @@ class Followed:
     liquidation_loan: LiquidationLoanRead | None = None
     schedules: SchedulesRead | None = None
     collateral: CollateralRead | None = None
+    tags: TagsRead | None = None
     terms_given: bool = False
     """Whether nothing reads those two, and they are taken to hold everything back from nothing."""
     min_repay: Mapping[str, Decimal] = field(default_factory=dict)
@@ -154,6 +156,8 @@ def follow(before: Known, event: Event, now: datetime) -> Followed:
             return replace(_with_terms(followed, new_terms(before, event, now)), collateral=event)
         case MinimaRead(min_repay):
             return replace(followed, min_repay=min_repay)
+        case TagsRead():
+            return replace(followed, tags=event)
         case BarsRead() | TiersRead():
             return _with_terms(followed, new_terms(before, event, now))
         case _:

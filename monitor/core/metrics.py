@@ -169,6 +169,12 @@ _TABLE = (
     _metric("base_borrowed", _PAIR, Unit.AMOUNT, "principal owed of the base asset"),
     _metric("quote_borrowed", _PAIR, Unit.AMOUNT, "principal owed of the quote asset"),
     _metric("time_to_delist", ("isolated", "asset"), Unit.SECONDS, "time until margin trading of it ends"),
+    _metric(
+        "monitoring_tag",
+        _ASSET,
+        Unit.BOOLEAN,
+        "1 when the exchange has tagged it Monitoring, as it does weeks before it delists an asset",
+    ),
     _metric("held", _ASSET, Unit.AMOUNT, "free and locked, cross and all pairs together"),
     _metric("owed", _ASSET, Unit.AMOUNT, "principal and interest, cross and all pairs together"),
     _metric("price_usdt", _ASSET, Unit.USDT, "what one costs in USDT, by the newest price known"),

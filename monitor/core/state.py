@@ -63,6 +63,7 @@ from monitor.core.surroundings import (
     MinimaRead,
     OrdersRead,
     SchedulesRead,
+    TagsRead,
     TransfersRead,
 )
 from monitor.core.unknowns import Unknowns
@@ -279,6 +280,7 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             | SchedulesRead()
             | CollateralRead()
             | MinimaRead()
+            | TagsRead()
             | IndexRead()
             | MarketsRead()
         ):

@@ -91,6 +91,14 @@ class MinimaRead:
 
 
 @dataclass(frozen=True, slots=True)
+class TagsRead:
+    """The assets that bear the exchange's tag *Monitoring*, which comes weeks before a delisting."""
+
+    monitored: frozenset[str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class IndexRead:
     """The margin index price of one symbol, quote per base."""
 
@@ -106,6 +114,7 @@ Surrounding = (
     | SchedulesRead
     | CollateralRead
     | MinimaRead
+    | TagsRead
     | IndexRead
     | MarketsRead
 )

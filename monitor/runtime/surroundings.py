@@ -21,6 +21,7 @@ from monitor.core.surroundings import (
     LedgerRead,
     MinimaRead,
     SchedulesRead,
+    TagsRead,
     TransfersRead,
 )
 from monitor.exchange.port import Exchange
@@ -43,6 +44,9 @@ ORDERS_AGAIN_S = 30.0
 
 RESTING_AGAIN = timedelta(hours=2)
 """A symbol may rest because nobody trades it."""
+
+MONITORING = "Monitoring"
+"""The tag that the exchange gives to what it may delist."""
 
 MATTERS = ONE / 20
 """An asset matters to the level from this share of everything held, or of everything owed."""
@@ -68,6 +72,7 @@ class SurroundingsWatch:
         self._transfers_read: set[Scope] = set()
         self._last_index = ""
         self._collaterals_turn = True
+        self._tags_turn = True
         self._markets_at: datetime | None = None
         self._asked_about: set[str] = set()
 
@@ -125,7 +130,8 @@ class SurroundingsWatch:
         await guarded("liquidation_loan", CROSS, read)
 
     async def reference_data(self, guarded: Guarded) -> None:
-        """Schedules, restrictions and least repayments; every second time what counts as collateral, a dear read."""
+        """Schedules, restrictions and least repayments; every second time what counts as collateral and the tags of
+        assets, two dear reads."""
 
         async def schedules() -> None:
             around = self._exchange.surroundings
@@ -138,12 +144,18 @@ class SurroundingsWatch:
         async def minima() -> None:
             self._deliver(MinimaRead(await self._exchange.surroundings.min_repay(), self._clock.now()))
 
+        async def tags() -> None:
+            found = await self._exchange.surroundings.tags()
+            monitored = frozenset(asset for asset, own in found.items() if MONITORING in own)
+            self._deliver(TagsRead(monitored, self._clock.now()))
+
         await guarded("reference_data", None, schedules)
         if self._settings.cross and self._collaterals_turn:
             self._collaterals_turn = not await guarded("reference_data", CROSS, collateral)
         else:
             self._collaterals_turn = True
         await guarded("reference_data", None, minima)
+        self._tags_turn = not (self._tags_turn and await guarded("reference_data", None, tags))
 
     async def markets(self, guarded: Guarded) -> None:
         """The rules and the status of the symbols that something held or owed could be traded by, or is valued by."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from monitor.core.durations import to_seconds
 from monitor.core.wording import span_text
 from monitor.view.documents.fields import Document
-from monitor.view.status_notes import rule_stop_cells
+from monitor.view.status_notes import monitored_cells, rule_stop_cells
 from monitor.view.tables import SEVERITY_TONES, Cell
 from monitor.view.words import UNKNOWN, percent_text
 
@@ -27,6 +27,7 @@ def attention(document: Document) -> list[Cell]:
         *_money(document),
         *_alerts(document),
         *_blindness(document),
+        *monitored_cells(document["accounts"]),
         *_voice(document["health"]),
         *_limits(document),
     ]

@@ -23,3 +23,13 @@ def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:
             f"worse ({stop['why']}): `margin-monitor actions resume` lets them go",
             "bad",
         )
+
+
+def monitored_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+    """One line an account with assets that the exchange may delist."""
+    for account in accounts:
+        # An older program left none.
+        assets = account.get("monitored", ())
+        if assets:
+            text = f"{account['account']}: tagged Monitoring, a delisting may follow within weeks: {', '.join(assets)}"
+            yield Cell(text, "note")

@@ -65,6 +65,7 @@ def test_the_ladder_ships_every_rule_in_its_order() -> None:
         "account-failing",
         "rate-spike",
         "interest-eats",
+        "monitoring-tag",
         "delisting",
         "delisting-critical",
         "key-refused",

@@ -9,7 +9,7 @@ from monitor.core.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.metrics import Missing, Value
 from monitor.core.state import AccountState, Settings
 from monitor.core.subjects import ACCOUNT, figures_of
-from monitor.core.surroundings import LiquidationLoanRead, OrdersRead, SchedulesRead
+from monitor.core.surroundings import LiquidationLoanRead, OrdersRead, SchedulesRead, TagsRead
 from monitor.core.terms import Delisting, Restricted
 from tests.core.worked import (
     NOW,
@@ -67,6 +67,15 @@ def test_the_time_to_a_delisting_counts_down_and_ends_at_zero() -> None:
         state, CrossRead(cross(then)), IsolatedRead(isolated(at=then)), SchedulesRead((SOON,), Restricted(), then)
     )
     assert figures_of(late, SETTINGS, ("asset", "ETH"), then).read("time_to_delist") == 0
+
+
+def test_what_is_tagged_monitoring_is_told_as_long_as_the_tags_are_young() -> None:
+    state = told(watched(), IsolatedRead(isolated()), TagsRead(frozenset({"ETH"}), NOW))
+    assert figures_of(state, SETTINGS, ("asset", "ETH"), NOW).read("monitoring_tag") == 1
+    assert figures_of(state, SETTINGS, ("asset", "BTC"), NOW).read("monitoring_tag") == 0
+    old = figures_of(state, SETTINGS, ("asset", "ETH"), NOW + SETTINGS.reference_stale_after + timedelta(seconds=1))
+    assert old.read("monitoring_tag") is Missing.UNAVAILABLE
+    assert figures_of(watched(), SETTINGS, ("asset", "ETH"), NOW).read("monitoring_tag") is Missing.UNAVAILABLE
 
 
 def test_a_pair_is_delisted_as_a_pair() -> None:

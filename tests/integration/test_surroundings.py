@@ -1,5 +1,6 @@
 """What happens around an account reaches the real daemon: other hands, the exchange's own doing, changed terms."""
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +14,7 @@ from monitor.sandbox import loans
 from monitor.sandbox.scenario import CROSS_5X, CollateralTier, Scenario, holding
 from monitor.sandbox.scenarios import calm
 from monitor.store.readers.events import read_movements
+from tests.support.command import margin_monitor
 from tests.support.daemon import FAST, Here, clock_of, daemon_here, eventually, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
@@ -118,3 +120,30 @@ async def test_changed_terms_are_told_once_and_a_delisting_alerts(tmp_path: Path
     assert state.bars is not None
     assert state.bars.margin_call == D("1.16")
     assert state.followed.min_repay == LEAST
+
+
+async def test_what_is_tagged_monitoring_warns_once_and_stands_in_status_and_report(tmp_path: Path) -> None:
+    tags = {"SOL": ("Monitoring", "Layer1_Layer2"), "BTC": ("pow",), "XYZ": ("Monitoring",)}
+    with http_sink() as sink:
+        async with sandbox(replace(terms_at_risk(), tags=tags)) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, schedule=QUICK)
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+
+                def tagged() -> list[str]:
+                    texts = [str(one.json()["text"]) for one in list(sink.received) if one.json().get("alert") is None]
+                    return [text for text in texts if "Rule monitoring-tag" in text]
+
+                async def is_told() -> bool:
+                    return bool(tagged())
+
+                await eventually(is_told, 20, given_up=lambda: here.task.done(), story=lambda: str(sink.received))
+                (text,) = tagged()
+                assert "SOL" in text and "weeks before it delists an asset" in text
+
+                async def is_shown() -> bool:
+                    said = await asyncio.to_thread(margin_monitor, config, "status")
+                    return "tagged Monitoring, a delisting may follow within weeks: SOL" in said.out
+
+                await eventually(is_shown, 20)
+            report = await asyncio.to_thread(margin_monitor, config, "report")
+    assert "tagged Monitoring" in report.out

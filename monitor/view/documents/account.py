@@ -8,7 +8,7 @@ from typing import get_args
 from monitor.core.account import CROSS, Scope
 from monitor.core.alerts import SEVERITIES, AlertState
 from monitor.core.amounts import EIGHT, ceil_to, floor_to, plain
-from monitor.core.assets import owed_rates
+from monitor.core.assets import monitored, owed_rates
 from monitor.core.collateral import may_leave
 from monitor.core.events import Oddity
 from monitor.core.figures import Danger, Figures, Holding
@@ -63,7 +63,8 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
     `stale_after_s` and `version` (of the program that wrote it) let a later reader judge its age by itself.
     `worst_alert` is the highest severity that fires, null when none does. `actions_stopped`: what alerts want and is
     not done, and why; `by_limit` where that is a limit which a person should change. `conditions_unknown`: the critical
-    rules of which nobody can say whether they hold, and the figures that they lack.
+    rules of which nobody can say whether they hold, and the figures that they lack. `monitored`: what is held or owed
+    and bears the exchange's tag *Monitoring*.
     """
     cross = cross_document(state, settings, cross_figures(state, settings, now), now) if settings.cross else None
     isolated = [
@@ -114,6 +115,7 @@ def account_document(state: AccountState, settings: Settings, now: datetime, ver
             }
             for (scope, action), stop in state.blocked.items()
         ],
+        "monitored": list(monitored(state, settings)),
         "conditions_unknown": [
             {
                 "rule": key.rule,

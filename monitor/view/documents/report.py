@@ -187,7 +187,8 @@ def _account(account: Document, book: SeriesBook) -> Document:
     cross, pairs = account.get("cross"), account["isolated"]
     scopes = [] if cross is None else [scope_entry(name, "cross", None, cross, book)]
     scopes += [scope_entry(name, "isolated", p["symbol"], p, book) for p in pairs if p["state"] != "not_created"]
-    return {"account": name, "state": account["state"], "scopes": scopes}
+    monitored = list(account.get("monitored", ()))
+    return {"account": name, "state": account["state"], "scopes": scopes, "monitored": monitored}
 
 
 def _alert(row: _AlertTold, now: datetime) -> Document:

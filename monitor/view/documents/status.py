@@ -79,6 +79,7 @@ def refreshed(fetched: Document, stored: Document | None) -> Document:
         "worst_alert",
         "intents_in_flight",
         "actions_stopped",
+        "monitored",
         "conditions_unknown",
     )
     rates = {(asset, label): row["hourly_rate"] for asset, label, row in _rows(stored)}
@@ -103,6 +104,7 @@ def unknown_account(name: str) -> Document:
         "worst_alert": None,
         "intents_in_flight": 0,
         "actions_stopped": [],
+        "monitored": [],
     }
 
 
