@@ -132,7 +132,8 @@ def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
         else:
             changed, lifted = store.order(operator.resume, _author(args), _now(store))
     if args.json:
-        output.print_json({"paused": paused, "changed": changed, "lifted": [stop_document(stop) for stop in lifted]})
+        ended = {} if paused else {"lifted": [stop_document(stop) for stop in lifted]}
+        output.print_json({"paused": paused, "changed": changed} | ended)
         return
     for stop in lifted:
         output.print_line(f"the actions of {stop.rule} in {stop.account} go on (stopped since R-{stop.intent})", "good")

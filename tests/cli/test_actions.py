@@ -125,7 +125,11 @@ def test_pause_and_resume_say_what_changed(config: Path) -> None:
     assert margin_monitor(config, "actions", "pause", "--json").json() == {"paused": True, "changed": True}
     assert "already paused" in margin_monitor(config, "actions", "pause").out
     assert margin_monitor(config, "status", "--json").json()["daemon"]["paused"] is True
-    assert margin_monitor(config, "actions", "resume", "--json").json() == {"paused": False, "changed": True}
+    assert margin_monitor(config, "actions", "resume", "--json").json() == {
+        "paused": False,
+        "changed": True,
+        "lifted": [],
+    }
 
 
 def test_resolve_settles_an_unresolved_one_for_good(config: Path) -> None:
@@ -166,7 +170,7 @@ def test_without_any_intent_the_list_is_content(tmp_path: Path, sqlite_template:
     shutil.copy(sqlite_template, tmp_path / "monitor.db")
     config = write_config(tmp_path)
     assert margin_monitor(config, "actions").out == "no action is under way\n"
-    assert margin_monitor(config, "actions", "--json").json() == {"items": []}
+    assert margin_monitor(config, "actions", "--json").json() == {"items": [], "stops": []}
 
 
 def test_verify_vouches_for_the_trail_and_says_what_is_wrong(config: Path) -> None:
