@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,7 @@ from monitor.core.actions.rights import Right, given, needed
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.durations import format_duration
 from monitor.errors import ConfigError, ExchangeError, ExchangeUnreachable, Exit, MonitorError, StoreError
+from monitor.store import owners as owner_rows
 
 if TYPE_CHECKING:
     from monitor.exchange.binance.limits import Usage
@@ -107,17 +109,25 @@ async def _accounts(config: Config, offline: bool) -> list[Row]:
     # One address: a ban that one account learns of holds for all.
     usage = None if offline else app.remembered_usage(config, SystemClock())
     uids: dict[str, int] = {}
-    rows = await asyncio.gather(*(_account(config, account.name, usage, uids) for account in config.accounts))
+    owners = _remembered_owners(config)
+    rows = await asyncio.gather(*(_account(config, account.name, usage, owners, uids) for account in config.accounts))
     return [*(row for each in rows for row in each), *_twins(uids)]
 
 
+def _remembered_owners(config: Config) -> Mapping[str, int]:
+    """By mark of a key whose account it opens, as far as the database knows; empty where there is none."""
+    with suppress(ConfigError, StoreError), app.open_reader(config) as reader:
+        return reader.read(owner_rows.known)
+    return {}
+
+
 def _twins(uids: Mapping[str, int]) -> list[Row]:
-    """Accounts of the configuration that are one and the same at the exchange: caps would count for each."""
+    """Accounts of the configuration that are one and the same at the exchange: `run` refuses them."""
     found: list[Row] = []
     for name, uid in uids.items():
         same = next((other for other in uids if other != name and uids[other] == uid), None)
         if same is not None:
-            detail = f"is the same account of the exchange as {same}: no action is taken in either"
+            detail = f"is the same account of the exchange as {same}: such a configuration is refused"
             found.append(Row("key", "error", detail, "take one of the two out of the configuration", name))
     return found
 
@@ -135,14 +145,18 @@ async def _whose(config: Config, account: str, exchange: "Exchange", uids: dict[
     return [Row("key", "error", detail, "give a key of the account that is watched", account)]
 
 
-async def _account(config: Config, account: str, usage: "Usage | None", uids: dict[str, int]) -> list[Row]:
-    """The account's rows; without `usage` nothing is asked of the exchange."""
+async def _account(
+    config: Config, account: str, usage: "Usage | None", owners: Mapping[str, int], uids: dict[str, int]
+) -> list[Row]:
+    """The account's rows; without `usage` nothing is asked of the exchange. `uids` gets whose account it is."""
     try:
         exchange = app.open_exchange(config, account, SystemClock(), usage)
     except ConfigError as error:
         failed = _failed("secrets", error, account)
         return [failed, *_skipped("no usable key", account, ("exchange", "clock", "key", "permissions"))]
     try:
+        if exchange.key_mark in owners:
+            uids[account] = owners[exchange.key_mark]
         secrets = Row("secrets", "ok", _sources(config, account), account=account)
         if usage is None:
             return [secrets, *_skipped("offline", account, ("exchange", "clock", "key", "permissions"))]

@@ -10,6 +10,7 @@ from monitor.cli import settings
 from monitor.cli.goodbye import say_goodbye
 from monitor.cli.key_check import refuse_bad_keys
 from monitor.cli.logs import background_logging
+from monitor.cli.owners import refuse_twins
 from monitor.cli.turn import Turn
 from monitor.clock import Clock, SystemClock
 from monitor.config.model import Config
@@ -53,7 +54,11 @@ async def serve(config: Config, clock: Clock) -> None:
         app.check_secrets(config)
         store = app.attach_store(config)
         try:
-            if await turn.unless_stopped(opened(store)) and await turn.unless_stopped(refuse_bad_keys(config, clock)):
+            if (
+                await turn.unless_stopped(opened(store))
+                and await turn.unless_stopped(refuse_bad_keys(config, clock))
+                and await turn.unless_stopped(refuse_twins(config, clock, store))
+            ):
                 await turn.run(store)
         finally:
             await store.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from monitor import app
 from monitor.cli.key_check import refuse_bad_keys
+from monitor.cli.owners import refuse_twins
 from monitor.clock import Clock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
@@ -71,6 +72,7 @@ class Turn:
 
     async def _reload(self) -> None:
         assert self._daemon is not None
+        assert self._store is not None
         try:
             fresh = load_config(Path(self.config.source), os.environ)
             if fresh.storage_url != self.config.storage_url:
@@ -78,6 +80,7 @@ class Turn:
             app.check_secrets(fresh)
             # A key that is refused already is no news, and no reason to refuse what may mend it.
             await refuse_bad_keys(fresh, self._clock, _with_refused_keys(self._daemon))
+            await refuse_twins(fresh, self._clock, self._store)
             following = fresh, self._built(fresh)
         except Exception as error:
             log.error("config.reload_failed cause=%s", _named(error), exc_info=_unexpected(error))

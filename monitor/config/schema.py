@@ -222,9 +222,11 @@ class Action:
     )
     max_amount_usdt: Decimal | None = optional(kinds.amount(), "the most at once, in USDT", "no limit")
     max_per_day: Decimal | None = optional(
-        kinds.amount(), "the most in the last 24 h, in the unit of max_amount; what acts alone requires it", "no limit"
+        kinds.amount(),
+        "the most in the last 24 h by actions of this kind, in the unit of max_amount; what acts alone requires it",
+        "no limit",
     )
-    max_actions_per_day: int = key(kinds.whole(1), "how often in the last 24 h", 10)
+    max_actions_per_day: int = key(kinds.whole(1), "how often actions of this kind act in the last 24 h", 10)
     source: tuple[str, ...] = key(
         kinds.list_of(kinds.choice("spot", "funding"), may_be_empty=False),
         "transfer_in: the wallets taken from, in this order",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from monitor.core.events import BarsRead, Event, LiquidationsRead, TiersRead
 from monitor.core.followed import new_terms
+from monitor.core.intents import Intent
 from monitor.core.journal import Notice
 from monitor.core.movements import Movement, of_ledger, of_liquidations, of_transfers
 from monitor.core.state import AccountState
@@ -28,9 +29,9 @@ def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now
     """What `event` tells of the surroundings that was not known `before`; `channels` hear of changed terms."""
     match event:
         case LedgerRead(rows=rows, repayments=repayments):
-            return Chronicle(movements=of_ledger(rows, repayments, before.intents.values(), now))
+            return Chronicle(movements=of_ledger(rows, repayments, _known(before), now))
         case TransfersRead(transfers=transfers):
-            return Chronicle(movements=of_transfers(transfers, before.intents.values(), now))
+            return Chronicle(movements=of_transfers(transfers, _known(before), now))
         case LiquidationsRead(liquidations):
             return Chronicle(movements=of_liquidations(liquidations, now))
         case BarsRead() | TiersRead() | CollateralRead() | SchedulesRead():
@@ -42,3 +43,8 @@ def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now
             )
         case _:
             return NOTHING
+
+
+def _known(state: AccountState) -> tuple[Intent, ...]:
+    """The intents of this record, under whatever name they were made in the account."""
+    return (*state.intents.values(), *state.elsewhere)

@@ -42,6 +42,7 @@ from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
 from monitor.core.notices import notices_of
+from monitor.core.owner import OwnerRead
 from monitor.core.pace import intervals, repaced
 from monitor.core.pegs import noted
 from monitor.core.picture import cross_balances, overdue_reads, pair_now
@@ -174,7 +175,7 @@ def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -
     match event:
         case StreamEvent(scope=scope):
             return _retold(sight, scope, before)
-        case StreamAlive() | StreamChanged() | HealthRead() | ReadFailed():
+        case StreamAlive() | StreamChanged() | HealthRead() | OwnerRead() | ReadFailed():
             return ()
         case InterestRead() | RatesRead() | NextRatesRead():
             return ()

@@ -19,6 +19,7 @@ from monitor.core.account import (
 )
 from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
+from monitor.core.owner import OwnerRead
 from monitor.core.stops import RuleStop
 from monitor.core.surroundings import OrderTold, Surrounding
 
@@ -305,6 +306,8 @@ class HealthRead:
     account_failing: bool = False
     twin: str = ""
     """Another configured account that is the same user of the exchange."""
+    unidentified: str = ""
+    """A configured account of which it is not known yet whose it is at the exchange: this one, or another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +347,7 @@ Event = (
     | StreamAlive
     | OperatorRead
     | HealthRead
+    | OwnerRead
     | ActionSettled
     | Surrounding
     | ClockSetBack

@@ -54,7 +54,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one action has used up of its limits, and what is under way in the account.
+    """What was used up of the limits of one action, and what is under way in the account.
 
     `amount` counts in the unit of the limits: the action's asset, or USDT when it names none.
     """
@@ -68,12 +68,17 @@ class Spent:
     """What orders under way may still take from a place."""
 
 
-def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: datetime) -> Spent:
-    """What `spec` has spent in the last 24 hours by the intents given.
+def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: datetime, uid: int | None = None) -> Spent:
+    """What the limits of `spec` count of the last 24 hours, by the intents given.
 
-    Counts what moved or may have moved, and what is about to; for a dry run what it would have moved. Money is
-    counted where it enters the scope: the repayment that follows a transfer, and its second hop, are not counted again.
+    It counts what actions of its kind have done in this account of the exchange, whatever the action and the account
+    were called: by `uid`, the exchange's number of its user, or by name where one of both is not known. What moved or
+    may have moved, and what is about to; for a dry run also what it would have moved. Money is counted where it enters
+    the scope: the repayment that follows a transfer, and its second hop, are not counted again. The cool-down alone is
+    the action's own.
     """
+    intents = [intent for intent in intents if _is_of(intent, account, uid)]
+    halves = {_plan(intent) for intent in intents if intent.kind in ("transfer_in", "reduce")}
     dry = spec.mode == "dry-run"
     counted = SPENT | {IntentState.PLANNED} | ({IntentState.SIMULATED} if dry else frozenset())
     moving = _MAY_HAVE_MOVED | ({IntentState.SIMULATED} if dry else frozenset())
@@ -83,8 +88,6 @@ def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: dat
     unknown: set[Target] = set()
     reserved: dict[tuple[Place, str], Decimal] = {}
     for intent in intents:
-        if intent.account != account:
-            continue
         target = (intent.kind, intent.scope, intent.asset)
         if intent.state in _UNDER_WAY:
             under_way.add(target)
@@ -93,13 +96,14 @@ def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: dat
                 reserved[place] = reserved.get(place, ZERO) + intent.amount
         if intent.state in _UNKNOWN:
             unknown.add(target)
-        if not intent.made_by(spec.name):
-            continue
         at = intent.submitted_at or intent.settled_at or intent.created_at
-        if intent.state in moving and (target not in moved_at or at > moved_at[target]):
+        is_own = intent.made_by(spec.name)
+        if is_own and intent.state in moving and (target not in moved_at or at > moved_at[target]):
             moved_at[target] = at
         has_spent = intent.state in counted or intent.executed_late
-        if has_spent and counts(spec, intent) and (intent.state in IN_FLIGHT or now - at < DAY):
+        has_spent = has_spent and (intent.state in IN_FLIGHT or now - at < DAY)
+        is_half = intent.kind == "repay" and _plan(intent) in halves
+        if has_spent and not is_half and _is_about(spec, intent) and counts(spec, intent):
             amount += intent.amount if spec.asset is not None else intent.amount_usdt
             count += 1
     return Spent(amount, count, moved_at, frozenset(under_way), frozenset(unknown), reserved)
@@ -108,6 +112,22 @@ def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: dat
 def counts(spec: ActionSpec, intent: Intent) -> bool:
     """Whether the intent is what the limits of `spec` count, not the second half of such a one."""
     return intent.kind == spec.kind and not (isinstance(intent.order, Transfer) and intent.order.source == "cross")
+
+
+def _is_of(intent: Intent, account: str, uid: int | None) -> bool:
+    """Whether it was made in this account of the exchange."""
+    return intent.account == account if uid is None or intent.uid is None else intent.uid == uid
+
+
+def _plan(intent: Intent) -> tuple[str, int | None, str]:
+    """What the two halves of an intent share."""
+    return intent.account, intent.plan, intent.action
+
+
+def _is_about(spec: ActionSpec, intent: Intent) -> bool:
+    """Whether an action, none of a person's, made it about an asset that is `spec`'s."""
+    asset = intent.order.frees if isinstance(intent.order, CancelOrders) else intent.asset
+    return intent.mode != "manual" and spec.asset in (None, asset)
 
 
 def allowance(spec: ActionSpec, spent: Spent) -> Allowance:
@@ -177,11 +197,14 @@ def whose(standing: Standing) -> str | None:
     """Why it is not certain that what is sent moves this account's money, and counts against its caps alone."""
     if standing.twin:
         return f"{standing.twin} is the same account of the exchange; take one of the two out of the configuration"
+    if standing.unidentified:
+        return f"whose account {standing.unidentified} is, is not known yet; `margin-monitor check` shows it"
     if not standing.acts_with_own_key or standing.key is None or standing.action_key is None:
         return None
-    if standing.key.uid is None or standing.action_key.uid is None:
+    mine = standing.uid if standing.key.uid is None else standing.key.uid
+    if mine is None or standing.action_key.uid is None:
         return "whose account the action key belongs to is not known yet; `margin-monitor check` shows it"
-    if standing.key.uid != standing.action_key.uid:
+    if mine != standing.action_key.uid:
         return "action_api_key belongs to another account of the exchange; give the key of this one"
     return None
 

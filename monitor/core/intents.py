@@ -249,6 +249,7 @@ class Intent:
     settled it; `stopped_by_limit`: it is EXPIRED because a limit stopped it right before the send. `asked_at` is when
     the first channel took a message about it, or when a person approved what no channel had told of: from then on
     counts the time until `expires_at`. `evidence` is text for people alone.
+    `uid` is the exchange's number of the user in whose account it was decided; None: not known, or a person's.
     """
 
     id: int
@@ -282,6 +283,7 @@ class Intent:
     stopped_by_limit: bool = False
     asked_at: datetime | None = None
     balances_before: tuple[BalanceBefore, ...] = ()
+    uid: int | None = None
 
     @property
     def scope(self) -> Scope:

@@ -183,7 +183,7 @@ def _next(
     """The reviewed proposal of one action, with the amount that the limits leave, and what it is the second half of."""
     if spec.mode == "dry-run":
         ground = replace(ground, standing=_as_if_done(ground))
-    spent = spent_by(spec, ground.standing.account, ground.intents, now)
+    spent = spent_by(spec, ground.standing.account, ground.intents, now, ground.standing.uid)
     found, half_of = propose(ground, spec, plan, mine, allowance(spec, spent), now)
     if isinstance(found, Nothing):
         return ((exhausted(spec, spent) or found) if found.blocked else found), None
@@ -193,7 +193,7 @@ def _next(
 def _reviewed(
     ground: Ground, spec: ActionSpec, found: Proposal, half_of: Intent | None, now: datetime
 ) -> Proposal | Refused:
-    spent = spent_by(spec, ground.standing.account, ground.intents, now)
+    spent = spent_by(spec, ground.standing.account, ground.intents, now, ground.standing.uid)
     verdict = review(
         found,
         ground.standing,

@@ -71,6 +71,9 @@ class Standing:
     paused: bool = False
     journal_failing: bool = False
     twin: str = ""
+    unidentified: str = ""
+    uid: int | None = None
+    """The exchange's number of the user whose account it is."""
     key_accepted: bool | None = None
     key: KeyPermissions | None = None
     acts_with_own_key: bool = False
@@ -234,6 +237,8 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         paused=state.is_paused,
         journal_failing=state.health.store_failing,
         twin=state.health.twin,
+        unidentified=state.health.unidentified,
+        uid=state.uid,
         key_accepted=state.key_accepted,
         key=state.key,
         action_key_accepted=state.action_key_accepted,

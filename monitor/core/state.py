@@ -50,6 +50,7 @@ from monitor.core.followed import Followed, follow
 from monitor.core.intents import FINAL, Intent, asked
 from monitor.core.markets import MarketsRead
 from monitor.core.metrics import Value
+from monitor.core.owner import OwnerRead
 from monitor.core.picture import Picture, reconciled, told
 from monitor.core.ratios import Ratios
 from monitor.core.repricing import priced
@@ -181,6 +182,8 @@ class AccountState:
     """Open alerts: pending or firing."""
     intents: Mapping[int, Intent] = field(default_factory=dict)
     """Intents that are not final, and those settled in the last 24 hours."""
+    owner: OwnerRead | None = None
+    """Whose account it is at the exchange, and what was done in it under other names."""
     sampled: Mapping[tuple[MetricScope, str, str], Sampled] = field(default_factory=dict)
     """What was last sampled of each (scope, subject, metric)."""
     paced: Mapping[str, Paced] = field(default_factory=dict)
@@ -189,6 +192,18 @@ class AccountState:
     """What stops the actions that firing alerts want."""
     unknown: Unknowns = field(default_factory=dict)
     """The critical conditions that are unknown although the account is read."""
+
+    @property
+    def uid(self) -> int | None:
+        """The exchange's number of the user whose account it is; None: not known."""
+        if self.owner is not None:
+            return self.owner.uid
+        return None if self.key is None else self.key.uid
+
+    @property
+    def elsewhere(self) -> tuple[Intent, ...]:
+        """Intents of other names in the same account of the exchange."""
+        return () if self.owner is None else self.owner.elsewhere
 
     @property
     def is_paused(self) -> bool:
@@ -268,6 +283,8 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
             return replace(state, operator=event, intents=_asked(state.intents, event.asked or {}))
         case HealthRead():
             return replace(state, health=event)
+        case OwnerRead():
+            return replace(state, owner=event)
         case ActionSettled(intent):
             return _with_intent(state, intent, now)
         case PricesRead() | ClockSetBack() | Tick():

@@ -118,6 +118,11 @@ class Exchange(Protocol):
     @property
     def interest(self) -> InterestReads: ...
 
+    @property
+    def key_mark(self) -> str:
+        """What tells the key that reads apart from others and leads nobody back to it."""
+        ...
+
     async def read_cross(self) -> CrossSnapshot: ...
 
     async def read_isolated(self) -> IsolatedSnapshot:

@@ -25,9 +25,11 @@ from monitor.runtime import pause_file
 from monitor.runtime.backlog import Backlog
 from monitor.runtime.executor import Executor
 from monitor.runtime.first_reads import READ_WITHIN_S, ReadsInto, first_reads, within
+from monitor.runtime.identifying import Identifying
 from monitor.runtime.inbox import Inbox
 from monitor.runtime.interest import InterestWatch
 from monitor.runtime.notifier import Notifier
+from monitor.runtime.owners import Owners
 from monitor.runtime.poller import Poller, ReadOnce
 from monitor.runtime.reads import Reads
 from monitor.runtime.runner import Runner
@@ -75,6 +77,7 @@ class Collaborators:
     notifier: Notifier
     ids: Ids
     version: str
+    owners: Owners
 
 
 class AccountWatch:
@@ -99,6 +102,11 @@ class AccountWatch:
         self._timetable = timetable
         self._shared = shared
         self.inbox = Inbox()
+        self._identifying = Identifying(
+            self.account, exchange, shared.store, shared.clock, shared.owners, self.inbox.put
+        )
+        self._may_ask = asyncio.Event()
+        state = replace(state, health=self._claimed(state.health))
         self._stepped = asyncio.Event()
         self._doubted_at = -math.inf
         self._poller = Poller(shared.scheduler, shared.clock, self.account)
@@ -106,7 +114,7 @@ class AccountWatch:
         interest = InterestWatch(*reading, shared.store, self.inbox.put, self._state)
         surroundings = SurroundingsWatch(*reading, self.inbox.put, self._state)
         self._reads_into: ReadsInto = lambda deliver, known: Reads(*reading, deliver, known, interest, surroundings)
-        self._reads = self._reads_into(self.inbox.put, self._state)
+        self._reads = self._reads_into(self._deliver, self._state)
         self._streams: Streams = exchange.streams(self.inbox.put)
         self._executor = Executor(
             account=self.account,
@@ -114,8 +122,9 @@ class AccountWatch:
             store=shared.store,
             clock=shared.clock,
             policy=policy,
-            deliver=self.inbox.put,
+            deliver=self._deliver,
             state=self._state,
+            claimed=self._claimed,
             wake_channels=shared.notifier.wake,
         )
         self.runner: Runner = Runner(
@@ -138,7 +147,9 @@ class AccountWatch:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.runner.run(), name=f"runner {self.account}")
                 tasks.create_task(self._executor.run(), name=f"executor {self.account}")
+                tasks.create_task(self._identifying.run(self._may_ask), name=f"owner {self.account}")
                 await self._first_reads()
+                self._may_ask.set()
                 await self._decided()
                 self.has_read = True
                 self._poller.start(self._timetable_now())
@@ -165,7 +176,7 @@ class AccountWatch:
         offset = self._shared.clock.offset
         self.inbox.put(
             replace(
-                health,
+                self._claimed(health),
                 clock_offset_s=None if offset is None else Decimal(offset // timedelta(milliseconds=1)) / 1000,
                 weight_used=self._exchange.weight_used,
                 pause_file=pause_file.is_there(self._policy.safety.pause_file),
@@ -176,11 +187,16 @@ class AccountWatch:
         self.inbox.put(Tick())
         self._doubt_the_clock()
 
-    @property
-    def uid(self) -> int | None:
-        """The exchange's number of the user whose account it is, once that is known."""
-        key = self.runner.state.key
-        return None if key is None else key.uid
+    def identify(self) -> None:
+        """Look once more at what was done in the account under other names."""
+        self._identifying.again()
+
+    def _claimed(self, health: HealthRead) -> HealthRead:
+        return self._shared.owners.over(self.account, health)
+
+    def _deliver(self, event: Event) -> None:
+        self._identifying.heard(event)
+        self.inbox.put(event)
 
     def _doubt_the_clock(self) -> None:
         """Ask for the exchange's time when it told of a price at a moment that is still to come."""

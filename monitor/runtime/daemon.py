@@ -35,6 +35,7 @@ from monitor.runtime.leaving import LeavingAccounts
 from monitor.runtime.notifier import Notifier
 from monitor.runtime.numbers import Numbers
 from monitor.runtime.orphans import hand_to_a_person
+from monitor.runtime.owners import Owners
 from monitor.runtime.storekeeper import Storekeeper
 from monitor.runtime.supervisor import Memory, Supervisor, WatchedAccount
 from monitor.store.operator import Orders
@@ -56,6 +57,11 @@ RELEASE_S = 3.0
 _WITHOUT_STORE = (
     "The database can't be used ({cause}). The daemon watches without it: nothing that moves money is done, alerts are "
     "sent from memory, and nothing is known of the time before the start. It goes on trying."
+)
+
+_TWINS = (
+    "{names} are the same account of the exchange: no action is taken in any of them. Take all but one out of the "
+    "configuration."
 )
 
 
@@ -96,7 +102,8 @@ class Daemon:
         self._keeper = Storekeeper(
             store, clock, version, self._channels, bans, numbers, self._obey, self._taken_up, folder
         )
-        self._shared = Collaborators(store, clock, self._scheduler, self._notifier, numbers.ids, version)
+        self._owners = Owners(accounts)
+        self._shared = Collaborators(store, clock, self._scheduler, self._notifier, numbers.ids, version, self._owners)
         self._supervisor = Supervisor(
             accounts,
             self._shared,
@@ -240,6 +247,8 @@ class Daemon:
             await hand_to_a_person(self._store, self._accounts, leaving, self._channels, self._clock.now())
             self._notifier.wake(self._channels)
         await self._supervisor.adopt(anew)
+        if anew:
+            self._identify()
 
     async def _let_go(self) -> None:
         """Alerts of accounts that are not in the configuration any more end as gone."""
@@ -267,14 +276,14 @@ class Daemon:
             fresh, health = self._keeper.fresh_orders(), self._health()
             watches = dict(self._supervisor.watches)
             for name, watch in watches.items():
-                same = [n for n, w in watches.items() if n != name and w.uid is not None and w.uid == watch.uid]
                 told = replace(
                     health,
                     account_failing=self._supervisor.is_failing(name),
                     store_failing=health.store_failing or not watch.runner.is_known,
-                    twin=min(same, default=""),
                 )
                 watch.tick(fresh, told)
+            for names in self._owners.new_twins():
+                await self.notify("critical", _TWINS.format(names=" and ".join(names)))
             # Of which watch, and how many: those of one that was built anew are counted anew.
             progress = {name: (id(watch), watch.runner.ticks) for name, watch in watches.items()}
             now = self._clock.now()
@@ -302,6 +311,9 @@ class Daemon:
         if orders.settled:
             # What a person settled is told by whoever runs.
             self._notifier.wake(self._channels)
+        if any(intent.account not in self._accounts for intent in orders.settled):
+            # What was done under another name may count against the caps of one that is watched.
+            self._identify()
         for intent in orders.settled:
             watch = self._supervisor.watches.get(intent.account)
             if watch is None:
@@ -310,6 +322,10 @@ class Daemon:
             # What was read a moment ago never undoes what was settled since.
             if known is None or known.state not in FINAL:
                 watch.settled(ActionSettled(intent))
+
+    def _identify(self) -> None:
+        for watch in self._supervisor.watches.values():
+            watch.identify()
 
     def _ailments(self, every: timedelta) -> tuple[str, ...]:
         """Why the heartbeat must not say that all is well."""

@@ -12,7 +12,7 @@ from monitor.core.actions.last_look import last_look
 from monitor.core.actions.recheck import NoLonger, recheck
 from monitor.core.amounts import plain
 from monitor.core.engine import Policy
-from monitor.core.events import ActionSettled, Event
+from monitor.core.events import ActionSettled, Event, HealthRead
 from monitor.core.intents import FINAL, ByName, Intent, IntentState, Withheld
 from monitor.core.progress import Moved, abandoned, answered, expired, given_up, is_abandoned
 from monitor.core.state import AccountState
@@ -65,8 +65,10 @@ class Executor:
         deliver: Callable[[Event], None],
         state: Callable[[], AccountState],
         wake_channels: Callable[[Iterable[str]], None],
+        claimed: Callable[[HealthRead], HealthRead] = lambda health: health,
     ) -> None:
-        """`wake_channels` is told which channels have something new to send."""
+        """`claimed` lays over a health what is known at this moment of whose account it is. `wake_channels` is told
+        which channels have something new to send."""
         self._account = account
         self._exchange = exchange
         self._store = store
@@ -74,6 +76,7 @@ class Executor:
         self._policy = policy
         self._deliver = deliver
         self._state = state
+        self._claimed = claimed
         self._own: dict[int, Intent] = {}
         self._in_doubt: dict[int, Intent] = {}
         self._put_off_times: dict[int, int] = {}
@@ -262,10 +265,13 @@ class Executor:
         return last_look(sized, self._present(), claimed, specs, settings, self._clock.now())
 
     def _present(self) -> AccountState:
-        """The account as decided, with whether the pause file is there now."""
+        """The account as decided, with whether the pause file is there now, and whose account it is."""
         current = self.state()
         there = pause_file.is_there(self._policy.safety.pause_file)
-        return replace(current, health=replace(current.health, pause_file=there))
+        claimed = self._claimed(current.health)
+        # That it is known counts once decisions have what follows from it.
+        unidentified = claimed.unidentified or current.health.unidentified
+        return replace(current, health=replace(claimed, pause_file=there, unidentified=unidentified))
 
     async def _pause_known_at(self, asked_at: float) -> float | None:
         """The machine's moment at which actions were not paused; None where they are. The claim looked at `asked_at`;

@@ -17,6 +17,7 @@ from monitor.core.events import (
     StreamName,
     Tick,
 )
+from monitor.core.owner import OwnerRead
 
 MOST_AT_ONCE = 500
 """Events handed out in one go, so that a flood is committed in parts and nothing else waits for all of it."""
@@ -53,7 +54,7 @@ class Inbox:
                 self._latest.pop(CrossRead, None)
                 self._latest.pop(IsolatedRead, None)
                 self._events.append(event)
-            case HealthRead() | OperatorRead() | Tick():
+            case HealthRead() | OperatorRead() | OwnerRead() | Tick():
                 self.conflated += type(event) in self._latest
                 self._latest[type(event)] = event
             case _:
@@ -74,8 +75,9 @@ class Inbox:
         if self._prices:
             taken.append(PricesRead(self._prices))
             self._prices = {}
-        # Prices before snapshots: a snapshot is compared with the newest prices known when it came. Time comes last.
-        taken += sorted(self._latest.values(), key=lambda event: isinstance(event, Tick))
+        # Prices before snapshots: a snapshot is compared with the newest prices known when it came. Whose account it is
+        # comes before the word that it is known, and time comes last.
+        taken += sorted(self._latest.values(), key=_turn)
         self._latest = {}
         if not self._events:
             self._arrived.clear()
@@ -87,3 +89,7 @@ class Inbox:
             self.conflated += waiting is not None
             if waiting is None or price.at >= waiting.at:
                 self._prices[symbol] = price
+
+
+def _turn(event: Event) -> int:
+    return 2 if isinstance(event, Tick) else 0 if isinstance(event, OwnerRead) else 1

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from monitor.errors import OtherRevision, StoreError
 
-HEAD = "0019"
+HEAD = "0020"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2

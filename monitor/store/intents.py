@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, SPENT, Intent, IntentState, IntentStep, Reduce, asked
+from monitor.core.intents import FINAL, IN_FLIGHT, LEGAL, Intent, IntentState, IntentStep, Reduce, asked
 from monitor.core.progress import is_abandoned
 from monitor.errors import StoreError
 from monitor.store import audit, rule_stops, tables
@@ -33,6 +33,7 @@ _FIXED = frozenset(
         "goal",
         "purpose",
         "created_at",
+        "uid",
     }
 )
 """What an intent is, which none of its steps can change, and its state, which the database moves by the step itself."""
@@ -141,12 +142,28 @@ def recover(connection: Connection, now: datetime) -> tuple[Intent, ...]:
 
 def recent(connection: Connection, account: str, now: datetime) -> tuple[Intent, ...]:
     """The account's intents that are not final, and those created, sent or settled in the last 24 hours."""
+    return _recent(connection, tables.intents.c.account == account, now)
+
+
+def elsewhere(connection: Connection, account: str, uid: int, now: datetime) -> tuple[Intent, ...]:
+    """The same of all other names under which intents were made in the user's account of the exchange."""
+    table = tables.intents
+    return _recent(connection, (table.c.uid == uid) & (table.c.account != account), now)
+
+
+def read(connection: Connection, intent: int) -> Intent | None:
+    """The intent as it stands, None if there is none of that number."""
+    row = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings().first()
+    return None if row is None else intent_of(row)
+
+
+def _recent(connection: Connection, wanted: ColumnElement[bool], now: datetime) -> tuple[Intent, ...]:
     table = tables.intents
     since = now - DAY
     rows = connection.execute(
         select(table)
         .where(
-            table.c.account == account,
+            wanted,
             or_(
                 table.c.state.not_in(sorted(FINAL)),
                 table.c.created_at >= since,
@@ -157,23 +174,6 @@ def recent(connection: Connection, account: str, now: datetime) -> tuple[Intent,
         .order_by(table.c.id)
     )
     return tuple(intent_of(row) for row in rows.mappings())
-
-
-def spent(connection: Connection, action: str, account: str, now: datetime) -> tuple[Intent, ...]:
-    """The action's intents of the last 24 hours that moved money or may have: what counts against its caps."""
-    return tuple(
-        intent
-        for intent in recent(connection, account, now)
-        if intent.made_by(action)
-        and intent.state in SPENT
-        and (intent.submitted_at is None or intent.submitted_at >= now - DAY)
-    )
-
-
-def read(connection: Connection, intent: int) -> Intent | None:
-    """The intent as it stands, None if there is none of that number."""
-    row = connection.execute(select(tables.intents).where(tables.intents.c.id == intent)).mappings().first()
-    return None if row is None else intent_of(row)
 
 
 def _write_one(connection: Connection, intent: Intent, steps: list[IntentStep], at: datetime) -> None:

@@ -35,6 +35,15 @@ runs = Table(
     Index("ix_runs_until", "until"),
 )
 
+owners = Table(
+    "owners",
+    metadata,
+    Column("key_mark", Text, primary_key=True),
+    Column("uid", BigInteger, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
 reports = Table(
     "reports",
     metadata,

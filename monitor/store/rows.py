@@ -116,6 +116,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "stopped_by_limit": intent.stopped_by_limit,
         "asked_at": intent.asked_at,
         "balances_before": _balances_text(intent.balances_before),
+        "uid": intent.uid,
     }
 
 

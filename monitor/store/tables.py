@@ -1,6 +1,7 @@
 """Every table, as the newest migration leaves it."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -22,6 +23,7 @@ from monitor.store.presence_tables import bans as bans
 from monitor.store.presence_tables import commits as commits
 from monitor.store.presence_tables import daemon as daemon
 from monitor.store.presence_tables import live as live
+from monitor.store.presence_tables import owners as owners
 from monitor.store.presence_tables import reports as reports
 from monitor.store.presence_tables import runs as runs
 from monitor.store.surroundings_tables import movements as movements
@@ -311,6 +313,7 @@ intents = Table(
     Column("stopped_by_limit", Boolean, nullable=False, server_default=false()),
     Column("asked_at", Moment),
     Column("balances_before", Text),
+    Column("uid", BigInteger),
     Index(
         "uq_intents_in_flight",
         "account",

@@ -105,6 +105,7 @@ def test_cancelling_moves_no_money_and_is_counted() -> None:
         ({"key": replace(KEY, margin=False)}, "enableMargin"),
         ({"repay_enabled": False}, "not enabled"),
         ({"twin": "again"}, "again is the same account of the exchange"),
+        ({"unidentified": "other"}, "whose account other is, is not known yet"),
     ],
 )
 def test_a_live_repayment_is_stopped_by(change: dict[str, object], words: str) -> None:
@@ -234,6 +235,34 @@ def test_the_second_half_of_a_transfer_is_not_counted_again() -> None:
 
 def test_another_account_spends_its_own() -> None:
     assert spent_by(repay_spec(), "main", [moved(1, "700", account="other")], NOW) == Spent()
+
+
+def test_the_day_is_that_of_the_account_at_the_exchange_whatever_it_is_called() -> None:
+    before = [moved(1, "700", account="other", uid=7, action="old-name"), moved(2, "30", account="other", uid=8)]
+    assert spent_by(repay_spec(), "main", before, NOW, 7).amount == 700
+    assert spent_by(repay_spec(), "main", before, NOW).amount == 0
+    # What was decided before anybody knew whose account it is belongs to its name.
+    assert spent_by(repay_spec(), "main", [moved(3, "5")], NOW, 7).amount == 5
+    assert spent_by(repay_spec(), "main", [moved(4, "5", uid=8)], NOW, 7).amount == 0
+
+
+def test_actions_of_one_kind_share_the_day_as_far_as_they_are_about_the_same_asset() -> None:
+    done = [
+        moved(1, "700", action="another"),
+        replace(moved(2, "1"), order=Repay(CROSS, "ETH", D(2)), amount_usdt=D(6000)),
+    ]
+    of_all = spent_by(repay_spec(), "main", done, NOW)
+    assert (of_all.amount, of_all.count) == (D(6700), 2)
+    in_usdt = spent_by(repay_spec(asset="USDT"), "main", done, NOW)
+    assert (in_usdt.amount, in_usdt.count) == (D(700), 1)
+    assert spent_by(transfer_spec(), "main", done, NOW).count == 0
+    # The pause between two orders is the action's own.
+    assert set(in_usdt.moved_at) == {("repay", CROSS, "ETH")}
+
+
+def test_the_second_half_of_another_action_is_not_a_repayment_of_its_own() -> None:
+    brought = replace(moved(1, "700"), kind="transfer_in", action="top-up", order=replace(BRING, amount=D(700)))
+    assert spent_by(repay_spec(), "main", [brought, replace(moved(2, "700"), action="top-up")], NOW).amount == 0
 
 
 def test_a_dry_run_spends_in_its_own_world() -> None:

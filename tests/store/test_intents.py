@@ -17,7 +17,7 @@ from monitor.core.intents import IN_FLIGHT, LEGAL, IntentState
 from monitor.core.journal import Entry
 from monitor.errors import StoreError
 from monitor.store import engine as opening
-from monitor.store import intents, operator, tables
+from monitor.store import operator, tables
 from monitor.store.readers.actions import read_intent, read_intents
 from monitor.store.store import Store
 from tests.store.samples import NOW, at, intent, planned, step
@@ -151,7 +151,7 @@ async def test_what_was_being_sent_when_the_daemon_ended_is_uncertain(store: Sto
     assert not await store.claim(intent(1), at(62))
 
 
-async def test_spent_is_what_moved_or_may_have_moved_in_the_last_day(store: Store) -> None:
+async def test_what_was_made_or_settled_in_the_last_day_or_is_open_is_loaded(store: Store) -> None:
     for number, hours in ((1, 0), (2, 1), (3, 2)):
         await store.commit(planned(intent(number)))
         await store.claim(intent(number), at(3600 * hours))
@@ -163,9 +163,6 @@ async def test_spent_is_what_moved_or_may_have_moved_in_the_last_day(store: Stor
             done = dataclasses.replace(intent(1, S.CONFIRMED), submitted_at=NOW, settled_at=NOW)
             await store.record(done, step(1, S.UNCERTAIN, S.CONFIRMED))
     await store.commit(planned(intent(4)))
-    spent = [one.id for one in await store.read(intents.spent, "repay-usdt", "main", at(3600 * 3))]
-    a_day_later = [one.id for one in await store.read(intents.spent, "repay-usdt", "main", at(3600 * 25))]
-    assert (spent, a_day_later) == ([1, 3], [3])
     assert [one.id for one in (await store.load("main", at(3600 * 60))).intents] == [3, 4]
 
 

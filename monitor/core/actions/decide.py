@@ -141,7 +141,8 @@ def ground_of(
         return None
     called_at = None if alert is None else alert.fired_at
     standing = replace(standing, acts_with_own_key=settings.acts_with_own_key)
-    return Ground(plan, scope, standing, measured.read, intents, _worse_since(state, alert), called_at, measured.bars)
+    known = (*intents, *state.elsewhere)
+    return Ground(plan, scope, standing, measured.read, known, _worse_since(state, alert), called_at, measured.bars)
 
 
 def named(order: Order, intent: Intent) -> Order:
@@ -257,6 +258,7 @@ def _born(spec: ActionSpec, proposal: Proposal, ground: Ground, now: datetime, n
         level_before=told_level(ground.read("margin_level")),
         level_after=told_level(proposal.level_after),
         expires_at=now + spec.approve_within if asked else None,
+        uid=ground.standing.uid,
     )
     return replace(born, order=named(proposal.order, born))
 

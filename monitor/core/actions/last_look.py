@@ -56,6 +56,7 @@ def _newest(sized: AccountState, current: AccountState, *, keys: AccountState) -
         intents=current.intents,
         operator=current.operator,
         health=current.health,
+        owner=current.owner,
         alerts=current.alerts,
         key_accepted=sized.key_accepted if keys.key_accepted is None else keys.key_accepted,
         key=keys.key or sized.key,

@@ -73,9 +73,11 @@ def recheck(
     if ground is None:
         return NoLonger("the figures of its scope are not known", not_yet=True)
     standing = ground.standing
+    if intent.uid is not None and standing.uid is not None and intent.uid != standing.uid:
+        return NoLonger("it was decided for another account of the exchange")
     if (standing.key is None or standing.acting_key is None) and not standing.refuses_key:
         return NoLonger("what the key may do is not known", not_yet=True)
-    spent = spent_by(spec, state.account, others, now)
+    spent = spent_by(spec, state.account, ground.intents, now, state.uid)
     if half_of is not None:
         found = second_half(ground, spec, half_of, now)
     else:

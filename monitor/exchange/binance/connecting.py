@@ -70,4 +70,5 @@ def connect(
         sockets=sockets if sockets is not None else Sockets(proxy=proxy or None, tls=tls),
         clock=clock,
         usage=shared,
+        key_mark=credentials.mark,
     )

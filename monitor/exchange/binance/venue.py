@@ -88,8 +88,10 @@ class BinanceAccount:
         sockets: Sockets,
         clock: Clock,
         usage: Usage,
+        key_mark: str,
     ) -> None:
         self.name = name
+        self.key_mark = key_mark
         self._hosts = hosts
         self._cross = cross
         self._reading = reading
