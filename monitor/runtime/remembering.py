@@ -13,10 +13,12 @@ from monitor.core.followed import Followed
 from monitor.core.intents import Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.judgement import OPEN
+from monitor.core.picture import Picture
 from monitor.core.state import AccountState
 from monitor.core.terms import remembered as remembered_terms
 from monitor.runtime.backlog import Backlog
 from monitor.store.load import Loaded
+from monitor.view.documents.notice import read_notice
 
 
 def remembered(
@@ -25,12 +27,13 @@ def remembered(
     """The state to start from: open alerts go on where they were, and time that nobody watched counts for nothing.
 
     Their data are missing until the first read: so they neither clear nor go on before. Bars and tiers hold as they
-    were last read.
+    were last read, and the exchange's own word on the level until it is read anew.
     """
     return _with_bars(
         AccountState(
             account=policy.settings.account,
             started_at=now,
+            picture=Picture(notice=read_notice(loaded.live, now)),
             alerts=_unknown(no_later(loaded.alerts, now), now),
             intents={i.id: i for i in loaded.intents},
             operator=operator if operator is not None else OperatorRead(),
@@ -56,6 +59,7 @@ def carried_on(
         AccountState(
             account=name,
             started_at=now,
+            picture=Picture(notice=before.picture.notice),
             alerts=_unknown(before.alerts.values(), now),
             intents=before.intents,
             operator=before.operator if operator is None else operator,
@@ -106,6 +110,7 @@ def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime
             intents={**_kept(state.intents, waiting), **{intent.id: intent for intent in loaded.intents}},
             interest=InterestRead(loaded.interest, None, now),
             pegs={**loaded.pegs, **state.pegs},
+            picture=_with_notice(state, loaded, now),
             followed=replace(
                 state.followed,
                 terms={**loaded.terms, **state.followed.terms},
@@ -113,6 +118,12 @@ def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime
             ),
         )
     )
+
+
+def _with_notice(state: AccountState, loaded: Loaded, now: datetime) -> Picture:
+    """The picture with the notice of an earlier run, where cross was not read in this one, nor a newer one told."""
+    known = state.picture.notice is not None or state.cross is not None
+    return state.picture if known else replace(state.picture, notice=read_notice(loaded.live, now))
 
 
 def _with_bars(state: AccountState) -> AccountState:

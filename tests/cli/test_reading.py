@@ -14,6 +14,7 @@ from monitor.core.account import CROSS, InterestCharge
 from monitor.core.alerts import Alert, AlertKey, AlertState, Transition
 from monitor.core.events import StreamEvent
 from monitor.core.journal import Entry, Sample
+from monitor.core.unknowns import LASTING, Unknown, Unknowns
 from monitor.store.interest import record
 from monitor.store.store import Store
 from monitor.view.documents.account import account_document
@@ -197,6 +198,22 @@ async def test_a_picture_of_many_scopes_says_what_it_leaves_out(config: Path) ->
     assert "1 more are not drawn; narrow with --account, --scope or --symbol" in drawn.err
 
 
+async def test_a_check_fails_while_a_critical_condition_is_unknown(config: Path) -> None:
+    now = datetime.now(UTC)
+    unknown = {
+        AlertKey("liquidated", "main", "account"): Unknown(samples.NOW - LASTING * 2, ("liquidations_24h",)),
+        AlertKey("margin-call", "main", "cross"): Unknown(samples.NOW - LASTING * 2, ("margin_call_level",)),
+        # Not for long enough.
+        AlertKey("key-refused", "main", "account"): Unknown(samples.NOW, ("key_accepted",)),
+    }
+    await _write(config, _status_entry(now, unknown=unknown))
+    said = margin_monitor(config, "status", "--check")
+    assert said.code == 1
+    assert "2 critical conditions unknown (liquidations 24h, margin call level missing)" in said.out
+    (account,) = margin_monitor(config, "status", "--json").json()["accounts"]
+    assert [one["rule"] for one in account["conditions_unknown"]] == ["liquidated", "margin-call"]
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -217,10 +234,10 @@ def test_usage_error_is_one_line_with_the_mend(config: Path, words: tuple[str, .
     assert said.err.startswith(line)
 
 
-def _status_entry(now: datetime, alerts: dict[AlertKey, Alert] | None = None) -> Entry:
+def _status_entry(now: datetime, alerts: dict[AlertKey, Alert] | None = None, unknown: Unknowns | None = None) -> Entry:
     """The worked example as if it had been read 30 seconds before `now`."""
     document: dict[str, Any] = account_document(
-        replace(samples.STATE, alerts=alerts or {}), samples.SETTINGS, samples.NOW, "1"
+        replace(samples.STATE, alerts=alerts or {}, unknown=unknown or {}), samples.SETTINGS, samples.NOW, "1"
     )
     moved = json.dumps(document)
     for back in (30, 1, 0):
