@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -213,6 +213,12 @@ class AccountWatch:
             self.inbox.put(ClockSetBack(timedelta(seconds=-corrected_s)))
         self._poller.restart()
         self._executor.wake()
+
+    def adopt(self, change: Callable[[AccountState, Backlog], AccountState]) -> None:
+        """The store has become known; see Runner.adopt."""
+        self.runner.adopt(change)
+        # What is paid has to be recorded before it counts, which until now it could not be.
+        self._poller.ask("interest")
 
     def settled(self, event: Event) -> None:
         """Something settled outside the account's own tasks, such as a person's verdict on an intent."""

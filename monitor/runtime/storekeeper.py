@@ -68,7 +68,9 @@ async def opened(store: Store, lease_patience_s: float = LEASE_PATIENCE_S) -> bo
     while (trouble := store.trouble) is not None or store.failing:
         lease.watch(trouble)
         patience_s = OPENS_WITHIN_S if store.is_opening else TROUBLED_S
-        if time.monotonic() - started > patience_s and not isinstance(trouble, AnotherInstance):
+        # One that has been failing for longer than this looks at it was waited for already.
+        waited_s = max(time.monotonic() - started, store.failing_for_s or 0.0)
+        if waited_s > patience_s and not isinstance(trouble, AnotherInstance):
             log.error("store.absent cause=%s", trouble)
             return False
         await asyncio.sleep(LOOK_S)

@@ -150,7 +150,7 @@ class Supervisor:
             if self.watches.get(name) is watch:
                 now = self._shared.clock.now()
                 before = watch.runner.state
-                watch.runner.adopt(partial(adopted, loaded=loaded, now=now))
+                watch.adopt(partial(adopted, loaded=loaded, now=now))
                 self._shared.notifier.renumber(_renumbered(before, watch.runner.state))
                 log.info("account.adopted account=%s alerts=%d", name, len(loaded.alerts))
 

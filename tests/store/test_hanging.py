@@ -1,6 +1,7 @@
 """A database that does not answer, or whose answers are lost: nobody waits long, and nothing happens twice."""
 
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from monitor.errors import AnotherInstance, OtherRevision, StoreError
 from monitor.runtime.storekeeper import opened
 from monitor.store import tables
 from monitor.store.journal import Mark
+from monitor.store.lease import SILENT_S
 from monitor.store.migrate import upgrade
 from monitor.store.readers.events import read_events
 from monitor.store.store import Store
@@ -131,6 +133,61 @@ async def test_the_session_of_a_dead_daemon_is_ended_by_the_next() -> None:
         store = await asyncio.to_thread(Store.open, server.url("margin"))
         await store.commit(entry("after"))
         await store.close()
+
+
+LIVE = """
+import asyncio, os, sys
+from datetime import UTC, datetime
+from monitor.errors import StoreError
+from monitor.store.store import Store
+
+async def main():
+    store = Store.open(sys.argv[1])
+    await store.announce(os.getpid(), datetime.now(UTC), "0.1.0")
+    print("held", flush=True)
+    while True:
+        try:
+            await store.seen(datetime.now(UTC))
+        except StoreError as error:
+            print(type(error).__name__, flush=True)
+        await asyncio.sleep(1)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_daemon_of_another_machine_is_taken_over_from_once_it_was_silent_for_a_minute() -> None:
+    with a_server() as server:
+        root = Path(__file__).parents[2]
+        pipe = asyncio.subprocess.PIPE
+        elsewhere = ["unshare", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "sh"]
+        command = [*elsewhere, sys.executable, "-c", LIVE, server.url("margin")]
+        holder = await asyncio.create_subprocess_exec(*command, stdout=pipe, cwd=root)
+        assert holder.stdout is not None
+        if await holder.stdout.readline() != b"held\n":
+            pytest.skip("only root may give a process another host's name")
+        store = Store.attach(server.url("margin"))
+        try:
+            await until(lambda: isinstance(store.trouble, AnotherInstance))
+            holder.send_signal(signal.SIGSTOP)
+            start = time.monotonic()
+            await until(lambda: not store.failing, 200)
+            # It might only have been slow: nobody is ended who was heard of in that minute.
+            assert time.monotonic() - start > SILENT_S - 5
+            await store.commit(entry("after"))
+            # Back from wherever it was, it writes no more.
+            holder.send_signal(signal.SIGCONT)
+            async with asyncio.timeout(60):
+                while await holder.stdout.readline() != b"AnotherInstance\n":
+                    pass
+            await store.seen(NOW)
+            assert not store.failing
+        finally:
+            holder.kill()
+            await holder.wait()
+            await store.close()
 
 
 async def test_a_commit_whose_answer_is_lost_happens_once() -> None:
