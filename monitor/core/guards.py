@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from monitor.core.account import CROSS, INFINITE, ZERO, KeyPermissions, Scope
 from monitor.core.actions.proposal import Allowance, Proposal, may_enter
+from monitor.core.actions.rights import stranger
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.amounts import EIGHT, floor_to, plain
 from monitor.core.intents import (
@@ -183,8 +184,8 @@ def _may_send(proposal: Proposal, standing: Standing) -> Refused | None:
         return Refused("the exchange refuses the key; renew it")
     if standing.key is None or standing.acting_key is None:
         return Refused("what the key may do is not known yet; `margin-monitor check` shows it, or act by hand")
-    if (stranger := whose(standing)) is not None:
-        return Refused(stranger)
+    if (doubt := whose(standing)) is not None:
+        return Refused(doubt)
     keys = (standing.key, standing.acting_key)
     if any(key.withdrawals for key in keys):
         return Refused("the key may withdraw; take that right away")
@@ -202,11 +203,7 @@ def whose(standing: Standing) -> str | None:
     if not standing.acts_with_own_key or standing.key is None or standing.action_key is None:
         return None
     mine = standing.uid if standing.key.uid is None else standing.key.uid
-    if mine is None or standing.action_key.uid is None:
-        return "whose account the action key belongs to is not known yet; `margin-monitor check` shows it"
-    if mine != standing.action_key.uid:
-        return "action_api_key belongs to another account of the exchange; give the key of this one"
-    return None
+    return stranger(mine, standing.action_key.uid)
 
 
 def _allowed_by_key(key: KeyPermissions, proposal: Proposal) -> Refused | None:

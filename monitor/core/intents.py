@@ -1,5 +1,6 @@
 """An action that was approved, recorded and uniquely identified, and the only ways its state may go."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -202,6 +203,10 @@ class Withheld:
 
     reason: str
     by_limit: bool = False
+
+
+Objection = Callable[[], Withheld | None]
+"""Asked right before an order leaves: the reason against it, None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

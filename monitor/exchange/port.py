@@ -18,7 +18,7 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.events import Event
-from monitor.core.intents import Order, Outcome, Record, Window, Withheld
+from monitor.core.intents import Objection, Order, Outcome, Record, Window, Withheld
 from monitor.core.ledger import LedgerRow, MarginTransfer
 from monitor.core.margin import CollateralTier
 from monitor.core.markets import Market
@@ -178,10 +178,10 @@ class Exchange(Protocol):
 
     def streams(self, deliver: Callable[[Event], None]) -> Streams: ...
 
-    async def execute(self, order: Order, objection: Callable[[], Withheld | None]) -> Outcome | Withheld:
+    async def execute(self, order: Order, objection: Objection) -> Outcome | Withheld:
         """Send one money order: exactly one request, never retried.
 
-        None at all where `objection`, asked right before it, has a reason against it.
+        None at all where `objection`, asked right before its bytes leave, has a reason against it.
         """
         ...
 

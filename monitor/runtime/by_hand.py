@@ -9,6 +9,7 @@ from typing import Any
 from monitor.clock import Clock
 from monitor.core.account import ZERO
 from monitor.core.actions.recheck import balances
+from monitor.core.actions.rights import forbidden, stranger
 from monitor.core.actions.spec import Safety
 from monitor.core.intents import (
     Accepted,
@@ -20,21 +21,23 @@ from monitor.core.intents import (
     Refused,
     Transfer,
     Unknown,
+    Withheld,
 )
 from monitor.core.looks import Look
 from monitor.core.progress import answered, judged
 from monitor.core.state import AccountState
 from monitor.core.verify import judge
-from monitor.errors import ExchangeError, MonitorError
-from monitor.exchange.binance.client.answer import Answer, Sent
+from monitor.errors import ExchangeError, KeyInvalid, MonitorError, OrderRefused, StoreError
+from monitor.exchange.binance.client.answer import Answer, NotSent, Sent
 from monitor.exchange.binance.client.transfers import NO_SUCH_WAY
 from monitor.exchange.binance.functions.function import Change
 from monitor.exchange.binance.functions.ordering import MEETS, hop_parameters, hops, order_of
 from monitor.exchange.binance.functions.transfers import make_universal_transfer, query_universal_transfer_history
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.venue import BinanceAccount
-from monitor.runtime.snapshots import Snapshots
-from monitor.store import by_hand
+from monitor.runtime import pause_file
+from monitor.runtime.snapshots import Snapshots, read_rights
+from monitor.store import by_hand, operator
 from monitor.store import intents as intent_rows
 from monitor.store.store import OrderStore
 
@@ -73,8 +76,9 @@ class ByHand:
     async def carry_out(self, function: AnyChange, given: Parameters) -> Done:
         """Send the change, and the two hops of a transfer whose direct way the exchange does not have.
 
-        Raises OrderRefused, with nothing sent, while actions are paused or an equal one is under way; ExchangeError
-        when the balances before it can't be read; ValueError for an amount that is none.
+        Raises OrderRefused, with nothing sent, while actions are paused, the key may not do it, it belongs to another
+        account, or an equal one is under way; ExchangeError when the balances before it can't be read; ValueError for
+        an amount that is none.
         """
         done = await self._one(function, function.asked(given))
         ways = hops(function.asked(given))
@@ -103,7 +107,10 @@ class ByHand:
     async def _one(self, function: AnyChange, asked: Parameters) -> Done:
         order = order_of(function, asked)
         if self._store is None:
-            sent = await self._exchange.send(function, asked)
+            try:
+                sent = await self._send(function, asked)
+            except NotSent as stopped:
+                raise _refused(stopped) from stopped
             return Done(sent.outcome, sent.answer, ("there is no database: this is recorded nowhere",))
         self._store.order(by_hand.give_up_lost, self._clock.now(), self._safety.unresolved_after)
         wished = self._wished(function, asked, order)
@@ -115,7 +122,7 @@ class ByHand:
         """Recorded, sent, and settled by what the exchange answers: nothing else tells what became of it."""
         wished = replace(wished, amount_usdt=await self._worth(wished.asset, wished.amount, function.kind == "order"))
         intent = store.order(by_hand.begin_intent, wished, self._clock.now(), MEETS.get(function.kind, ""))
-        sent = await self._send(function, asked)
+        sent = await self._send_recorded(store, intent, function, asked)
         ended = store.order(by_hand.end_by_name, intent.id, sent.outcome, self._clock.now())
         notes: tuple[str, ...] = (f"recorded as intent {ended.id}",)
         if ended.state is IntentState.UNRESOLVED:
@@ -139,7 +146,7 @@ class ByHand:
         at = self._clock.now()
         wished = replace(wished, submitted_at=at)
         intent = store.order(by_hand.begin_intent, wished, at)
-        sent = await self._send(function, asked)
+        sent = await self._send_recorded(store, intent, function, asked)
         moved = answered(intent, sent.outcome, self._clock.now())
         store.order(by_hand.move_intent, moved.intent, moved.step)
         notes: tuple[str, ...] = (f"recorded as intent {intent.id}",)
@@ -177,13 +184,51 @@ class ByHand:
         price = prices.get(symbol)
         return ZERO if price is None else amount * price.value
 
+    async def _send_recorded(
+        self, store: OrderStore, intent: Intent, function: AnyChange, asked: Parameters
+    ) -> Sent[Any]:
+        """The one request of an intent. Raises OrderRefused, and the intent expires, where none was made."""
+        try:
+            return await self._send(function, asked)
+        except NotSent as stopped:
+            moved = answered(intent, stopped.withheld, self._clock.now())
+            store.order(by_hand.move_intent, moved.intent, moved.step)
+            raise _refused(stopped) from stopped
+
     async def _send(self, function: AnyChange, asked: Parameters) -> Sent[Any]:
-        """The one request. Whoever interrupts it waits for the answer first."""
-        sending = asyncio.ensure_future(self._exchange.send(function, asked))
+        """The one request. Whoever interrupts it waits for the answer first.
+
+        Raises NotSent where actions are paused, or the key is not the one to send it with.
+        """
+        known = await self._objection_of_keys(function)
+        sending = asyncio.ensure_future(self._exchange.send(function, asked, lambda: known or self._objection()))
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
             return await sending
+
+    async def _objection_of_keys(self, function: AnyChange) -> Withheld | None:
+        """What speaks against the key that sends. Where its rights can't be read the exchange itself judges them."""
+        own = self._exchange.acts_with_own_key
+        try:
+            acting = await read_rights(self._exchange, None, acting=True)
+            reading = await read_rights(self._exchange, None, acting=False) if own else acting
+        except KeyInvalid as error:
+            return Withheld(f"the exchange refuses the key ({error.message})")
+        except ExchangeError as error:
+            return Withheld(f"whose account the action key belongs to can't be read ({error.message})") if own else None
+        reason = (stranger(reading.uid, acting.uid) if own else None) or forbidden(acting, function.kind)
+        return None if reason is None else Withheld(reason)
+
+    def _objection(self) -> Withheld | None:
+        """Whether a person paused all actions, asked when the next thing is to send."""
+        if pause_file.is_there(self._safety.pause_file):
+            return Withheld(f"actions are paused by {self._safety.pause_file}")
+        try:
+            is_paused = self._store is not None and self._store.read(operator.is_paused)
+        except StoreError as error:
+            return Withheld(f"whether actions are paused can't be read ({error.message})")
+        return Withheld("actions are paused") if is_paused else None
 
     async def _proven(self, store: OrderStore, intent: Intent, state: AccountState) -> bool:
         """Whether records and balances showed within a few looks that it was done, and that is recorded."""
@@ -219,3 +264,7 @@ class ByHand:
             if any(str(row.tran_id) == ref and row.status == "CONFIRMED" for row in page.rows):
                 return True
         return False
+
+
+def _refused(stopped: NotSent) -> OrderRefused:
+    return OrderRefused(f"{stopped.withheld.reason}: nothing was sent")

@@ -259,10 +259,11 @@ class Executor:
         """Why the order must not leave any more, by all that is known at this moment."""
         if pause_known_at is None:
             return Withheld("actions were paused while it was being written down", by_limit=True)
-        if time.monotonic() - pause_known_at > PAUSE_KNOWN_FOR_S:
-            return Withheld("the database is too slow to tell whether actions are paused", by_limit=True)
         settings, specs = self._policy.settings, self._policy.actions
-        return last_look(sized, self._present(), claimed, specs, settings, self._clock.now())
+        found = last_look(sized, self._present(), claimed, specs, settings, self._clock.now())
+        if found is None and time.monotonic() - pause_known_at > PAUSE_KNOWN_FOR_S:
+            return Withheld("it took too long to be sure that actions are not paused", by_limit=True)
+        return found
 
     def _present(self) -> AccountState:
         """The account as decided, with whether the pause file is there now, and whose account it is."""
@@ -274,17 +275,17 @@ class Executor:
         return replace(current, health=replace(claimed, pause_file=there, unidentified=unidentified))
 
     async def _pause_known_at(self, asked_at: float) -> float | None:
-        """The machine's moment at which actions were not paused; None where they are. The claim looked at `asked_at`;
-        after one that took long it is looked again."""
+        """The machine's moment at which actions were not paused; None where they are. The claim looked at `asked_at`,
+        and people may have paused since."""
         for _ in range(PAUSE_TRIES):
-            if time.monotonic() - asked_at < PAUSE_HOLDS_S:
-                break
             again_at = time.monotonic()
             with suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(PAUSE_HOLDS_S):
                     if await self._store.read(operator.is_paused):
                         return None
                 asked_at = again_at
+            if time.monotonic() - asked_at < PAUSE_HOLDS_S:
+                break
         return asked_at
 
     async def _record_surely(self, moved: Moved) -> None:

@@ -276,6 +276,14 @@ class OrderStore(_Opened):
         parsed = opening.parse_url(url)
         return cls(opening.writing_engine(parsed), parsed)
 
+    def read(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Runs a reading function, which waits for nobody who writes."""
+        engine = opening.reading_engine(self._url)
+        try:
+            return read(engine, self._url, lambda connection: function(connection, *args, **kwargs))
+        finally:
+            engine.dispose()
+
     def order(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a function of store.operator in one transaction, durable when it returns."""
         try:

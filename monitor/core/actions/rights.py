@@ -1,6 +1,6 @@
 """What a key must be allowed to do for the actions that are configured, and what it need not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from monitor.core.account import KeyPermissions
@@ -54,3 +54,29 @@ def given(key: KeyPermissions) -> frozenset[Right]:
         Right.PORTFOLIO_MARGIN: key.portfolio_margin,
     }
     return frozenset(right for right, is_given in has.items() if is_given)
+
+
+_BY_KIND: Mapping[str, Right] = {
+    "repay": Right.MARGIN,
+    "borrow": Right.MARGIN,
+    "transfer_in": Right.TRANSFER,
+    "transfer_out": Right.TRANSFER,
+    "transfer": Right.TRANSFER,
+    "order": Right.TRADING,
+    "cancel_orders": Right.TRADING,
+}
+
+
+def forbidden(key: KeyPermissions, kind: str) -> str | None:
+    """Why the exchange would refuse what a person orders with the key; None where nothing is known against it."""
+    right = _BY_KIND.get(kind)
+    return None if right is None or right in given(key) else f"the key may not do it; allow {right} at the exchange"
+
+
+def stranger(uid: int | None, acting_uid: int | None) -> str | None:
+    """Why it is not certain that the second key belongs to the account, by the exchange's numbers of both users."""
+    if uid is None or acting_uid is None:
+        return "whose account the action key belongs to is not known yet; `margin-monitor check` shows it"
+    if uid != acting_uid:
+        return "action_api_key belongs to another account of the exchange; give the key of this one"
+    return None

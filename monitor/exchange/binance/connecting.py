@@ -65,7 +65,7 @@ def connect(
         hosts=hosts,
         cross=cross,
         reading=transport(credentials),
-        acting=transport(action_credentials or credentials),
+        acting=None if action_credentials is None else transport(action_credentials),
         http=http,
         sockets=sockets if sockets is not None else Sockets(proxy=proxy or None, tls=tls),
         clock=clock,

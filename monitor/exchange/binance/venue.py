@@ -21,7 +21,18 @@ from monitor.core.account import (
     Wallet,
 )
 from monitor.core.events import Event
-from monitor.core.intents import CancelOrders, Order, Outcome, Record, Reduce, Repay, Transfer, Window, Withheld
+from monitor.core.intents import (
+    CancelOrders,
+    Objection,
+    Order,
+    Outcome,
+    Record,
+    Reduce,
+    Repay,
+    Transfer,
+    Window,
+    Withheld,
+)
 from monitor.core.ledger import LedgerRow
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.client import (
@@ -34,7 +45,7 @@ from monitor.exchange.binance.client import (
     transfers,
     wallet,
 )
-from monitor.exchange.binance.client.answer import Answer, Sent
+from monitor.exchange.binance.client.answer import Answer, NotSent, Sent
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.interest import InterestReads
 from monitor.exchange.binance.client.transport import Transport
@@ -83,7 +94,7 @@ class BinanceAccount:
         hosts: Hosts,
         cross: bool,
         reading: Transport,
-        acting: Transport,
+        acting: Transport | None,
         http: httpx.AsyncClient,
         sockets: Sockets,
         clock: Clock,
@@ -95,7 +106,8 @@ class BinanceAccount:
         self._hosts = hosts
         self._cross = cross
         self._reading = reading
-        self._acting = acting
+        self._acting = acting if acting is not None else reading
+        self.acts_with_own_key = acting is not None
         self._http = http
         self._sockets = sockets
         self._witness = Witness(clock, sockets.guards.untold_s)
@@ -183,13 +195,16 @@ class BinanceAccount:
         asked = function.asked(given)
         return await self._reading.call(function.priced(asked), asked)
 
-    async def send(self, function: Change[P, T], given: Parameters) -> Sent[T]:
-        """What became of a changing function: at most one request, never retried, one after another."""
+    async def send(self, function: Change[P, T], given: Parameters, objection: Objection = lambda: None) -> Sent[T]:
+        """What became of a changing function: at most one request, never retried, one after another.
+
+        Raises NotSent where there is an objection, asked right before its bytes leave.
+        """
         asked = function.asked(given)
         async with self._one_order:
             await self._keep_distance()
             try:
-                return await self._acting.send(function.priced(asked), asked)
+                return await self._acting.guarded(objection).send(function.priced(asked), asked)
             finally:
                 self._last_order_at = self._clock.elapsed_s()
 
@@ -221,12 +236,10 @@ class BinanceAccount:
             deliver=deliver,
         )
 
-    async def execute(
-        self, order: Order, objection: Callable[[], Withheld | None] = lambda: None
-    ) -> Outcome | Withheld:
+    async def execute(self, order: Order, objection: Objection = lambda: None) -> Outcome | Withheld:
         """Send one money order: at most one request, never retried, one after another; none if there is an objection.
 
-        That is asked for when nothing has to be waited for any more.
+        That is asked for before there is a request, and again when the next thing is to write it to its connection.
         """
         if (refusal := unsendable(order)) is not None:
             return refusal
@@ -234,18 +247,21 @@ class BinanceAccount:
             await self._keep_distance()
             if (withheld := objection()) is not None:
                 return withheld
+            acting = self._acting.guarded(objection)
             try:
                 match order:
                     case Repay():
-                        return await loans.repay(self._acting, order)
+                        return await loans.repay(acting, order)
                     case Transfer():
-                        return await transfers.transfer(self._acting, order)
+                        return await transfers.transfer(acting, order)
                     case Reduce():
-                        return await orders.reduce(self._acting, order)
+                        return await orders.reduce(acting, order)
                     case CancelOrders():
-                        return await orders.cancel(self._acting, order)
+                        return await orders.cancel(acting, order)
                     case _:
                         assert_never(order)
+            except NotSent as kept:
+                return kept.withheld
             finally:
                 self._last_order_at = self._clock.elapsed_s()
 

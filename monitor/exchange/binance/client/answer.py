@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from monitor.core.intents import Outcome
+from monitor.core.intents import Outcome, Withheld
 from monitor.exchange.binance.signing import Signer
 from monitor.exchange.binance.wire.decoding import ErrorBody
 from monitor.exchange.binance.wire.rows import OddRow
@@ -53,6 +53,14 @@ class Reading(Generic[T]):
 
     content: T
     answer: Answer
+
+
+class NotSent(Exception):
+    """A request that changes something was kept back at the last moment: nothing of it has left."""
+
+    def __init__(self, withheld: Withheld) -> None:
+        super().__init__(withheld.reason)
+        self.withheld = withheld
 
 
 @dataclass(frozen=True, slots=True)

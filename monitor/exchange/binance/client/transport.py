@@ -1,6 +1,7 @@
 """Requests and answers over HTTP: signed, counted, obeying holds. Reads are retried, writes are sent once."""
 
 import asyncio
+import copy
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -11,9 +12,10 @@ from typing import NoReturn, TypeVar
 import httpx
 
 from monitor.clock import Clock
-from monitor.core.intents import Accepted, Outcome, Refused, Trace
+from monitor.core.intents import Accepted, Objection, Outcome, Refused
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
-from monitor.exchange.binance.client.answer import Answer, Credentials, Reading, Sent
+from monitor.exchange.binance.client.answer import Answer, Credentials, NotSent, Reading, Sent
+from monitor.exchange.binance.client.changing import asking, believed, trace_of
 from monitor.exchange.binance.client.endpoint import Endpoint, Security
 from monitor.exchange.binance.client.hosts import FIRST_REST_S, ReadHosts
 from monitor.exchange.binance.client.http import body_of
@@ -22,7 +24,7 @@ from monitor.exchange.binance.client.rejection import rejected
 from monitor.exchange.binance.limits import Pool, Priority, Usage, hold_after, pool_of, used_weight
 from monitor.exchange.binance.signing import Parameters, query_of, signed_query
 from monitor.exchange.binance.verdict import LIMIT_CODE, failure_of, judge, judge_read
-from monitor.exchange.binance.wire.decoding import decode, error_of
+from monitor.exchange.binance.wire.decoding import error_of
 from monitor.exchange.binance.wire.market import ServerTime
 from monitor.exchange.binance.wire.numbers import Implausible, milliseconds, moment
 
@@ -34,13 +36,9 @@ U = TypeVar("U")
 WRITE_TIMEOUT_S = 15.0
 """The venue itself gives up after 10 s; a shorter wait would only make more outcomes unknown."""
 
-RECORDED_BYTES = 500
-"""So much of an answer to a change is kept with the step that it led to."""
-
 _CLOCK_TRIES = 5
 _READ_RETRIES = 2
 _BACKOFF_S = 0.2
-_REFERENCES = ("tran_id", "order_id", "repay_id")
 
 SERVER_TIME = Endpoint("GET", "/api/v3/time", ServerTime, Security.NONE, priority=Priority.FIRST)
 
@@ -70,6 +68,7 @@ class Transport:
         self._timeout_s = timeout_s
         self.oddities = Oddities()
         self._read_hosts = ReadHosts(self._hosts, clock.elapsed_s)
+        self._objection: Objection | None = None
 
     async def read(self, endpoint: Endpoint[T], parameters: Parameters | None = None) -> Reading[T]:
         """The decoded answer.
@@ -144,6 +143,15 @@ class Transport:
                 await asyncio.sleep(_BACKOFF_S * 3**retries * random.uniform(0.5, 1.5))
             retries += 1
 
+    def guarded(self, objection: Objection) -> "Transport":
+        """The same one; what it is to send does not leave where `objection` has a reason against it.
+
+        That is asked when the next thing is to write the request to its connection: waiting for one may take long.
+        """
+        guarded = copy.copy(self)
+        guarded._objection = objection
+        return guarded
+
     async def write(self, endpoint: Endpoint[T], parameters: Parameters) -> Outcome:
         """The outcome of one request that moves money; see `send`."""
         return (await self.send(endpoint, parameters)).outcome
@@ -151,7 +159,7 @@ class Transport:
     async def send(self, endpoint: Endpoint[T], parameters: Parameters) -> Sent[T]:
         """Send one request that changes something: at most once, to the first host.
 
-        Never raises for what comes back.
+        Never raises for what comes back. Raises NotSent where it is guarded, and kept back.
         """
         pool = self._pool(endpoint)
         until = self._held_until(endpoint, pool)
@@ -160,13 +168,17 @@ class Transport:
         answer: Answer | None = None
         content: T | None = None
         try:
-            answer = await self._send(self._hosts[0], endpoint, parameters, max(self._timeout_s, WRITE_TIMEOUT_S))
+            timeout_s = max(self._timeout_s, WRITE_TIMEOUT_S)
+            answer = await self._send(self._hosts[0], endpoint, parameters, timeout_s, self._objection)
+        except NotSent as kept:
+            log.info("exchange.order_withheld account=%s endpoint=%r cause=%r", self._account, endpoint.name, str(kept))
+            raise
         except (httpx.RequestError, TimeoutError) as error:
             outcome = judge(None, None, failure=failure_of(error))
             cause = type(error).__name__
         else:
-            believed = _believed(endpoint, answer)
-            content, ref = believed
+            found = believed(endpoint, answer)
+            content, ref = found
             outcome = self._judge_write(endpoint, pool, answer, ref)
             cause = f"HTTP {answer.status}"
         log.info(
@@ -176,7 +188,7 @@ class Transport:
             cause,
             type(outcome).__name__,
         )
-        outcome = replace(outcome, trace=_trace(endpoint, parameters, answer, cause))
+        outcome = replace(outcome, trace=trace_of(endpoint, parameters, answer, cause))
         return Sent(outcome, content if isinstance(outcome, Accepted) else None, answer)
 
     async def sync_clock(self) -> timedelta:
@@ -235,13 +247,21 @@ class Transport:
             # Only the kind: the text of such an error may quote a header or a URL.
             return None, type(error).__name__
 
-    async def _send(self, host: str, endpoint: Endpoint[T], parameters: Parameters, timeout_s: float) -> Answer:
+    async def _send(
+        self,
+        host: str,
+        endpoint: Endpoint[T],
+        parameters: Parameters,
+        timeout_s: float,
+        objection: Objection | None = None,
+    ) -> Answer:
         query = self._query(endpoint, parameters)
         request = self._http.build_request(
             endpoint.method,
             f"{host}{endpoint.path}?{query}" if query else f"{host}{endpoint.path}",
             headers=None if endpoint.security is Security.NONE else {"X-MBX-APIKEY": self._credentials.api_key},
             timeout=timeout_s,
+            extensions={} if objection is None else {"trace": asking(objection)},
         )
         sent_s = self._clock.elapsed_s()
         # httpx limits each single wait only; a body that drips in would never end.
@@ -315,34 +335,6 @@ class Transport:
                 f"{endpoint.name}: held back until {until:%Y-%m-%d %H:%M:%S} UTC to keep within the exchange's limits",
                 venue_code=LIMIT_CODE,
             )
-
-
-def _believed(endpoint: Endpoint[T], answer: Answer) -> tuple[T | None, str | None]:
-    """What a changing request was answered, and its reference: the number that its traces will carry, if any.
-
-    Both None where the answer cannot be believed.
-    """
-    if answer.status != 200 or answer.error is not None:
-        return None, None
-    try:
-        # What is documented as answered by nothing may be answered by anything but an error.
-        content = decode(answer.body or b"{}", endpoint.answer)
-    except Implausible:
-        return None, None
-    refs = (getattr(content, name, None) for name in _REFERENCES)
-    return content, str(next((ref for ref in refs if ref is not None), ""))
-
-
-def _trace(endpoint: Endpoint[T], parameters: Parameters, answer: Answer | None, cause: str) -> Trace | None:
-    """What is recorded of a request: what was asked, without time and signature, and what came back, cut short."""
-    if endpoint.secret:
-        return None
-    given = (f"{name}={value}" for name, value in (parameters or {}).items() if value is not None)
-    asked = " ".join([endpoint.name, *given])
-    if answer is None:
-        return Trace(asked, f"no answer: {cause}")
-    body = answer.body[:RECORDED_BYTES].decode("utf-8", errors="replace")
-    return Trace(asked, f"{cause} {body}".rstrip().replace("\0", "\ufffd"))
 
 
 def _refuse(endpoint: Endpoint[T], answer: Answer, *, key: bool, unreadable: bool) -> NoReturn:

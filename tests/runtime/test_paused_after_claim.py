@@ -1,0 +1,73 @@
+"""A pause that a person orders when an order is claimed already, but has not left: nothing is sent."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.core.account import CROSS
+from monitor.core.intents import Accepted, IntentState, Transfer
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenarios import calm
+from monitor.store import operator
+from monitor.store.readers.actions import IntentRow, read_intents
+from monitor.store.store import Store
+from tests.core.actions.samples import repay_spec, seconds
+from tests.exchange.binance.world import world
+from tests.runtime.rig import SAFETY, SPEED, Rig
+from tests.support.daemon import eventually
+from tests.support.money import REPAY_PATH, TRANSFER_PATH
+
+S = IntentState
+ANOTHER_TAKES_S = 1.5
+"""Machine seconds for which another order of the account keeps this one waiting."""
+
+
+@pytest.mark.parametrize("way", ["command", "file"])
+async def test_an_order_that_was_claimed_before_the_pause_expires_unsent(
+    database_url: str, tmp_path: Path, way: str
+) -> None:
+    file = tmp_path / "pause"
+    spec = repay_spec(asset="USDT", max_data_age=seconds(3600))
+    async with world(calm(), speed=SPEED) as around:
+        store = Store.open(database_url)
+        try:
+            safety = replace(SAFETY, pause_file=str(file))
+            rig = await Rig(around, store, [spec], safety=safety).prepare()
+            around.sandbox.add_fault(Fault("delay", method="POST", path=TRANSFER_PATH, seconds=ANOTHER_TAKES_S))
+            another = asyncio.create_task(around.account.execute(Transfer("spot", CROSS, "USDT", Decimal(1))))
+            async with rig.running():
+                await is_claimed(rig)
+                assert not another.done(), "the order did not have to wait"
+                if way == "file":
+                    file.touch()
+                else:
+                    await store.order(operator.pause, True, "somebody", around.clock.now())
+                assert isinstance(await another, Accepted)
+                await rig.until(lambda: rig.intents[0].state is S.EXPIRED)
+            row = await first(rig)
+        finally:
+            await store.close()
+        assert row is not None
+        assert [step.to_state for step in row.steps][-2:] == [S.SUBMITTING, S.EXPIRED]
+        assert "paused" in str(row.intent.evidence)
+        assert row.intent.submitted_at is None
+        assert around.requests(REPAY_PATH, "POST") == []
+
+
+async def is_claimed(rig: Rig) -> None:
+    """Returns once the first order is claimed in the database."""
+
+    async def holds() -> bool:
+        row = await first(rig)
+        return row is not None and row.intent.state is S.SUBMITTING
+
+    await eventually(holds)
+
+
+async def first(rig: Rig) -> IntentRow | None:
+    """The first order as the database has it."""
+    rows = await rig.store.read(read_intents, include_final=True)
+    return min(rows, key=lambda row: row.intent.id, default=None)
