@@ -15,6 +15,7 @@ from monitor.config.credentials import Credentials as KeySecrets
 from monitor.config.credentials import resolve_account, resolve_channel, resolve_heartbeat, resolve_url
 from monitor.config.model import Config
 from monitor.config.policies import policy_of, restraint_of
+from monitor.config.resolved import refuse_equal_secrets
 from monitor.config.secrets import SecretRef
 from monitor.config.templates import read_template
 from monitor.config.zones import zone_of
@@ -187,6 +188,7 @@ def open_account(
 
 def check_secrets(config: Config) -> None:
     """Raises ConfigError for what else would only show in use: secrets, keys that can't sign, channels' addresses."""
+    refuse_equal_secrets(config)
     for account in config.accounts:
         keys = resolve_account(config, account.name)
         _signing(keys, account.private_key)

@@ -15,6 +15,7 @@ from monitor.cli.parser import add_json
 from monitor.clock import SystemClock
 from monitor.config.credentials import resolve_heartbeat, resolve_url
 from monitor.config.model import Config, sqlite_file
+from monitor.config.resolved import readable_conflicts
 from monitor.core.account import KeyPermissions
 from monitor.core.actions.rights import Right, given, needed
 from monitor.core.actions.spec import ActionSpec
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         Row("config", "ok", str(config.source)),
         *_rules(config, args.offline),
         *asyncio.run(_accounts(config, args.offline)),
+        *(Row("secrets", "error", f"{each.place} {each.what}", each.mend) for each in readable_conflicts(config)),
     ]
     rows += [_database(config, args.offline), _space(config)]
     rows += [*_channels(config), *report_rows(config), *_heartbeat(config)]

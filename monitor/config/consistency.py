@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from fnmatch import fnmatchcase
 from typing import Any
 
 from monitor.config.mistakes import Mistakes, Place, nearest
@@ -65,10 +64,8 @@ def note_action(table: Mapping[str, Any], action: Action, place: Place, mistakes
         mistakes.add(place.key("on_no_answer"), what, f'set {them}, or write on_no_answer = "skip"')
 
 
-def note_rule(
-    rule: Rule, channels: Sequence[str], actions: Sequence[str], accounts: Sequence[str], mistakes: Mistakes
-) -> None:
-    """The channels, actions and accounts that the rule names are there."""
+def note_rule(rule: Rule, channels: Sequence[str], actions: Sequence[str], mistakes: Mistakes) -> None:
+    """The channels and actions that the rule names are there."""
     file, _, path = rule.where.partition(": ")
     place = Place(file, path)
     note_unknown_names(rule.channels or (), channels, "channel", place.key("channels"), mistakes)
@@ -77,13 +74,6 @@ def note_rule(
         note_unknown_names(
             step.channels, channels, "channel", place.key("escalate").item(index).key("channels"), mistakes
         )
-    for pattern in rule.accounts:
-        if not any(fnmatchcase(account, pattern) for account in accounts) and accounts:
-            mistakes.add(
-                place.key("accounts"),
-                f'no account matches "{pattern}"',
-                f'did you mean "{nearest(pattern, accounts)}"?',
-            )
 
 
 def note_report(report: Report, channels: Sequence[str], place: Place, mistakes: Mistakes) -> None:

@@ -99,9 +99,7 @@ def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, s
     read_top = top or Top()
     rules = read_rules(document, read_top.default_rules, read_top.rules_files, source, mistakes)
 
-    channel_names, action_names, account_names = (
-        _names(document, name) for name in ("channels", "actions", "accounts")
-    )
+    channel_names, action_names = (_names(document, name) for name in ("channels", "actions"))
     consistency.note_accounts(accounts, mistakes)
     consistency.note_channels(channels, channel_names, mistakes)
     if (risk := tables.get("risk")) is not None:
@@ -109,7 +107,7 @@ def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, s
     if (report := tables.get("report")) is not None:
         consistency.note_report(report, channel_names, here.key("report"), mistakes)
     for rule in rules:
-        consistency.note_rule(rule, channel_names, action_names, account_names, mistakes)
+        consistency.note_rule(rule, channel_names, action_names, mistakes)
     holders = [*(table for _, table in accounts), *(table for _, table in channels), *tables.values()]
     _note_open_secrets(holders, source, mode, mistakes)
     _finish_tables(tables, source, mistakes)

@@ -3,14 +3,14 @@
 `ERROR`: it can never work, the configuration is refused. `WARNING`: `check` and `rules lint` name it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from monitor.config.mistakes import Mistakes, Place
+from monitor.config.mistakes import Mistakes, Place, nearest
 from monitor.config.model import Config
 from monitor.config.policies import restraint_of
 from monitor.config.rule_files import files_of
@@ -104,7 +104,7 @@ def _liquidations_too_seldom(config: Config) -> Iterator[Conflict]:
 
 
 def _watches_nothing(config: Config) -> Iterator[Conflict]:
-    for place, account in _accounts(config):
+    for place, account in accounts_of(config):
         if not account.cross and not account.isolated:
             what = "watches nothing: cross = false and isolated = []"
             yield Conflict(place, what, "switch one of them on, or remove the account")
@@ -112,7 +112,7 @@ def _watches_nothing(config: Config) -> Iterator[Conflict]:
 
 def _one_key_twice(config: Config) -> Iterator[Conflict]:
     seen: dict[tuple[str, str], str] = {}
-    for place, account in _accounts(config):
+    for place, account in accounts_of(config):
         for key in ("api_key", "action_api_key"):
             ref: SecretRef | None = getattr(account, key)
             if ref is None:
@@ -194,26 +194,76 @@ def _odd_repeat(config: Config) -> Iterator[Conflict]:
             yield Conflict(_of(rule).key("repeat"), what, 'lower it; "5m" is the default')
 
 
+def _nobodys_accounts(config: Config) -> Iterator[Conflict]:
+    names = [account.name for account in config.accounts]
+    for rule in config.rules:
+        for pattern in rule.accounts:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                near = nearest(pattern, names)
+                mend = f'did you mean "{near}"?' if near else f"name one of {', '.join(names)}"
+                yield Conflict(_of(rule).key("accounts"), f'no account matches "{pattern}"', mend)
+
+
 def _symbols_of_nobody(config: Config) -> Iterator[Conflict]:
-    for rule in _own(config):
-        watched = _pairs(config, rule)
-        if rule.symbols == ANY or set(rule.scopes) != {"isolated"} or watched is None:
-            continue
-        if not any(fnmatchcase(pair, pattern) for pair in watched for pattern in rule.symbols):
-            what = f"match none of the watched pairs ({', '.join(watched) or 'none'})"
+    for rule, dead in _dead_symbols(config):
+        # Those of a rule that looks elsewhere too leave it something to do.
+        if len(dead) == len(rule.symbols) and set(rule.scopes) == {"isolated"}:
+            what = f"match none of the watched pairs ({_watched(config, rule)})"
             yield Conflict(_of(rule).key("symbols"), what, "correct them, or add the pair to isolated")
 
 
 def _symbol_of_nobody(config: Config) -> Iterator[Conflict]:
-    for rule in _own(config):
-        watched = _pairs(config, rule)
-        if watched is None or "isolated" not in rule.scopes:
-            continue
-        dead = [each for each in rule.symbols if not any(fnmatchcase(pair, each) for pair in watched)]
-        # All of them dead in a rule of pairs alone is refused.
-        if dead and rule.symbols != ANY and (len(dead) < len(rule.symbols) or set(rule.scopes) != {"isolated"}):
-            what = f"{', '.join(dead)} match none of the watched pairs ({', '.join(watched) or 'none'})"
+    for rule, dead in _dead_symbols(config):
+        if len(dead) < len(rule.symbols) or set(rule.scopes) != {"isolated"}:
+            what = f"{', '.join(dead)} match none of the watched pairs ({_watched(config, rule)})"
             yield Conflict(_of(rule).key("symbols"), what, "correct or remove them")
+
+
+def _assets_of_nobody(config: Config) -> Iterator[Conflict]:
+    for rule, dead in _dead_assets(config):
+        if len(dead) == len(rule.assets) and set(rule.scopes) == {"asset"}:
+            what = f"match no asset that can be held or owed ({_watched(config, rule, cross=True)})"
+            yield Conflict(_of(rule).key("assets"), what, "correct them: assets are written in capitals")
+
+
+def _asset_of_nobody(config: Config) -> Iterator[Conflict]:
+    for rule, dead in _dead_assets(config):
+        if len(dead) < len(rule.assets) or set(rule.scopes) != {"asset"}:
+            what = f"{', '.join(dead)} match no asset that can be held or owed ({_watched(config, rule, cross=True)})"
+            yield Conflict(_of(rule).key("assets"), what, "correct or remove them: assets are written in capitals")
+
+
+def _dead_symbols(config: Config) -> Iterator[tuple[Rule, list[str]]]:
+    """The rules of pairs some of whose patterns can match none, and these patterns."""
+    for rule in _own(config):
+        pairs = _pairs(config, rule)
+        dead = [each for each in rule.symbols if not _may_match(each, pairs)]
+        if dead and "isolated" in rule.scopes and rule.symbols != ANY:
+            yield rule, dead
+
+
+def _dead_assets(config: Config) -> Iterator[tuple[Rule, list[str]]]:
+    """The same of assets: where cross is not watched, those of the pairs are all that there can be."""
+    for rule in _own(config):
+        pairs = _pairs(config, rule, cross=True)
+        halves = None if pairs is None else {half for pair in pairs for half in _halves(pair)}
+        dead = [each for each in rule.assets if not _may_match(each, halves)]
+        if dead and "asset" in rule.scopes and rule.assets != ANY:
+            yield rule, dead
+
+
+def _may_match(pattern: str, known: Collection[str] | None) -> bool:
+    """Whether a pattern can match one of the names; None: any that is written in capitals."""
+    if known is None:
+        return pattern == pattern.upper()
+    return any(fnmatchcase(name, pattern) for name in known)
+
+
+def _halves(pair: str) -> Iterator[str]:
+    """Whatever the two assets of a pair may be called."""
+    for place in range(1, len(pair)):
+        yield pair[:place]
+        yield pair[place:]
 
 
 def _files_of_nothing(config: Config) -> Iterator[Conflict]:
@@ -238,14 +288,18 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("actions.cooldown against what it is for", WARNING, _long_cooldown),
     Relation("rules.for against severity", WARNING, _late_rule),
     Relation("rules.repeat against severity", WARNING, _odd_repeat),
+    Relation("rules.accounts against accounts", ERROR, _nobodys_accounts),
     Relation("rules.symbols against accounts.isolated", ERROR, _symbols_of_nobody),
     Relation("one of rules.symbols against accounts.isolated", WARNING, _symbol_of_nobody),
+    Relation("rules.assets against what can be held", ERROR, _assets_of_nobody),
+    Relation("one of rules.assets against what can be held", WARNING, _asset_of_nobody),
     Relation("rules_files against the files there are", WARNING, _files_of_nothing),
 )
-"""Every relation, each walked by a test. That `rules.accounts` match an account is looked at where rules are read."""
+"""Every relation, each walked by a test."""
 
 
-def _accounts(config: Config) -> Iterator[tuple[Place, Account]]:
+def accounts_of(config: Config) -> Iterator[tuple[Place, Account]]:
+    """Each account with its place."""
     for index, account in enumerate(config.accounts):
         yield _item(config, "accounts", index, account.name), account
 
@@ -261,12 +315,17 @@ def _own(config: Config) -> Iterator[Rule]:
     return (rule for rule in config.rules if not rule.is_shipped)
 
 
-def _pairs(config: Config, rule: Rule) -> tuple[str, ...] | None:
-    """The pairs that the accounts of a rule watch; None where one watches all that the exchange lists."""
+def _pairs(config: Config, rule: Rule, *, cross: bool = False) -> tuple[str, ...] | None:
+    """The pairs that the accounts of a rule watch; None where one watches all that the exchange lists, or `cross`."""
     mine = [a for a in config.accounts if any(fnmatchcase(a.name, pattern) for pattern in rule.accounts)]
-    if any(account.isolated == "all" for account in mine):
+    if any(account.isolated == "all" or (cross and account.cross) for account in mine):
         return None
     return tuple(dict.fromkeys(pair for account in mine for pair in account.isolated))
+
+
+def _watched(config: Config, rule: Rule, *, cross: bool = False) -> str:
+    pairs = _pairs(config, rule, cross=cross)
+    return "all that there are" if pairs is None else ", ".join(pairs) or "none"
 
 
 def _at(config: Config, table: str) -> Place:

@@ -6,6 +6,7 @@ import pytest
 
 from monitor.config.loading import load_config
 from monitor.config.relations import RELATIONS, WARNING, conflicts
+from monitor.config.resolved import refuse_equal_secrets
 from monitor.errors import ConfigError
 from tests.config.samples import write_config
 from tests.support.command import margin_monitor
@@ -15,6 +16,7 @@ SECOND = '[[accounts]]\nname = "second"\napi_key = "env:OTHER"\napi_secret = "en
 PHONE = '[[channels]]\nname = "phone"\nurl = "env:PHONE"\n'
 MAIL = '[[channels]]\nname = "mail"\nurl = "env:MAIL"\n'
 RULE = '[[rules]]\nname = "low"\nscope = "isolated"\nwhen = "margin_level < 1.5"\n'
+ASSETS = '[[rules]]\nname = "held"\nscope = "asset"\nwhen = "held > 1"\n'
 ACTION = '[[actions]]\nname = "repay"\nkind = "repay"\n'
 
 BASE = ACCOUNT + PHONE
@@ -104,6 +106,21 @@ CASES: dict[str, tuple[str, str, str]] = {
         'rules[0] "low".symbols ETH* match none of the watched pairs (BTCUSDT); correct or remove them',
         ACCOUNT + 'isolated = ["BTCUSDT"]\n' + PHONE + RULE + 'symbols = ["BTC*"]\n',
     ),
+    "rules.accounts against accounts": (
+        BASE + RULE + 'accounts = ["man*"]\n',
+        'rules[0] "low".accounts: no account matches "man*"; did you mean "main"?',
+        BASE + RULE + 'accounts = ["mai*"]\n',
+    ),
+    "rules.assets against what can be held": (
+        ACCOUNT + 'cross = false\nisolated = ["BTCUSDT"]\n' + PHONE + ASSETS + 'assets = ["ETH"]\n',
+        'rules[0] "held".assets: match no asset that can be held or owed (BTCUSDT); correct them',
+        ACCOUNT + 'cross = false\nisolated = ["BTCUSDT"]\n' + PHONE + ASSETS + 'assets = ["USD?"]\n',
+    ),
+    "one of rules.assets against what can be held": (
+        BASE + ASSETS + 'assets = ["usdt", "BTC"]\n',
+        'rules[0] "held".assets usdt match no asset that can be held or owed (all that there are); correct or remove',
+        BASE + ASSETS + 'assets = ["USDT", "BTC"]\n',
+    ),
     "rules_files against the files there are": (
         'rules_files = ["nothing/*.toml"]\n' + BASE,
         'rules_files[0] "nothing/*.toml" matches no file; correct it, or remove it',
@@ -121,7 +138,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_relation_of_the_table_is_tried() -> None:
-    assert list(CASES) == [relation.name for relation in RELATIONS]
+    assert set(CASES) == {relation.name for relation in RELATIONS}
+    assert len(CASES) == len(RELATIONS)
 
 
 @pytest.mark.parametrize("relation", RELATIONS, ids=lambda relation: relation.name)
@@ -137,6 +155,24 @@ def test_a_conflict_is_named_with_place_and_mend_and_its_neighbour_is_not(folder
         found = [str(each) for each in (caught.value, *caught.value.others)]
     assert [each for each in found if each.startswith(f"config.toml: {line}")], found
     assert list(conflicts(load_config(write_config(folder, good), {}), WARNING)) == []
+
+
+def test_one_key_under_two_references_is_refused(folder: Path) -> None:
+    for name, value in {"key": "abcdefghijkl", "copy": "abcdefghijkl", "other": "zyxwvutsrqpo"}.items():
+        (folder / name).write_text(value)
+        (folder / name).chmod(0o600)
+    first = ACCOUNT.replace("env:KEY", "file:key")
+    path = write_config(folder, first + SECOND.replace("env:OTHER", "file:copy") + PHONE)
+    with pytest.raises(ConfigError) as caught:
+        refuse_equal_secrets(load_config(path, {}))
+    assert str(caught.value) == (
+        'config.toml: accounts[1] "second".api_key: holds the very key of accounts[0] "main".api_key; '
+        "give each account its own key, and each account once"
+    )
+    checked = margin_monitor(path, "check", "--offline", "--json").json()["items"]
+    assert [row["name"] for row in checked if "holds the very key" in row["detail"]] == ["secrets"]
+    path = write_config(folder, first + SECOND.replace("env:OTHER", "file:other") + PHONE)
+    refuse_equal_secrets(load_config(path, {}))
 
 
 def test_a_second_key_that_is_the_first_one_is_refused_without_a_word_of_it(folder: Path) -> None:
