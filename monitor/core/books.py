@@ -138,10 +138,14 @@ def way_of(asset: str, prices: Mapping[str, Price]) -> Way | None:
     return None
 
 
-def ways_to_try(asset: str) -> frozenset[str]:
-    """The symbols that may price an asset without a pair with USDT; the exchange may know none of them."""
-    others = (other for other in THROUGH if other != asset)
-    return frozenset({f"USDT{asset}", *(f"{asset}{other}" for other in others)})
+def ways_to_try(asset: str, prices: Mapping[str, Price]) -> frozenset[str]:
+    """The symbols that may price an asset without a pair with USDT; the exchange may know none of them.
+
+    Where it knows one, the pair of its other side with USDT is among them.
+    """
+    others = [other for other in THROUGH if other != asset]
+    rests = (f"{other}USDT" for other in others if f"{asset}{other}" in prices)
+    return frozenset({f"USDT{asset}", *(f"{asset}{other}" for other in others), *rests})
 
 
 def turned_round(price: Decimal) -> Decimal:

@@ -349,7 +349,7 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
         symbols.add(f"{asset}USDT")
         if state.prices and f"{asset}USDT" not in state.prices:
             way = way_of(asset, state.prices)
-            symbols |= {way.own, way.rest or way.own} if way is not None else ways_to_try(asset)
+            symbols |= {way.own, way.rest or way.own} if way is not None else ways_to_try(asset, state.prices)
     return frozenset(symbols)
 
 

@@ -76,7 +76,7 @@ class Catalogue:
         }
         self.assets = _asset_names(wanted)
         for asset in self.assets:
-            if asset != "USDT":
+            if asset != "USDT" and asset not in scenario.only_pairs:
                 self.prices.setdefault(f"{asset}USDT", ONE)
         self.prices.update(scenario.prices)
         self.pairs = self._list_pairs(scenario)
@@ -137,7 +137,8 @@ class Catalogue:
         ]
 
     def _list_pairs(self, scenario: Scenario) -> dict[str, Pair]:
-        quotes = [(asset, "USDT") for asset in self.assets if asset != "USDT"]
+        only = scenario.only_pairs
+        quotes = [_only(asset, only[asset]) if asset in only else (asset, "USDT") for asset in self.assets[1:]]
         quotes += [(asset, "BTC") for asset in _BTC_QUOTED]
         return {
             f"{base}{quote}": self._pair(base, quote, number, scenario) for number, (base, quote) in enumerate(quotes)
@@ -181,7 +182,14 @@ def _mentioned(scenario: Scenario) -> list[str]:
     for account in scenario.accounts:
         names += [*account.spot, *account.funding, *account.cross]
         names += [symbol.removesuffix("USDT") for symbol in account.isolated if symbol.endswith("USDT")]
-    return sorted({*names, *scenario.rates, *scenario.collateral})
+    return sorted({*names, *scenario.rates, *scenario.collateral, *scenario.only_pairs})
+
+
+def _only(asset: str, symbol: str) -> tuple[str, str]:
+    """Base and quote of the one pair of an asset."""
+    if symbol.startswith(asset):
+        return asset, symbol.removeprefix(asset)
+    return symbol.removesuffix(asset), asset
 
 
 def _asset_names(wanted: Iterable[str]) -> tuple[str, ...]:

@@ -126,7 +126,8 @@ def read_bars(path: Path) -> list[Bar]:
 class PriceBook:
     """What every symbol costs now: its spot price, and the index price that levels go by.
 
-    Symbols walk their path, or keep their fixed price; a symbol without either is priced through USDT.
+    Symbols walk their path, or keep their fixed price; a symbol without either is priced through USDT. What has no
+    pair with USDT is worth what its only pair says, either way round.
     """
 
     def __init__(
@@ -140,6 +141,7 @@ class PriceBook:
         self._spot = dict(fixed)
         self._pairs = pairs
         self._basis = dict(basis)
+        self._ways = _ways(pairs)
         self._held: set[str] = set()
         self._still = False
         self._usdt: dict[str, Decimal] = {}
@@ -202,8 +204,17 @@ class PriceBook:
         """The index value of one unit of `asset` in USDT; 0 when nothing prices it."""
         value = self._usdt.get(asset)
         if value is None:
-            value = self._usdt[asset] = ONE if asset == "USDT" else (self.index(f"{asset}USDT") or ZERO)
+            value = self._usdt[asset] = self._in_usdt(asset)
         return value
+
+    def _in_usdt(self, asset: str) -> Decimal:
+        if asset == "USDT":
+            return ONE
+        symbol, other, is_base = self._ways.get(asset, (f"{asset}USDT", "USDT", True))
+        price = self.index(symbol)
+        if not price:
+            return ZERO
+        return (price if is_base else ONE / price) * self.usdt(other)
 
     def symbols(self) -> list[str]:
         """Every symbol that has a price."""
@@ -215,6 +226,16 @@ class PriceBook:
     def _touch(self) -> None:
         self._usdt.clear()
         self.version += 1
+
+
+def _ways(pairs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str, bool]]:
+    """By asset without a pair with USDT as its quote: its first pair, the other asset, and whether it is the base."""
+    ways: dict[str, tuple[str, str, bool]] = {}
+    for symbol, (base, quote) in pairs.items():
+        for asset, other, is_base in ((base, quote, True), (quote, base, False)):
+            if asset != "USDT" and f"{asset}USDT" not in pairs:
+                ways.setdefault(asset, (symbol, other, is_base))
+    return ways
 
 
 def _bar(path: Path, number: int, row: Sequence[str], previous_ms: int) -> Bar:

@@ -165,6 +165,7 @@ class Scenario:
     `prices` are fixed spot prices, `paths` prices through time, `bars` files walked into paths (stronger in
     that order). `basis` sets index = spot × (1 + basis). `rates` are daily interest rates, `leverage` the
     family of an isolated pair (10, 5 or 3). `quiet` symbols send market frames only when their price moves.
+    `only_pairs` names, by asset without a pair with USDT as its quote, the one pair that it has.
     `depth` is how much of a symbol's base can be traded in one second (without limit where none is given).
     """
 
@@ -185,6 +186,7 @@ class Scenario:
     no_transfer_in: frozenset[str] = frozenset()
     delistings: tuple[tuple[datetime, tuple[str, ...], tuple[str, ...]], ...] = ()
     listings: tuple[tuple[datetime, tuple[str, ...], tuple[str, ...]], ...] = ()
+    only_pairs: Mapping[str, str] = field(default_factory=dict)
     depth: Mapping[str, Decimal] = field(default_factory=dict)
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restricted_long: tuple[str, ...] = ()

@@ -105,6 +105,10 @@ def test_asset_without_a_usdt_price_is_wanted_in_all_that_may_lead_there_until_s
     state = told(state, PricesRead({"BTCUSDT": Price(Decimal(60_000), NOW)}))
     tried = {f"ABC{other}" for other in ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")} | {"USDTABC"}
     assert needed_symbols(state, SETTINGS) == {"BTCUSDT", "ABCUSDT", *tried}
+    known = replace(state, prices=prices(BTCUSDT=1, ABCFDUSD=2))
+    assert needed_symbols(known, SETTINGS) == {"BTCUSDT", "ABCUSDT", *tried, "FDUSDUSDT"}
+    found = replace(state, prices=prices(BTCUSDT=1, ABCFDUSD=2, FDUSDUSDT=1))
+    assert needed_symbols(found, SETTINGS) == {"BTCUSDT", "ABCUSDT", "ABCFDUSD", "FDUSDUSDT"}
     inverted = told(state, PricesRead({"USDTABC": Price(Decimal(40), NOW)}))
     assert needed_symbols(inverted, SETTINGS) == {"BTCUSDT", "ABCUSDT", "USDTABC"}
     state = told(state, PricesRead({"ABCBTC": Price(Decimal("0.1"), NOW)}))
