@@ -224,7 +224,8 @@ async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path
                 # The first attempts to write have to give up before it is known that the store fails.
                 await eventually(lambda: has(sink, "near-call"), 30)
                 assert "Not recorded:" in str(told(sink, "near-call")[0]["text"])
-                assert here.store.failing
+                # On a full disk what is small still finds room now and then.
+                assert here.store.failing or kind == "full disk"
                 assert money_requests(box.sandbox) == []
                 assert not here.task.done()
 
@@ -241,9 +242,9 @@ async def test_a_failing_store_silences_nothing_and_moves_nothing(tmp_path: Path
                 )
                 assert unwritten
                 await eventually(lambda: recorded(here, unwritten), 30)
-                # Recorded and told again, now with its number in the record; and then it may act.
+                # It may act now. Its row is the message that was sent from memory, and nothing is told again.
                 await eventually(lambda: moved(box.sandbox), 30)
-                assert len(told(sink, "near-call")) <= 3, "told again and again"
+                assert [(one["reason"], one["scope"]) for one in told(sink, "near-call")] == [("fired", "cross")]
 
 
 async def ready(here: Here) -> None:
