@@ -1,5 +1,6 @@
 """The request of the heartbeat: a GET says that all is well, a POST to `/fail` says what is not."""
 
+import asyncio
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
@@ -33,11 +34,17 @@ class Heartbeat:
         headers = {"User-Agent": "margin-monitor"} | ({"Content-Type": "text/plain; charset=utf-8"} if text else {})
         content = None if text is None else text.encode()
         try:
-            async with httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client:
-                response = await client.request(method, url, content=content, headers=headers)
-        except httpx.HTTPError as error:
+            # httpx limits each single wait only, and what follows the status may never end: it is not read.
+            async with (
+                asyncio.timeout(self._timeout_s),
+                httpx.AsyncClient(timeout=self._timeout_s, trust_env=False) as client,
+                client.stream(method, url, content=content, headers=headers) as response,
+            ):
+                return None if response.is_success else f"HTTP {response.status_code}"
+        except TimeoutError:
+            return f"no answer within {self._timeout_s:g} s"
+        except Exception as error:  # noqa: BLE001 – whatever is wrong there must not end the watch here
             return self._scrub(f"{type(error).__name__}: {error}".rstrip(": "))
-        return None if response.is_success else f"HTTP {response.status_code}"
 
 
 def fail_url(url: str) -> str:

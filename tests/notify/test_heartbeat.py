@@ -1,5 +1,8 @@
 """The heartbeat's requests, to a real server."""
 
+import asyncio
+import contextlib
+
 import pytest
 
 from monitor.notify.heartbeat import Heartbeat, fail_url
@@ -27,6 +30,26 @@ async def test_what_is_not_taken_is_told_without_the_address(answer: Answer) -> 
     assert lost is not None and SECRET not in lost
     refused = await Heartbeat(f"http://127.0.0.1:1/{SECRET}", timeout_s=1).well()
     assert refused is not None and SECRET not in refused
+
+
+@pytest.mark.parametrize(
+    ("head", "is_taken"),
+    [(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", True), (b"HTTP/1.1 200 OK\r\n", False)],
+)
+async def test_an_answer_that_never_ends_is_left(head: bytes, is_taken: bool) -> None:
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        with contextlib.suppress(OSError):
+            while True:
+                writer.write(b"1\r\nx\r\n" if is_taken else b"X: y\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        lost = await asyncio.wait_for(Heartbeat(f"http://127.0.0.1:{port}/{SECRET}", timeout_s=1).well(), 30)
+        server.close()
+    assert (lost is None) is is_taken
 
 
 @pytest.mark.parametrize(
