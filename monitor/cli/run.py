@@ -3,7 +3,9 @@
 import argparse
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 
 from monitor import app
 from monitor.cli import settings
@@ -14,6 +16,7 @@ from monitor.cli.owners import refuse_twins
 from monitor.cli.turn import Turn
 from monitor.clock import Clock, SystemClock
 from monitor.config.model import Config
+from monitor.errors import ConfigError
 from monitor.runtime.service import ServiceManager
 from monitor.runtime.storekeeper import opened
 
@@ -24,10 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exit 0 after a clean stop. Raises what keeps it from starting."""
-    config = settings.load(args)
+    try:
+        config = settings.load(args)
+    except ConfigError as error:
+        _say_what_is_wrong(args, error)
+        raise
     with background_logging():
         run_loop(lambda: serve(config, SystemClock()))
     return 0
+
+
+def _say_what_is_wrong(args: argparse.Namespace, error: ConfigError) -> None:
+    """A service that does not come up because of its configuration: said on the channels that it names.
+
+    Who starts it at a terminal reads it there.
+    """
+    with suppress(ConfigError):
+        if not sys.stderr.isatty() and (channels := settings.channels(args)) is not None:
+            asyncio.run(say_goodbye(channels, error))
 
 
 def run_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:

@@ -4,13 +4,18 @@ import argparse
 import os
 from pathlib import Path
 
-from monitor.config.loading import find_config, load_config
+from monitor.config.loading import find_config, load_channels, load_config
 from monitor.config.model import Config
 
 
 def load(args: argparse.Namespace) -> Config:
     """The configuration, found as documented. Raises ConfigError."""
     return load_config(path(args), os.environ)
+
+
+def channels(args: argparse.Namespace) -> Config | None:
+    """What can be used of a configuration that can't be: its channels. Raises ConfigError when there is no file."""
+    return load_channels(path(args), os.environ)
 
 
 def path(args: argparse.Namespace) -> Path:

@@ -78,6 +78,29 @@ def load_config(path: Path, environ: Mapping[str, str]) -> Config:
     return build_config(content, source, environ, mode)
 
 
+def load_channels(path: Path, environ: Mapping[str, str]) -> Config | None:
+    """The channels of the file and nothing else in it, to say there what is wrong with the rest; None: it has none."""
+    source = path.absolute()
+    try:
+        content, mode = read_guarded(source, source.name)
+        document = parse_toml(content, source.name)
+    except ConfigError:
+        return None
+    configs = []
+    listed = document.get("channels", [])
+    for channel in listed if isinstance(listed, list) else []:
+        if isinstance(channel, dict):
+            alone = {key: value for key, value in channel.items() if key != "fallback"}
+            with suppress(ConfigError):
+                configs.append(config_of({"channels": [alone], "accounts": [_NOBODY]}, source, environ, mode))
+    if not configs:
+        return None
+    return replace(configs[0], channels=tuple(channel for config in configs for channel in config.channels))
+
+
+_NOBODY = {"name": "nobody", "api_key": "file:none", "api_secret": "file:none"}
+
+
 def build_config(content: bytes, source: Path, environ: Mapping[str, str], mode: int = 0o600) -> Config:
     """The configuration that `content` would be in a file at `source` with these permissions."""
     return config_of(parse_toml(content, source.name), source, environ, mode)

@@ -14,6 +14,16 @@ from tests.support.daemon import daemon_process, starting_now, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
+MISTAKES = """
+[[channels]]
+name = "odd"
+webhook = 5
+
+[[rules]]
+name = "x"
+scope = "cross"
+when = "margin_lvl < 2"
+"""
 ENDS = "margin-monitor ends and watches no more"
 
 
@@ -49,9 +59,18 @@ async def test_a_missing_secret_is_said_where_it_can_be(tmp_path: Path) -> None:
             config = write_config(tmp_path, box.ready, channels={"broken": "file:none.txt", "phone": phone.url})
             secret = box.ready.accounts[0]["api_secret"]
             config.write_text(config.read_text().replace(f'"{secret}"', '"file:away.txt"'))
-            assert await codes(config) == [78, 78]
+            assert await codes(config, starts=1) == [78]
     (said,) = last_words(phone)
     assert "away.txt" in said
+
+
+async def test_a_mistake_in_the_configuration_is_said_on_the_channels_that_it_names(tmp_path: Path) -> None:
+    with http_sink() as phone:
+        async with sandbox(starting_now()) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": phone.url}, more=MISTAKES)
+            assert await codes(config, starts=1) == [78]
+    (said,) = last_words(phone)
+    assert "config.toml" in said
 
 
 class BrokenClock(SystemClock):
