@@ -108,7 +108,7 @@ async def test_answers_of_two_channels_are_never_mixed() -> None:
 
 async def test_hanging_service_is_left_and_the_next_message_is_tried_anew(server: HttpSink) -> None:
     server.answers = [Answer(hang=True)]
-    sink = build_sink("phone", url=_json_url(server), timeout_s=1.0)
+    sink = build_sink("phone", url=_json_url(server), timeout_s=3.0)
     await sink.warm()
     hung = await sink.send(MESSAGE)
     told = await sink.send(MESSAGE)

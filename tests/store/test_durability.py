@@ -90,7 +90,7 @@ def _write_until_killed(url: str, start: int, after_s: float) -> list[str]:
 
 
 async def _opens_again(url: str) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     store = Store.open(url)
     assert time.monotonic() < deadline
     await store.close()

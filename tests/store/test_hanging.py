@@ -27,7 +27,7 @@ from tests.store.test_lease import HOLD
 from tests.support.line import Line, line_to
 from tests.support.postgres import PostgresServer, own_server
 
-BOUND_S = 10.0
+BOUND_S = 20.0
 """No wait may be longer, even on a busy machine."""
 
 
@@ -50,7 +50,7 @@ def behind_a_line() -> Iterator[tuple[PostgresServer, Line, str]]:
         yield server, line, f"postgresql+psycopg://tester@127.0.0.1:{line.port}/margin"
 
 
-async def until(claim: Callable[[], bool], deadline_s: float = 30) -> None:
+async def until(claim: Callable[[], bool], deadline_s: float = 90) -> None:
     end = time.monotonic() + deadline_s
     while not claim():
         assert time.monotonic() < end, "it did not happen in time"

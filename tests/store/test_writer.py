@@ -21,7 +21,7 @@ from tests.store.samples import NOW, event
 from tests.support.postgres import own_server
 
 
-async def until(claim: Callable[[], bool], deadline_s: float = 20) -> None:
+async def until(claim: Callable[[], bool], deadline_s: float = 60) -> None:
     end = time.monotonic() + deadline_s
     while not claim():
         assert time.monotonic() < end, "it did not happen in time"

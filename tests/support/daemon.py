@@ -28,6 +28,7 @@ from monitor.sandbox.timeline import Timeline
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.readers.status import read_live
 from monitor.store.store import ReadStore, Store
+from tests.support.patience import BUSY
 
 FAST = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
 """A timetable for tests that don't want to wait."""
@@ -193,7 +194,7 @@ async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool =
             yield Here(daemon, store, loaded, time, task)
         finally:
             daemon.stop()
-            await asyncio.wait_for(task, ENDS_WITHIN_S)
+            await asyncio.wait_for(task, ENDS_WITHIN_S * BUSY)
     finally:
         await store.close()
 
@@ -251,7 +252,7 @@ class Child:
 
     async def ended(self, within_s: float = ENDS_WITHIN_S) -> int:
         """Its exit code, once it ended by itself."""
-        code = await asyncio.wait_for(self.process.wait(), within_s)
+        code = await asyncio.wait_for(self.process.wait(), within_s * BUSY)
         if self._reader is not None:
             await self._reader
         return code
@@ -298,8 +299,8 @@ async def eventually(
     given_up: Callable[[], bool] = lambda: False,
     story: Callable[[], str] = lambda: "",
 ) -> None:
-    """Returns once the coroutine function `holds` answers True. Raises AssertionError after the time-out."""
-    deadline = asyncio.get_running_loop().time() + within_s
+    """Returns once the coroutine function `holds` answers True. Raises AssertionError after the time-out (see BUSY)."""
+    deadline = asyncio.get_running_loop().time() + within_s * BUSY
     while not await holds():
         assert not given_up(), f"it ended before that: {story()}"
         assert asyncio.get_running_loop().time() < deadline, f"not within {within_s} s: {story()}"

@@ -15,7 +15,7 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 MISSING = "mosquitto is not installed: apt-get install mosquitto"
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class MqttSink:

@@ -16,6 +16,9 @@ BOUNDS = (
 
 STRETCH = 10
 
+BUSY = 3
+"""By so much longer than its deadline says a test waits: deadlines are those of a machine that does nothing else."""
+
 
 @pytest.fixture(autouse=True)
 def patient_program(monkeypatch: pytest.MonkeyPatch) -> None:

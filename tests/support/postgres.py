@@ -72,7 +72,7 @@ class PostgresServer:
                 **_unprivileged(),
             )
         self.pid = process.pid
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             try:
                 self.connect("postgres").close()
@@ -212,7 +212,7 @@ def _unprivileged() -> Mapping[str, Any]:
 
 
 def _wait_for_end(pid: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
             if os.waitpid(pid, os.WNOHANG) == (pid, 0):

@@ -18,6 +18,8 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.support.patience import BUSY
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -65,9 +67,9 @@ class HttpSink:
         return f"http://127.0.0.1:{self.port}"
 
     def wait_for(self, claim: Callable[[list[Received]], bool], timeout_s: float = 20) -> list[Received]:
-        """The requests so far, once `claim` holds for them. Raises AssertionError after the time-out."""
+        """The requests so far, once `claim` holds for them. Raises AssertionError after the time-out (see BUSY)."""
         with self._arrived:
-            assert self._arrived.wait_for(lambda: claim(self.received), timeout_s), self.received
+            assert self._arrived.wait_for(lambda: claim(self.received), timeout_s * BUSY), self.received
             return list(self.received)
 
     def wait_for_count(self, count: int, timeout_s: float = 20) -> list[Received]:

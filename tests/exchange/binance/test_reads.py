@@ -192,7 +192,7 @@ async def test_read_gives_up_after_two_retries() -> None:
 
 
 async def test_silent_server_is_given_up_on() -> None:
-    async with world(faults=[Fault(what="hang", path=CROSS_PATH, count=0)], timeout_s=0.1) as w:
+    async with world(faults=[Fault(what="hang", path=CROSS_PATH, count=0)], timeout_s=0.5) as w:
         with pytest.raises(ExchangeUnreachable, match="ReadTimeout"):
             await w.account.read_cross()
 
