@@ -8,7 +8,7 @@ class ReceivedRequest:
     """One request. `at` is virtual ms; `account` "" when the key is unknown or absent.
 
     `status` is 0 while unanswered and when the connection was cut. `applied` says whether it was carried
-    out: the answer may never have left.
+    out: the answer may never have left. `tran_id` is the number of what it moved, 0 where it has none.
     """
 
     at: int
@@ -21,6 +21,7 @@ class ReceivedRequest:
     code: int = 0
     fault: str = ""
     applied: bool = False
+    tran_id: int = 0
 
     def as_json(self) -> dict[str, object]:
         """What the admin door shows; the key by its first letters only."""

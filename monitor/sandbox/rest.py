@@ -181,7 +181,7 @@ class RestDoor:
         except Refusal as error:
             error.headers.update(headers)
             raise
-        record.applied = True
+        _carried_out(record, answer)
         self._clockwork.settle()
         if skew_ms and isinstance(answer, dict) and "serverTime" in answer:
             answer = {**answer, "serverTime": self._venue.now_ms() + skew_ms}
@@ -244,7 +244,7 @@ class RestDoor:
                 answer = endpoint.answer(late)
                 if inspect.isawaitable(answer):
                     answer = await answer
-                record.applied = True
+                _carried_out(record, answer)
                 self._clockwork.settle()
                 return answer
             except Refusal as error:
@@ -283,6 +283,12 @@ async def _sleep_or_close(closing: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(closing.wait(), seconds)
     except TimeoutError:
         return
+
+
+def _carried_out(record: ReceivedRequest, answer: object) -> None:
+    record.applied = True
+    if isinstance(answer, dict):
+        record.tran_id = int(answer.get("tranId", 0))
 
 
 def _json(answer: object, status: int = 200) -> web.Response:

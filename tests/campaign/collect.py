@@ -1,7 +1,8 @@
 """Reads the facts of a run: the sandbox's books and requests, the daemon's database, what the channel heard."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,12 +14,13 @@ from monitor.errors import StoreError
 from monitor.sandbox.requests import ReceivedRequest
 from monitor.sandbox.server import Sandbox
 from monitor.sandbox.transfers import KINDS
-from monitor.store import audit, tables
-from monitor.store.readers.actions import read_intents
+from monitor.store import audit, operator, tables
+from monitor.store.readers.actions import IntentRow, read_intents
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.rows import delivery_of
 from monitor.store.store import ReadStore
-from tests.campaign.facts import AlertFact, Asked, Execution, Facts, Limits, Stir, wish_of_request
+from tests.campaign.facts import AlertFact, Asked, Execution, Facts, Limits, Restored, Stir, wish_of_request
+from tests.campaign.plan import ACCOUNT, SECOND_KEY
 
 _SPOILING = ("malformed", "status", "cut_before", "cut_after", "apply_late", "hang")
 _TRANSFERS = {*KINDS, "MAIN_ISOLATED_MARGIN", "AUTO_TOP_UP"}
@@ -34,11 +36,15 @@ def of_exchange(box: Sandbox, limits: tuple[Limits, ...], heard: Iterable[Mappin
     filled = _trades(box)
     movements = ledger["movements"]
     assert isinstance(movements, list)
+    by_others = {one.tran_id for one in box.requests if one.api_key == SECOND_KEY.api_key}
+    ours, foreign, elsewhere = _executions(box, movements, by_others)
     return Facts(
         limits=limits,
-        requests=tuple(_asked(one, filled) for one in box.requests),
-        executions=tuple(_executions(box, movements)),
-        stirs=tuple(Stir(row["at"], row["asset"]) for row in movements),
+        requests=tuple(_asked(one, filled) for one in box.requests if one.api_key != SECOND_KEY.api_key),
+        executions=ours,
+        foreign=foreign,
+        elsewhere=elsewhere,
+        stirs=tuple(Stir(row["at"], row["asset"]) for row in movements if row["account"] == ACCOUNT),
         heard=frozenset(each["id"] for each in alerts if "id" in each),
         heard_texts=frozenset(text for one in said for text in _texts(one)),
         imbalance=imbalance,
@@ -53,6 +59,31 @@ def with_database(facts: Facts, database: Path) -> Facts:
             return store.read(_of_database, facts)
     except StoreError:
         return facts
+
+
+def intents_of(database: Path) -> tuple[IntentRow, ...]:
+    """All intents that a database holds; none where there is no such database."""
+    try:
+        with ReadStore.open(f"sqlite:///{database}") as store:
+            return tuple(store.read(read_intents, include_final=True))
+    except StoreError:
+        return ()
+
+
+def restored(database: Path, at: int) -> Restored:
+    """How a database stands right after a backup was put in its place."""
+    with ReadStore.open(f"sqlite:///{database}") as store:
+        by = store.read(operator.paused_by)
+        return Restored(at, by is not None, by is not None and store.read(_has_paused, by[0]))
+
+
+def _has_paused(connection: Connection, by: str) -> bool:
+    """Whether the trail's newest word of a pause is that this person ordered it."""
+    table = tables.audit
+    wanted = select(table.c.data).where(table.c.kind == "pause").order_by(table.c.seq.desc()).limit(1)
+    found = connection.execute(wanted).scalar()
+    said = {} if found is None else json.loads(found)
+    return said.get("paused") is True and said.get("by") == by
 
 
 def _of_database(connection: Connection, facts: Facts) -> Facts:
@@ -94,26 +125,43 @@ def _asked(request: ReceivedRequest, filled: Mapping[str, Decimal]) -> Asked:
         request.status,
         request.applied and (not is_trade or wish is None or filled.get(wish.name, Decimal(0)) > 0),
         request.fault not in _SPOILING,
+        request.account,
+        int(request.params.get("timestamp", "0")) if wish is not None else 0,
     )
 
 
-def _executions(box: Sandbox, movements: Iterable[Mapping[str, Any]]) -> Iterable[Execution]:
-    """What the key moved, trades apart: those are known by the order's name. Each transfer is one posting in the books,
-    in the same order."""
+def _executions(
+    box: Sandbox, movements: Iterable[Mapping[str, Any]], by_others: Collection[int]
+) -> tuple[tuple[Execution, ...], tuple[Execution, ...], tuple[Execution, ...]]:
+    """What our keys moved in the account, what others did there, and what a key moved in another account.
+
+    Trades apart: those are known by the order's name. Each transfer is one posting in the books, in the same order.
+    """
     accounts = box.venue.accounts.values()
     by_itself = {loan.tran_id for account in accounts for loan in account.loans if loan.kind == "AUTO"}
     left = iter(_left_after_transfers(box))
+    ours: list[Execution] = []
+    foreign: list[Execution] = []
+    elsewhere: list[Execution] = []
     for row in movements:
         remains = next(left) if row["kind"] == "transfer" else None
-        if row["by"] == "api" and row["kind"] != "trade" and row["tran_id"] not in by_itself:
-            shown = remains if row["source"] in ("spot", "funding") else None
-            yield Execution(row["at"], row["kind"], row["asset"], Decimal(row["amount"]), row["tran_id"], shown)
+        if row["kind"] == "trade" or row["by"] == "venue" or row["tran_id"] in by_itself:
+            continue
+        shown = remains if row["source"] in ("spot", "funding") else None
+        moved = Execution(row["at"], row["kind"], row["asset"], Decimal(row["amount"]), row["tran_id"], shown)
+        if row["account"] != ACCOUNT:
+            elsewhere.append(moved)
+        elif row["by"] == "api" and row["tran_id"] not in by_others:
+            ours.append(moved)
+        else:
+            foreign.append(moved)
+    return tuple(ours), tuple(foreign), tuple(elsewhere)
 
 
 def _flipped(box: Sandbox) -> Iterable[str]:
     """Every scope begins long of its BTC, and nobody trades it but the key; a liquidation is the exchange's own."""
     for account in box.venue.accounts.values():
-        if not account.stories:
+        if account.name == ACCOUNT and not account.stories:
             for margin in (account.cross, *account.isolated.values()):
                 net = margin.wallet.balances["BTC"].net if "BTC" in margin.wallet.balances else Decimal(0)
                 if net < 0:

@@ -4,18 +4,21 @@ Forked from a server that has imported everything, so that a life begins in a mo
 `margin-monitor run` runs.
 """
 
+import mmap
 import multiprocessing
 import os
 import signal
+import struct
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from monitor.cli.logs import start_logging
 from monitor.cli.run import run_loop, serve
-from monitor.clock import SystemClock
+from monitor.clock import Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
 from monitor.sandbox.timeline import TimelineSettings
@@ -33,42 +36,93 @@ PRELOADED = (
 _context = multiprocessing.get_context("forkserver")
 
 
+class WallClock:
+    """By how many seconds the wall clock of a daemon's machine is wrong: a number in a file that both sides share."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            path.write_bytes(struct.pack("d", 0.0))
+        with path.open("r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), 8)
+        self.path = path
+
+    @property
+    def wrong_s(self) -> float:
+        wrong: float = struct.unpack("d", self._memory[:8])[0]
+        return wrong
+
+    @wrong_s.setter
+    def wrong_s(self, seconds: float) -> None:
+        self._memory[:8] = struct.pack("d", seconds)
+
+
+class _WrongMachine(Machine):
+    """This machine, with another wall clock."""
+
+    def __init__(self, wall: WallClock) -> None:
+        self._wall = wall
+
+    def wall_s(self) -> float:
+        return super().wall_s() + self._wall.wrong_s
+
+
 @dataclass(slots=True)
 class Life:
-    """One life of the daemon."""
+    """One life of the daemon. `killed_at` is the machine's moment at which it was ended from outside."""
 
     process: ForkServerProcess
     log: Path
+    began: float = field(default_factory=time.monotonic)
+    killed_at: float | None = None
 
     @property
     def is_over(self) -> bool:
         return self.process.exitcode is not None
 
+    @property
+    def has_started(self) -> bool:
+        """Whether it runs: before that it does not listen to signals."""
+        return self.says("daemon.started")
+
+    def says(self, word: str) -> bool:
+        """Whether its log has the word."""
+        try:
+            return word in self.log.read_text(encoding="utf-8")
+        except OSError:
+            return False
+
     def kill(self) -> None:
         """As the machine does it when memory runs out: at once."""
+        self.killed_at = self.killed_at or time.monotonic()
         self.process.kill()
         self.process.join(10)
 
     def stop(self) -> None:
         """Asks it to end in good order."""
+        self.send(signal.SIGTERM)
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends it a signal while it lives."""
         if self.process.pid is not None and not self.is_over:
-            os.kill(self.process.pid, signal.SIGTERM)
+            os.kill(self.process.pid, number)
 
 
-def begin(config: Path, timeline: TimelineSettings, log: Path) -> Life:
-    """A new life, already on its way."""
+def begin(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None = None) -> Life:
+    """A new life, already on its way. `wall`: the file of its wall clock, where that is wrong."""
     _context.set_forkserver_preload(list(PRELOADED))
-    process = _context.Process(target=_live, args=(config, timeline, log))
+    process = _context.Process(target=_live, args=(config, timeline, log, wall))
     process.start()
     return Life(process, log)
 
 
-def _live(config: Path, timeline: TimelineSettings, log: Path) -> None:
+def _live(config: Path, timeline: TimelineSettings, log: Path, wall: Path | None) -> None:
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     start_logging("text", "info")
-    clock = SystemClock(datetime.fromtimestamp(timeline.start, UTC), timeline.speed, anchor=timeline.anchor)
+    machine = None if wall is None else _WrongMachine(WallClock(wall))
+    start = datetime.fromtimestamp(timeline.start, UTC)
+    clock = SystemClock(start, timeline.speed, anchor=timeline.anchor, machine=machine)
     try:
         run_loop(lambda: serve(load_config(config, {}), clock))
     except MonitorError as error:

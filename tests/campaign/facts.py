@@ -40,7 +40,7 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request that reached the exchange. `wish` None: it moves nothing, or nobody knows what; `intact`: its answer
-    left unspoilt."""
+    left unspoilt; `account`: whose key it bears; `stamp`: when it was signed, by the daemon's own clock."""
 
     at: int
     method: str
@@ -49,6 +49,13 @@ class Asked:
     status: int = 0
     applied: bool = False
     intact: bool = True
+    account: str = "main"
+    stamp: int = 0
+
+    @property
+    def left(self) -> int:
+        """When it left, as far as is known: what it stood on had to hold then, however long its way took."""
+        return self.stamp or self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +116,41 @@ class Stir:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup took the place of the database. `paused`: actions were then; `recorded`: the trail says by whom."""
+
+    at: int
+    paused: bool
+    recorded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """The wall clock of a running daemon was set by so many seconds. `outlived`: that daemon went on for a while."""
+
+    at: int
+    seconds: float
+    outlived: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything that is judged. `grace_ms`: for how long after a pause what had been claimed may still arrive."""
+    """Everything that is judged. `grace_ms`: for how long after a pause what had been claimed may still arrive.
+
+    `requests` and `executions` are those of our own keys; `foreign` is what others moved in the account, and
+    `elsewhere` what was moved by a key in another one. `lost` are the intents of databases that a restore replaced.
+    """
 
     limits: tuple[Limits, ...] = ()
     requests: tuple[Asked, ...] = ()
     executions: tuple[Execution, ...] = ()
     stirs: tuple[Stir, ...] = ()
+    foreign: tuple[Execution, ...] = ()
+    elsewhere: tuple[Execution, ...] = ()
     intents: tuple[IntentRow, ...] = ()
+    lost: tuple[IntentRow, ...] = ()
+    restores: tuple[Restored, ...] = ()
+    steps: tuple[Stepped, ...] = ()
     trail: tuple[str, ...] = ()
     alerts: tuple[AlertFact, ...] = ()
     notices: tuple[Delivery, ...] = ()
@@ -129,6 +163,8 @@ class Facts:
     """Scopes that began with more of a base than they owed of it, and now owe more, in words."""
     ends: tuple[str, ...] = ()
     """What was wrong with how a daemon came to its end, in words."""
+    intrusions: tuple[str, ...] = ()
+    """What a daemon did while another held its database, in words."""
     bugs: tuple[str, ...] = ()
     """What the logs tell of parts that broke, in words."""
 

@@ -5,8 +5,7 @@ It trusts the exchange's books first, then what the exchange received, and holds
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.alerts import AlertState
@@ -26,23 +25,21 @@ from tests.campaign.facts import (
     Wish,
     wish_of_intent,
 )
+from tests.campaign.judge_strains import (
+    Violation,
+    all_rows,
+    claimed_at,
+    claims_of,
+    forgotten,
+    in_ms,
+    is_knowable,
+    judge_strains,
+)
 
 _S = IntentState
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRADES = ("reduce", "cancel_orders")
 _HARMLESS = ("isten", "userDataStream", "getUserAsset", "get-funding-asset")
 """Parts of the paths of those that move nothing: the streams' keys, and reads that the exchange wants POSTed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A sentence that does not hold, and where."""
-
-    what: str
-    where: str
-
-    def __str__(self) -> str:
-        return f"{self.what}: {self.where}"
 
 
 def judge(facts: Facts) -> list[Violation]:
@@ -53,6 +50,7 @@ def judge(facts: Facts) -> list[Violation]:
     found += _stale(facts, sent)
     found += _paused(facts)
     found += _hasty(facts, sent)
+    found += judge_strains(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
     found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
     found += [Violation("a position was turned round", where) for where in facts.flipped]
@@ -67,19 +65,14 @@ def moves(method: str, path: str) -> bool:
     return method != "GET" and not any(part in path for part in _HARMLESS)
 
 
-def claimed_at(row: IntentRow) -> int | None:
-    """When the intent was claimed for sending; None while it never was."""
-    return next((_ms(step.at) for step in row.steps if step.to_state is _S.SUBMITTING), None)
-
-
 def _match(facts: Facts) -> tuple[dict[int, Asked], list[Violation]]:
     """Which request belongs to which intent: to the last that was claimed before it and wants the same."""
     found: list[Violation] = []
     claims: dict[Wish, list[tuple[int, Intent]]] = defaultdict(list)
-    for row in facts.intents:
-        at, wish = claimed_at(row), wish_of_intent(row.intent)
-        if at is not None and wish is not None:
-            claims[wish].append((at, row.intent))
+    for at, intent in claims_of(facts):
+        wish = wish_of_intent(intent)
+        if wish is not None:
+            claims[wish].append((at, intent))
     sent: dict[int, Asked] = {}
     for request in sorted(facts.requests, key=lambda request: request.at):
         if not moves(request.method, request.path):
@@ -107,8 +100,12 @@ def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             yield Violation("executed more often than asked for", f"{moved} {count} times")
     refs = {str(execution.tran_id): execution for execution in facts.executions}
     claimed_refs: Counter[str] = Counter()
+    unknown = forgotten(facts)
     for row in facts.intents:
         intent, request = row.intent, sent.get(row.intent.id)
+        if intent.id in unknown:
+            # What became of it after the backup was taken can't be known.
+            continue
         was_executed = request is not None and request.applied
         knows = intent.state is _S.CONFIRMED or intent.executed_late
         if was_executed and not knows:
@@ -133,7 +130,7 @@ def _is_a_person_asked(facts: Facts, intent: Intent) -> bool:
     soon after the order that no clock can tell which of them the balances show."""
     if intent.state is not _S.UNRESOLVED or intent.submitted_at is None:
         return False
-    since = _ms(intent.submitted_at)
+    since = in_ms(intent.submitted_at)
     until = since + CERTAINLY_AFTER // timedelta(milliseconds=1)
     told = any(f"{intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
     return told and any(one.asset == intent.asset and since <= one.at < until for one in facts.stirs)
@@ -144,19 +141,21 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
     failed is told as critical instead of counted: the next decision could not know of it."""
     by_name = {limits.name: limits for limits in facts.limits}
     spent: dict[str, list[Decimal]] = defaultdict(list)
-    for intent in (row.intent for row in facts.intents):
+    rows = all_rows(facts)
+    for row in rows:
+        intent = row.intent
         request, limits = sent.get(intent.id), by_name.get(intent.action)
         if request is None or request.wish is None:
             continue
         if limits is None:
             yield Violation("sent for an action that nobody configured", _named(intent))
         elif not _is_first_half(intent, limits):
-            yield from _second_half(intent, request, facts.intents, limits)
+            yield from _second_half(intent, request, rows, limits)
         else:
             amount = _asked_for(intent, limits) if request.wish.kind in _TRADES else request.wish.amount
             if limits.max_amount is not None and amount > limits.max_amount:
                 yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
-            if request.applied and not intent.executed_late:
+            if request.applied and not intent.executed_late and is_knowable(facts, row, request):
                 # What the next decision could know is what it brought, which may be less.
                 spent[intent.action].append(min(amount, intent.amount))
     for name, amounts in spent.items():
@@ -185,7 +184,7 @@ def _second_half(intent: Intent, request: Asked, rows: Iterable[IntentRow], limi
     firsts = [
         row.intent.amount
         for row in rows
-        if row.intent.plan == intent.plan and row.intent.action == intent.action and row.intent.id < intent.id
+        if row.intent.plan == intent.plan and row.intent.action == intent.action and abs(row.intent.id) < abs(intent.id)
         if _is_first_half(row.intent, limits)
     ]
     if request.wish is not None and not any(request.wish.amount <= first for first in firsts):
@@ -195,7 +194,7 @@ def _second_half(intent: Intent, request: Asked, rows: Iterable[IntentRow], limi
 def _stale(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
     """Before everything that was claimed, the account was read successfully within the age that its action allows."""
     by_name = {limits.name: limits for limits in facts.limits}
-    for row in facts.intents:
+    for row in all_rows(facts):
         at, limits = claimed_at(row), by_name.get(row.intent.action)
         if row.intent.id not in sent or at is None or limits is None:
             continue
@@ -208,13 +207,14 @@ def _stale(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
 
 
 def _paused(facts: Facts) -> Iterator[Violation]:
+    rows = all_rows(facts)
     for span in facts.pauses:
-        for row in facts.intents:
+        for row in rows:
             at = claimed_at(row)
             if at is not None and span.since < at < span.until:
                 yield Violation("claimed while paused", f"{_named(row.intent)} at {at}")
         for request in facts.requests:
-            if request.wish is not None and span.since + facts.grace_ms < request.at < span.until:
+            if request.wish is not None and span.since + facts.grace_ms < request.left < span.until:
                 yield Violation("sent while paused", f"{request.wish} at {request.at}")
 
 
@@ -273,7 +273,3 @@ def _key(execution: Execution) -> tuple[str, str, Decimal]:
 
 def _named(intent: Intent) -> str:
     return f"intent {intent.id} {intent.action} {intent.kind} {intent.amount} {intent.asset} {intent.state}"
-
-
-def _ms(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(milliseconds=1)

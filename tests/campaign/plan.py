@@ -9,13 +9,21 @@ from typing import Literal
 
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.prices import PricePath
-from monitor.sandbox.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, Scenario, holding
+from monitor.sandbox.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, Scenario, hmac_key, holding
 from tests.campaign.facts import Limits
+from tests.campaign.strains import Strain, WrongKey, strains_of
 from tests.campaign.trouble import money_fault, read_fault, stream_fault
 
 SPEED = 15.0
 START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 BTC = Decimal(60_000)
+
+ACCOUNT = "main"
+OWN_KEY, ACTING_KEY, SECOND_KEY = hmac_key(ACCOUNT), hmac_key("main acting"), hmac_key("main second")
+"""The account's key, another one that acts where a plan says so, and one more for another program."""
+OTHER = "other"
+OTHER_KEY = hmac_key(OTHER)
+"""Of another account."""
 
 Trigger = Literal["time", "asked", "log"]
 Act = Literal[
@@ -72,6 +80,7 @@ class Plan:
     answers: tuple[bool, ...]
     active_s: float
     recovers: bool
+    strains: tuple[Strain, ...] = ()
 
 
 def plan_of(seed: int) -> Plan:
@@ -86,9 +95,11 @@ def plan_of(seed: int) -> Plan:
         replace(action, limits=replace(action.limits, cooldown_ms=0)) if rungs[action.rule] else action
         for action in actions
     )
+    strains = strains_of(seed, active_s)
+    scenario = _scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions))
     return Plan(
         seed=seed,
-        scenario=_scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions)),
+        scenario=_with_another(scenario) if any(isinstance(one, WrongKey) for one in strains) else scenario,
         actions=actions,
         rules=_rules(chance, actions, rungs),
         safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([20, 60, 120])}s"\n',
@@ -100,6 +111,7 @@ def plan_of(seed: int) -> Plan:
         answers=tuple(chance.random() < 0.7 for _ in range(20)),
         active_s=active_s,
         recovers=chance.random() < 0.5,
+        strains=strains,
     )
 
 
@@ -115,7 +127,8 @@ def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated
     pair_btc = (pair_owed * Decimal(chance.randint(120, 150)) / 100 / BTC).quantize(Decimal("0.0001"))
     pair = PairSpec(base=holding(str(pair_btc)), quote=holding(str(_money(chance, 0, 500)), borrowed=str(pair_owed)))
     account = AccountSpec(
-        name="main",
+        name=ACCOUNT,
+        keys=(OWN_KEY, ACTING_KEY, SECOND_KEY),
         spot={"USDT": owed * _share(chance, 0, 50)},
         funding={"USDT": owed * _share(chance, 0, 20)},
         cross={"BTC": holding(str(btc), borrowed=str(short)), "USDT": holding(str(free), borrowed=str(owed))},
@@ -135,6 +148,12 @@ def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated
     return Scenario(
         name="campaign", start=START, accounts=(account,), paths={"BTCUSDT": _path(chance, active_s)}, readings=readings
     )
+
+
+def _with_another(scenario: Scenario) -> Scenario:
+    """With another account, as rich as the first."""
+    [own] = scenario.accounts
+    return replace(scenario, accounts=(own, replace(own, name=OTHER, keys=(OTHER_KEY,))))
 
 
 def _path(chance: random.Random, active_s: float) -> PricePath:

@@ -7,17 +7,21 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
+from tests.campaign import straining
 from tests.campaign.daemon import Life
 from tests.campaign.facts import Facts
-from tests.campaign.judge import Violation, judge, moves
-from tests.campaign.plan import SPEED, Kill, Plan, Timed, plan_of
-from tests.campaign.stage import Phone, Run, listening
+from tests.campaign.judge import judge, moves
+from tests.campaign.judge_strains import LASTING, Violation
+from tests.campaign.phone import Phone, listening
+from tests.campaign.plan import ACTING_KEY, OTHER_KEY, SPEED, Kill, Plan, Timed, plan_of
+from tests.campaign.stage import Run
+from tests.campaign.strains import Strain, WrongKey
 from tests.support.daemon import write_config
 from tests.support.sandbox import sandbox
 
@@ -60,7 +64,7 @@ def judged(seed: int) -> Outcome:
 
 async def _play(plan: Plan, folder: Path) -> Outcome:
     async with (
-        listening(Phone(list(plan.sink))) as (phone, url),
+        listening(Phone(list(plan.sink))) as phone,
         sandbox(plan.scenario, speed=SPEED, shared=True) as running,
     ):
         more = "\n\n".join(
@@ -72,23 +76,29 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
         )
         config = write_config(
             folder,
-            running.ready,
-            channels={"phone": url},
+            replace(running.ready, accounts=running.ready.accounts[:1]),
+            channels={"phone": phone.url},
             schedule=plan.schedule,
             first=f"default_rules = {str(plan.default_rules).lower()}",
             more=more,
         )
         run = Run(plan, running.sandbox, config, folder, phone)
+        for strain in plan.strains:
+            if isinstance(strain, WrongKey):
+                await run.act_with(ACTING_KEY if strain.at_s else OTHER_KEY)
         is_up = asyncio.Event()
-        events = [asyncio.create_task(_befall(run, is_up)), asyncio.create_task(run.answer_proposals())]
+        befalling = [asyncio.create_task(_befall(run, is_up))]
+        befalling += [asyncio.create_task(_strain(run, strain, is_up)) for strain in plan.strains]
+        answering = asyncio.create_task(run.answer_proposals())
         try:
             life = await _live_and_die(run, is_up)
-            await events[0]
+            await asyncio.gather(*befalling)
+            await run.finish_later()
             await _settle(run, life)
         finally:
-            for task in events:
+            for task in (*befalling, answering):
                 task.cancel()
-            await asyncio.gather(*events, return_exceptions=True)
+            await asyncio.gather(*befalling, answering, return_exceptions=True)
             run.lay_down()
         facts = await run.facts()
     return Outcome(plan.seed, run.age_s, tuple(judge(facts)), _story(run, facts))
@@ -102,23 +112,20 @@ async def _live_and_die(run: Run, events: asyncio.Event) -> Life:
     events.set()
     for kill in run.plan.kills:
         life = await _until(run, life, kill)
-        if run.age_s >= run.plan.active_s:
-            return life
-        await asyncio.to_thread(life.kill)
-        run.kills += 1
-        await asyncio.sleep(kill.down_s)
-        life = run.begin()
-    while run.age_s < run.plan.active_s:
-        life = run.alive(life)
+        if not run.is_active:
+            break
+        life = await run.kill(life, kill.down_s)
+    while run.is_active:
+        life = await run.tend(life)
         await asyncio.sleep(0.05)
-    return life
+    return await run.tend(life)
 
 
 async def _up(life: Life) -> None:
     """Returns once the daemon runs, or has ended; before that it does not listen to signals."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < deadline:
-        if life.is_over or _lines(life.log, "daemon.started"):
+        if life.is_over or life.has_started:
             return
         await asyncio.sleep(0.02)
 
@@ -126,8 +133,8 @@ async def _up(life: Life) -> None:
 async def _until(run: Run, life: Life, kill: Kill) -> Life:
     """The life that is to be ended, at the instant at which it is, or at the end of the active part."""
     began, orders = time.monotonic(), _orders(run.box)
-    while run.age_s < run.plan.active_s:
-        living = run.alive(life)
+    while run.is_active:
+        living = await run.tend(life)
         if living is not life:
             began, life = time.monotonic(), living
         is_due = {
@@ -148,6 +155,11 @@ async def _befall(run: Run, is_up: asyncio.Event) -> None:
     for each in run.plan.timed:
         await asyncio.sleep(max(0.0, each.at_s - run.age_s))
         await _strike(run, each)
+
+
+async def _strain(run: Run, strain: Strain, is_up: asyncio.Event) -> None:
+    await is_up.wait()
+    await straining.play(run, strain)
 
 
 async def _strike(run: Run, each: Timed) -> None:
@@ -184,10 +196,11 @@ async def _settle(run: Run, life: Life) -> None:
 async def _until_clean(run: Run, life: Life, holds: Callable[[], bool]) -> Life:
     deadline = time.monotonic() + SETTLES_WITHIN_S
     while time.monotonic() < deadline:
-        life = run.alive(life)
+        life = await run.tend(life)
         facts = await run.facts()
+        found = judge(facts)
         # What broke does not mend itself.
-        if facts.bugs or (holds() and not judge(facts)):
+        if facts.bugs or any(one.what in LASTING for one in found) or (holds() and not found):
             break
         await asyncio.sleep(0.1)
     return life

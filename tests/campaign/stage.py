@@ -2,31 +2,41 @@
 
 import asyncio
 import contextlib
+import math
+import signal
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from aiohttp import web
-
 from monitor import app
 from monitor.config.loading import load_config
-from monitor.errors import MonitorError
+from monitor.errors import Exit, MonitorError
 from monitor.sandbox.ledger import Overdrawn
 from monitor.sandbox.refusal import Refusal
+from monitor.sandbox.scenario import KeySpec
 from monitor.sandbox.server import Sandbox
 from monitor.store import operator
+from monitor.store.readers.actions import IntentRow
 from tests.campaign.collect import of_exchange, with_database
-from tests.campaign.daemon import Life, begin
-from tests.campaign.facts import Facts, Span
-from tests.campaign.plan import SPEED, Act, Plan
+from tests.campaign.daemon import Life, WallClock, begin
+from tests.campaign.facts import Facts, Restored, Span, Stepped
+from tests.campaign.phone import Phone
+from tests.campaign.plan import OWN_KEY, SECOND_KEY, SPEED, Act, Plan
+from tests.campaign.strains import ClockStep
 
 HOLDS_WITHIN_S = 1.0
 """Machine seconds after which a pause has to hold."""
+
+LEAVES_WITHIN_S = 2.0
+"""The same with what an order may still wait for between its last look at it and its way."""
+
+OUTLIVES_S = 5.0
+"""Machine seconds within which what a daemon saw is told, also on a busy machine."""
 
 BUGS = ("Traceback", "account.restarting", "channel.restarting")
 """What stands in a log only when something broke that never should."""
@@ -38,31 +48,8 @@ ORDERS_BY_HAND: dict[str, tuple[Literal["BUY", "SELL"], Decimal, Decimal]] = {
 
 
 @dataclass(slots=True)
-class Phone:
-    """The channel's other end. `answers` are used up one a message (0: cut off); after that it takes everything."""
-
-    answers: list[int]
-    heard: list[dict[str, Any]] = field(default_factory=list)
-
-    async def receive(self, request: web.Request) -> web.StreamResponse:
-        try:
-            said = await request.json()
-        except ConnectionResetError:
-            # Killed in the middle of what it said: nothing was heard.
-            return web.Response()
-        answer = self.answers.pop(0) if self.answers else 204
-        if answer == 204:
-            self.heard.append(said)
-        if answer == 0:
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        return web.Response(status=answer)
-
-
-@dataclass(slots=True)
 class Run:
-    """A run under way."""
+    """A run under way. `life` is the daemon that acts now, `lost` what databases held that a restore replaced."""
 
     plan: Plan
     box: Sandbox
@@ -71,29 +58,167 @@ class Run:
     phone: Phone
     pauses: list[Span] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
+    lost: tuple[IntentRow, ...] = ()
+    restores: list[Restored] = field(default_factory=list)
     kills: int = 0
     began: float = field(default_factory=time.monotonic)
     _paused_since: int | None = None
     _lives: list[Life] = field(default_factory=list)
+    _elsewhere: list[Life] = field(default_factory=list)
+    _guest: Life | None = None
+    _guest_takes_over: bool = False
+    _intrusions: list[str] = field(default_factory=list)
+    _change: Callable[[Life], Awaitable[Life]] | None = None
+    _is_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _wall: WallClock | None = None
+    _steps: list[tuple[int, float, Life]] = field(default_factory=list)
+    _refused: list[tuple[float, float]] = field(default_factory=list)
+    _later: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        steps = [one for one in self.plan.strains if isinstance(one, ClockStep)]
+        if steps:
+            self._wall = WallClock(self.folder / "wall")
+            self._wall.wrong_s = sum(one.seconds for one in steps if one.at_s == 0)
+
+    @property
+    def life(self) -> Life:
+        return self._lives[-1]
 
     def begin(self) -> Life:
         """A new life of the daemon."""
-        life = begin(self.config, self.box.timeline.settings, self.folder / f"log-{len(self._lives) + 1}")
+        life = self._begin(self.config, f"log-{len(self._lives) + 1}")
         self._lives.append(life)
         return life
 
+    def begin_elsewhere(self) -> Life:
+        """A daemon with the same actions, a database of its own and another key of the account; nobody hears it."""
+        text = self.config.read_text()
+        for given, other in (
+            (OWN_KEY.api_key, SECOND_KEY.api_key),
+            (OWN_KEY.api_secret, SECOND_KEY.api_secret),
+            ("monitor.db", "elsewhere.db"),
+            (self.phone.url, f"{self.phone.url}elsewhere"),
+        ):
+            text = text.replace(given, other)
+        config = self.config.with_name("elsewhere.toml")
+        config.touch(mode=0o600)
+        config.write_text(text)
+        life = self._begin(config, "log-elsewhere")
+        self._elsewhere.append(life)
+        return life
+
+    def _begin(self, config: Path, log: str) -> Life:
+        wall = None if self._wall is None else self._wall.path
+        return begin(config, self.box.timeline.settings, self.folder / log, wall)
+
     def lay_down(self) -> None:
         """No daemon outlives the run."""
-        for life in self._lives:
+        for task in self._later:
+            task.cancel()
+        for life in (*self._lives, *self._elsewhere, *([] if self._guest is None else [self._guest])):
             if not life.is_over:
                 life.kill()
 
-    def alive(self, life: Life) -> Life:
-        """The same life, or a new one where it ended by itself, which it never should."""
+    async def tend(self, life: Life) -> Life:
+        """The life that goes on: another where the plan wants one now, or where it ended by itself, which it never
+        should."""
+        if self._change is not None:
+            change, self._change = self._change, None
+            life = await change(life)
+            self._is_changed.set()
+            return life
         if not life.is_over:
             return life
-        self.ends.append(f"life {len(self._lives)} ended by itself with {life.process.exitcode}")
+        if self._is_refused(life):
+            await asyncio.sleep(0.1)
+        else:
+            self.ends.append(f"life {len(self._lives)} ended by itself with {life.process.exitcode}")
         return self.begin()
+
+    async def changed(self, change: Callable[[Life], Awaitable[Life]]) -> None:
+        """Lets another life take the place of the one that acts; returns once it has."""
+        self._is_changed.clear()
+        self._change = change
+        await self._is_changed.wait()
+
+    async def kill(self, life: Life, down_s: float) -> Life:
+        """The life after a sudden end: that of a second daemon which waits for this, or a new one after a while."""
+        self.kills += 1
+        guest = self._guest
+        if guest is not None and self._guest_takes_over:
+            self._watch_guest()
+            self._guest = None
+            await asyncio.to_thread(life.kill)
+            self._lives.append(guest)
+            return guest
+        self.send_guest_away()
+        await asyncio.to_thread(life.kill)
+        await asyncio.sleep(down_s)
+        return self.begin()
+
+    def invite_guest(self, *, takes_over: bool) -> None:
+        """A second daemon on the same database."""
+        self._guest, self._guest_takes_over = self._begin(self.config, "log-guest"), takes_over
+
+    def send_guest_away(self) -> None:
+        if self._guest is not None:
+            self._watch_guest()
+            self._guest.kill()
+            self._guest = None
+
+    def _watch_guest(self) -> None:
+        """Whatever it did beyond waiting it did while another held the database."""
+        for word in ("daemon.started", "intent.claimed", "exchange.order_sent"):
+            if self._guest is not None and self._guest.says(word):
+                self._intrusions.append(word)
+
+    def later(self, seconds: float, act: Coroutine[Any, Any, None]) -> None:
+        """Does something after a while, if the run still goes on then."""
+
+        async def wait_and_act() -> None:
+            await asyncio.sleep(seconds)
+            await act
+
+        self._later.add(asyncio.create_task(wait_and_act()))
+
+    async def finish_later(self) -> None:
+        """Waits for all that was to be done later."""
+        await asyncio.gather(*self._later)
+
+    def set_wall(self, seconds: float) -> None:
+        """Sets the wall clock of the daemon's machine."""
+        assert self._wall is not None
+        life = self.life
+        if life.has_started and not life.is_over:
+            self._steps.append((self.box.timeline.now_ms(), seconds, life))
+        self._wall.wrong_s += seconds
+
+    async def act_with(self, key: KeySpec) -> None:
+        """Gives the daemon this key to act with, by a reload; or from its next start on."""
+        lines = [
+            line for line in self.config.read_text().splitlines(keepends=True) if not line.startswith("action_api_")
+        ]
+        given = f'action_api_key = "{key.api_key}"\naction_api_secret = "{key.api_secret}"\n'
+        self.config.write_text("".join(lines).replace("[[accounts]]\n", f"[[accounts]]\n{given}"))
+        if self._lives and self.life.has_started:
+            self.life.send(signal.SIGHUP)
+
+    @contextlib.contextmanager
+    def without_right(self, right: str) -> Iterator[None]:
+        """Within it a daemon may refuse to start, where the exchange refuses its key for the lack of that right."""
+        since = time.monotonic()
+        if right in ("reading", "address"):
+            self._refused.append((since, math.inf))
+        try:
+            yield
+        finally:
+            self._refused = [(start, min(end, time.monotonic())) for start, end in self._refused]
+
+    def _is_refused(self, life: Life) -> bool:
+        """Whether it rightly did not start: the exchange refused its key."""
+        is_meant = any(life.began < until for _, until in self._refused)
+        return life.process.exitcode == Exit.KEY_REFUSED and is_meant
 
     @property
     def now(self) -> datetime:
@@ -105,25 +230,47 @@ class Run:
         return time.monotonic() - self.began
 
     @property
+    def is_active(self) -> bool:
+        """Whether things may still go wrong."""
+        return self.age_s < self.plan.active_s
+
+    async def until_age(self, seconds: float) -> None:
+        """Returns at that age, or at the end of the active part."""
+        await asyncio.sleep(max(0.0, min(seconds, self.plan.active_s) - self.age_s))
+
+    @property
     def pause_file(self) -> Path:
         return self.folder / "paused"
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "monitor.db"
 
     async def facts(self) -> Facts:
         """What the run has left behind so far."""
         paused = [] if self._paused_since is None else [Span(self._paused_since, self.box.timeline.now_ms())]
         limits = tuple(action.limits for action in self.plan.actions)
         seen = of_exchange(self.box, limits, self.phone.heard)
-        found = await asyncio.to_thread(with_database, seen, self.folder / "monitor.db")
+        found = await asyncio.to_thread(with_database, seen, self.database)
         return replace(
             found,
             pauses=(*self.pauses, *paused),
-            grace_ms=int(HOLDS_WITHIN_S * SPEED * 1000),
+            grace_ms=int(LEAVES_WITHIN_S * SPEED * 1000),
+            lost=self.lost,
+            restores=tuple(self.restores),
+            steps=tuple(self._stepped()),
             ends=tuple(self.ends),
+            intrusions=tuple(self._intrusions),
             bugs=tuple(self._bugs()),
         )
 
+    def _stepped(self) -> Iterator[Stepped]:
+        for at, seconds, life in self._steps:
+            began = time.monotonic() - (self.box.timeline.now_ms() - at) / 1000 / SPEED
+            yield Stepped(at, seconds, life.killed_at is None or life.killed_at - began > OUTLIVES_S)
+
     def _bugs(self) -> Iterator[str]:
-        for life in self._lives:
+        for life in (*self._lives, *self._elsewhere):
             for line in life.log.read_text(encoding="utf-8").splitlines() if life.log.exists() else ():
                 if any(word in line for word in BUGS):
                     yield f"{life.log.name}: {line[:160]}"
@@ -159,6 +306,12 @@ class Run:
         if paused and is_ordered and self._paused_since is None:
             self._paused_since = self.box.timeline.now_ms()
 
+    def note_paused(self, paused: bool) -> None:
+        """Whether actions are paused now was decided elsewhere."""
+        self._resumed()
+        if paused:
+            self._paused_since = self.box.timeline.now_ms()
+
     def _resumed(self) -> None:
         if self._paused_since is not None:
             self.pauses.append(Span(self._paused_since, self.box.timeline.now_ms()))
@@ -184,21 +337,7 @@ class Run:
 
     def _proposed(self) -> list[int]:
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{self.folder}/monitor.db?mode=ro", uri=True)) as database:
+            with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as database:
                 return [row[0] for row in database.execute("SELECT id FROM intents WHERE state = 'PROPOSED'")]
         except sqlite3.Error:
             return []
-
-
-@contextlib.asynccontextmanager
-async def listening(phone: Phone) -> AsyncIterator[tuple[Phone, str]]:
-    """The phone and the address at which it is reached."""
-    application = web.Application()
-    application.router.add_post("/", phone.receive)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield phone, f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
