@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from monitor import app
+from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import Exit, MonitorError
 from monitor.sandbox.ledger import Overdrawn
@@ -224,6 +225,12 @@ class Run:
     def now(self) -> datetime:
         """Exchange time."""
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self.box.timeline.now_ms())
+
+    @property
+    def clock(self) -> Clock:
+        """The exchange's time, for what people do."""
+        line = self.box.timeline.settings
+        return SystemClock(datetime.fromtimestamp(line.start, UTC), line.speed, anchor=line.anchor)
 
     @property
     def age_s(self) -> float:

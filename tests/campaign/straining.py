@@ -151,8 +151,8 @@ async def _replaced(run: Run, life: Life, plan: Restore) -> Life:
         await asyncio.to_thread(life.process.join, ENDS_WITHIN_S)
     life.kill()
     run.lost += await asyncio.to_thread(intents_of, run.database)
-    config = load_config(run.config, {})
-    await asyncio.to_thread(app.restore_database, config, run.folder / "backup.db", force=True)
+    config, backup = load_config(run.config, {}), run.folder / "backup.db"
+    await asyncio.to_thread(app.restore_database, config, backup, by="campaign", clock=run.clock, force=True)
     found = await asyncio.to_thread(restored, run.database, run.box.timeline.now_ms())
     run.restores.append(found)
     run.note_paused(found.paused)
