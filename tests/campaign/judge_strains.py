@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from monitor.core.intents import Intent, IntentState
 from monitor.store.readers.actions import IntentRow
 from tests.campaign.facts import CROSS_PATH, ISOLATED_PATH, Asked, Execution, Facts, Limits
+from tests.campaign.plan import PACE, SPEED
 
 SLACK_MS = 1000
 """By how much, in exchange time, the daemon's clock and the exchange's may differ."""
 
-TOLD_S = 75.0
+TOLD_S = 5 * SPEED * PACE
 """Steps of the wall clock from which on people are told: five seconds, at the speed of a run."""
 
 KNOWABLE_MS = 20_000

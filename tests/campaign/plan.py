@@ -1,5 +1,6 @@
 """What one seed does: account, prices, what the owner allowed, what goes wrong and when; all from one number."""
 
+import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,11 @@ from tests.campaign.strains import Strain, WrongKey, strains_of
 from tests.campaign.trouble import money_fault, read_fault, stream_fault
 
 SPEED = 15.0
+"""Exchange seconds in one second of a run, as it is planned."""
+
+PACE = float(os.environ.get("CAMPAIGN_PACE", "1"))
+"""Seconds of a run in one second of the machine: less than 1 for one that is slow, or has other things to do."""
+
 START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 BTC = Decimal(60_000)
 

@@ -19,7 +19,7 @@ from tests.campaign.facts import Facts
 from tests.campaign.judge import judge, moves
 from tests.campaign.judge_strains import LASTING, Violation
 from tests.campaign.phone import Phone, listening
-from tests.campaign.plan import ACTING_KEY, OTHER_KEY, SPEED, Kill, Plan, Timed, plan_of
+from tests.campaign.plan import ACTING_KEY, OTHER_KEY, PACE, SPEED, Kill, Plan, Timed, plan_of
 from tests.campaign.stage import Run
 from tests.campaign.strains import Strain, WrongKey
 from tests.support.daemon import write_config
@@ -65,7 +65,7 @@ def judged(seed: int) -> Outcome:
 async def _play(plan: Plan, folder: Path) -> Outcome:
     async with (
         listening(Phone(list(plan.sink))) as phone,
-        sandbox(plan.scenario, speed=SPEED, shared=True) as running,
+        sandbox(plan.scenario, speed=SPEED * PACE, shared=True) as running,
     ):
         more = "\n\n".join(
             [
@@ -101,7 +101,7 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
             await asyncio.gather(*befalling, answering, return_exceptions=True)
             run.lay_down()
         facts = await run.facts()
-    return Outcome(plan.seed, run.age_s, tuple(judge(facts)), _story(run, facts))
+    return Outcome(plan.seed, run.age_s / PACE, tuple(judge(facts)), _story(run, facts))
 
 
 async def _live_and_die(run: Run, events: asyncio.Event) -> Life:
@@ -138,7 +138,7 @@ async def _until(run: Run, life: Life, kill: Kill) -> Life:
         if living is not life:
             began, life = time.monotonic(), living
         is_due = {
-            "time": time.monotonic() - began >= kill.after_s,
+            "time": time.monotonic() - began >= kill.after_s / PACE,
             "asked": _orders(run.box) >= orders + kill.nth,
             "log": _lines(life.log, kill.word) >= kill.nth,
         }[kill.trigger]
@@ -153,7 +153,7 @@ async def _befall(run: Run, is_up: asyncio.Event) -> None:
     """Faults and people's doings, each at its time after the first start."""
     await is_up.wait()
     for each in run.plan.timed:
-        await asyncio.sleep(max(0.0, each.at_s - run.age_s))
+        await run.until_age(each.at_s)
         await _strike(run, each)
 
 

@@ -23,11 +23,12 @@ from monitor.sandbox.scenario import KeySpec
 from monitor.sandbox.server import Sandbox
 from monitor.store import operator
 from monitor.store.readers.actions import IntentRow
+from tests.campaign import configs
 from tests.campaign.collect import of_exchange, with_database
 from tests.campaign.daemon import Life, WallClock, begin
 from tests.campaign.facts import Facts, Restored, Span, Stepped
 from tests.campaign.phone import Phone
-from tests.campaign.plan import OWN_KEY, SECOND_KEY, SPEED, Act, Plan
+from tests.campaign.plan import PACE, SPEED, Act, Plan
 from tests.campaign.strains import ClockStep
 
 HOLDS_WITHIN_S = 1.0
@@ -94,17 +95,7 @@ class Run:
 
     def begin_elsewhere(self) -> Life:
         """A daemon with the same actions, a database of its own and another key of the account; nobody hears it."""
-        text = self.config.read_text()
-        for given, other in (
-            (OWN_KEY.api_key, SECOND_KEY.api_key),
-            (OWN_KEY.api_secret, SECOND_KEY.api_secret),
-            ("monitor.db", "elsewhere.db"),
-            (self.phone.url, f"{self.phone.url}elsewhere"),
-        ):
-            text = text.replace(given, other)
-        config = self.config.with_name("elsewhere.toml")
-        config.touch(mode=0o600)
-        config.write_text(text)
+        config = configs.of_another_daemon(self.config, self.phone.url)
         life = self._begin(config, "log-elsewhere")
         self._elsewhere.append(life)
         return life
@@ -155,7 +146,7 @@ class Run:
             return guest
         self.send_guest_away()
         await asyncio.to_thread(life.kill)
-        await asyncio.sleep(down_s)
+        await self.pass_time(down_s)
         return self.begin()
 
     def invite_guest(self, *, takes_over: bool) -> None:
@@ -178,7 +169,7 @@ class Run:
         """Does something after a while, if the run still goes on then."""
 
         async def wait_and_act() -> None:
-            await asyncio.sleep(seconds)
+            await self.pass_time(seconds)
             await act
 
         self._later.add(asyncio.create_task(wait_and_act()))
@@ -197,11 +188,7 @@ class Run:
 
     async def act_with(self, key: KeySpec) -> None:
         """Gives the daemon this key to act with, by a reload; or from its next start on."""
-        lines = [
-            line for line in self.config.read_text().splitlines(keepends=True) if not line.startswith("action_api_")
-        ]
-        given = f'action_api_key = "{key.api_key}"\naction_api_secret = "{key.api_secret}"\n'
-        self.config.write_text("".join(lines).replace("[[accounts]]\n", f"[[accounts]]\n{given}"))
+        configs.act_with(self.config, key)
         if self._lives and self.life.has_started:
             self.life.send(signal.SIGHUP)
 
@@ -234,16 +221,20 @@ class Run:
 
     @property
     def age_s(self) -> float:
-        return time.monotonic() - self.began
+        return (time.monotonic() - self.began) * PACE
 
     @property
     def is_active(self) -> bool:
         """Whether things may still go wrong."""
         return self.age_s < self.plan.active_s
 
+    async def pass_time(self, seconds: float) -> None:
+        """So many seconds of the run go by."""
+        await asyncio.sleep(seconds / PACE)
+
     async def until_age(self, seconds: float) -> None:
         """Returns at that age, or at the end of the active part."""
-        await asyncio.sleep(max(0.0, min(seconds, self.plan.active_s) - self.age_s))
+        await asyncio.sleep(max(0.0, min(seconds, self.plan.active_s) - self.age_s) / PACE)
 
     @property
     def pause_file(self) -> Path:
@@ -262,7 +253,7 @@ class Run:
         return replace(
             found,
             pauses=(*self.pauses, *paused),
-            grace_ms=int(LEAVES_WITHIN_S * SPEED * 1000),
+            grace_ms=int(LEAVES_WITHIN_S * SPEED * PACE * 1000),
             lost=self.lost,
             restores=tuple(self.restores),
             steps=tuple(self._stepped()),
@@ -273,7 +264,7 @@ class Run:
 
     def _stepped(self) -> Iterator[Stepped]:
         for at, seconds, life in self._steps:
-            began = time.monotonic() - (self.box.timeline.now_ms() - at) / 1000 / SPEED
+            began = time.monotonic() - (self.box.timeline.now_ms() - at) / 1000 / SPEED / PACE
             yield Stepped(at, seconds, life.killed_at is None or life.killed_at - began > OUTLIVES_S)
 
     def _bugs(self) -> Iterator[str]:
@@ -289,7 +280,7 @@ class Run:
                 await self._order_pause(paused=act == "pause")
             case "pause file":
                 self.pause_file.touch()
-                self._paused_since = self.box.timeline.now_ms() + int(HOLDS_WITHIN_S * SPEED * 1000)
+                self._paused_since = self.box.timeline.now_ms() + int(HOLDS_WITHIN_S * SPEED * PACE * 1000)
             case "no pause file":
                 self._resumed()
                 self.pause_file.unlink(missing_ok=True)

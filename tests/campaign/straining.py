@@ -19,7 +19,7 @@ from monitor.sandbox.scenario import KeySpec, Permissions
 from tests.campaign.collect import intents_of, restored
 from tests.campaign.daemon import Life
 from tests.campaign.judge import moves
-from tests.campaign.plan import ACCOUNT, ACTING_KEY, OTHER_KEY
+from tests.campaign.plan import ACCOUNT, ACTING_KEY, OTHER_KEY, PACE
 from tests.campaign.stage import Run
 from tests.campaign.strains import (
     ClockStep,
@@ -89,12 +89,12 @@ async def _stall(run: Run, stall: Stall) -> None:
 
 def _lock(run: Run, seconds: float) -> None:
     with held(f"sqlite:///{run.database}"):
-        time.sleep(seconds)
+        time.sleep(seconds / PACE)
 
 
 async def _meanwhile(run: Run, stall: Stall) -> None:
     """What happens during the stall; what a person has paused he resumes a little later."""
-    await asyncio.sleep(stall.lasts_s / 2)
+    await run.pass_time(stall.lasts_s / 2)
     match stall.meanwhile:
         case "price back":
             run.box.hand.set_price("BTCUSDT", Decimal(75_000))
@@ -102,7 +102,7 @@ async def _meanwhile(run: Run, stall: Stall) -> None:
             await run.do("pause")
         case "pause file":
             await run.do("pause file")
-    await asyncio.sleep(stall.lasts_s / 2)
+    await run.pass_time(stall.lasts_s / 2)
     if stall.meanwhile:
         run.later(1.0, _undo(run, stall))
 
@@ -138,7 +138,7 @@ async def _restore(run: Run, plan: Restore) -> None:
     await run.until_age(plan.restored_s)
     if run.is_active:
         await run.changed(lambda life: _replaced(run, life, plan))
-        await asyncio.sleep(plan.resumed_after_s)
+        await run.pass_time(plan.resumed_after_s)
         await run.do("resume")
 
 

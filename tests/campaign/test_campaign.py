@@ -6,6 +6,27 @@ import pytest
 
 from tests.campaign.plan import plan_of
 from tests.campaign.run import play
+from tests.campaign.strains import (
+    ClockStep,
+    ForeignHand,
+    LostRight,
+    Restore,
+    SecondDaemon,
+    SecondDatabase,
+    Stall,
+    WrongKey,
+)
+
+KINDS = {
+    Stall: "stall",
+    ClockStep: "clock",
+    Restore: "restore",
+    SecondDaemon: "daemon",
+    SecondDatabase: "daemon",
+    ForeignHand: "hand",
+    WrongKey: "key",
+    LostRight: "key",
+}
 
 SHORT = range(101, 107)
 
@@ -25,11 +46,12 @@ def test_money_and_alerts_are_kept_whatever_happens(seed: int, tmp_path: Path) -
 
 def test_a_seed_always_plans_the_same() -> None:
     first, again = plan_of(7), plan_of(7)
-    assert (first.timed, first.kills, first.rules, first.actions) == (
+    assert (first.timed, first.kills, first.rules, first.actions, first.strains) == (
         again.timed,
         again.kills,
         again.rules,
         again.actions,
+        again.strains,
     )
 
 
@@ -55,3 +77,11 @@ def test_seeds_reach_every_instant_and_every_kind_of_trouble() -> None:
         "cancel_orders",
     }
     assert {action.mode for plan in plans for action in plan.actions} == {"live", "approve"}
+
+
+def test_every_seed_has_a_fair_share_of_stalls_clocks_restores_daemons_hands_and_keys() -> None:
+    """A sixth of the seeds each, some of them two."""
+    drawn = [{KINDS[type(strain)] for strain in plan_of(seed).strains} for seed in range(1, 601)]
+    assert all(drawn)
+    for kind in set(KINDS.values()):
+        assert sum(kind in kinds for kinds in drawn) >= 80, kind
