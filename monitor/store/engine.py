@@ -1,5 +1,6 @@
 """Opening a database: for the one writer, or to read only, and never another version than this program's."""
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -108,10 +109,16 @@ def reading_engine(url: URL) -> Engine:
 
 
 def create_file(path: Path) -> None:
-    """An empty SQLite file that only its owner may read, with the folders above it; an existing one is left alone."""
+    """An empty SQLite file that only its owner may read, with the folders above it; an existing one is left alone.
+
+    It is not even opened: closing it would end every lock that this process holds on it, and whoever closed the
+    database last elsewhere would take away the log under our feet.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        if not path.exists():
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise StoreError(
             f"can't create the database {path}: {error.strerror}", mend="mend the folder or [storage] url"

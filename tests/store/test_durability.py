@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from monitor.core.journal import Entry
 from monitor.store.migrate import check
 from monitor.store.readers.actions import read_intents
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore, Store
+from tests.store.samples import NOW, event
 
 ROUNDS = 8
 
@@ -94,3 +96,39 @@ async def _opens_again(url: str) -> None:
     store = Store.open(url)
     assert time.monotonic() < deadline
     await store.close()
+
+
+LOOK = """
+import contextlib, sqlite3, sys
+with contextlib.closing(sqlite3.connect(sys.argv[1])) as database:
+    print(database.execute("SELECT count(*) FROM events").fetchone()[0])
+"""
+
+
+def _seen_by_another(path: Path) -> int:
+    """How many events another program sees that opens the database and closes it again."""
+    looked = subprocess.run([sys.executable, "-c", LOOK, str(path)], capture_output=True, text=True, check=True)
+    return int(looked.stdout)
+
+
+def _has_log(path: Path) -> bool:
+    return Path(f"{path}-wal").exists()
+
+
+async def test_a_writer_that_connects_anew_gives_up_no_lock_on_the_file(tmp_path: Path) -> None:
+    """Or the next program that closed the database would take the log away, and with it what others then wrote."""
+    path = tmp_path / "monitor.db"
+    url = f"sqlite:///{path}"
+    store = Store.open(url)
+    try:
+        await store.recover(NOW)
+        await store.commit(Entry("main", NOW, events=(event("first"),)))
+        again = Store.open(url, exclusive=False)
+        await again.recover(NOW)
+        assert _seen_by_another(path) == 1
+        assert _has_log(path)
+        await store.commit(Entry("main", NOW, events=(event("second"),)))
+        assert _seen_by_another(path) == 2
+        await again.close()
+    finally:
+        await store.close()
