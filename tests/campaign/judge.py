@@ -4,7 +4,7 @@ It trusts the exchange's books first, then what the exchange received, and holds
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
@@ -137,11 +137,14 @@ def _is_a_person_asked(facts: Facts, intent: Intent) -> bool:
 
 
 def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
-    """What the owner allowed each action, counted from what the exchange did. One that was executed after it counted as
-    failed is told as critical instead of counted: the next decision could not know of it."""
+    """What the owner allowed each action, counted from what the exchange did, by kind whatever the action is called.
+
+    One that was executed after it counted as failed is told as critical instead of counted: the next decision could not
+    know of it.
+    """
     by_name = {limits.name: limits for limits in facts.limits}
     spent: dict[str, list[Decimal]] = defaultdict(list)
-    rows = all_rows(facts)
+    rows = sorted(all_rows(facts), key=lambda row: claimed_at(row) or 0)
     for row in rows:
         intent = row.intent
         request, limits = sent.get(intent.id), by_name.get(intent.action)
@@ -157,17 +160,20 @@ def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
                 yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
             if request.applied and not intent.executed_late and is_knowable(facts, row, request):
                 # What the next decision could know is what it brought, which may be less.
-                spent[intent.action].append(min(amount, intent.amount))
-    for name, amounts in spent.items():
-        limits = by_name[name]
-        if limits.max_per_day is not None and sum(amounts) > limits.max_per_day:
-            yield Violation("above max_per_day", f"{name} moved {sum(amounts)} of {limits.max_per_day}")
-        if len(amounts) > limits.max_actions_per_day:
-            yield Violation("above max_actions_per_day", f"{name} acted {len(amounts)} times")
+                spent[limits.kind].append(min(amount, intent.amount))
+                yield from _per_day(intent, limits, spent[limits.kind])
     keeps = [limits.keep_in_source for limits in facts.limits if limits.kind == "transfer_in"]
     for execution in facts.executions:
         if execution.left is not None and keeps and execution.left < min(keeps):
             yield Violation("below keep_in_source", f"{execution.amount} {execution.asset} left {execution.left}")
+
+
+def _per_day(intent: Intent, limits: Limits, amounts: Sequence[Decimal]) -> Iterator[Violation]:
+    """Whether the last of all that was moved in this kind is still within the limits of the action that moved it."""
+    if limits.max_per_day is not None and sum(amounts) > limits.max_per_day:
+        yield Violation("above max_per_day", f"{_named(intent)}: {sum(amounts)} of {limits.max_per_day}")
+    if len(amounts) > limits.max_actions_per_day:
+        yield Violation("above max_actions_per_day", f"{_named(intent)}: the {len(amounts)}th")
 
 
 def _asked_for(intent: Intent, limits: Limits) -> Decimal:

@@ -64,7 +64,8 @@ class Run:
     restores: list[Restored] = field(default_factory=list)
     kills: int = 0
     began: float = field(default_factory=time.monotonic)
-    _paused_since: int | None = None
+    _paused_since: dict[Literal["command", "file"], int] = field(default_factory=dict)
+    _one_order: asyncio.Lock = field(default_factory=asyncio.Lock)
     _lives: list[Life] = field(default_factory=list)
     _elsewhere: list[Life] = field(default_factory=list)
     _guest: Life | None = None
@@ -246,7 +247,7 @@ class Run:
 
     async def facts(self) -> Facts:
         """What the run has left behind so far."""
-        paused = [] if self._paused_since is None else [Span(self._paused_since, self.box.timeline.now_ms())]
+        paused = [Span(since, self.box.timeline.now_ms()) for since in self._paused_since.values()]
         limits = tuple(action.limits for action in self.plan.actions)
         seen = of_exchange(self.box, limits, self.phone.heard)
         found = await asyncio.to_thread(with_database, seen, self.database)
@@ -280,9 +281,10 @@ class Run:
                 await self._order_pause(paused=act == "pause")
             case "pause file":
                 self.pause_file.touch()
-                self._paused_since = self.box.timeline.now_ms() + int(HOLDS_WITHIN_S * SPEED * PACE * 1000)
+                holds_from = self.box.timeline.now_ms() + int(HOLDS_WITHIN_S * SPEED * PACE * 1000)
+                self._paused_since.setdefault("file", holds_from)
             case "no pause file":
-                self._resumed()
+                self._resumed("file")
                 self.pause_file.unlink(missing_ok=True)
             case "repay by hand":
                 with contextlib.suppress(Refusal, Overdrawn):
@@ -298,22 +300,23 @@ class Run:
                     self.box.hand.place("main", "BTCUSDT", side, price, quantity)
 
     async def _order_pause(self, *, paused: bool) -> None:
-        if not paused:
-            self._resumed()
-        is_ordered = await asyncio.to_thread(self._order, operator.pause, paused, "campaign", self.now)
-        if paused and is_ordered and self._paused_since is None:
-            self._paused_since = self.box.timeline.now_ms()
+        async with self._one_order:
+            if not paused:
+                self._resumed("command")
+            is_ordered = await asyncio.to_thread(self._order, operator.pause, paused, "campaign", self.now)
+            if paused and is_ordered:
+                self._paused_since.setdefault("command", self.box.timeline.now_ms())
 
     def note_paused(self, paused: bool) -> None:
-        """Whether actions are paused now was decided elsewhere."""
-        self._resumed()
+        """Whether people's commands have actions paused was decided elsewhere."""
+        self._resumed("command")
         if paused:
-            self._paused_since = self.box.timeline.now_ms()
+            self._paused_since["command"] = self.box.timeline.now_ms()
 
-    def _resumed(self) -> None:
-        if self._paused_since is not None:
-            self.pauses.append(Span(self._paused_since, self.box.timeline.now_ms()))
-            self._paused_since = None
+    def _resumed(self, by: Literal["command", "file"]) -> None:
+        since = self._paused_since.pop(by, None)
+        if since is not None:
+            self.pauses.append(Span(since, self.box.timeline.now_ms()))
 
     def _order(self, order: Any, *given: Any) -> bool:
         """Whether it was taken: the database may be not there yet, or the order too late."""

@@ -73,7 +73,8 @@ def play(run: Run, strain: Strain) -> Coroutine[Any, Any, None]:
 
 
 async def _stall(run: Run, stall: Stall) -> None:
-    if await _nth(run, _is_look_at_rights, stall.nth) is None:
+    # The first is at the start.
+    if await _nth(run, _is_look_at_rights, stall.nth + 1) is None:
         return
     await asyncio.sleep(stall.jitter_s)
     life = run.life

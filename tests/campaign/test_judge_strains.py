@@ -12,7 +12,7 @@ from monitor.core.intents import IntentStep
 from monitor.store.readers.actions import IntentRow
 from tests.campaign.facts import CROSS_PATH, Asked, Facts, Restored, Span, Stepped
 from tests.campaign.judge import judge
-from tests.campaign.test_judge import NOON, asked_to_repay, at, fine, more, read, repaid, row, third
+from tests.campaign.test_judge import NOON, REPAYS, D, asked_to_repay, at, fine, more, read, repaid, row, third
 
 LATER = NOON + timedelta(seconds=100)
 
@@ -109,6 +109,12 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: put_back(moved_then(f, "400.01"), lost(3, 119.9, "400.01", S.UNCERTAIN, ref=None)),
         "above max_per_day",
     ),
+    "more than max_per_day, by another action of the kind": (
+        lambda f: more(
+            replace(f, limits=(*f.limits, replace(REPAYS, name="repay-pair"))), **third("400.01", action="repay-pair")
+        ),
+        "above max_per_day",
+    ),
     "an order of the backup sent again": (forgot, "sent twice"),
     "a second daemon that sent": (
         lambda f: replace(f, intrusions=("intent.claimed",)),
@@ -145,6 +151,10 @@ FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
     "a small step": lambda f: stepped(f, 30),
     "a step right before the daemon's end": lambda f: stepped(f, 3600, outlived=False),
     "a restore of what nothing was lost of": put_back,
+    "more than an earlier action of the kind might": lambda f: more(
+        replace(f, limits=(*f.limits, replace(REPAYS, name="repay-pair", max_per_day=D(900)))),
+        **third("450", action="repay-pair"),
+    ),
     "caps kept across a restore": lambda f: put_back(moved_then(f, "400"), lost(3, 119.9, "400")),
     "a late execution that no history showed at the restore": lambda f: put_back(
         moved_then(f, "400.01", 140), lost(3, 119.9, "400.01", S.UNCERTAIN, ref=None)
