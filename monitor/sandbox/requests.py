@@ -8,7 +8,8 @@ class ReceivedRequest:
     """One request. `at` is virtual ms; `account` "" when the key is unknown or absent.
 
     `status` is 0 while unanswered and when the connection was cut. `applied` says whether it was carried
-    out: the answer may never have left. `tran_id` is the number of what it moved, 0 where it has none.
+    out: the answer may never have left. `tran_id` is the number of what it moved, 0 where it has none;
+    `form` is how its answer was spoilt.
     """
 
     at: int
@@ -20,6 +21,7 @@ class ReceivedRequest:
     status: int = 0
     code: int = 0
     fault: str = ""
+    form: str = ""
     applied: bool = False
     tran_id: int = 0
 

@@ -94,6 +94,7 @@ class RestDoor:
         fault = self._script.strike(asked.method, asked.path, asked.params, owner, request.url.host or "")
         if fault is not None:
             record.fault = fault.what
+            record.form = fault.form if fault.what == "malformed" else ""
         response = await self._respond(asked, record, fault)
         if response is None:
             if request.transport is not None:
