@@ -14,7 +14,7 @@ from monitor.view.documents.events import event_document
 from monitor.view.tables import events_table
 
 USUAL_LIMIT = 100
-MOVEMENTS = ("capital-flow", "transfer", "liquidation")
+MOVEMENTS = ("capital-flow", "transfer", "liquidation", "order")
 """What no stream tells and reads of the exchange's histories do."""
 
 

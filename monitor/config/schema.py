@@ -265,6 +265,11 @@ class Safety:
         "60s",
     )
     unresolved_after: timedelta = key(kinds.duration("1s"), "unknown outcome: when a person is asked", "10m")
+    on_foreign_hand: str = key(
+        kinds.choice("tell", "pause"),
+        "another hand does what live actions do: only `foreign-hand` fires, or all actions are paused as well",
+        "tell",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

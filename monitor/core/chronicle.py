@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.events import BarsRead, Event, LiquidationsRead, TiersRead
+from monitor.core.events import BarsRead, Event, LiquidationsRead, StreamEvent, TiersRead
 from monitor.core.followed import new_terms
+from monitor.core.foreign import is_name_of_daemon
 from monitor.core.intents import Intent
 from monitor.core.journal import Notice
-from monitor.core.movements import Movement, of_ledger, of_liquidations, of_transfers
+from monitor.core.movements import Movement, of_ledger, of_liquidations, of_order, of_transfers
 from monitor.core.state import AccountState
-from monitor.core.surroundings import CollateralRead, LedgerRead, SchedulesRead, TransfersRead
+from monitor.core.surroundings import CollateralRead, LedgerRead, OrderTold, SchedulesRead, TransfersRead
 from monitor.core.terms import Terms, changes
 
 
@@ -32,6 +33,8 @@ def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now
             return Chronicle(movements=of_ledger(rows, repayments, _known(before), now))
         case TransfersRead(transfers=transfers):
             return Chronicle(movements=of_transfers(transfers, _known(before), now))
+        case StreamEvent(order=OrderTold() as told) if is_name_of_daemon(told.client_id):
+            return Chronicle(movements=of_order(event.scope, told, _known(before), now))
         case LiquidationsRead(liquidations):
             return Chronicle(movements=of_liquidations(liquidations, now))
         case BarsRead() | TiersRead() | CollateralRead() | SchedulesRead():

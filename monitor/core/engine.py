@@ -1,6 +1,6 @@
 """One step: an event comes in, a new state and everything to remember come out. No IO, no clock."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from monitor.core import unknowns
 from monitor.core.account import Scope
 from monitor.core.actions.decide import decide
 from monitor.core.actions.spec import ActionSpec, Safety
-from monitor.core.chronicle import chronicle
+from monitor.core.chronicle import NOTHING, chronicle
 from monitor.core.corrected import corrected
 from monitor.core.docket import Docket
 from monitor.core.events import (
@@ -37,10 +37,12 @@ from monitor.core.events import (
     WalletRead,
 )
 from monitor.core.followed import newly_wanted
+from monitor.core.hands import examined, in_words, suspected
 from monitor.core.intents import CancelOrders, Intent, Transfer
 from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
+from monitor.core.movements import Movement
 from monitor.core.notices import notices_of
 from monitor.core.owner import OwnerRead
 from monitor.core.pace import intervals, repaced
@@ -117,6 +119,10 @@ def step(
     applied = corrected(before, -event.by, now) if isinstance(event, ClockSetBack) else apply(before, event, now)
     if isinstance(event, Tick):
         applied = noted(applied, settings, now)
+    told, paused_by = NOTHING, ""
+    if not isinstance(event, PricesRead):
+        told = chronicle(before, event, policy.audience.channels, now)
+        applied, paused_by = _with_hands(applied, told.movements, policy, now)
     sight = look(applied, settings, now)
     # What comes after a silence changes more than its own figures.
     after_price = isinstance(event, PricesRead) and is_fresh(newest_at(before), now, settings.prices_stale_after)
@@ -144,7 +150,6 @@ def step(
             intents={**state.intents, **{intent.id: intent for intent in decided.intents}},
             sampled=sampled,
         )
-    told = chronicle(before, event, policy.audience.channels, now)
     entry = Entry(
         account=state.account,
         at=now,
@@ -159,10 +164,25 @@ def step(
         intent_steps=decided.steps,
         movements=told.movements,
         terms=told.terms,
+        paused_by=paused_by,
     )
     paced = intervals(state, settings, map(sight.of, sight.margin)) if MONITOR in figures else {}
     state = replace(state, paced=repaced(state, paced, now)) if paced else state
     return Step(state, entry, _wants(before, state, event, settings, now) | decided.wants, paced)
+
+
+def _with_hands(
+    state: AccountState, movements: Sequence[Movement], policy: Policy, now: datetime
+) -> tuple[AccountState, str]:
+    """The state with what another hand has done; and why all actions are to be paused, where that is wanted for it."""
+    if not (movements or state.hands.suspects):
+        return state, ""
+    hands = suspected(state.hands, movements, policy.actions, now)
+    hands, newly = examined(hands, (*state.intents.values(), *state.elsewhere), now)
+    if hands is not state.hands:
+        state = replace(state, hands=hands)
+    pauses = newly and policy.safety.on_foreign_hand == "pause"
+    return state, f"foreign-hand: account {state.account}, {in_words(newly[0])}" if pauses else ""
 
 
 def _touched(sight: Sight, event: Event, before: AccountState, *, alone: bool) -> tuple[Subject, ...]:

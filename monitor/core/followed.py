@@ -74,6 +74,8 @@ class Followed:
     tags: TagsRead | None = None
     terms_given: bool = False
     """Whether nothing reads those two, and they are taken to hold everything back from nothing."""
+    watches_hands: bool = False
+    """Whether the ledger is read soon after anything moved, since it tells of another hand that acts."""
     min_repay: Mapping[str, Decimal] = field(default_factory=dict)
     """By asset the least that the exchange takes as a repayment of a part, where that was read."""
     resting: Mapping[Scope, tuple[Resting, ...]] = field(default_factory=dict)
@@ -303,10 +305,11 @@ def _ripened(followed: Followed, now: datetime) -> Followed:
     asked = followed.index_asked_at
     if (asked is None or now - asked >= INDEX_AGAIN) and any(r.is_wanted for r in followed.indexes.values()):
         followed = replace(followed, index_asked_at=now)
-    if not followed.untold:
+    lags = followed.watches_hands and any(now - since >= GRACE for since in followed.moved_at.values())
+    if not (followed.untold or lags):
         return followed
     ripe = {key for key, since in followed.untold.items() if now - since >= GRACE}
-    if not ripe or (followed.asked_at is not None and now - followed.asked_at < LOOK_AGAIN):
+    if not (ripe or lags) or (followed.asked_at is not None and now - followed.asked_at < LOOK_AGAIN):
         return followed
     untold = {key: since for key, since in followed.untold.items() if key not in ripe}
     return replace(followed, untold=untold, asked_at=now)

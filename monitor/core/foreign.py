@@ -19,7 +19,8 @@ _WALLETS = ("SPOT", "FUNDING")
 class Foreign:
     """One movement of a kind that actions make, by nobody that this record knows of.
 
-    `is_certain`: somebody asked for it; otherwise the exchange may have moved it by itself, as in auto-repay.
+    `is_certain`: somebody asked for it; otherwise the exchange may have moved it by itself, as in auto-repay. `key`
+    tells it apart from others of the account, `seen_at` is when it was read.
     """
 
     kind: ActionKind
@@ -28,6 +29,8 @@ class Foreign:
     amount: Decimal
     at: datetime
     is_certain: bool
+    key: str
+    seen_at: datetime
 
 
 def foreign(movements: Iterable[Movement]) -> tuple[Foreign, ...]:
@@ -56,10 +59,13 @@ def _foreign(movement: Movement) -> Foreign | None:
             kind = "reduce"
         case "transfer", "ROLL_IN", "another hand" | "another hand or exchange" if _came_from_outside(movement):
             kind = "transfer_in"
+        case "order", _, "another hand":
+            kind = "reduce"
         case _:
             return None
     certain = movement.origin == "another hand"
-    return Foreign(kind, movement.scope, movement.asset, movement.amount, movement.at, certain)
+    key = f"{movement.kind} {movement.scope} {movement.key}"
+    return Foreign(kind, movement.scope, movement.asset, movement.amount, movement.at, certain, key, movement.seen_at)
 
 
 def _came_from_outside(movement: Movement) -> bool:

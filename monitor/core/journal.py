@@ -56,6 +56,8 @@ class Entry:
     movements: tuple[Movement, ...] = ()
     terms: tuple[Terms, ...] = ()
     live: str | None = None
+    paused_by: str = ""
+    """Why all actions are paused with it, as if a person had; empty where they are not."""
 
     @property
     def is_empty(self) -> bool:
@@ -71,4 +73,5 @@ class Entry:
             or self.intent_steps
             or self.movements
             or self.terms
+            or self.paused_by
         )

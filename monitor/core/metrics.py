@@ -208,6 +208,12 @@ _TABLE = (
     _metric("funding_free", _ASSET, Unit.AMOUNT, "free in the funding wallet"),
     _metric("orders_open", _ACCOUNT, Unit.COUNT, "open margin orders"),
     _metric("liquidations_24h", _ACCOUNT, Unit.COUNT, "liquidations by the exchange in the last 24 hours"),
+    _metric(
+        "foreign_movements_24h",
+        _ACCOUNT,
+        Unit.COUNT,
+        "what another hand or daemon did in the last 24 hours of what the actions do that send",
+    ),
     _metric("liquidation_loan_usdt", _ACCOUNT, Unit.USDT, "what is still owed after a liquidation"),
     _metric("key_accepted", _ACCOUNT, Unit.BOOLEAN, "1 when the exchange accepts the API key"),
     _metric("key_can_withdraw", _ACCOUNT, Unit.BOOLEAN, "1 when the API key may withdraw, which it never should"),

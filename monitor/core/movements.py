@@ -10,8 +10,10 @@ from monitor.core.account import ZERO, Liquidation, Scope
 from monitor.core.amounts import plain
 from monitor.core.intents import SPENT, Intent, Record, Reduce, Repay, Transfer
 from monitor.core.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, record_of
+from monitor.core.surroundings import OrderTold
 
-MovementKind = Literal["capital-flow", "transfer", "liquidation"]
+MovementKind = Literal["capital-flow", "transfer", "liquidation", "order"]
+"""`order`: one on the market that another daemon of this program placed, by the name that it bears."""
 
 Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
 """Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in top-up,
@@ -114,6 +116,26 @@ def of_liquidations(orders: Iterable[Liquidation], seen_at: datetime) -> tuple[M
             detail={"symbol": order.symbol, "orderId": order.order_id, "avgPrice": plain(order.price + ZERO)},
         )
         for order in orders
+    )
+
+
+def of_order(scope: Scope, told: OrderTold, intents: Iterable[Intent], seen_at: datetime) -> tuple[Movement, ...]:
+    """An order that bears the name of a daemon of this program, where no intent here has given it that name."""
+    if any(isinstance(i.order, Reduce) and i.order.client_id == told.client_id for i in intents):
+        return ()
+    return (
+        Movement(
+            scope=scope,
+            kind="order",
+            key=f"{told.symbol} {told.number}",
+            at=told.as_of,
+            seen_at=seen_at,
+            asset=told.symbol,
+            amount=told.quantity,
+            type="ORDER",
+            origin="another hand",
+            detail={"clientOrderId": told.client_id, "orderId": told.number},
+        ),
     )
 
 

@@ -31,6 +31,7 @@ def account_figures(state: AccountState, settings: Settings, now: datetime) -> F
         "orders_open": _orders_open(state, settings),
         "liquidation_loan_usdt": _liquidation_loan(state, settings, now),
         "liquidations_24h": _liquidations(state, settings, now),
+        "foreign_movements_24h": Decimal(len(state.hands.found)),
     }
     if not keys:
         values |= dict.fromkeys(("key_can_withdraw", "key_ip_restricted", "time_to_key_expiry"), UNAVAILABLE)

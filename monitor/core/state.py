@@ -47,6 +47,7 @@ from monitor.core.events import (
     WalletRead,
 )
 from monitor.core.followed import Followed, follow
+from monitor.core.hands import Hands
 from monitor.core.intents import FINAL, Intent, asked
 from monitor.core.markets import MarketsRead
 from monitor.core.metrics import Value
@@ -182,6 +183,8 @@ class AccountState:
     """Open alerts: pending or firing."""
     intents: Mapping[int, Intent] = field(default_factory=dict)
     """Intents that are not final, and those settled in the last 24 hours."""
+    hands: Hands = field(default_factory=Hands)
+    """What another hand has done of what actions do here."""
     owner: OwnerRead | None = None
     """Whose account it is at the exchange, and what was done in it under other names."""
     sampled: Mapping[tuple[MetricScope, str, str], Sampled] = field(default_factory=dict)

@@ -15,12 +15,14 @@ from monitor.core.terms import Delisting, Restricted
 
 @dataclass(frozen=True, slots=True)
 class OrderTold:
-    """What a stream told of one order: whether it is still open as of `as_of`."""
+    """What a stream told of one order: whether it is still open as of `as_of`, its size, and its name."""
 
     number: int
     symbol: str
     is_open: bool
     as_of: datetime
+    client_id: str = ""
+    quantity: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

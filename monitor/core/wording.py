@@ -15,6 +15,7 @@ _TENTH = Decimal("0.1")
 _COUNTED = {
     "orders_open": ("open order", "open orders"),
     "liquidations_24h": ("liquidation in 24 h", "liquidations in 24 h"),
+    "foreign_movements_24h": ("movement by another hand in 24 h", "movements by another hand in 24 h"),
     "actions_blocked": ("action blocked", "actions blocked"),
     "notifications_failing": ("channel failing", "channels failing"),
     "conditions_unknown": ("condition unknown", "conditions unknown"),

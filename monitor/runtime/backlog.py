@@ -120,6 +120,7 @@ def merged(entries: Iterable[Entry]) -> Entry:
         intents=tuple({i.id: i for p in parts for i in p.intents}.values()),
         intent_steps=tuple(s for p in parts for s in p.intent_steps),
         movements=tuple(m for p in parts for m in p.movements),
+        paused_by=next((part.paused_by for part in parts if part.paused_by), ""),
         terms=tuple(t for p in parts for t in p.terms),
         live=next((p.live for p in reversed(parts) if p.live is not None), None),
     )

@@ -10,6 +10,7 @@ from monitor.core.corrected import no_later
 from monitor.core.engine import Policy
 from monitor.core.events import HealthRead, InterestRead, OperatorRead
 from monitor.core.followed import Followed
+from monitor.core.hands import Hands, examined, kinds_of, suspected
 from monitor.core.intents import Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.judgement import OPEN
@@ -41,7 +42,10 @@ def remembered(
             # Whether charges are missing shows when the exchange is asked.
             interest=InterestRead(loaded.interest, None, now),
             pegs=loaded.pegs,
-            followed=Followed(terms=loaded.terms, ledger_at=loaded.ledger_until),
+            followed=Followed(
+                terms=loaded.terms, ledger_at=loaded.ledger_until, watches_hands=bool(kinds_of(policy.actions))
+            ),
+            hands=examined(suspected(Hands(), loaded.by_others, policy.actions, now), loaded.intents, now)[0],
         )
     )
 
@@ -66,7 +70,12 @@ def carried_on(
             health=health,
             interest=before.interest,
             pegs=before.pegs,
-            followed=Followed(terms=before.followed.terms, ledger_at=before.followed.ledger_at),
+            followed=Followed(
+                terms=before.followed.terms,
+                ledger_at=before.followed.ledger_at,
+                watches_hands=before.followed.watches_hands,
+            ),
+            hands=before.hands,
         )
     )
 

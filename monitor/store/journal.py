@@ -14,6 +14,7 @@ from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
 from monitor.store import intents, movements, outbox, rule_stops, tables
 from monitor.store.hot import hot_insert, hot_upsert, upsert
+from monitor.store.pausing import pause
 from monitor.store.rows import alert_row
 
 EVENT_COLUMNS = (
@@ -65,6 +66,8 @@ def commit(connection: Connection, entry: Entry) -> Committed:
     intents.write(connection, entry.intents, entry.intent_steps, entry.at)
     movements.write(connection, entry.account, entry.movements)
     movements.write_terms(connection, entry.account, entry.terms)
+    if entry.paused_by:
+        pause(connection, True, entry.paused_by, entry.at)
     deliveries = (*_notifications(connection, entry.notifications), *_notices(connection, entry.notices))
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}

@@ -10,6 +10,7 @@ from monitor.core.account import Scope
 from monitor.core.alerts import Alert, AlertState
 from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
+from monitor.core.movements import Movement
 from monitor.core.numbering import least_number
 from monitor.core.outbox import DeliveryState
 from monitor.core.ratios import EVERY, WINDOW, Ratios, recorded
@@ -30,7 +31,8 @@ class Loaded:
     `alerts` are open, or resolved with something about them still to be told. `intents` are not final, or
     created, sent or settled in the last 24 hours. `interest` is what the charges of 30 days tell of each debt,
     `pegs` the price ratios of a week by asset. `terms` are those last seen of each thing, `ledger_until` is when the
-    newest recorded row of each scope's ledger is dated. `live` is the last status document.
+    newest recorded row of each scope's ledger is dated. `by_others` is what another hand did in the last 24 hours.
+    `live` is the last status document.
     """
 
     account: str
@@ -40,6 +42,7 @@ class Loaded:
     pegs: Mapping[str, Ratios]
     terms: Mapping[TermsKey, Terms]
     ledger_until: Mapping[Scope, datetime]
+    by_others: tuple[Movement, ...]
     live: str | None
 
 
@@ -66,6 +69,7 @@ def load(connection: Connection, account: str, now: datetime) -> Loaded:
         pegs=_pegs(connection, account, now),
         terms=movements.newest_terms(connection, account),
         ledger_until=movements.ledger_known_until(connection, account),
+        by_others=movements.by_others(connection, account, now - timedelta(hours=24)),
         live=live,
     )
 

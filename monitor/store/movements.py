@@ -52,6 +52,27 @@ def write(connection: Connection, account: str, movements: Iterable[Movement]) -
     return hot_insert(tables.movements, COLUMNS, connection.dialect).run(connection, rows)
 
 
+def by_others(connection: Connection, account: str, since: datetime) -> tuple[Movement, ...]:
+    """What was another hand's doing since then, as it was recorded."""
+    table = tables.movements
+    wanted = select(table).where(table.c.account == account, table.c.at >= since, table.c.origin == "another hand")
+    return tuple(
+        Movement(
+            scope=Scope(row.symbol),
+            kind=row.kind,
+            key=row.key,
+            at=row.at,
+            seen_at=row.seen_at,
+            asset=row.asset,
+            amount=row.amount,
+            type=row.type,
+            origin=row.origin,
+            detail=json.loads(row.detail),
+        )
+        for row in connection.execute(wanted.order_by(table.c.id))
+    )
+
+
 def write_terms(connection: Connection, account: str, terms: Iterable[Terms]) -> int:
     """How many of them were new. What was before stays: it tells what changed when."""
     rows = ((account, one.kind, one.subject, one.text, one.seen_at) for one in terms)

@@ -19,6 +19,7 @@ from monitor.store import audit, journal, rule_stops, tables
 from monitor.store import intents as intent_rows
 from monitor.store.changes import note_change
 from monitor.store.hot import upsert
+from monitor.store.pausing import pause as pause
 from monitor.store.readers.alerts import newest_acks
 from monitor.store.rows import intent_of, silence_of, silence_row
 
@@ -96,18 +97,6 @@ def read_silences(connection: Connection, ends_after: datetime | None = None) ->
     if ends_after is not None:
         wanted = wanted.where(table.c.ends_at > ends_after)
     return tuple(silence_of(row) for row in connection.execute(wanted).mappings())
-
-
-def pause(connection: Connection, paused: bool, by: str, at: datetime) -> bool:
-    """Whether that changed anything. While paused no intent can be claimed, whatever the daemon believes."""
-    table = tables.control
-    moved = connection.execute(
-        update(table).where(table.c.id == 1, table.c.paused != paused).values(paused=paused, paused_by=by, paused_at=at)
-    )
-    if moved.rowcount:
-        audit.append_order(connection, "pause", None, at, {"paused": paused, "by": by})
-        note_change(connection)
-    return bool(moved.rowcount)
 
 
 def resume(connection: Connection, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:

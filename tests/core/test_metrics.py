@@ -18,8 +18,8 @@ PUBLISHED: dict[MetricScope, str] = {
         liquidation_price base_held quote_held base_borrowed quote_borrowed time_to_delist""",
     "asset": """held owed price_usdt hourly_rate next_hourly_rate annual_rate rate_change_24h interest_24h_usdt
         interest_30d_usdt peg_deviation peg_ratio time_to_delist monitoring_tag spot_free funding_free""",
-    "account": """orders_open liquidations_24h liquidation_loan_usdt key_accepted key_can_withdraw key_ip_restricted
-        time_to_key_expiry actions_blocked""",
+    "account": """orders_open liquidations_24h foreign_movements_24h liquidation_loan_usdt key_accepted
+        key_can_withdraw key_ip_restricted time_to_key_expiry actions_blocked""",
     "monitor": """data_age poll_interval price_age stream_connected stream_silence clock_offset weight_used live_drift
         notifications_failing store_failing store_space_low account_failing conditions_unknown""",
 }

@@ -14,6 +14,7 @@ from monitor.core.intents import ActionKind, Wallet
 ActionMode = Literal["dry-run", "approve", "live"]
 Use = Literal["auto", "repay", "collateral"]
 OnNoAnswer = Literal["skip", "act"]
+OnForeignHand = Literal["tell", "pause"]
 
 _ALWAYS = frozenset(
     {
@@ -110,6 +111,8 @@ class Safety:
     """How long the trace of an unknown outcome must stay absent before it may count as not done."""
     unresolved_after: timedelta = timedelta(minutes=10)
     """After this a person is asked; looking goes on."""
+    on_foreign_hand: OnForeignHand = "tell"
+    """What is done when another hand or daemon does what actions do here."""
 
     def __post_init__(self) -> None:
         if self.settle < timedelta(seconds=5):

@@ -246,7 +246,8 @@ def _fill(report: Execution) -> Filled | None:
 def _order(report: Execution) -> OrderTold | None:
     if report.order is None or report.at is None or report.status not in (*_OPEN, *_CLOSED):
         return None
-    return OrderTold(report.order, report.symbol, report.status in _OPEN, moment(report.at, "T"))
+    is_open, at, quantity = report.status in _OPEN, moment(report.at, "T"), amount(report.ordered, "q")
+    return OrderTold(report.order, report.symbol, is_open, at, report.client, quantity)
 
 
 _OPEN = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})

@@ -87,6 +87,8 @@ class Execution(msgspec.Struct, kw_only=True):
     at: int | None = msgspec.field(name="T", default=None)
     order: int | None = msgspec.field(name="i", default=None)
     status: str = msgspec.field(name="X", default="")
+    client: str = msgspec.field(name="c", default="")
+    ordered: str = msgspec.field(name="q", default="0")
 
 
 class Liability(msgspec.Struct, kw_only=True):

@@ -1,0 +1,16 @@
+"""What waits for the database loses nothing on the way."""
+
+from dataclasses import fields
+from types import SimpleNamespace
+from typing import Any
+
+from monitor.core.journal import Entry
+from monitor.runtime.backlog import merged
+from tests.store.samples import NOW
+
+
+def test_entries_that_are_written_as_one_keep_everything_that_one_can_hold() -> None:
+    texts = {"account": "main", "live": "{}", "paused_by": "foreign-hand: why"}
+    full: dict[str, Any] = {one.name: (SimpleNamespace(id=1),) for one in fields(Entry)} | {"at": NOW} | texts
+    entry = Entry(**full)
+    assert merged([entry, Entry("main", NOW)]) == entry
