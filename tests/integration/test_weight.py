@@ -20,10 +20,14 @@ MINUTES = 60
 
 HASTE = 480
 LONG = timedelta(hours=6)
-RARE = ("/sapi/v1/margin/capital-flow", "/sapi/v1/margin/crossMarginCollateralRatio")
+RARE = (
+    "/sapi/v1/margin/capital-flow",
+    "/sapi/v1/margin/crossMarginCollateralRatio",
+    "/sapi/v1/spot/asset/tags",
+)
 RARE_WEIGHT = 100
-RARE_A_DAY = 4
-"""The ledger of cross and of the pair once each, the collateral ratios twice."""
+RARE_A_DAY = 6
+"""The ledger of cross and of the pair once each, the collateral ratios and the tags twice."""
 
 ACCOUNT_READS = ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account")
 ACCOUNT_READ_WEIGHT = 10
