@@ -24,6 +24,9 @@ S = IntentState
 LAG_S = 40
 """So long the exchange's histories don't show what was done, and so late an order is carried out."""
 
+PATIENCE_S = 90.0
+"""Machine seconds, of which a busy machine needs many."""
+
 CUT_AFTER = Fault("cut_after", method="POST", path=REPAY_PATH)
 APPLIED_LATE = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=LAG_S)
 NEVER_DONE = Fault("cut_before", method="POST", path=REPAY_PATH)
@@ -74,7 +77,7 @@ async def comes_to(url: str, state: IntentState, pushing: Running | None = None)
             await asyncio.sleep(0.2)
         return [one.state for one in orders(url)] == [state]
 
-    await eventually(is_there, 40, story=lambda: str(orders(url)))
+    await eventually(is_there, PATIENCE_S, story=lambda: str(orders(url)))
 
 
 async def is_told(sink: HttpSink, words: str) -> str:
@@ -86,7 +89,7 @@ async def is_told(sink: HttpSink, words: str) -> str:
     async def is_there() -> bool:
         return bool(found())
 
-    await eventually(is_there, 40, story=lambda: str([one.json()["text"] for one in sink.received]))
+    await eventually(is_there, PATIENCE_S, story=lambda: str([one.json()["text"] for one in sink.received]))
     return found()[0]
 
 
@@ -132,7 +135,7 @@ async def test_it_is_dropped_at_once_when_nothing_is_under_way(tmp_path: Path) -
                 async def is_dropped() -> bool:
                     return turn.daemon is not None and list(turn.daemon.watched) == ["other"]
 
-                await eventually(is_dropped)
+                await eventually(is_dropped, PATIENCE_S)
             assert not [one for one in sink.received if "main" in str(one.json()["text"])]
 
 
@@ -184,7 +187,7 @@ async def test_an_order_of_an_action_that_a_reload_took_out_is_looked_into_to_it
                 await comes_to(database_url, S.UNCERTAIN)
                 configure(tmp_path, box, database_url, sink)
                 turn.reload()
-                await eventually(lambda: has_followed(turn), 40)
+                await eventually(lambda: has_followed(turn), PATIENCE_S)
                 await comes_to(database_url, S.CONFIRMED, pushing=box)
                 assert await is_told(sink, "R-1): done") == "info"
             assert len(money_requests(box.sandbox.requests)) == 1
@@ -215,4 +218,4 @@ async def is_reading(box: Running, account: str) -> None:
     async def has_read() -> bool:
         return any(one.account == account for one in box.sandbox.requests)
 
-    await eventually(has_read)
+    await eventually(has_read, PATIENCE_S)

@@ -51,17 +51,17 @@ async def test_they_are_valued_as_the_exchange_does_and_move_with_their_prices(t
     async with sandbox(SCENARIO) as box:
         config = write_config(tmp_path, box.ready)
         async with daemon_here(config, clock_of(box.sandbox)) as here:
-            document = await here.until_stored(lambda found: is_level(found, "2.275"), 40)
+            document = await here.until_stored(lambda found: is_level(found, "2.275"), 90)
             prices = {row["asset"]: D(row["price_usdt"]) for row in document["cross"]["balances"]}
             assert {asset: round(prices[asset], 8) for asset in WORTH} == WORTH
             assert D(document["cross"]["assets_usdt"]).quantize(D("0.01")) == 4550
             # A stronger lira, and every step of a way in its turn: 80,000 ÷ 32 = 2500 owed.
             box.sandbox.hand.set_price("USDTTRY", D(32))
-            await here.until_stored(lambda found: is_level(found, "1.82"), 40)
+            await here.until_stored(lambda found: is_level(found, "1.82"), 90)
             box.sandbox.hand.set_price("GHIEUR", D(20))
-            await here.until_stored(lambda found: is_level(found, "2.26"), 40)
+            await here.until_stored(lambda found: is_level(found, "2.26"), 90)
             box.sandbox.hand.set_price("EURUSDT", D("1.2"))
-            await here.until_stored(lambda found: is_level(found, "2.34"), 40)
+            await here.until_stored(lambda found: is_level(found, "2.34"), 90)
             box.sandbox.hand.set_price("USDCUSDT", D("0.94"))
-            document = await here.until_stored(lambda found: is_level(found, "2.30"), 40)
+            document = await here.until_stored(lambda found: is_level(found, "2.30"), 90)
             assert [gap for gap in document["cross"]["gaps"] if gap["kind"] == "no_price"] == []

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from monitor.cli.turn import Turn
 from monitor.core.state import AccountState
 from monitor.sandbox.scenario import KeySpec, hmac_key
@@ -55,6 +57,7 @@ async def test_two_keys_of_one_account_are_told_and_stop_each_other(tmp_path: Pa
         assert "is the same account of the exchange as" in said.out
 
 
+@pytest.mark.slow
 async def test_a_second_key_that_a_reload_brings_is_compared_before_anything_is_sent(
     tmp_path: Path, database_url: str
 ) -> None:
@@ -79,7 +82,7 @@ async def test_a_second_key_that_a_reload_brings_is_compared_before_anything_is_
 
             acting_with(own, tmp_path, box, database_url, more=repays(mode="live"))
             turn.reload()
-            await eventually(lambda: has_moved(box), 40)
+            await eventually(lambda: has_moved(box), 90)
         assert {one.api_key for one in money_requests(box.sandbox.requests)} == {own.api_key}
 
 
@@ -98,7 +101,7 @@ async def knows(turn: Turn, claim: Callable[[AccountState], object]) -> None:
         state = None if turn.daemon is None else turn.daemon.states().get("main")
         return state is not None and bool(claim(state))
 
-    await eventually(holds, 40)
+    await eventually(holds, 90)
 
 
 async def has_moved(box: Running) -> bool:
