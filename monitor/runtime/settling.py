@@ -10,7 +10,7 @@ from monitor.clock import Clock
 from monitor.core.actions.worsening import worsening
 from monitor.core.engine import Policy
 from monitor.core.intents import FINAL, ByName, Intent, IntentState
-from monitor.core.looks import LOOKS, Look
+from monitor.core.looks import LOOKS, Look, Unresolved
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
 from monitor.core.subjects import figures_of
@@ -29,6 +29,8 @@ ASKED_S = 60.0
 """Between looks once a person was asked, and while a failed order is watched for a late execution."""
 
 KEPT_LOOKS = 200
+
+_ANOTHERS = "the account's key is of another account of the exchange now, so nothing here can look into it"
 
 _S = IntentState
 _OPEN = frozenset({_S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
@@ -90,6 +92,12 @@ class Settler:
             if intent.state not in _OPEN:
                 break
             seen = self._state()
+            if _is_of_another(intent, seen):
+                # Its traces are in the other account: here their absence says nothing.
+                moved = judged(intent, Unresolved(_ANOTHERS), self._clock.now())
+                if moved is not None:
+                    await self._record(moved)
+                continue
             try:
                 look, seen = await self._snapshots.look(seen, intent)
             except ExchangeError as error:
@@ -185,6 +193,8 @@ class Settler:
         """Whether it is watched: for a while since it counts as failed, which a person may have said long after."""
         if intent.state is not _S.FAILED or intent.submitted_at is None or intent.executed_late:
             return False
+        if _is_of_another(intent, self._state()):
+            return False
         since = max(intent.submitted_at, intent.settled_at or intent.submitted_at)
         return self._clock.now() - since < 2 * self._policy.safety.unresolved_after
 
@@ -210,3 +220,8 @@ class Settler:
         subject = (intent.helps.kind, intent.helps.symbol)
         level = figures_of(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
         return level if isinstance(level, Decimal) and level.is_finite() else None
+
+
+def _is_of_another(intent: Intent, state: AccountState) -> bool:
+    """Whether the account's key was replaced by that of another user since the order was decided."""
+    return intent.uid is not None and state.uid is not None and intent.uid != state.uid

@@ -210,6 +210,23 @@ async def test_a_process_that_is_told_by_a_signal_does_the_same(tmp_path: Path, 
             assert len(money_requests(box.sandbox.requests)) == 1
 
 
+@pytest.mark.slow
+async def test_an_order_is_not_looked_for_in_the_account_of_somebody_else(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/monitor.db"
+    with http_sink() as sink:
+        async with sandbox(two_accounts(), faults=[CUT_AFTER]) as box:
+            config = configure(tmp_path, box, url, sink, more=acting(settle="5s"), accounts=("main",))
+            async with turn_here(config, clock_of(box.sandbox)) as turn:
+                await comes_to(url, S.UNCERTAIN)
+                main, other = box.ready.accounts
+                text = config.read_text().replace(main["api_key"], other["api_key"])
+                config.write_text(text)
+                (tmp_path / "secret").write_text(other["api_secret"])
+                turn.reload()
+                await comes_to(url, S.UNRESOLVED)
+                assert await is_told(sink, "is of another account of the exchange now") == "critical"
+
+
 async def has_followed(turn: Turn) -> bool:
     return turn.daemon is not None and turn.daemon.has_stood and not turn.config.actions
 
