@@ -4,9 +4,12 @@ Every read by its name, with the requests that it is made of: each fails from th
 account of its own, while the price that all of them hang on falls to the margin calls.
 """
 
+import ast
 import asyncio
 import contextlib
+import importlib
 import json
+import pkgutil
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +19,10 @@ from typing import Any
 
 import pytest
 
+from monitor import runtime
+from monitor.exchange import binance
+from monitor.exchange.binance.client.endpoint import Endpoint
+from monitor.exchange.binance.functions.function import Function
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, Holding, PairSpec, Scenario, hmac_key
 from monitor.sandbox.scenarios import calm
@@ -52,7 +59,7 @@ READS: Mapping[str, tuple[str, ...]] = {
     "key": ("/sapi/v1/account/apiRestrictions", "/api/v3/account"),
     "action_key": ("/sapi/v1/account/apiRestrictions", "/api/v3/account"),
     "capital_flow": ("/sapi/v1/margin/capital-flow", "/sapi/v1/margin/borrow-repay"),
-    "transfers": ("/sapi/v1/margin/transfer",),
+    "transfers": ("/sapi/v1/margin/transfer", "/sapi/v1/asset/transfer"),
     "orders": ("/sapi/v1/margin/openOrders",),
     "index": ("/sapi/v1/margin/priceIndex",),
     "symbols": ("/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs"),
@@ -67,6 +74,9 @@ SHARED: Mapping[str, tuple[str, ...]] = {
     "markets": ("/api/v3/exchangeInfo",),
 }
 """The same of the reads that need no key: they fail for everybody."""
+
+OF_ORDERS = {"/sapi/v1/margin/order", "/sapi/v1/margin/myTrades"}
+"""What is asked for when an order was sent alone: tests of settling fail these."""
 
 KINDS: Mapping[str, Fault] = {
     "400": Fault("status", status=400, code=-1000, count=0),
@@ -291,6 +301,33 @@ async def test_bars_of_an_earlier_run_hold_when_they_can_not_be_read(tmp_path: P
         await it.crash()
         texts = [request.json()["text"] for request in it.phone.received]
         assert any("as read in an earlier run, not since the start" in text for text in texts), texts
+
+
+def test_every_read_that_the_code_names_has_its_row() -> None:
+    calls = (
+        node
+        for path in sorted(Path(runtime.__file__).parent.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].strip("_") == "guarded"
+    )
+    named = {ast.literal_eval(call.args[0]) for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert "cross" in named
+    assert named <= {*READS, *SHARED}
+
+
+def test_every_request_that_the_client_can_make_has_its_row() -> None:
+    paths: set[str] = set()
+    for module in pkgutil.walk_packages(binance.__path__, f"{binance.__name__}."):
+        # These are all that the exchange offers: what is used of them is imported elsewhere.
+        if ".functions" in module.name:
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            endpoint = value.endpoint if isinstance(value, Function) else value
+            if isinstance(endpoint, Endpoint):
+                paths.add(endpoint.path)
+    assert "/sapi/v1/margin/account" in paths
+    listed = {path for rows in (READS, SHARED) for row in rows.values() for path in row}
+    assert paths <= listed | OF_ORDERS, sorted(paths - listed - OF_ORDERS)
 
 
 async def test_every_read_of_the_daemon_has_its_row(tmp_path: Path, sqlite_template: Path) -> None:
