@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from monitor.core.events import BarsRead, Event, LiquidationsRead, StreamEvent, TiersRead
+from monitor.core.events import BarsRead, Event, LiquidationsRead, ReadFailed, StreamEvent, TiersRead
 from monitor.core.followed import new_terms
-from monitor.core.foreign import is_name_of_daemon
+from monitor.core.foreign import Foreign, is_name_of_daemon
 from monitor.core.intents import Intent
 from monitor.core.journal import Notice
 from monitor.core.movements import Movement, of_ledger, of_liquidations, of_order, of_transfers
+from monitor.core.record import RecordRead, failed, told_found, told_unread, unexplained
 from monitor.core.state import AccountState
 from monitor.core.surroundings import CollateralRead, LedgerRead, OrderTold, SchedulesRead, TransfersRead
 from monitor.core.terms import Terms, changes
@@ -21,6 +22,8 @@ class Chronicle:
     movements: tuple[Movement, ...] = ()
     terms: tuple[Terms, ...] = ()
     notices: tuple[Notice, ...] = ()
+    found: tuple[Foreign, ...] = ()
+    known_until: datetime | None = None
 
 
 NOTHING = Chronicle()
@@ -37,11 +40,21 @@ def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now
             return Chronicle(movements=of_order(event.scope, told, _known(before), now))
         case LiquidationsRead(liquidations):
             return Chronicle(movements=of_liquidations(liquidations, now))
+        case RecordRead(until=until):
+            found = unexplained(event, _known(before), now)
+            new = tuple(one for one in found if one not in before.record.found)
+            said = (Notice("warning", told_found(before.account, new), channels, now),) if new and channels else ()
+            return Chronicle(found=new, known_until=until, notices=said)
+        case ReadFailed(read="record", cause=cause) if channels:
+            record = failed(before.record, cause)
+            is_news = record.is_failing and not before.record.is_failing
+            text = told_unread(before.account, record)
+            return Chronicle(notices=(Notice("critical", text, channels, now),) if is_news else ())
         case BarsRead() | TiersRead() | CollateralRead() | SchedulesRead():
-            new = new_terms(before, event, now)
-            texts = changes(before.followed.terms, new) if channels else ()
+            terms = new_terms(before, event, now)
+            texts = changes(before.followed.terms, terms) if channels else ()
             return Chronicle(
-                terms=new,
+                terms=terms,
                 notices=tuple(Notice("warning", f"{before.account}: {text}", channels, now) for text in texts),
             )
         case _:

@@ -165,6 +165,8 @@ def step(
         movements=told.movements,
         terms=told.terms,
         paused_by=paused_by,
+        found=told.found,
+        known_until=told.known_until,
     )
     paced = intervals(state, settings, map(sight.of, sight.margin)) if MONITOR in figures else {}
     state = replace(state, paced=repaced(state, paced, now)) if paced else state

@@ -20,6 +20,7 @@ from monitor.core.account import (
 from monitor.core.charges import Debt, InterestPaid
 from monitor.core.intents import Intent
 from monitor.core.owner import OwnerRead
+from monitor.core.record import RecordRead, RecordReopened
 from monitor.core.stops import RuleStop
 from monitor.core.surroundings import OrderTold, Surrounding
 
@@ -350,6 +351,8 @@ Event = (
     | OwnerRead
     | ActionSettled
     | Surrounding
+    | RecordRead
+    | RecordReopened
     | ClockSetBack
     | Tick
 )

@@ -1,7 +1,7 @@
 """The limits: what they leave of a wish, and the review that every order passes, again right before it is sent."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -22,6 +22,7 @@ from monitor.core.intents import (
     Repay,
     Transfer,
 )
+from monitor.core.record import Priced
 from monitor.core.standing import Place, Standing
 from monitor.core.valuation import AHEAD
 
@@ -110,6 +111,24 @@ def spent_by(spec: ActionSpec, account: str, intents: Iterable[Intent], now: dat
     return Spent(amount, count, moved_at, frozenset(under_way), frozenset(unknown), reserved)
 
 
+def with_found(spent: Spent, spec: ActionSpec, found: Iterable[Priced], now: datetime) -> Spent:
+    """The same with what moved in gaps of the record: an earlier daemon may have done it, within the same limits.
+
+    What has no price uses up limits in USDT.
+    """
+    amount, count, moved_at = spent.amount, spent.count, dict(spent.moved_at)
+    for one in found:
+        movement = one.movement
+        if movement.kind != spec.kind or now - movement.at >= DAY or spec.asset not in (None, movement.asset):
+            continue
+        counted = one.counted(spec.asset)
+        amount += INFINITE if counted is None else counted
+        count += 1
+        target: Target = (movement.kind, movement.scope, movement.asset)
+        moved_at[target] = max(movement.at, moved_at.get(target, movement.at))
+    return replace(spent, amount=amount, count=count, moved_at=moved_at)
+
+
 def counts(spec: ActionSpec, intent: Intent) -> bool:
     """Whether the intent is what the limits of `spec` count, not the second half of such a one."""
     return intent.kind == spec.kind and not (isinstance(intent.order, Transfer) and intent.order.source == "cross")
@@ -171,6 +190,8 @@ def review(
     at_once = spec.mode == "live" or (spec.mode == "approve" and half_of is not None)
     if stop is None and standing.paused and (sending or at_once):
         stop = Refused("actions are paused; `margin-monitor actions resume` lets them go")
+    if stop is None and standing.record.objection is not None and (sending or at_once):
+        stop = Refused(standing.record.objection, blocked=standing.record.is_failing)
     stop = stop or _is_in_time(proposal, standing, spec, spent, now, called_at)
     if stop is None and half_of is None:
         stop = _within_count(proposal, spec, spent, now, worse_since)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from monitor.core.alerts import Alert, MetricScope, Notification, Severity, Transition
 from monitor.core.events import ReadFailed, StreamEvent
+from monitor.core.foreign import Foreign
 from monitor.core.intents import Intent, IntentStep
 from monitor.core.movements import Movement
 from monitor.core.terms import Terms
@@ -38,8 +39,9 @@ class Entry:
     """Everything one step of one account wants remembered.
 
     `alerts` are whole rows as they are now (insert or replace by id), `intents` new ones or new states with
-    their `intent_steps`. Of `movements` those that are known are left out. `live` is the account's status document
-    (JSON text), None: unchanged.
+    their `intent_steps`. Of `movements` and `found`, what moved in a gap of the record, those that are known are left
+    out. `known_until`: from now on the record has no gap before that. `live` is the account's status document (JSON
+    text), None: unchanged.
     """
 
     account: str
@@ -55,6 +57,8 @@ class Entry:
     intent_steps: tuple[IntentStep, ...] = ()
     movements: tuple[Movement, ...] = ()
     terms: tuple[Terms, ...] = ()
+    found: tuple[Foreign, ...] = ()
+    known_until: datetime | None = None
     live: str | None = None
     paused_by: str = ""
     """Why all actions are paused with it, as if a person had; empty where they are not."""
@@ -74,4 +78,6 @@ class Entry:
             or self.movements
             or self.terms
             or self.paused_by
+            or self.found
+            or self.known_until
         )

@@ -17,7 +17,7 @@ from monitor.core.actions.proposal import SMALLEST_REST, Allowance, Nothing, Pro
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
 from monitor.core.ground import REST_REFUSALS, Ground, may_try_again, says_no_direct_way, target_of
-from monitor.core.guards import Approved, Refused, allowance, exhausted, review, spent_by
+from monitor.core.guards import Approved, Refused, Spent, allowance, exhausted, review, spent_by, with_found
 from monitor.core.halves import IN_HALVES, half_open, holds_back, is_recent, of_action, second_half
 from monitor.core.intents import (
     IN_FLIGHT,
@@ -183,17 +183,22 @@ def _next(
     """The reviewed proposal of one action, with the amount that the limits leave, and what it is the second half of."""
     if spec.mode == "dry-run":
         ground = replace(ground, standing=_as_if_done(ground))
-    spent = spent_by(spec, ground.standing.account, ground.intents, now, ground.standing.uid)
+    spent = _spent(ground, spec, now)
     found, half_of = propose(ground, spec, plan, mine, allowance(spec, spent), now)
     if isinstance(found, Nothing):
         return ((exhausted(spec, spent) or found) if found.blocked else found), None
     return _reviewed(ground, spec, found, half_of, now), half_of
 
 
+def _spent(ground: Ground, spec: ActionSpec, now: datetime) -> Spent:
+    spent = spent_by(spec, ground.standing.account, ground.intents, now, ground.standing.uid)
+    return with_found(spent, spec, ground.standing.found, now)
+
+
 def _reviewed(
     ground: Ground, spec: ActionSpec, found: Proposal, half_of: Intent | None, now: datetime
 ) -> Proposal | Refused:
-    spent = spent_by(spec, ground.standing.account, ground.intents, now, ground.standing.uid)
+    spent = _spent(ground, spec, now)
     verdict = review(
         found,
         ground.standing,

@@ -12,6 +12,7 @@ from monitor.core.figures import Figures
 from monitor.core.intents import CancelOrders, Order, Reduce, Repay, Transfer
 from monitor.core.margin import TRANSFER_OUT_LEVEL, margin_level, marginal_ratio
 from monitor.core.markets import Markets, Resting
+from monitor.core.record import OwnRecord, Priced, priced
 from monitor.core.state import AccountState
 from monitor.core.valuation import price_of
 
@@ -90,6 +91,9 @@ class Standing:
     """The last price of symbols, quote per base; where there is none, that which values the assets stands for it."""
     resting: tuple[Resting, ...] = ()
     """What is open, as far as it was read."""
+    record: OwnRecord = field(default_factory=OwnRecord)
+    found: tuple[Priced, ...] = ()
+    """What moved in gaps of the record of the last day."""
     uncounted: frozenset[str] = frozenset()
     """Assets of which the exchange counts nothing more, or that leave margin trading."""
     leaving: frozenset[str] = frozenset()
@@ -235,6 +239,8 @@ def standing_of(state: AccountState, scope: Scope, figures: Figures) -> Standing
         outside=outside,
         outside_as_of=outside_as_of,
         paused=state.is_paused,
+        record=state.record,
+        found=priced(state.record.found, state.prices),
         journal_failing=state.health.store_failing,
         twin=state.health.twin,
         unidentified=state.health.unidentified,

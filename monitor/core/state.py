@@ -54,6 +54,7 @@ from monitor.core.metrics import Value
 from monitor.core.owner import OwnerRead
 from monitor.core.picture import Picture, reconciled, told
 from monitor.core.ratios import Ratios
+from monitor.core.record import RECORD, OwnRecord, RecordRead, RecordReopened, failed, reopened, with_read
 from monitor.core.repricing import priced
 from monitor.core.stops import Stops
 from monitor.core.stream_state import StreamState
@@ -187,6 +188,8 @@ class AccountState:
     """What another hand has done of what actions do here."""
     owner: OwnerRead | None = None
     """Whose account it is at the exchange, and what was done in it under other names."""
+    record: OwnRecord = field(default_factory=OwnRecord)
+    """What the intents, as they are remembered, may lack."""
     sampled: Mapping[tuple[MetricScope, str, str], Sampled] = field(default_factory=dict)
     """What was last sampled of each (scope, subject, metric)."""
     paced: Mapping[str, Paced] = field(default_factory=dict)
@@ -212,6 +215,11 @@ class AccountState:
     def is_paused(self) -> bool:
         """Whether nothing may be sent: people have ordered it, or the pause file is there."""
         return self.operator.paused or self.health.pause_file
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether nothing is sent for now, whatever is wanted: paused, or what moved before is not known yet."""
+        return self.is_paused or self.record.open_since is not None
 
 
 def apply(state: AccountState, event: Event, now: datetime) -> AccountState:
@@ -273,7 +281,15 @@ def _applied(state: AccountState, event: Event, now: datetime) -> AccountState:
         case KeyRead(accepted, permissions):
             return replace(state, key_accepted=accepted, key=permissions if permissions is not None else state.key)
         case ReadFailed():
-            return replace(state, last_failure=event, failed_at={**state.failed_at, event.read: event.at})
+            record = failed(state.record, event.cause) if event.read == RECORD else state.record
+            failed_at = {**state.failed_at, event.read: event.at}
+            return replace(state, last_failure=event, failed_at=failed_at, record=record)
+        case RecordRead():
+            return replace(
+                state, record=with_read(state.record, event, (*state.intents.values(), *state.elsewhere), now)
+            )
+        case RecordReopened(since):
+            return replace(state, record=reopened(state.record, since, now))
         case StreamChanged(stream):
             return _with_stream(state, stream, _stream(state, stream).changed(event))
         case StreamAlive(stream, at):
@@ -344,6 +360,8 @@ def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
             assets.update(b.asset for b in (pair.base, pair.quote) if not b.is_zero)
             # The pair's figures are in its quote asset; in USDT they need its price even when none is there.
             assets.add(pair.quote.asset)
+    # Limits in USDT count these at their present price.
+    assets.update(one.asset for one in state.record.found)
     for asset in assets & settings.pegs.keys():
         assets.add(settings.pegs[asset])
         if state.prices and f"{asset}USDT" not in state.prices:

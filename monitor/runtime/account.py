@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -18,6 +18,7 @@ from monitor.core.engine import Ids, Policy
 from monitor.core.events import ClockSetBack, Event, HealthRead, OperatorRead, Tick
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
+from monitor.core.record import RecordReopened
 from monitor.core.state import AccountState, Settings, needed_symbols, scopes
 from monitor.core.valuation import newest_at
 from monitor.exchange.port import Exchange, Streams
@@ -32,6 +33,7 @@ from monitor.runtime.notifier import Notifier
 from monitor.runtime.owners import Owners
 from monitor.runtime.poller import Poller, ReadOnce
 from monitor.runtime.reads import Reads
+from monitor.runtime.record import RecordWatch
 from monitor.runtime.runner import Runner
 from monitor.runtime.surroundings import SurroundingsWatch
 from monitor.store.journal import Committed
@@ -113,6 +115,9 @@ class AccountWatch:
         reading = (exchange, policy.settings, shared.clock)
         interest = InterestWatch(*reading, shared.store, self.inbox.put, self._state)
         surroundings = SurroundingsWatch(*reading, self.inbox.put, self._state)
+        acting = (policy.actions, policy.safety)
+        self._record = RecordWatch(*reading, self.inbox.put, self._state, *acting)
+        self._is_record_written = False
         self._reads_into: ReadsInto = lambda deliver, known: Reads(*reading, deliver, known, interest, surroundings)
         self._reads = self._reads_into(self._deliver, self._state)
         self._streams: Streams = exchange.streams(self.inbox.put)
@@ -154,6 +159,7 @@ class AccountWatch:
                 self.has_read = True
                 self._poller.start(self._timetable_now())
                 tasks.create_task(self._streams.run(), name=f"streams {self.account}")
+                tasks.create_task(self._reads.keep_record(self._record), name=f"record {self.account}")
                 tasks.create_task(self._reads.fill_interest(), name=f"interest {self.account}")
         except asyncio.CancelledError:
             # What arrived was delivered once: the exchange does not send it again.
@@ -186,6 +192,15 @@ class AccountWatch:
             self.inbox.put(operator)
         self.inbox.put(Tick())
         self._doubt_the_clock()
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the store knows of everything that was done in the account, up to now."""
+        return self._is_record_written and self.runner.is_known and self.runner.state.record.open_since is None
+
+    def reopen_record(self, since: datetime) -> None:
+        """Read anew what moved since then."""
+        self.inbox.put(RecordReopened(since))
 
     def identify(self) -> None:
         """Look once more at what was done in the account under other names."""
@@ -226,6 +241,7 @@ class AccountWatch:
 
     def committed(self, entry: Entry, committed: Committed) -> None:
         self._shared.notifier.hand(committed.deliveries)
+        self._is_record_written = self._is_record_written or entry.known_until is not None
         if committed.before:
             # What it queued is found by looking.
             self._shared.notifier.wake(_named_channels(entry))
@@ -239,6 +255,8 @@ class AccountWatch:
         self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
     ) -> None:
         self._stepped.set()
+        if state.record.open_since is not None:
+            self._is_record_written = False
         for name in wants:
             self._poller.ask(name)
         if reread:

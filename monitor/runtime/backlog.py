@@ -122,6 +122,8 @@ def merged(entries: Iterable[Entry]) -> Entry:
         movements=tuple(m for p in parts for m in p.movements),
         paused_by=next((part.paused_by for part in parts if part.paused_by), ""),
         terms=tuple(t for p in parts for t in p.terms),
+        found=tuple(f for p in parts for f in p.found),
+        known_until=max((p.known_until for p in parts if p.known_until is not None), default=None),
         live=next((p.live for p in reversed(parts) if p.live is not None), None),
     )
 

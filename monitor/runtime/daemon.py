@@ -100,7 +100,17 @@ class Daemon:
         numbers = Numbers(clock.now())
         self._clock_watch = ClockWatch(clock, self._jumped)
         self._keeper = Storekeeper(
-            store, clock, version, self._channels, bans, numbers, self._obey, self._taken_up, folder
+            store,
+            clock,
+            version,
+            self._channels,
+            bans,
+            numbers,
+            self._obey,
+            self._taken_up,
+            folder,
+            self._recorded,
+            self._reopen,
         )
         self._owners = Owners(accounts)
         self._shared = Collaborators(store, clock, self._scheduler, self._notifier, numbers.ids, version, self._owners)
@@ -304,6 +314,14 @@ class Daemon:
             store_failing=self._store.failing or not self._keeper.is_known,
             store_space_low=self._keeper.space_low,
         )
+
+    def _recorded(self) -> list[str]:
+        return [name for name, watch in self._supervisor.watches.items() if watch.is_recorded]
+
+    def _reopen(self, account: str, since: datetime) -> None:
+        watch = self._supervisor.watches.get(account)
+        if watch is not None:
+            watch.reopen_record(since)
 
     def _obey(self, orders: Orders) -> None:
         """What people ordered beside acks, silences and the pause, which the accounts look at themselves."""

@@ -195,6 +195,7 @@ class Executor:
             intents=current.intents,
             operator=current.operator,
             health=current.health,
+            record=current.record,
             alerts=current.alerts,
             key_accepted=rights.key_accepted,
             key=rights.key,

@@ -23,6 +23,7 @@ from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 from monitor.runtime.interest import InterestWatch
 from monitor.runtime.poller import ReadOnce
+from monitor.runtime.record import RecordWatch
 from monitor.runtime.snapshots import read_rights
 from monitor.runtime.surroundings import SurroundingsWatch
 
@@ -108,6 +109,10 @@ class Reads:
     async def fill_interest(self) -> None:
         """Until cancelled: the charges of 90 days that are not recorded yet."""
         await self._interest.fill(self._guarded)
+
+    async def keep_record(self, watch: RecordWatch) -> None:
+        """Until cancelled: what moved in gaps of the record."""
+        await watch.run(self._guarded)
 
     async def interest_rates(self) -> None:
         await self._interest.rates(self._guarded)

@@ -11,10 +11,11 @@ from monitor.core.engine import Policy
 from monitor.core.events import HealthRead, InterestRead, OperatorRead
 from monitor.core.followed import Followed
 from monitor.core.hands import Hands, examined, kinds_of, suspected
-from monitor.core.intents import Intent, IntentState
+from monitor.core.intents import FINAL, Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.judgement import OPEN
 from monitor.core.picture import Picture
+from monitor.core.record import begun
 from monitor.core.state import AccountState
 from monitor.core.terms import remembered as remembered_terms
 from monitor.runtime.backlog import Backlog
@@ -46,6 +47,7 @@ def remembered(
                 terms=loaded.terms, ledger_at=loaded.ledger_until, watches_hands=bool(kinds_of(policy.actions))
             ),
             hands=examined(suspected(Hands(), loaded.by_others, policy.actions, now), loaded.intents, now)[0],
+            record=begun(loaded.known_until, loaded.found, now),
         )
     )
 
@@ -76,6 +78,7 @@ def carried_on(
                 watches_hands=before.followed.watches_hands,
             ),
             hands=before.hands,
+            record=before.record,
         )
     )
 
@@ -120,6 +123,7 @@ def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime
             interest=InterestRead(loaded.interest, None, now),
             pegs={**loaded.pegs, **state.pegs},
             picture=_with_notice(state, loaded, now),
+            record=begun(loaded.known_until, loaded.found, now),
             followed=replace(
                 state.followed,
                 terms={**loaded.terms, **state.followed.terms},
@@ -210,5 +214,9 @@ def _is_known(text: str, known: object) -> bool:
 
 
 def _kept(intents: Mapping[int, Intent], waiting: set[int]) -> dict[int, Intent]:
-    """Those of memory that were sent, or wait to be recorded: what was merely planned elsewhere is nobody's."""
-    return {n: i for n, i in intents.items() if n in waiting or i.state is not IntentState.PLANNED}
+    """Those of memory that are under way, or wait to be recorded.
+
+    What was merely planned elsewhere is nobody's; of what is over and not in the store, the exchange's history tells.
+    """
+    over = FINAL | {IntentState.PLANNED}
+    return {n: i for n, i in intents.items() if n in waiting or i.state not in over}

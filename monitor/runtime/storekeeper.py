@@ -5,8 +5,9 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from monitor.clock import Clock
@@ -35,6 +36,10 @@ SEEN_EVERY_S = 1.0
 SPACE_EVERY_S = 30.0
 SPACE_LOW_BYTES = 500_000_000
 SPACE_LOW_SHARE = 0.05
+
+
+GAP = timedelta(minutes=1)
+"""A record that was not extended for so long, at speed 1, has a gap."""
 
 
 class Lease:
@@ -91,9 +96,12 @@ class Storekeeper:
         obey: Callable[[Orders], None],
         taken_up: Callable[[bool], Awaitable[None]],
         folder: Path | None,
+        recorded: Callable[[], Iterable[str]],
+        reopen: Callable[[str, datetime], None],
     ) -> None:
         """`obey` is given what people ordered. `taken_up` is awaited once the store has become known (True), and then
-        again and again. `folder` is where the database lies."""
+        again and again. `folder` is where the database lies. `recorded` tells the accounts of which the store knows all
+        that was done, `reopen` is told of a gap in the record of one that began at a moment."""
         self._store = store
         self._clock = clock
         self._version = version
@@ -103,6 +111,9 @@ class Storekeeper:
         self._obey = obey
         self._taken_up = taken_up
         self._folder = folder
+        self._recorded = recorded
+        self._reopen = reopen
+        self._extended: dict[str, datetime] = {}
         self._lease = Lease()
         self._changes: int | None = None
         self._orders_seen: int | None = None
@@ -162,6 +173,7 @@ class Storekeeper:
             await self._look_for_orders()
             self._numbers.go_on_from(await self._store.next_ids(now))
             self._changes = changes
+            self._extended = {}
             await self._taken_up(True)
         except StoreError as error:
             self._changes = None
@@ -200,9 +212,31 @@ class Storekeeper:
         self._seen_at = now_s
         with suppress(StoreError):
             # The store says itself that it fails, and every commit does.
-            await self._store.seen(self._clock.now(), self._clock.reading())
+            await self._extend(self._clock.now())
         if self._bans is not None:
             await self._bans.keep()
+
+    async def _extend(self, now: datetime) -> None:
+        """Say that the daemon is there, and that the records of the accounts have no gap up to now. Raises StoreError.
+
+        One that was not extended for long has a gap, whatever happened meanwhile; and a database that has lost what it
+        was told is taken up like another one.
+        """
+        recorded: dict[str, datetime | None] = {}
+        for account in self._recorded():
+            last = self._extended.get(account)
+            if last is not None and now - last > GAP * self._clock.speed:
+                log.warning("record.gap account=%s since=%s", account, last)
+                del self._extended[account]
+                self._reopen(account, last)
+            else:
+                recorded[account] = last
+        done = await self._store.seen(now, self._clock.reading(), recorded)
+        self._extended |= dict.fromkeys(done.extended, now)
+        for account in done.behind:
+            log.error("record.behind account=%s since=%s", account, self._extended.pop(account))
+        if done.behind:
+            self._changes = None
 
     async def _look_for_orders(self) -> None:
         orders = await self._store.orders(self._clock.now(), self._orders_seen)

@@ -13,6 +13,7 @@ from monitor.core.notices import notices_of
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
 from monitor.store import intents, movements, outbox, rule_stops, tables
+from monitor.store import record as record_rows
 from monitor.store.hot import hot_insert, hot_upsert, upsert
 from monitor.store.pausing import pause
 from monitor.store.rows import alert_row
@@ -68,6 +69,7 @@ def commit(connection: Connection, entry: Entry) -> Committed:
     movements.write_terms(connection, entry.account, entry.terms)
     if entry.paused_by:
         pause(connection, True, entry.paused_by, entry.at)
+    record_rows.write(connection, entry.account, entry.found, entry.known_until)
     deliveries = (*_notifications(connection, entry.notifications), *_notices(connection, entry.notices))
     if entry.live is not None:
         row = {"account": entry.account, "at": entry.at, "document": entry.live}

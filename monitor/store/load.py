@@ -9,13 +9,14 @@ from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
 from monitor.core.account import Scope
 from monitor.core.alerts import Alert, AlertState
 from monitor.core.charges import Debt, InterestPaid
+from monitor.core.foreign import Foreign
 from monitor.core.intents import Intent
 from monitor.core.movements import Movement
 from monitor.core.numbering import least_number
 from monitor.core.outbox import DeliveryState
 from monitor.core.ratios import EVERY, WINDOW, Ratios, recorded
 from monitor.core.terms import Terms, TermsKey
-from monitor.store import intents, movements, tables
+from monitor.store import intents, movements, record, tables
 from monitor.store.by_hand import FIRST_BY_HAND
 from monitor.store.readers.interest import read_paid
 from monitor.store.rows import alert_of
@@ -32,7 +33,8 @@ class Loaded:
     created, sent or settled in the last 24 hours. `interest` is what the charges of 30 days tell of each debt,
     `pegs` the price ratios of a week by asset. `terms` are those last seen of each thing, `ledger_until` is when the
     newest recorded row of each scope's ledger is dated. `by_others` is what another hand did in the last 24 hours.
-    `live` is the last status document.
+    `live` is the last status document. `known_until` is when the record ends,
+    `found` what moved in gaps of it in the last 24 hours.
     """
 
     account: str
@@ -44,6 +46,8 @@ class Loaded:
     ledger_until: Mapping[Scope, datetime]
     by_others: tuple[Movement, ...]
     live: str | None
+    known_until: datetime | None
+    found: tuple[Foreign, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ def load(connection: Connection, account: str, now: datetime) -> Loaded:
         ledger_until=movements.ledger_known_until(connection, account),
         by_others=movements.by_others(connection, account, now - timedelta(hours=24)),
         live=live,
+        known_until=record.known_until(connection, account),
+        found=record.read_found(connection, account, now),
     )
 
 

@@ -20,13 +20,14 @@ from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Attempt, Delivery, DeliveryState
 from monitor.errors import StoreError
-from monitor.store import audit, intents, journal, operator, outbox, presence, retention
+from monitor.store import audit, intents, journal, operator, outbox, presence, record, retention
 from monitor.store import engine as opening
 from monitor.store.access import Access
 from monitor.store.journal import Committed, Mark
 from monitor.store.load import Loaded, NextIds, load, next_ids
 from monitor.store.operator import Orders
 from monitor.store.reading import Reading, read
+from monitor.store.record import Extended
 from monitor.store.spill import Spill
 from monitor.store.threads import Threads
 from monitor.store.writer import PATIENCE_S, Writer
@@ -196,9 +197,11 @@ class Store:
         """From now on readers see this daemon; see presence.seen."""
         await self._writer.do(presence.announce, pid, since, version, steady)
 
-    async def seen(self, at: datetime, steady: SteadyReading | None = None) -> None:
-        """The daemon is still there; see presence.seen."""
-        await self._writer.do(presence.seen, at, steady)
+    async def seen(
+        self, at: datetime, steady: SteadyReading | None = None, recorded: Mapping[str, datetime | None] | None = None
+    ) -> Extended:
+        """The daemon is still there, and extends the records of these accounts; see presence.seen, record.extend."""
+        return await self._writer.do(_seen, at, steady, recorded or {})
 
     async def prune(
         self,
@@ -291,6 +294,13 @@ class OrderStore(_Opened):
                 return function(connection, *args, **kwargs)
         except DBAPIError as error:
             raise opening.unreachable(self._url, error) from error
+
+
+def _seen(
+    connection: Connection, at: datetime, steady: SteadyReading | None, recorded: Mapping[str, datetime | None]
+) -> Extended:
+    presence.seen(connection, at, steady)
+    return record.extend(connection, recorded, at)
 
 
 def _writer(access: Access) -> Writer:

@@ -26,6 +26,8 @@ from monitor.store.presence_tables import live as live
 from monitor.store.presence_tables import owners as owners
 from monitor.store.presence_tables import reports as reports
 from monitor.store.presence_tables import runs as runs
+from monitor.store.record_tables import found as found
+from monitor.store.record_tables import records as records
 from monitor.store.surroundings_tables import movements as movements
 from monitor.store.surroundings_tables import terms as terms
 from monitor.store.trail_tables import audit as audit

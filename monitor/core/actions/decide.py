@@ -294,7 +294,7 @@ def _answered(state: AccountState, specs: Sequence[ActionSpec], now: datetime) -
             continue
         spec = by_name.get(intent.action)
         approved = decisions.get(intent.id)
-        is_held = state.is_paused or stop_of(state, intent.plan) is not None
+        is_held = state.is_held_back or stop_of(state, intent.plan) is not None
         if approved is False:
             yield _moved(intent, _S.REJECTED, now, "rejected by a person")
         elif spec is None:

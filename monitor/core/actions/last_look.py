@@ -57,6 +57,7 @@ def _newest(sized: AccountState, current: AccountState, *, keys: AccountState) -
         operator=current.operator,
         health=current.health,
         owner=current.owner,
+        record=current.record,
         alerts=current.alerts,
         key_accepted=sized.key_accepted if keys.key_accepted is None else keys.key_accepted,
         key=keys.key or sized.key,

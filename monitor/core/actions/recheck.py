@@ -12,7 +12,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.worsening import balances_of
 from monitor.core.alerts import AlertState
 from monitor.core.amounts import EIGHT, floor_to
-from monitor.core.guards import Refused, allowance, counts, review, spent_by
+from monitor.core.guards import Refused, allowance, counts, review, spent_by, with_found
 from monitor.core.halves import half_open, is_recent, second_half
 from monitor.core.intents import ByName, CancelOrders, Intent, Order, Reduce, Repay, Transfer
 from monitor.core.plans import cut, propose
@@ -77,7 +77,10 @@ def recheck(
         return NoLonger("it was decided for another account of the exchange")
     if (standing.key is None or standing.acting_key is None) and not standing.refuses_key:
         return NoLonger("what the key may do is not known", not_yet=True)
-    spent = spent_by(spec, state.account, ground.intents, now, state.uid)
+    if standing.record.objection is not None:
+        failing = standing.record.is_failing
+        return NoLonger(standing.record.objection, not_yet=not failing, by_limit=failing)
+    spent = with_found(spent_by(spec, state.account, ground.intents, now, state.uid), spec, standing.found, now)
     if half_of is not None:
         found = second_half(ground, spec, half_of, now)
     else:

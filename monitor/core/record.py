@@ -1,0 +1,156 @@
+"""How far back the record of an account is whole, and what moved in its gaps that no order of the record explains."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.account import ZERO, Price, Scope
+from monitor.core.amounts import plain
+from monitor.core.books import price_of
+from monitor.core.foreign import Foreign, foreign
+from monitor.core.intents import Intent, Record
+from monitor.core.ledger import SAME_MOMENT, LedgerRow, MarginTransfer
+from monitor.core.movements import of_ledger, of_transfers
+
+DAY = timedelta(hours=24)
+"""What is older is no matter of any limit."""
+
+RECORD = "record"
+"""The name of the reads that close a gap."""
+
+TOLD_AFTER = 3
+"""Reads of the gap that fail one after the other until people hear of it: the first ones may only come too early."""
+
+AHEAD = timedelta(seconds=10)
+"""A record that reaches further into the future than the clock may be off is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRecord:
+    """What the record lacks. `open_since`: what moved since then is not known; None: nothing is lacking.
+
+    `failures` are the reads of the gap that failed in a row, `cause` is why the last one did. `found` is what moved in
+    gaps of the last day and could be the doing of an earlier daemon.
+    """
+
+    open_since: datetime | None = None
+    failures: int = 0
+    cause: str = ""
+    found: tuple[Foreign, ...] = ()
+
+    @property
+    def is_failing(self) -> bool:
+        return self.open_since is not None and self.failures >= TOLD_AFTER
+
+    @property
+    def objection(self) -> str | None:
+        """Why nothing may be sent, with what a hand can do; None where the record is whole."""
+        if self.open_since is None:
+            return None
+        since = f"what moved since {self.open_since:%Y-%m-%d %H:%M} UTC"
+        if not self.is_failing:
+            return f"{since} is being read from the exchange's history; it goes on after that"
+        return f"{since} can't be read from the exchange ({self.cause}), so the limits are not known; act by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRead:
+    """The exchange's histories of every scope from `since` to `until`: repayments by scope, and transfers."""
+
+    since: datetime
+    until: datetime
+    repayments: tuple[tuple[Scope, tuple[Record, ...]], ...] = ()
+    transfers: tuple[MarginTransfer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReopened:
+    """For a time that began at `since` nothing was recorded after all."""
+
+    since: datetime
+
+
+def begun(known_until: datetime | None, found: tuple[Foreign, ...], now: datetime) -> OwnRecord:
+    """The record with which a daemon begins: whatever passed since `known_until` is a gap, of a day at most.
+
+    None, as in a new database or for an account new to it: nothing of the last day is known.
+    """
+    if known_until is None or known_until > now + AHEAD:
+        return OwnRecord(now - DAY, found=found)
+    # The exchange may date a thing a moment before we did.
+    return OwnRecord(max(now - DAY, min(known_until, now) - SAME_MOMENT), found=found)
+
+
+def reopened(record: OwnRecord, since: datetime, now: datetime) -> OwnRecord:
+    """The record with a gap from `since` on, or from earlier where one is open."""
+    begins = max(now - DAY, since - SAME_MOMENT)
+    return replace(record, open_since=begins if record.open_since is None else min(begins, record.open_since))
+
+
+def failed(record: OwnRecord, cause: str) -> OwnRecord:
+    """The record after a read of its gap that gave nothing."""
+    return record if record.open_since is None else replace(record, failures=record.failures + 1, cause=cause)
+
+
+def with_read(record: OwnRecord, read: RecordRead, intents: Iterable[Intent], now: datetime) -> OwnRecord:
+    """The record with what the read tells; the gap is closed where the read reaches back to its beginning."""
+    found = (one for one in {*record.found, *unexplained(read, intents, now)} if now - one.at < DAY)
+    known = tuple(sorted(found, key=lambda one: (one.at, one.kind, str(one.scope), one.asset, one.amount)))
+    if record.open_since is not None and read.since > record.open_since:
+        return replace(record, found=known)
+    return OwnRecord(found=known)
+
+
+def unexplained(read: RecordRead, intents: Iterable[Intent], now: datetime) -> tuple[Foreign, ...]:
+    """What an action could have moved in that time, and no intent of the record explains."""
+    known = tuple(intents)
+    movements = of_transfers(read.transfers, known, now)
+    for scope, rows in read.repayments:
+        done = tuple(row for row in rows if row.status != "FAILED")
+        as_ledger = (
+            LedgerRow(scope, number, int(row.ref), row.at, row.asset, "REPAY", row.amount)
+            for number, row in enumerate(done)
+        )
+        movements += of_ledger(as_ledger, done, known, now)
+    # The same thing is read more than once: when, and at which place of the answer, tells nothing.
+    return tuple(replace(one, key="", seen_at=one.at) for one in foreign(movements))
+
+
+def told_found(account: str, found: Iterable[Foreign]) -> str:
+    """The notice of what was found."""
+    listed = "; ".join(
+        f"{_WORDS[one.kind]} {plain(one.amount)} {one.asset}, {one.scope}, {one.at:%H:%M:%S} UTC" for one in found
+    )
+    return (
+        f"{account}: moved while nothing was recorded, and by no order that is known here: {listed}. It counts against "
+        "the limits of 24 hours, as if an action had done it."
+    )
+
+
+def told_unread(account: str, record: OwnRecord) -> str:
+    """The notice that a gap can't be read."""
+    return f"{account}: nothing is sent: {record.objection}. Reading goes on."
+
+
+_WORDS = {"repay": "repaid", "reduce": "repaid by the exchange", "transfer_in": "brought in", "cancel_orders": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """One movement of a gap, and its worth in USDT; None: there is no price for it."""
+
+    movement: Foreign
+    amount_usdt: Decimal | None
+
+    def counted(self, in_asset: str | None) -> Decimal | None:
+        """What it takes of limits in this asset, or in USDT where none is named; None: it can't be told."""
+        if in_asset is None:
+            return self.amount_usdt
+        return self.movement.amount if self.movement.asset == in_asset else ZERO
+
+
+def priced(found: Iterable[Foreign], prices: Mapping[str, Price]) -> tuple[Priced, ...]:
+    """What was found, at the present prices."""
+    worths = ((one, price_of(one.asset, prices)) for one in found)
+    return tuple(Priced(one, None if price is None else one.amount * price) for one, price in worths)
