@@ -146,6 +146,8 @@ class Facts:
     executions: tuple[Execution, ...] = ()
     stirs: tuple[Stir, ...] = ()
     foreign: tuple[Execution, ...] = ()
+    tells_of_hands: bool = False
+    """Whether a rule tells of others who do what the actions do."""
     elsewhere: tuple[Execution, ...] = ()
     intents: tuple[IntentRow, ...] = ()
     lost: tuple[IntentRow, ...] = ()

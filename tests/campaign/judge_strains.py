@@ -54,6 +54,7 @@ def judge_strains(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation
         if request.wish is not None and request.account != "main":
             yield Violation("sent with a key of another account", f"{request.wish} at {request.at}")
     yield from _attributed(facts)
+    yield from _hands(facts)
 
 
 def all_rows(facts: Facts) -> tuple[IntentRow, ...]:
@@ -162,6 +163,17 @@ def _attributed(facts: Facts) -> Iterator[Violation]:
         if row.intent.ref in by_others:
             one = by_others[row.intent.ref]
             yield Violation("another's doing taken for ours", f"{_named(row.intent)}: {one.kind} {one.amount}")
+
+
+def _hands(facts: Facts) -> Iterator[Violation]:
+    """What others repaid is told, where an action repays and a rule tells of it."""
+    began = min((r.at for r in facts.requests if r.path == CROSS_PATH and r.status == 200 and r.intact), default=None)
+    repays = any(limits.kind == "repay" for limits in facts.limits)
+    if not (facts.tells_of_hands and repays and began is not None):
+        return
+    seen = [one for one in facts.foreign if one.kind == "repay" and one.at > began]
+    if seen and not any(alert.rule == "foreign-hand" and alert.fired for alert in facts.alerts):
+        yield Violation("another hand was not told", f"{seen[0].kind} {seen[0].amount} {seen[0].asset} at {seen[0].at}")
 
 
 def _is_of(execution: Execution, request: Asked) -> bool:

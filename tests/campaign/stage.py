@@ -255,6 +255,7 @@ class Run:
             found,
             pauses=(*self.pauses, *paused),
             grace_ms=int(LEAVES_WITHIN_S * SPEED * PACE * 1000),
+            tells_of_hands=self.plan.default_rules,
             lost=self.lost,
             restores=tuple(self.restores),
             steps=tuple(self._stepped()),

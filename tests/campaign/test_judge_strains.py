@@ -12,7 +12,7 @@ from monitor.core.intents import IntentStep
 from monitor.store.readers.actions import IntentRow
 from tests.campaign.facts import CROSS_PATH, Asked, Facts, Restored, Span, Stepped
 from tests.campaign.judge import judge
-from tests.campaign.test_judge import NOON, REPAYS, D, asked_to_repay, at, fine, more, read, repaid, row, third
+from tests.campaign.test_judge import NOON, REPAYS, D, alert, asked_to_repay, at, fine, more, read, repaid, row, third
 
 LATER = NOON + timedelta(seconds=100)
 
@@ -121,6 +121,10 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         "a daemon acted on another's database",
     ),
     "another's repayment taken for ours": (by_another, "another's doing taken for ours"),
+    "another's repayment that was not told": (
+        lambda f: more(replace(f, tells_of_hands=True), foreign=(repaid(1.2, "400", 75),)),
+        "another hand was not told",
+    ),
     "money moved in another account": (
         lambda f: more(f, elsewhere=(repaid(5, "100", 99),)),
         "moved in another account",
@@ -166,6 +170,11 @@ FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
         intents=(*f.intents, _unsent(row(3, 119.9, "100", S.EXPIRED, ref=None))),
     ),
     "a read with another's key": lambda f: more(f, requests=(Asked(at(5), "GET", CROSS_PATH, account="other"),)),
+    "another's repayment that was told": lambda f: more(
+        replace(f, tells_of_hands=True),
+        foreign=(repaid(1.2, "400", 75),),
+        alerts=(replace(alert(1), rule="foreign-hand"),),
+    ),
     "another's repayment beside ours": lambda f: more(f, foreign=(repaid(1.2, "400", 75),)),
 }
 
