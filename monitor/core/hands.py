@@ -81,6 +81,9 @@ def _explains(intent: Intent, one: Foreign) -> bool:
     if intent.asset != one.asset or not (is_by_name or intent.kind == one.kind):
         return False
     if intent.state not in FINAL and intent.state is not IntentState.PROPOSED:
+        if intent.state is IntentState.PLANNED:
+            # It may yet be sized anew and sent, but it can't have moved anything before it was planned.
+            return intent.created_at <= one.at + SAME_MOMENT
         return intent.amount == one.amount or intent.submitted_at is None
     sent = intent.submitted_at
     return sent is not None and intent.amount == one.amount and -SAME_MOMENT <= one.at - sent <= AFTER_SENDING

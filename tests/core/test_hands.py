@@ -19,6 +19,7 @@ S = IntentState
 LATER = NOW + GRACE
 ROW = LedgerRow(CROSS, 9, 77, NOW - seconds(60), "USDT", "REPAY", D(500))
 BY_HAND = Record("77", "USDT", D(500), "CONFIRMED", NOW - seconds(60))
+BEFORE = NOW - seconds(61)
 SENT = intent(3, S.CONFIRMED, Repay(CROSS, "USDT", D(500)), submitted_at=NOW - seconds(61))
 SALE = Reduce(CROSS, "USDT", D(300), "BTCUSDT", "SELL", D("0.005"), D(59_400), "BTC")
 
@@ -55,7 +56,7 @@ def test_a_repayment_by_nobody_here_is_found_after_a_moment_of_grace_and_once() 
     [
         SENT,
         replace(SENT, state=S.SUBMITTING, submitted_at=None),
-        replace(SENT, state=S.PLANNED, submitted_at=None),
+        replace(SENT, order=Repay(CROSS, "USDT", D(499)), state=S.PLANNED, submitted_at=None, created_at=BEFORE),
         replace(SENT, state=S.UNRESOLVED),
         replace(SENT, state=S.FAILED),
         replace(SENT, mode="manual"),
@@ -73,8 +74,9 @@ def test_what_an_order_of_ours_explains_or_may_yet_explain_is_not_anothers(ours:
         replace(SENT, order=Repay(CROSS, "USDT", D(499))),
         replace(SENT, order=Repay(CROSS, "ETH", D(500))),
         replace(SENT, submitted_at=NOW - seconds(3600)),
+        replace(SENT, state=S.PLANNED, submitted_at=None),
     ],
-    ids=("refused", "another amount", "another asset", "long ago"),
+    ids=("refused", "another amount", "another asset", "long ago", "planned later"),
 )
 def test_what_it_does_not_explain_is(ours: Intent) -> None:
     assert found(suspected(Hands(), repaid(), [repay_spec()], NOW), ours) == 1
