@@ -84,7 +84,7 @@ class PictureFailed(Exception):
     """The child could not draw the picture."""
 
 
-async def draw(picture: Picture | Panels, path: Path, *, timeout_s: float = 20.0) -> None:
+async def draw(picture: Picture | Panels, path: Path, *, timeout_s: float = 60.0) -> None:
     """Write the picture to `path` as PNG. Takes about a second in another process.
 
     Raises PictureFailed when the child fails or is not done in time; it is killed then.

@@ -44,12 +44,13 @@ async def test_a_wall_clock_that_is_set_spoils_no_signature(hours: int) -> None:
         machine = SettableMachine()
         mine = connected(w, machine)
         await mine.account.sync_clock()
+        measured = len(w.requests(TIME))
         machine.wall_shift_s = hours * 3600.0
         before = (await mine.account.read_cross()).as_of
         assert isinstance(await mine.account.execute(Repay(CROSS, "USDT", Decimal(5))), Accepted)
         await mine.account.aclose()
         assert [one.status for one in w.requests(ACCOUNT)] == [200]
-        assert len(w.requests(TIME)) == 1
+        assert len(w.requests(TIME)) == measured
         assert abs(before - w.clock.now()) < timedelta(seconds=30)
         assert mine.clock.offset is not None
         assert abs(mine.clock.offset + timedelta(hours=hours)) < timedelta(seconds=1)
