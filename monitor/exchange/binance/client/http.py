@@ -44,7 +44,9 @@ def http_client(
         trust_env=False,
         proxy=proxy or None,
         timeout=timeout_s,
-        limits=httpx.Limits(max_connections=8, keepalive_expiry=keepalive_s),
+        # No bound: where requests queue for a connection, one that is given up in that moment keeps it for good, and
+        # after eight of them nothing is read any more.
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=keepalive_s),
         headers={"User-Agent": "margin-monitor", "Accept-Encoding": "gzip, deflate"},
         transport=transport,
     )
