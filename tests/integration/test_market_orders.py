@@ -79,7 +79,7 @@ async def test_orders_are_cancelled_and_collateral_is_sold_down_to_the_target(tm
         book: Any = box.sandbox.ledger
         ledger = book["accounts"]["main"]["cross"]
         assert D(2) <= D(ledger["level_exact"]) <= D("2.002")
-        shown = margin_monitor(config, "actions", "show", "2")
+        shown = margin_monitor(config, "actions", "show", str(intents(tmp_path)[1].id))
         assert "sell 0." in shown.out
         assert "AUTO_REPAY" in shown.out
         assert margin_monitor(config, "actions", "verify").code == 0
