@@ -151,7 +151,9 @@ class Run:
         return self.begin()
 
     def invite_guest(self, *, takes_over: bool) -> None:
-        """A second daemon on the same database."""
+        """A second daemon on the same database, while the first holds it."""
+        if self.life.is_over or not self.life.has_started:
+            return
         self._guest, self._guest_takes_over = self._begin(self.config, "log-guest"), takes_over
 
     def send_guest_away(self) -> None:
