@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 from monitor.core.engine import Ids
-from monitor.store.load import FIRST_UNRECORDED, NextIds
+from monitor.store.load import NextIds
+from monitor.store.numbering import FIRST_UNRECORDED
 
 _SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 _FIRST_INTENT = 2_000_000_000

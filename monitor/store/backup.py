@@ -15,6 +15,7 @@ from monitor.errors import MonitorError, StoreError, UsageError
 from monitor.store import engine as opening
 from monitor.store import operator
 from monitor.store.lease import FileLease
+from monitor.store.numbering import go_on_from, number_after
 
 
 def back_up(url: str, target: Path) -> None:
@@ -45,7 +46,8 @@ def back_up(url: str, target: Path) -> None:
 def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = False) -> str:
     """Put a backup in the place of the database, at the newest revision; return the revision that it had.
 
-    Its actions are paused from then on, as if the person `by` had paused them: what moved since, it can't know.
+    Its actions are paused from then on, as if the person `by` had paused them: what moved since, it can't know. Numbers
+    go on above those of the database that it replaces.
     Nothing is changed when it raises: MonitorError when a database is there and not `force`d, or when the backup is
     damaged or not one of ours; AnotherInstance while a daemon holds the database; UsageError for PostgreSQL.
     """
@@ -68,7 +70,7 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     try:
         held.take()
         with _copied(source, path.parent) as copy:
-            _pause(copy, by, at)
+            _prepare(copy, by, at, number_after(path))
             # The log of the old database must never meet the new one.
             for old in ("-wal", "-shm"):
                 Path(f"{path}{old}").unlink(missing_ok=True)
@@ -132,8 +134,11 @@ def _copied(source: Path, folder: Path) -> Iterator[Path]:
             Path(name).unlink(missing_ok=True)
 
 
-def _pause(database: Path, by: str, at: datetime) -> None:
-    """Pause the actions of the copy, in the way and with the record of any pause that a person orders."""
+def _prepare(database: Path, by: str, at: datetime, first_number: int) -> None:
+    """Pause the actions of the copy, in the way and with the record of any pause that a person orders.
+
+    Its numbers go on from `first_number` at the least.
+    """
     # alembic is heavy, and of use here alone
     from monitor.store.migrate import upgrade_on
 
@@ -142,6 +147,7 @@ def _pause(database: Path, by: str, at: datetime) -> None:
         with engine.begin() as connection:
             upgrade_on(connection)
             operator.pause(connection, True, by, at)
+            go_on_from(connection, first_number)
     finally:
         engine.dispose()
     with closing(sqlite3.connect(database)) as alone:

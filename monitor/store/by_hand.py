@@ -8,16 +8,13 @@ from sqlalchemy import Connection, func, select
 
 from monitor.core.intents import IN_FLIGHT, Intent, IntentState, IntentStep, Outcome
 from monitor.core.looks import Unresolved
-from monitor.core.numbering import least_number
 from monitor.core.progress import Moved, answered_by_name, given_up, is_abandoned, judged
 from monitor.errors import OrderRefused, StoreError
 from monitor.store import intents as intent_rows
 from monitor.store import operator, tables
 from monitor.store.changes import note_change
+from monitor.store.numbering import FIRST_BY_HAND, first_number
 from monitor.store.rows import intent_of
-
-FIRST_BY_HAND = 1_000_000_000
-"""Intents made by hand are numbered from here. A daemon counts from below in its own memory: they never meet."""
 
 _OPEN = (IntentState.SUBMITTING, IntentState.ACKNOWLEDGED, IntentState.UNCERTAIN)
 
@@ -31,9 +28,8 @@ def begin_intent(connection: Connection, intent: Intent, at: datetime, meets: st
     """
     _refuse_while_paused(connection)
     last = connection.execute(select(func.max(tables.intents.c.id))).scalar() or 0
-    planned = replace(
-        intent, id=max(last + 1, FIRST_BY_HAND - 1 + least_number(at)), state=IntentState.PLANNED, created_at=at
-    )
+    least = FIRST_BY_HAND - 1 + first_number(connection, at)
+    planned = replace(intent, id=max(last + 1, least), state=IntentState.PLANNED, created_at=at)
     if meets and (met := _in_flight(connection, planned.account, meets)) is not None:
         raise _under_way(met)
     born = IntentStep(planned.id, None, IntentState.PLANNED, at, "ordered by hand")

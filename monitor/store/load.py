@@ -12,17 +12,13 @@ from monitor.core.charges import Debt, InterestPaid
 from monitor.core.foreign import Foreign
 from monitor.core.intents import Intent
 from monitor.core.movements import Movement
-from monitor.core.numbering import least_number
 from monitor.core.outbox import DeliveryState
 from monitor.core.ratios import EVERY, WINDOW, Ratios, recorded
 from monitor.core.terms import Terms, TermsKey
 from monitor.store import intents, movements, record, tables
-from monitor.store.by_hand import FIRST_BY_HAND
+from monitor.store.numbering import FIRST_BY_HAND, FIRST_UNRECORDED, first_number
 from monitor.store.readers.interest import read_paid
 from monitor.store.rows import alert_of
-
-FIRST_UNRECORDED = 1_000_000_000
-"""From here on: numbers of alerts that were given while the database was not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +77,7 @@ def load(connection: Connection, account: str, now: datetime) -> Loaded:
 
 
 def next_ids(connection: Connection, now: datetime) -> NextIds:
-    """The numbers to go on with, which are never below `least_number`. All accounts share them: hand them out in one
+    """The numbers to go on with, which are never below `first_number`. All accounts share them: hand them out in one
     place.
 
     Those of intents made by hand, beside a daemon that counts in its own memory, are of another range, and so are those
@@ -91,7 +87,7 @@ def next_ids(connection: Connection, now: datetime) -> NextIds:
     alert = connection.execute(select(func.max(tables.alerts.c.id)).where(known)).scalar()
     own = tables.intents.c.id < FIRST_BY_HAND
     intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
-    least = least_number(now)
+    least = first_number(connection, now)
     return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), (alert or 0) + 1)
 
 

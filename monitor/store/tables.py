@@ -268,6 +268,7 @@ control = Table(
     Column("paused", Boolean, nullable=False),
     Column("paused_by", Text),
     Column("paused_at", Moment),
+    Column("numbers_from", Id, nullable=False, server_default="1"),
     CheckConstraint("id = 1", name="ck_control_one_row"),
 )
 

@@ -15,7 +15,7 @@ from monitor.errors import OrderRefused
 from monitor.exchange.binance.functions import FUNCTIONS
 from monitor.runtime.by_hand import ByHand
 from monitor.sandbox.faults import Fault
-from monitor.store.by_hand import FIRST_BY_HAND
+from monitor.store.numbering import FIRST_BY_HAND
 from tests.support.command import margin_monitor
 from tests.support.daemon import daemon_here, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 from monitor.core.alerts import AlertState
 from monitor.sandbox.server import Sandbox
 from monitor.store import tables
-from monitor.store.load import FIRST_UNRECORDED
+from monitor.store.numbering import FIRST_UNRECORDED
 from tests.integration.test_failing_store import ACTIONS, has, money_requests, small_disk, told
 from tests.support.command import margin_monitor
 from tests.support.daemon import Here, clock_of, daemon_here, daemon_process, eventually, starting_now, write_config

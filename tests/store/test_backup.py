@@ -13,11 +13,13 @@ from sqlalchemy import select
 
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
+from monitor.core.numbering import least_number
 from monitor.errors import AnotherInstance, MonitorError, StoreError, UsageError
 from monitor.store.audit import verify
 from monitor.store.backup import back_up, restore
 from monitor.store.engine import HEAD
 from monitor.store.migrate import check
+from monitor.store.numbering import FIRST_BY_HAND
 from monitor.store.operator import is_paused, paused_by
 from monitor.store.readers.actions import read_intents
 from monitor.store.readers.events import read_events
@@ -149,6 +151,19 @@ async def test_a_restore_pauses_as_a_person_does(url: str, tmp_path: Path) -> No
             {"paused": True, "by": "ann, by db restore"},
         )
         assert store.read(verify).flaws == ()
+
+
+async def test_numbers_go_on_above_those_of_the_database_that_was_replaced(url: str, tmp_path: Path) -> None:
+    await write(url, planned(intent(1, IntentState.PLANNED)))
+    back_up(url, tmp_path / "copy.db")
+    # More than one in a minute, so that time alone would not keep them apart.
+    late = least_number(NOW) + 7
+    await write(url, planned(intent(late, IntentState.PLANNED)), planned(intent(FIRST_BY_HAND + late + 4)))
+    for _ in range(2):
+        put_back(url, tmp_path / "copy.db", force=True)
+        store = Store.open(url)
+        assert (await store.next_ids(NOW)).intent == late + 6
+        await store.close()
 
 
 def test_a_backup_of_an_older_version_is_paused_too(tmp_path: Path) -> None:

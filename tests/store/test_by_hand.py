@@ -12,7 +12,7 @@ from monitor.core.progress import ABANDONED_AFTER, answered
 from monitor.errors import OrderRefused
 from monitor.store import bans, by_hand, operator
 from monitor.store import intents as intent_rows
-from monitor.store.by_hand import FIRST_BY_HAND
+from monitor.store.numbering import FIRST_BY_HAND
 from monitor.store.readers.actions import read_intents
 from monitor.store.store import OrderStore, ReadStore, Store
 from tests.store.samples import NOW, at, intent, planned
