@@ -273,6 +273,7 @@ async def test_a_start_in_the_dark_by_a_wrong_clock_is_told(tmp_path: Path, sqli
 
 
 @needs_faketime
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_polls_go_on_after_the_wall_clock_was_set_back_an_hour(tmp_path: Path, sqlite_template: Path) -> None:
     async with stage(tmp_path / "one", sqlite_template, Case(0, -3600, "step")) as there:

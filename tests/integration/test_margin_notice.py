@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
 from tests.support.daemon import clock_of, daemon_here, eventually, write_config
@@ -27,6 +29,7 @@ def told(sink: HttpSink, rule: str) -> list[Mapping[str, Any]]:
     return [alert for alert in alerts if alert.get("rule") == rule]
 
 
+@pytest.mark.slow
 async def test_a_notice_is_the_level_while_every_read_hangs_and_after_a_restart(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox() as box:

@@ -105,6 +105,7 @@ async def test_a_restart_counts_nothing_twice(tmp_path: Path) -> None:
         assert repaid(box) == 1000
 
 
+@pytest.mark.slow
 async def test_while_the_history_is_refused_nothing_is_sent_and_people_hear(tmp_path: Path) -> None:
     with http_sink() as sink:
         async with sandbox(starting_now(), faults=[REFUSED]) as box:
