@@ -51,6 +51,9 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     Nothing is changed when it raises: MonitorError when a database is there and not `force`d, or when the backup is
     damaged or not one of ours; AnotherInstance while a daemon holds the database; UsageError for PostgreSQL.
     """
+    # alembic is heavy, and of use here alone
+    from monitor.store.migrate import naming_failures
+
     parsed = opening.parse_url(url)
     path = _sqlite_only(parsed, "pg_restore")
     found = _checked(source)
@@ -70,7 +73,8 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     try:
         held.take()
         with _copied(source, path.parent) as copy:
-            _prepare(copy, by, at, number_after(path))
+            with naming_failures(parsed):
+                _prepare(copy, by, at, number_after(path))
             # The log of the old database must never meet the new one.
             for old in ("-wal", "-shm"):
                 Path(f"{path}{old}").unlink(missing_ok=True)
@@ -131,7 +135,9 @@ def _copied(source: Path, folder: Path) -> Iterator[Path]:
         raise MonitorError(f"can't write: {error.strerror}", where=str(folder), mend="mend the folder") from error
     finally:
         if name:
-            Path(name).unlink(missing_ok=True)
+            # What failed in the middle of writing leaves its log behind.
+            for part in ("", "-wal", "-shm", "-journal"):
+                Path(f"{name}{part}").unlink(missing_ok=True)
 
 
 def _prepare(database: Path, by: str, at: datetime, first_number: int) -> None:

@@ -192,9 +192,10 @@ def revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def unreachable(url: URL, error: DBAPIError) -> StoreError:
+def unreachable(url: URL, error: DBAPIError | sqlite3.Error) -> StoreError:
     """What to tell people about a database that can't be opened. The driver's words, without the password."""
-    words = " ".join(str(error.orig).split())
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    words = " ".join(str(cause).split())
     if url.password:
         words = words.replace(str(url.password), "***")
     mend = "check the file and its folder" if url.get_backend_name() == "sqlite" else "check that the server runs"

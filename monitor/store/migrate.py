@@ -1,11 +1,14 @@
 """Bringing a database to this program's schema. The only module that knows alembic."""
 
-from contextlib import closing
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from monitor.errors import StoreError
@@ -28,7 +31,7 @@ def upgrade(url: str) -> tuple[str | None, str]:
         opening.create_file(path)
     engine = opening.writing_engine(parsed, statement_ms=0)
     try:
-        with engine.begin() as connection:
+        with naming_failures(parsed), engine.begin() as connection:
             before = opening.revision(connection)
             if before is not None and before > HEAD:
                 opening.check_revision(connection, parsed)
@@ -37,12 +40,19 @@ def upgrade(url: str) -> tuple[str | None, str]:
                 raise lease.another_instance(opening.shown(parsed), None)
             upgrade_on(connection)
             return before, HEAD
-    except DBAPIError as error:
-        raise opening.unreachable(parsed, error) from error
-    except CommandError as error:
-        raise StoreError(f"the database {opening.shown(parsed)} can't be upgraded: {error}") from error
     finally:
         engine.dispose()
+
+
+@contextmanager
+def naming_failures(url: URL) -> Iterator[None]:
+    """Raise StoreError, which names the database and the mend, for what an upgrade fails of."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise opening.unreachable(url, error) from error
+    except CommandError as error:
+        raise StoreError(f"the database {opening.shown(url)} can't be upgraded: {error}") from error
 
 
 def upgrade_on(connection: Connection) -> None:

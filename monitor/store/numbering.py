@@ -24,8 +24,9 @@ def first_number(connection: Connection, now: datetime) -> int:
 
 
 def go_on_from(connection: Connection, number: int) -> None:
-    """Let no number below `number` be given from now on."""
-    connection.execute(update(tables.control).values(numbers_from=number))
+    """Let no number below `number` be given from now on; a higher one that is kept already stays."""
+    control = tables.control
+    connection.execute(update(control).where(control.c.numbers_from < number).values(numbers_from=number))
 
 
 def number_after(database: Path) -> int:

@@ -1,11 +1,14 @@
 """Backups: the state of one moment, whole or not at all, and put back only where that does no harm."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,6 +169,19 @@ async def test_numbers_go_on_above_those_of_the_database_that_was_replaced(url: 
         await store.close()
 
 
+async def test_the_numbers_that_a_backup_keeps_hold_in_an_empty_place(url: str, tmp_path: Path) -> None:
+    back_up(url, tmp_path / "copy.db")
+    late = least_number(NOW) + 7
+    await write(url, planned(intent(late, IntentState.PLANNED)))
+    put_back(url, tmp_path / "copy.db", force=True)
+    back_up(url, tmp_path / "later.db")
+    new = f"sqlite:///{tmp_path / 'new.db'}"
+    put_back(new, tmp_path / "later.db")
+    store = Store.open(new)
+    assert (await store.next_ids(NOW)).intent == late + 1
+    await store.close()
+
+
 def test_a_backup_of_an_older_version_is_paused_too(tmp_path: Path) -> None:
     old, url = tmp_path / "old.db", f"sqlite:///{tmp_path / 'monitor.db'}"
     made_at(f"sqlite:///{old}", "0007")
@@ -176,6 +192,59 @@ def test_a_backup_of_an_older_version_is_paused_too(tmp_path: Path) -> None:
         assert store.read(verify).flaws == ()
     assert check(url) == []
     assert old.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        pytest.param(
+            "CREATE TABLE owners (id)", r"monitor\.db can't be used: table owners already exists; ", id="table"
+        ),
+        pytest.param(
+            "UPDATE alembic_version SET version_num = '0000'", r"monitor\.db can't be upgraded: .*0000", id="revision"
+        ),
+    ],
+)
+def test_a_backup_that_can_not_be_upgraded_is_refused_and_leaves_nothing(
+    tmp_path: Path, spoil: str, words: str
+) -> None:
+    old = tmp_path / "old.db"
+    made_at(f"sqlite:///{old}", "0007")
+    with contextlib.closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute(spoil)
+    with pytest.raises(StoreError, match=words):
+        put_back(f"sqlite:///{tmp_path / 'monitor.db'}", old)
+    assert not is_anything_left(tmp_path)
+
+
+def test_a_disk_that_fills_in_the_upgrade_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    old = tmp_path / "old.db"
+    made_at(f"sqlite:///{old}", "0007")
+    said = in_a_small_disk(f"sqlite:///{tmp_path / 'monitor.db'}", old, old.stat().st_size)
+    assert "StoreError" in said
+    assert "monitor.db can't be used" in said
+    assert not is_anything_left(tmp_path)
+
+
+def is_anything_left(folder: Path) -> bool:
+    """Whether a restore left more than the lock of the database."""
+    return any(one.name.startswith((".", "monitor.db")) and one.suffix != ".lock" for one in folder.iterdir())
+
+
+def in_a_small_disk(url: str, source: Path, limit: int) -> str:
+    """What a restore says in a process whose files can't grow beyond `limit` bytes."""
+    program = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tests.store.test_backup import put_back\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), int(sys.argv[3])))\n"
+        "put_back(sys.argv[1], Path(sys.argv[2]))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, url, str(source), str(limit)], capture_output=True, text=True, check=False
+    )
+    return ended.stderr.strip().splitlines()[-1]
 
 
 def test_a_damaged_backup_is_refused_and_nothing_changes(url: str, tmp_path: Path) -> None:
