@@ -43,7 +43,7 @@ from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
 from monitor.core.lifecycle import Audience
 from monitor.core.movements import Movement
-from monitor.core.notices import notices_of
+from monitor.core.notices import notices_of, paused_notice
 from monitor.core.owner import OwnerRead
 from monitor.core.pace import intervals, repaced
 from monitor.core.pegs import noted
@@ -159,7 +159,11 @@ def step(
         alerts=judged.changed,
         transitions=judged.transitions,
         notifications=judged.notifications,
-        notices=(*notices_of(decided.intents, policy.audience.channels, now), *told.notices),
+        notices=(
+            *notices_of(decided.intents, policy.audience.channels, now),
+            *told.notices,
+            *paused_notice(paused_by, policy.audience.channels, now),
+        ),
         intents=decided.intents,
         intent_steps=decided.steps,
         movements=told.movements,

@@ -33,6 +33,15 @@ def stopped_notice(intent: Intent, worse: str, channels: tuple[str, ...], now: d
     return (Notice("critical", text, channels, now, intent.id),) if channels else ()
 
 
+def paused_notice(paused_by: str, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """What is said when all actions are paused for `paused_by`; none where they are not, or without channels."""
+    text = (
+        f"all actions are paused: another hand is at work ({paused_by}). See who it is, then `margin-monitor actions "
+        "resume`"
+    )
+    return (Notice("critical", text, channels, now),) if paused_by and channels else ()
+
+
 def _about(intent: Intent) -> str:
     wish = f"repay {plain(intent.amount)} {intent.asset}"
     if isinstance(intent.order, Transfer):

@@ -24,7 +24,7 @@ from monitor.core.intents import (
     Withheld,
 )
 from monitor.core.looks import Look
-from monitor.core.progress import answered, judged
+from monitor.core.progress import ABANDONED_AFTER, answered, judged
 from monitor.core.state import AccountState
 from monitor.core.verify import judge
 from monitor.errors import ExchangeError, KeyInvalid, MonitorError, OrderRefused, StoreError
@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 
 LOOKS_AFTER_S = (0.0, 0.5, 1.0, 2.0, 3.0)
 """Exchange seconds before each look at what was accepted. What is not proven by then is left to the daemon."""
+
+SEND_WITHIN = ABANDONED_AFTER / 2
+"""No request is begun later than this after its record: it must be over before others take it for gone."""
 
 PRICED_IN = "USDT"
 
@@ -108,7 +111,7 @@ class ByHand:
         order = order_of(function, asked)
         if self._store is None:
             try:
-                sent = await self._send(function, asked)
+                sent = await self._send(function, asked, None)
             except NotSent as stopped:
                 raise _refused(stopped) from stopped
             return Done(sent.outcome, sent.answer, ("there is no database: this is recorded nowhere",))
@@ -189,19 +192,19 @@ class ByHand:
     ) -> Sent[Any]:
         """The one request of an intent. Raises OrderRefused, and the intent expires, where none was made."""
         try:
-            return await self._send(function, asked)
+            return await self._send(function, asked, intent)
         except NotSent as stopped:
             moved = answered(intent, stopped.withheld, self._clock.now())
             store.order(by_hand.move_intent, moved.intent, moved.step)
             raise _refused(stopped) from stopped
 
-    async def _send(self, function: AnyChange, asked: Parameters) -> Sent[Any]:
-        """The one request. Whoever interrupts it waits for the answer first.
+    async def _send(self, function: AnyChange, asked: Parameters, intent: Intent | None) -> Sent[Any]:
+        """The one request, of the intent where one is recorded. Whoever interrupts it waits for the answer first.
 
-        Raises NotSent where actions are paused, or the key is not the one to send it with.
+        Raises NotSent where actions are paused, the intent was given up, or the key is not the one to send it with.
         """
         known = await self._objection_of_keys(function)
-        sending = asyncio.ensure_future(self._exchange.send(function, asked, lambda: known or self._objection()))
+        sending = asyncio.ensure_future(self._exchange.send(function, asked, lambda: known or self._objection(intent)))
         try:
             return await asyncio.shield(sending)
         except asyncio.CancelledError:
@@ -220,15 +223,29 @@ class ByHand:
         reason = (stranger(reading.uid, acting.uid) if own else None) or forbidden(acting, function.kind)
         return None if reason is None else Withheld(reason)
 
-    def _objection(self) -> Withheld | None:
-        """Whether a person paused all actions, asked when the next thing is to send."""
+    def _objection(self, intent: Intent | None) -> Withheld | None:
+        """Why it must not leave any more, asked when the next thing is to send.
+
+        A person may have paused all actions, or this command stood still until others took it for gone: what it was
+        to do may have been done by another order.
+        """
         if pause_file.is_there(self._safety.pause_file):
             return Withheld(f"actions are paused by {self._safety.pause_file}")
+        if self._store is None:
+            return None
         try:
-            is_paused = self._store is not None and self._store.read(operator.is_paused)
+            is_paused, state = self._store.read(operator.standing, None if intent is None else intent.id)
         except StoreError as error:
             return Withheld(f"whether actions are paused can't be read ({error.message})")
-        return Withheld("actions are paused") if is_paused else None
+        if is_paused:
+            return Withheld("actions are paused")
+        if intent is None:
+            return None
+        if state is not IntentState.SUBMITTING:
+            return Withheld(f"it took so long that it was given up (intent {intent.id} is {state or 'gone'})")
+        if (waited := self._clock.now() - intent.created_at) > SEND_WITHIN:
+            return Withheld(f"it was recorded {int(waited.total_seconds())} s ago, which is too long to send it still")
+        return None
 
     async def _proven(self, store: OrderStore, intent: Intent, state: AccountState) -> bool:
         """Whether records and balances showed within a few looks that it was done, and that is recorded."""

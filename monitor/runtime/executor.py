@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -38,7 +37,7 @@ PARTING_S = 15.0
 """Machine seconds that a clean stop waits for an answer to an order that has left."""
 
 PAUSE_HOLDS_S = 1.0
-"""Machine seconds within which a person's pause holds: what is known of it right before a send is no older."""
+"""Steady seconds within which a person's pause holds: what is known of it right before a send is no older."""
 
 PAUSE_KNOWN_FOR_S = 2 * PAUSE_HOLDS_S
 """The same with what the exchange session waits between two orders."""
@@ -147,7 +146,7 @@ class Executor:
         now = self._clock.now()
         note = f"{plain(checked.amount)} {checked.asset} on a fresh snapshot" if checked.amount else checked.asset
         sent = replace(checked, state=_S.SUBMITTING, submitted_at=now)
-        asked_at = time.monotonic()
+        asked_at = self._clock.machine.steady_s()
         try:
             claimed = await self._store.claim(replace(sent, state=checked.state), now, note)
         except StoreError as error:
@@ -248,21 +247,21 @@ class Executor:
     async def _send(self, claimed: Intent, sized: AccountState, asked_at: float) -> None:
         """The one request, or none where something has ceased to hold, and what came of it.
 
-        `asked_at` is the machine's moment at which the claim was asked for, and with it whether actions are paused.
+        `asked_at` is the steady moment at which the claim was asked for, and with it whether actions are paused.
         """
         if isinstance(claimed.order, ByName):
             raise TypeError(f"{claimed.order.function} is sent by who ordered it")
-        pause_known_at = await self._pause_known_at(asked_at)
-        outcome = await self._exchange.execute(claimed.order, lambda: self._objection(claimed, sized, pause_known_at))
+        known = await self._standing(claimed, asked_at)
+        outcome = await self._exchange.execute(claimed.order, lambda: self._objection(claimed, sized, known))
         await self._record_surely(answered(claimed, outcome, self._clock.now()))
 
-    def _objection(self, claimed: Intent, sized: AccountState, pause_known_at: float | None) -> Withheld | None:
+    def _objection(self, claimed: Intent, sized: AccountState, known: float | Withheld) -> Withheld | None:
         """Why the order must not leave any more, by all that is known at this moment."""
-        if pause_known_at is None:
-            return Withheld("actions were paused while it was being written down", by_limit=True)
+        if isinstance(known, Withheld):
+            return known
         settings, specs = self._policy.settings, self._policy.actions
         found = last_look(sized, self._present(), claimed, specs, settings, self._clock.now())
-        if found is None and time.monotonic() - pause_known_at > PAUSE_KNOWN_FOR_S:
+        if found is None and self._clock.machine.steady_s() - known > PAUSE_KNOWN_FOR_S:
             return Withheld("it took too long to be sure that actions are not paused", by_limit=True)
         return found
 
@@ -275,17 +274,22 @@ class Executor:
         unidentified = claimed.unidentified or current.health.unidentified
         return replace(current, health=replace(claimed, pause_file=there, unidentified=unidentified))
 
-    async def _pause_known_at(self, asked_at: float) -> float | None:
-        """The machine's moment at which actions were not paused; None where they are. The claim looked at `asked_at`,
-        and people may have paused since."""
+    async def _standing(self, claimed: Intent, asked_at: float) -> float | Withheld:
+        """The steady moment at which actions were not paused and the intent was this sender's; or why not to send.
+
+        The claim looked at `asked_at`; people may have paused since, or another daemon given the intent up.
+        """
         for _ in range(PAUSE_TRIES):
-            again_at = time.monotonic()
+            again_at = self._clock.machine.steady_s()
             with suppress(StoreError, TimeoutError):
                 async with asyncio.timeout(PAUSE_HOLDS_S):
-                    if await self._store.read(operator.is_paused):
-                        return None
+                    is_paused, state = await self._store.read(operator.standing, claimed.id)
+                if is_paused:
+                    return Withheld("actions were paused while it was being written down", by_limit=True)
+                if state is not _S.SUBMITTING:
+                    return Withheld(f"another daemon took it for given up: it is {state or 'gone'}")
                 asked_at = again_at
-            if time.monotonic() - asked_at < PAUSE_HOLDS_S:
+            if self._clock.machine.steady_s() - asked_at < PAUSE_HOLDS_S:
                 break
         return asked_at
 

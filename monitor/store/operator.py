@@ -109,6 +109,13 @@ def is_paused(connection: Connection) -> bool:
     return bool(connection.execute(select(tables.control.c.paused).where(tables.control.c.id == 1)).scalar())
 
 
+def standing(connection: Connection, intent: int | None) -> tuple[bool, IntentState | None]:
+    """Whether actions are paused, and the state of the intent; None: there is none of that number."""
+    table = tables.intents
+    state = connection.execute(select(table.c.state).where(table.c.id == intent)).scalar()
+    return is_paused(connection), None if state is None else IntentState(state)
+
+
 def paused_by(connection: Connection) -> tuple[str, datetime] | None:
     """Who paused all actions, and when; None: nobody has."""
     table = tables.control

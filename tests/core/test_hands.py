@@ -2,15 +2,21 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Literal
 
 import pytest
 
 from monitor.core.account import CROSS
 from monitor.core.actions.decide import named
+from monitor.core.actions.spec import Safety
+from monitor.core.engine import Ids, Policy, step
+from monitor.core.events import Tick
 from monitor.core.hands import GRACE, Hands, examined, in_words, kinds_of, suspected
 from monitor.core.intents import Intent, IntentState, Record, Reduce, Repay
 from monitor.core.ledger import LedgerRow
+from monitor.core.lifecycle import Audience
 from monitor.core.movements import Movement, of_ledger, of_order
+from monitor.core.state import AccountState, Settings
 from monitor.core.surroundings import OrderTold
 from tests.core.actions.samples import NOW, cancel_spec, intent, reduce_spec, repay_spec, seconds, transfer_spec
 
@@ -49,6 +55,30 @@ def test_a_repayment_by_nobody_here_is_found_after_a_moment_of_grace_and_once() 
     assert examined(suspected(hands, repaid(), [repay_spec()], LATER), (), LATER) == (hands, ())
     hands, newly = examined(hands, (), NOW + seconds(86_340))
     assert (hands, newly) == (Hands(), ())
+
+
+@pytest.mark.parametrize("on_foreign_hand", ["pause", "tell"])
+def test_a_pause_for_another_hand_is_told_to_every_channel_without_any_rule(
+    on_foreign_hand: Literal["pause", "tell"],
+) -> None:
+    policy = Policy(
+        Settings("main"),
+        audience=Audience(channels=("phone", "mail")),
+        actions=(repay_spec(),),
+        safety=Safety(on_foreign_hand=on_foreign_hand),
+    )
+    state = AccountState("main", NOW, hands=suspected(Hands(), repaid(), policy.actions, NOW))
+    entry = step(state, Tick(), policy, LATER, Ids(lambda: 1, lambda: 1)).entry
+    said = [(one.severity, one.channels, one.text) for one in entry.notices]
+    if on_foreign_hand == "tell":
+        assert (entry.paused_by, said) == ("", [])
+        return
+    text = (
+        "all actions are paused: another hand is at work (foreign-hand: account main, 500 USDT repaid in cross at "
+        "21:14:30 UTC by no order of this record). See who it is, then `margin-monitor actions resume`"
+    )
+    assert said == [("critical", ("phone", "mail"), text)]
+    assert entry.paused_by in text
 
 
 @pytest.mark.parametrize(

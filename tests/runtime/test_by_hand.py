@@ -5,6 +5,7 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import pytest
 
 from monitor.core.actions.spec import Safety
 from monitor.core.intents import Accepted, IntentState
+from monitor.core.progress import ABANDONED_AFTER
 from monitor.errors import OrderRefused
 from monitor.exchange.binance.client.answer import Credentials
 from monitor.exchange.binance.functions import FUNCTIONS
 from monitor.exchange.binance.signing import HmacSigner
-from monitor.runtime.by_hand import ByHand, Done
+from monitor.runtime.by_hand import SEND_WITHIN, ByHand, Done
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Permissions, Scenario, hmac_key
 from monitor.sandbox.scenarios import calm
 from monitor.store import operator
+from monitor.store.by_hand import give_up_lost
 from monitor.store.readers.actions import IntentRow, read_intents
 from monitor.store.store import OrderStore
 from tests.exchange.binance.world import World, world
@@ -85,6 +88,31 @@ async def test_a_pause_by_command_in_between_stops_it(database_url: str, what: t
             async with meanwhile(around, lambda: other.order(operator.pause, True, "somebody", now)):
                 with pytest.raises(OrderRefused, match="actions are paused: nothing was sent"):
                     await order(around, store, what)
+            assert is_unsent(around, recorded(store))
+
+
+@pytest.mark.parametrize("what", [REPAYMENT, BY_NAME], ids=lambda what: what[0])
+async def test_one_that_others_gave_up_meanwhile_is_not_sent(
+    database_url: str, what: tuple[str, dict[str, str]]
+) -> None:
+    async with world() as around:
+        with OrderStore.open(database_url) as store, OrderStore.open(database_url) as other:
+            late = around.clock.now() + ABANDONED_AFTER + timedelta(minutes=1)
+            async with meanwhile(around, lambda: other.order(give_up_lost, late, timedelta(minutes=10))):
+                with pytest.raises(OrderRefused, match=r"it was given up .*: nothing was sent"):
+                    await order(around, store, what)
+            row = recorded(store)
+            assert [step.to_state for step in row.steps][:3] == [S.PLANNED, S.SUBMITTING, S.UNCERTAIN]
+        assert around.requests(REPAY_PATH, "POST") == []
+        assert around.requests("/sapi/v1/bnbBurn", "POST") == []
+
+
+async def test_one_that_stood_still_for_long_is_not_sent(sqlite_url: str) -> None:
+    async with world(speed=1.001) as around:
+        with OrderStore.open(sqlite_url) as store:
+            async with meanwhile(around, lambda: around.pass_time(SEND_WITHIN.total_seconds() + 1)):
+                with pytest.raises(OrderRefused, match="too long to send it still: nothing was sent"):
+                    await order(around, store, REPAYMENT)
             assert is_unsent(around, recorded(store))
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from monitor.core.account import CROSS
-from monitor.core.intents import Accepted, IntentState, Transfer
+from monitor.core.intents import Accepted, Intent, IntentState, Transfer
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenarios import calm
 from monitor.store import operator
@@ -54,6 +55,31 @@ async def test_an_order_that_was_claimed_before_the_pause_expires_unsent(
         assert [step.to_state for step in row.steps][-2:] == [S.SUBMITTING, S.EXPIRED]
         assert "paused" in str(row.intent.evidence)
         assert row.intent.submitted_at is None
+        assert around.requests(REPAY_PATH, "POST") == []
+
+
+class TakenOver(Store):
+    """A store of which another daemon takes the account over, whenever an intent was claimed here."""
+
+    async def claim(self, intent: Intent, at: datetime, note: str = "") -> bool:
+        is_claimed = await super().claim(intent, at, note)
+        await self.recover(at)
+        return is_claimed
+
+
+async def test_an_order_that_another_daemon_gave_up_since_its_claim_is_not_sent(database_url: str) -> None:
+    async with world(calm(), speed=SPEED) as around:
+        store = TakenOver.open(database_url)
+        try:
+            rig = await Rig(around, store, [repay_spec(asset="USDT", max_data_age=seconds(3600))]).prepare()
+            async with rig.running():
+                await rig.until(lambda: rig.intents and rig.intents[0].state is S.EXPIRED)
+            row = await first(rig)
+        finally:
+            await store.close()
+        assert "another daemon" in str(rig.intents[0].evidence)
+        assert row is not None
+        assert row.intent.state is S.UNCERTAIN
         assert around.requests(REPAY_PATH, "POST") == []
 
 
