@@ -1,13 +1,14 @@
 """Closes the gaps in an account's record: what moved in them is read from the exchange's own histories."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from monitor.clock import Clock
 from monitor.core.account import Scope
 from monitor.core.actions.spec import ActionSpec, Safety
-from monitor.core.events import Event
+from monitor.core.events import Event, ReadFailed
 from monitor.core.intents import Record
 from monitor.core.ledger import MarginTransfer
 from monitor.core.record import RECORD, RecordRead
@@ -15,9 +16,14 @@ from monitor.core.state import AccountState, Settings, scopes
 from monitor.exchange.port import Exchange
 from monitor.runtime.surroundings import Guarded
 
+log = logging.getLogger(__name__)
+
 LOOK_S = 0.2
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Machine seconds between tries that fail, however long they do."""
+
+LATE_EVERY_S = 5.0
+"""Machine seconds between two looks whether a gap is still open; each one counts like a read that failed."""
 
 AT_ONCE = 5
 """The histories of so many scopes are read side by side."""
@@ -51,39 +57,64 @@ class RecordWatch:
 
     async def run(self, guarded: Guarded) -> None:
         """Until cancelled."""
+        if not self._acts:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._close(guarded))
+            tasks.create_task(self._count_late())
+
+    async def _close(self, guarded: Guarded) -> None:
         failures = 0
-        while self._acts:
+        while True:
             wanted = self._wanted()
             if wanted is None:
                 await asyncio.sleep(LOOK_S)
                 continue
-            until = self._clock.now()
-            since = min(wanted, until)
+            since, until = wanted
+            is_second = self._state().record.open_since is None
 
             async def read(since: datetime = since, until: datetime = until) -> None:
                 self._deliver(await self._read(since, until))
 
             if await guarded(RECORD, None, read):
                 failures = 0
-                is_second = self._again is not None and self._state().record.open_since is None
-                self._again = None if is_second else (since, until)
+                self._again = None if is_second else wanted
                 await self._taken(since)
             else:
                 failures += 1
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
 
-    def _wanted(self) -> datetime | None:
-        """From when on to read; None: nothing, for now."""
+    async def _count_late(self) -> None:
+        """A gap that stays open although no read fails: nothing else would tell that nothing is sent."""
+        while True:
+            await asyncio.sleep(LATE_EVERY_S)
+            state = self._state()
+            if state.record.open_since is None or state.record.is_failing:
+                continue
+            cause = self._lacking() or "its history does not answer in time"
+            log.warning("record.late account=%s cause=%s", state.account, cause)
+            self._deliver(ReadFailed(RECORD, None, self._clock.now(), cause))
+
+    def _lacking(self) -> str | None:
+        """What has to be known before a gap can be read; None: nothing more."""
         state = self._state()
-        lacks_cross = self._settings.cross and state.cross is None
-        lacks_pairs = self._settings.isolated != () and state.isolated is None
-        if lacks_cross or lacks_pairs or state.owner is None:
+        if self._settings.cross and state.cross is None:
+            return "the cross account is not read yet"
+        if self._settings.isolated != () and state.isolated is None:
+            return "the isolated pairs are not read yet"
+        return "whose account it is, is not known yet" if state.owner is None else None
+
+    def _wanted(self) -> tuple[datetime, datetime] | None:
+        """From when on to read, and up to when; None: nothing, for now."""
+        if self._lacking() is not None:
             # Which scopes there are is not known, or what was done in the account under other names.
             return None
-        if state.record.open_since is not None:
-            return state.record.open_since
-        if self._again is not None and self._clock.now() - self._again[1] >= self._safety.settle:
-            return self._again[0]
+        now, open_since = self._clock.now(), self._state().record.open_since
+        if open_since is not None:
+            return min(open_since, now), now
+        if self._again is not None and now - self._again[1] >= self._safety.settle:
+            # What moved after the gap is recorded, or a person's.
+            return self._again
         return None
 
     async def _taken(self, since: datetime) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from monitor.core.state import AccountState
+from monitor.runtime import record as reading
 from monitor.sandbox.faults import Fault
 from monitor.store import engine as opening
 from monitor.store.operator import paused_by
@@ -24,6 +26,9 @@ D = Decimal
 REFUSED = Fault(
     what="status", method="GET", path=REPAY_PATH, status=400, code=-3003, message="no such account", count=0
 )
+
+HANGS = replace(REFUSED, what="delay", seconds=3600.0)
+NO_PAIRS = replace(REFUSED, path="/sapi/v1/margin/isolated/account")
 
 
 def capped(folder: Path, box: Running, *, a_day: str = "500", url: str = "", sink: HttpSink | None = None) -> Path:
@@ -103,6 +108,42 @@ async def test_a_restart_counts_nothing_twice(tmp_path: Path) -> None:
             await is_used_up(here)
             assert here.state().record.found == ()
         assert repaid(box) == 1000
+
+
+@pytest.mark.slow
+async def test_what_moves_after_a_gap_is_not_found_in_it(tmp_path: Path) -> None:
+    async with sandbox(starting_now()) as box:
+        config = capped(tmp_path, box)
+        async with daemon_here(config) as here:
+            await here.until(lambda state: state.record.open_since is None)
+            box.sandbox.hand.repay("main", "USDT", D(7))
+            # Also the order of the daemon is there by then.
+            await is_used_up(here)
+
+            async def is_read_again() -> bool:
+                spans = [
+                    (one.params["startTime"], one.params["endTime"])
+                    for one in box.sandbox.requests
+                    if one.method == "GET" and one.path == REPAY_PATH and "isolatedSymbol" not in one.params
+                ]
+                return len(spans) > len(set(spans))
+
+            await eventually(is_read_again, 40)
+            assert here.state().record.found == ()
+
+
+@pytest.mark.parametrize(("fault", "why"), [(NO_PAIRS, "isolated pairs are not read"), (HANGS, "does not answer")])
+async def test_a_gap_that_stays_open_is_told(
+    tmp_path: Path, fault: Fault, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "LATE_EVERY_S", 0.2)
+    with http_sink() as sink:
+        async with sandbox(starting_now(), faults=[fault]) as box:
+            config = capped(tmp_path, box, sink=sink)
+            async with daemon_here(config) as here:
+                await here.until(lambda state: is_stopped(state, why), 40)
+                await asyncio.to_thread(sink.wait_for, lambda received: any(why in str(one.json()) for one in received))
+            assert repaid(box) == 0
 
 
 @pytest.mark.slow
