@@ -37,7 +37,8 @@ from monitor.core.events import (
     WalletRead,
 )
 from monitor.core.followed import newly_wanted
-from monitor.core.hands import examined, in_words, suspected
+from monitor.core.foreign import Foreign
+from monitor.core.hands import GRACE, examined, in_words, suspected
 from monitor.core.intents import CancelOrders, Intent, Transfer
 from monitor.core.journal import Entry
 from monitor.core.judgement import Judged, judge
@@ -183,8 +184,11 @@ def _with_hands(
     """The state with what another hand has done; and why all actions are to be paused, where that is wanted for it."""
     if not (movements or state.hands.suspects):
         return state, ""
+    newly: tuple[Foreign, ...] = ()
     hands = suspected(state.hands, movements, policy.actions, now)
-    hands, newly = examined(hands, (*state.intents.values(), *state.elsewhere), now)
+    if state.owner is not None or now - state.started_at >= GRACE:
+        # Before that, what other accounts of this user did here is not known yet, and may explain it.
+        hands, newly = examined(hands, (*state.intents.values(), *state.elsewhere), now)
     if hands is not state.hands:
         state = replace(state, hands=hands)
     pauses = newly and policy.safety.on_foreign_hand == "pause"

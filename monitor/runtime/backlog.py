@@ -145,7 +145,15 @@ def parts_of(entry: Entry) -> Iterable[Entry]:
 
 def is_decided(entry: Entry) -> bool:
     """Whether it holds something that the account's state goes on from: memory and database differ without it."""
-    return bool(entry.alerts or entry.transitions or entry.notifications or entry.intents or entry.intent_steps)
+    return bool(
+        entry.alerts
+        or entry.transitions
+        or entry.notifications
+        or entry.intents
+        or entry.intent_steps
+        or entry.paused_by
+        or entry.found
+    )
 
 
 def _bounded(entry: Entry) -> Entry:

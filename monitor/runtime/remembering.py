@@ -10,7 +10,7 @@ from monitor.core.corrected import no_later
 from monitor.core.engine import Policy
 from monitor.core.events import HealthRead, InterestRead, OperatorRead
 from monitor.core.followed import Followed
-from monitor.core.hands import Hands, examined, kinds_of, suspected
+from monitor.core.hands import GRACE, Hands, examined, kinds_of, suspected
 from monitor.core.intents import FINAL, Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.judgement import OPEN
@@ -46,7 +46,7 @@ def remembered(
             followed=Followed(
                 terms=loaded.terms, ledger_at=loaded.ledger_until, watches_hands=bool(kinds_of(policy.actions))
             ),
-            hands=examined(suspected(Hands(), loaded.by_others, policy.actions, now), loaded.intents, now)[0],
+            hands=_hands(Hands(), loaded, policy, now),
             record=begun(loaded.known_until, loaded.found, now),
         )
     )
@@ -60,7 +60,8 @@ def carried_on(
     name = policy.settings.account
     if before is None:
         known = OperatorRead() if operator is None else operator
-        return AccountState(account=name, started_at=now, operator=known, health=health)
+        followed = Followed(watches_hands=bool(kinds_of(policy.actions)))
+        return AccountState(account=name, started_at=now, operator=known, health=health, followed=followed)
     return _with_bars(
         AccountState(
             account=name,
@@ -75,7 +76,7 @@ def carried_on(
             followed=Followed(
                 terms=before.followed.terms,
                 ledger_at=before.followed.ledger_at,
-                watches_hands=before.followed.watches_hands,
+                watches_hands=bool(kinds_of(policy.actions)),
             ),
             hands=before.hands,
             record=before.record,
@@ -86,17 +87,18 @@ def carried_on(
 def numbered_anew(state: AccountState, first_free: int, number: Callable[[], int]) -> AccountState:
     """The state without its intents, and with numbers for its open alerts that are free in the store.
 
-    For a store that refused what was decided: it knows better what was ordered, and people know of the alerts.
+    For a store that refused what was decided: it knows better what was ordered, and people know of the alerts. Whether
+    it took the pause that another hand's doing calls for is not known: what was done is found once more.
     """
     alerts = {
         key: alert if alert.id >= first_free else replace(alert, id=number())
         for key, alert in state.alerts.items()
         if alert.state in OPEN
     }
-    return replace(state, intents={}, alerts=alerts)
+    return replace(state, intents={}, alerts=alerts, hands=replace(state.hands, found=frozenset()))
 
 
-def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime) -> AccountState:
+def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, policy: Policy, now: datetime) -> AccountState:
     """The state that goes on from both, with the backlog made to fit: alerts that the store knew keep their numbers.
 
     What was decided from memory is recorded after that, and everything that is open has its row.
@@ -123,6 +125,7 @@ def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime
             interest=InterestRead(loaded.interest, None, now),
             pegs={**loaded.pegs, **state.pegs},
             picture=_with_notice(state, loaded, now),
+            hands=_hands(state.hands, loaded, policy, now),
             record=begun(loaded.known_until, loaded.found, now),
             followed=replace(
                 state.followed,
@@ -131,6 +134,16 @@ def adopted(state: AccountState, backlog: Backlog, loaded: Loaded, now: datetime
             ),
         )
     )
+
+
+def _hands(known: Hands, loaded: Loaded, policy: Policy, now: datetime) -> Hands:
+    """What may be another hand's doing, `known` and recorded.
+
+    Taken for it is what had been a while before the record ends. Of what came later it is not certain that all that
+    follows from it, such as a pause, was recorded: it is found anew.
+    """
+    until = now if loaded.known_until is None else min(now, loaded.known_until - GRACE)
+    return examined(suspected(known, loaded.by_others, policy.actions, now), loaded.intents, until)[0]
 
 
 def _with_notice(state: AccountState, loaded: Loaded, now: datetime) -> Picture:

@@ -150,7 +150,7 @@ class Supervisor:
             if self.watches.get(name) is watch:
                 now = self._shared.clock.now()
                 before = watch.runner.state
-                watch.adopt(partial(adopted, loaded=loaded, now=now))
+                watch.adopt(partial(adopted, loaded=loaded, policy=self._accounts[name].policy, now=now))
                 self._shared.notifier.renumber(_renumbered(before, watch.runner.state))
                 log.info("account.adopted account=%s alerts=%d", name, len(loaded.alerts))
 
@@ -176,7 +176,7 @@ class Supervisor:
                 state = remembered(loaded, policy, now, self._operator(), health)
                 if memory.state is not None and not memory.is_known:
                     earlier = carried_on(memory.state, policy, now, self._operator(), health)
-                    state = replace(adopted(earlier, memory.backlog, loaded, now), health=health)
+                    state = replace(adopted(earlier, memory.backlog, loaded, policy, now), health=health)
                     shared.notifier.renumber(_renumbered(earlier, state))
                 return state, True
         return carried_on(memory.state, policy, now, self._operator(), health), memory.is_known

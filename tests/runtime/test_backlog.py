@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from monitor.core.journal import Entry
-from monitor.runtime.backlog import merged
+from monitor.runtime.backlog import is_decided, merged
 from tests.store.samples import NOW
 
 
@@ -14,3 +14,8 @@ def test_entries_that_are_written_as_one_keep_everything_that_one_can_hold() -> 
     full: dict[str, Any] = {one.name: (SimpleNamespace(id=1),) for one in fields(Entry)} | {"at": NOW} | texts
     entry = Entry(**full)
     assert merged([entry, Entry("main", NOW)]) == entry
+
+
+def test_a_pause_that_is_refused_is_no_less_than_an_alert() -> None:
+    assert is_decided(Entry("main", NOW, paused_by="foreign-hand: why"))
+    assert not is_decided(Entry("main", NOW, live="{}"))
