@@ -131,6 +131,7 @@ class Daemon:
             lambda: self._keeper.is_known,
             self.notify,
             self._notifier.wake,
+            self._identify,
         )
         policies = {name: account.policy for name, account in accounts.items()}
         self._pulse = None if switch is None else Pulse(switch, clock, partial(self._ailments, switch.every))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from monitor.clock import Clock
 from monitor.core.alerts import Severity
 from monitor.core.engine import Policy
-from monitor.core.events import Event
+from monitor.core.events import ActionSettled, Event
 from monitor.core.intents import IN_FLIGHT, Intent
 from monitor.core.state import AccountState, apply
 from monitor.errors import StoreError
@@ -39,8 +39,12 @@ class LeavingAccounts:
         is_store_known: Callable[[], bool],
         say: Callable[[Severity, str], Awaitable[None]],
         wake_channels: Callable[[Iterable[str]], None],
+        on_change: Callable[[], None],
     ) -> None:
-        """`say` gives a notice to all `channels`; `wake_channels` is told which have something new to send."""
+        """`say` gives a notice to all `channels`; `wake_channels` is told which have something new to send.
+
+        `on_change` is called when an order is known to have gone on: an account of another name may count it.
+        """
         self._accounts = dict(accounts)
         self._channels = channels
         self._store = store
@@ -48,6 +52,7 @@ class LeavingAccounts:
         self._is_store_known = is_store_known
         self._say = say
         self._wake_channels = wake_channels
+        self._on_change = on_change
         self._said: set[str] = set()
 
     @property
@@ -71,7 +76,7 @@ class LeavingAccounts:
 
     async def _until_settled(self, name: str) -> None:
         account = self._accounts[name]
-        knowledge = _Knowledge(name, self._clock)
+        knowledge = _Knowledge(name, self._clock, self._on_change)
         knowledge.learn(await self._read(name))
         exchange = account.open_exchange()
         try:
@@ -128,13 +133,21 @@ class LeavingAccounts:
 class _Knowledge:
     """What is known of one account: what was read for its orders, and the orders as the database has them."""
 
-    def __init__(self, name: str, clock: Clock) -> None:
+    def __init__(self, name: str, clock: Clock, on_change: Callable[[], None]) -> None:
         self._clock = clock
+        self._on_change = on_change
+        self._known: tuple[Intent, ...] = ()
         self.state = AccountState(account=name, started_at=clock.now())
 
     def learn(self, known: tuple[Intent, ...]) -> None:
         """Go on from what the database knows: people and their commands settle orders, too."""
         self.state = replace(self.state, intents={intent.id: intent for intent in known})
+        if known != self._known:
+            self._known = known
+            self._on_change()
 
     def take(self, event: Event) -> None:
         self.state = apply(self.state, event, self._clock.now())
+        if isinstance(event, ActionSettled):
+            # It is recorded already.
+            self._on_change()

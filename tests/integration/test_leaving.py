@@ -227,6 +227,27 @@ async def test_an_order_is_not_looked_for_in_the_account_of_somebody_else(tmp_pa
                 assert await is_told(sink, "is of another account of the exchange now") == "critical"
 
 
+@pytest.mark.slow
+async def test_the_account_under_its_new_name_knows_when_the_order_is_settled(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/monitor.db"
+    with http_sink() as sink:
+        async with sandbox(two_accounts(), faults=[CUT_AFTER]) as box:
+            config = configure(tmp_path, box, url, sink, more=acting(), accounts=("main",))
+            async with turn_here(config, clock_of(box.sandbox)) as turn:
+                await comes_to(url, S.UNCERTAIN)
+                config.write_text(config.read_text().replace('"main"', '"mine"'))
+                turn.reload()
+
+                async def has_heard_of(state: IntentState) -> bool:
+                    known = None if turn.daemon is None else turn.daemon.states().get("mine")
+                    return known is not None and [one.state for one in known.elsewhere] == [state]
+
+                await eventually(lambda: has_heard_of(S.UNCERTAIN), PATIENCE_S)
+                await comes_to(url, S.CONFIRMED, pushing=box)
+                await eventually(lambda: has_heard_of(S.CONFIRMED), 20)
+            assert len(money_requests(box.sandbox.requests)) == 1
+
+
 async def has_followed(turn: Turn) -> bool:
     return turn.daemon is not None and turn.daemon.has_stood and not turn.config.actions
 
