@@ -15,6 +15,7 @@ target = "margin_level >= initial_level * 1.05"
 max_amount = "20000"
 max_per_day = "60000"
 cooldown = "1m"
+max_data_age = "2m"        # a second of this machine
 
 [[actions]]
 name = "top-up-and-repay"
@@ -26,6 +27,7 @@ target = "margin_level >= initial_level * 1.05"
 max_amount = "40000"
 max_per_day = "80000"
 cooldown = "1m"
+max_data_age = "2m"
 
 [[rules]]
 name = "near-call"
