@@ -41,8 +41,8 @@ mode = "live"
 asset = "USDT"
 amount = "{amount}"
 max_amount = "100"
-max_per_day = "100"
-max_actions_per_day = 1
+max_per_day = "10000"
+max_actions_per_day = 1000
 cooldown = "1d"
 """
 RULE = """

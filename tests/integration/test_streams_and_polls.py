@@ -226,7 +226,10 @@ async def test_prices_move_the_level_between_polls_until_they_are_stale(tmp_path
             assert len(account_reads(box.sandbox)) == reads
 
             box.sandbox.add_fault(Fault("half_open", stream="market"))
-            # Stale prices say nothing any more: the polled level is what is left.
+            # Stale prices say nothing new: what they last said counts until the next read, since it is the worse.
             box.sandbox.add_fault(Fault("status", path="/api/v3/*", status=503, count=0))
             shown = await here.until_stored(lambda shown: shown["cross"]["source"] == "poll")
-            assert shown["cross"]["margin_level"] == shown["cross"]["polled_margin_level"]
+            assert (shown["cross"]["margin_level"][:6], shown["cross"]["polled_margin_level"][:6]) == (
+                "1.5333",
+                "1.8333",
+            )
