@@ -9,7 +9,17 @@ from monitor.core.foreign import Foreign, is_name_of_daemon
 from monitor.core.intents import Intent
 from monitor.core.journal import Notice
 from monitor.core.movements import Movement, of_ledger, of_liquidations, of_order, of_transfers
-from monitor.core.record import RecordRead, failed, told_found, told_unread, unexplained
+from monitor.core.record import (
+    TOLD_AFTER,
+    OwnRecord,
+    RecordRead,
+    closes,
+    failed,
+    told_found,
+    told_unread,
+    told_unread_again,
+    unexplained,
+)
 from monitor.core.state import AccountState
 from monitor.core.surroundings import CollateralRead, LedgerRead, OrderTold, SchedulesRead, TransfersRead
 from monitor.core.terms import Terms, changes
@@ -44,12 +54,10 @@ def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now
             found = unexplained(event, _known(before), now)
             new = tuple(one for one in found if one not in before.record.found)
             said = (Notice("warning", told_found(before.account, new), channels, now),) if new and channels else ()
-            return Chronicle(found=new, known_until=until, notices=said)
+            known_until = until if closes(before.record, event, now) else None
+            return Chronicle(found=new, known_until=known_until, notices=said)
         case ReadFailed(read="record", cause=cause) if channels:
-            record = failed(before.record, cause)
-            is_news = record.is_failing and not before.record.is_failing
-            text = told_unread(before.account, record)
-            return Chronicle(notices=(Notice("critical", text, channels, now),) if is_news else ())
+            return Chronicle(notices=_of_failure(before, failed(before.record, cause), channels, now))
         case BarsRead() | TiersRead() | CollateralRead() | SchedulesRead():
             terms = new_terms(before, event, now)
             texts = changes(before.followed.terms, terms) if channels else ()
@@ -59,6 +67,17 @@ def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now
             )
         case _:
             return NOTHING
+
+
+def _of_failure(
+    before: AccountState, record: OwnRecord, channels: tuple[str, ...], now: datetime
+) -> tuple[Notice, ...]:
+    """Said once: that a gap can't be read, or that its second read is given up."""
+    if record.is_failing and not before.record.is_failing:
+        return (Notice("critical", told_unread(before.account, record), channels, now),)
+    if record.open_since is None and record.failures == TOLD_AFTER:
+        return (Notice("warning", told_unread_again(before.account, record), channels, now),)
+    return ()
 
 
 def _known(state: AccountState) -> tuple[Intent, ...]:

@@ -30,11 +30,13 @@ AHEAD = timedelta(seconds=10)
 class OwnRecord:
     """What the record lacks. `open_since`: what moved since then is not known; None: nothing is lacking.
 
-    `failures` are the reads of the gap that failed in a row, `cause` is why the last one did. `found` is what moved in
-    gaps of the last day and could be the doing of an earlier daemon.
+    `open_until`: from then on everything is recorded again. `failures` are the reads of the gap that failed in a row,
+    or the second reads of one that is closed; `cause` is why the last one did. `found` is what moved in gaps of the
+    last day and could be the doing of an earlier daemon.
     """
 
     open_since: datetime | None = None
+    open_until: datetime | None = None
     failures: int = 0
     cause: str = ""
     found: tuple[Foreign, ...] = ()
@@ -77,29 +79,42 @@ def begun(known_until: datetime | None, found: tuple[Foreign, ...], now: datetim
     None, as in a new database or for an account new to it: nothing of the last day is known.
     """
     if known_until is None or known_until > now + AHEAD:
-        return OwnRecord(now - DAY, found=found)
+        return OwnRecord(now - DAY, now, found=found)
     # The exchange may date a thing a moment before we did.
-    return OwnRecord(max(now - DAY, min(known_until, now) - SAME_MOMENT), found=found)
+    return OwnRecord(max(now - DAY, min(known_until, now) - SAME_MOMENT), now, found=found)
 
 
 def reopened(record: OwnRecord, since: datetime, now: datetime) -> OwnRecord:
     """The record with a gap from `since` on, or from earlier where one is open."""
     begins = max(now - DAY, since - SAME_MOMENT)
-    return replace(record, open_since=begins if record.open_since is None else min(begins, record.open_since))
+    if record.open_since is None:
+        return OwnRecord(begins, now, found=record.found)
+    return replace(record, open_since=min(begins, record.open_since), open_until=now)
 
 
 def failed(record: OwnRecord, cause: str) -> OwnRecord:
-    """The record after a read of its gap that gave nothing."""
-    return record if record.open_since is None else replace(record, failures=record.failures + 1, cause=cause)
+    """The record after a read of its gap, the first or the second one, that gave nothing."""
+    return replace(record, failures=record.failures + 1, cause=cause)
+
+
+def closes(record: OwnRecord, read: RecordRead, now: datetime) -> bool:
+    """Whether the read reaches from the beginning of the gap to its end.
+
+    An end that is still to come was taken before the clock was set back.
+    """
+    since, until = record.open_since, record.open_until
+    if since is None or read.since > since:
+        return False
+    return until is None or until > now or read.until >= until
 
 
 def with_read(record: OwnRecord, read: RecordRead, intents: Iterable[Intent], now: datetime) -> OwnRecord:
-    """The record with what the read tells; the gap is closed where the read reaches back to its beginning."""
+    """The record with what the read tells; the gap is closed where the read spans all of it."""
     found = (one for one in {*record.found, *unexplained(read, intents, now)} if now - one.at < DAY)
     known = tuple(sorted(found, key=lambda one: (one.at, one.kind, str(one.scope), one.asset, one.amount)))
-    if record.open_since is not None and read.since > record.open_since:
-        return replace(record, found=known)
-    return OwnRecord(found=known)
+    if record.open_since is None or closes(record, read, now):
+        return OwnRecord(found=known)
+    return replace(record, found=known)
 
 
 def unexplained(read: RecordRead, intents: Iterable[Intent], now: datetime) -> tuple[Foreign, ...]:
@@ -131,6 +146,15 @@ def told_found(account: str, found: Iterable[Foreign]) -> str:
 def told_unread(account: str, record: OwnRecord) -> str:
     """The notice that a gap can't be read."""
     return f"{account}: nothing is sent: {record.objection}. Reading goes on."
+
+
+def told_unread_again(account: str, record: OwnRecord) -> str:
+    """The notice that the second read of a gap is given up."""
+    return (
+        f"{account}: what the exchange's history shows late of the time before the start can't be read "
+        f"({record.cause}), and is not tried again: what moved in the last moments before it may be missing in the "
+        "limits of 24 hours; look at the history there."
+    )
 
 
 _WORDS = {"repay": "repaid", "reduce": "repaid by the exchange", "transfer_in": "brought in", "cancel_orders": ""}

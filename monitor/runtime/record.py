@@ -11,7 +11,7 @@ from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.events import Event, ReadFailed
 from monitor.core.intents import Record
 from monitor.core.ledger import MarginTransfer
-from monitor.core.record import RECORD, RecordRead
+from monitor.core.record import RECORD, TOLD_AFTER, RecordRead
 from monitor.core.state import AccountState, Settings, scopes
 from monitor.exchange.port import Exchange
 from monitor.runtime.surroundings import Guarded
@@ -47,10 +47,7 @@ class RecordWatch:
         self._clock = clock
         self._deliver = deliver
         self._state = state
-        kinds = {spec.kind for spec in actions if spec.mode != "dry-run"}
-        self._acts = bool(kinds)
-        self._repays = not kinds.isdisjoint({"repay", "reduce", "transfer_in"})
-        self._transfers = "transfer_in" in kinds
+        self._acts = any(spec.mode != "dry-run" for spec in actions)
         self._safety = safety
         self._again: tuple[datetime, datetime] | None = None
         """A gap that was closed, since the histories may tell late of its end: from when on, and when it was read."""
@@ -82,6 +79,8 @@ class RecordWatch:
                 await self._taken(since)
             else:
                 failures += 1
+                if is_second and failures >= TOLD_AFTER:
+                    self._again, failures = None, 0
                 await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
 
     async def _count_late(self) -> None:
@@ -141,6 +140,5 @@ class RecordWatch:
         self, scope: Scope, since: datetime, until: datetime
     ) -> tuple[tuple[Record, ...], tuple[MarginTransfer, ...]]:
         around = self._exchange.surroundings
-        repaid = await around.repayments(scope, since, until) if self._repays else ()
-        moved = await around.transfers(scope, since, until) if self._transfers else ()
-        return repaid, moved
+        # Of every kind, whatever acts now: a gap is closed once, and another kind may go live later.
+        return await around.repayments(scope, since, until), await around.transfers(scope, since, until)

@@ -8,10 +8,15 @@ import pytest
 
 from monitor.core.account import CROSS, Price
 from monitor.core.actions.spec import ActionSpec
+from monitor.core.chronicle import chronicle
+from monitor.core.events import ReadFailed
 from monitor.core.guards import Spent, with_found
 from monitor.core.intents import IntentState, Record, Repay
+from monitor.core.journal import Notice
 from monitor.core.record import DAY, OwnRecord, RecordRead, begun, failed, priced, reopened, with_read
+from monitor.core.state import apply
 from tests.core.actions.samples import NOW, intent, seconds
+from tests.core.worked import started
 
 D = Decimal
 AT = NOW - seconds(3600)
@@ -74,7 +79,47 @@ def test_people_hear_of_what_fails_again_and_again() -> None:
     assert record.is_failing
     assert "can't be read from the exchange (code -3003)" in str(record.objection)
     assert OwnRecord().objection is None
-    assert failed(OwnRecord(), "late") == OwnRecord()
+    assert not failed(failed(failed(OwnRecord(), "late"), "late"), "late").is_failing
+
+
+def test_a_gap_that_opened_during_a_read_stays_open() -> None:
+    once = reopened(OwnRecord(), NOW, NOW + seconds(60))
+    read = replace(READ, until=NOW + seconds(59))
+    assert with_read(once, read, (), NOW + seconds(61)).open_since == once.open_since
+    assert with_read(once, replace(READ, until=NOW + seconds(60)), (), NOW + seconds(61)).open_since is None
+    longer = reopened(begun(None, (), NOW), NOW, NOW + seconds(60))
+    assert with_read(longer, read, (), NOW + seconds(61)).open_since == NOW - DAY
+    # The clock was an hour ahead when the gap was opened.
+    assert with_read(begun(None, (), NOW + seconds(3600)), READ, (), NOW).open_since is None
+
+
+@pytest.mark.parametrize(
+    ("record", "known_until"),
+    [
+        (begun(None, (), NOW), NOW),
+        (begun(NOW - timedelta(hours=30), (), NOW - seconds(60)), None),
+        (reopened(OwnRecord(), NOW - seconds(1), NOW + seconds(1)), None),
+        (OwnRecord(), None),
+    ],
+)
+def test_only_a_read_that_closes_the_gap_makes_the_record_whole(
+    record: OwnRecord, known_until: datetime | None
+) -> None:
+    state = replace(started(), record=record)
+    assert chronicle(state, READ, ("phone",), NOW + seconds(2)).known_until == known_until
+
+
+def test_a_second_read_that_is_given_up_is_told_once() -> None:
+    state = replace(started(), record=with_read(begun(None, (), NOW), READ, (), NOW))
+    notices: list[Notice] = []
+    for _ in range(4):
+        event = ReadFailed("record", None, NOW, "code -3003")
+        notices += chronicle(state, event, ("phone",), NOW).notices
+        state = apply(state, event, NOW)
+    (notice,) = notices
+    assert (notice.severity, state.record.objection) == ("warning", None)
+    assert "can't be read (code -3003), and is not tried again" in notice.text
+    assert reopened(state.record, NOW, NOW).failures == 0
 
 
 def test_what_was_found_counts_against_the_limits_of_its_kind() -> None:

@@ -132,6 +132,29 @@ async def test_what_moves_after_a_gap_is_not_found_in_it(tmp_path: Path) -> None
             assert here.state().record.found == ()
 
 
+@pytest.mark.slow
+async def test_a_second_read_that_fails_is_given_up_and_told(tmp_path: Path) -> None:
+    with http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            config = capped(tmp_path, box, sink=sink)
+            async with daemon_here(config) as here:
+                await here.until(lambda state: state.record.open_since is None)
+                box.sandbox.add_fault(REFUSED)
+                await asyncio.to_thread(
+                    sink.wait_for, lambda received: any("is not tried again" in str(one.json()) for one in received), 40
+                )
+
+
+async def test_the_transfers_of_a_gap_are_read_whatever_acts(tmp_path: Path) -> None:
+    async with sandbox(starting_now()) as box:
+        config = capped(tmp_path, box)
+        box.sandbox.hand.deposit("main", "USDT", D(9))
+        box.sandbox.hand.transfer("main", "MAIN_MARGIN", "USDT", D(9))
+        async with daemon_here(config) as here:
+            await here.until(lambda state: state.record.open_since is None)
+            assert [(one.kind, one.amount) for one in here.state().record.found] == [("transfer_in", D(9))]
+
+
 @pytest.mark.parametrize(("fault", "why"), [(NO_PAIRS, "isolated pairs are not read"), (HANGS, "does not answer")])
 async def test_a_gap_that_stays_open_is_told(
     tmp_path: Path, fault: Fault, why: str, monkeypatch: pytest.MonkeyPatch
