@@ -10,6 +10,7 @@ import pytest
 
 from monitor.core.account import CROSS
 from monitor.core.intents import Accepted, Intent, IntentState, Transfer
+from monitor.runtime.executor import PAUSE_KNOWN_FOR_S
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenarios import calm
 from monitor.store import operator
@@ -56,6 +57,24 @@ async def test_an_order_that_was_claimed_before_the_pause_expires_unsent(
         assert "paused" in str(row.intent.evidence)
         assert row.intent.submitted_at is None
         assert around.requests(REPAY_PATH, "POST") == []
+
+
+async def test_what_passes_in_a_suspended_machine_counts(database_url: str) -> None:
+    spec = repay_spec(asset="USDT", max_data_age=seconds(3600))
+    async with world(calm(), speed=SPEED) as around:
+        store = Store.open(database_url)
+        try:
+            rig = await Rig(around, store, [spec]).prepare()
+            around.sandbox.add_fault(Fault("delay", method="POST", path=TRANSFER_PATH, seconds=ANOTHER_TAKES_S))
+            another = asyncio.create_task(around.account.execute(Transfer("spot", CROSS, "USDT", Decimal(1))))
+            async with rig.running():
+                await is_claimed(rig)
+                around.pass_time(2 * PAUSE_KNOWN_FOR_S * SPEED)
+                await another
+                await rig.until(lambda: rig.intents[0].state is S.EXPIRED)
+            assert "too long to be sure" in str(rig.intents[0].evidence)
+        finally:
+            await store.close()
 
 
 class TakenOver(Store):
