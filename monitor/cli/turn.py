@@ -44,6 +44,8 @@ class Turn:
         self._reloading: asyncio.Task[None] | None = None
         self._unfinished = ""
         """Why a daemon on a new configuration was told to end."""
+        self._is_taken_on = True
+        """Whether the configuration is the one to go back to: the first one, or one that was seen to stand."""
 
     @property
     def daemon(self) -> Daemon | None:
@@ -115,12 +117,14 @@ class Turn:
             if failure is not None and (before is None or self._daemon.has_stood or isinstance(failure, StoreError)):
                 raise failure
             if failure is None and self._next is not None:
-                before, down = self.config, self._daemon.failing_accounts
+                if self._is_taken_on:
+                    before, down = self.config, self._daemon.failing_accounts
                 self._daemon.hand_over()
                 (self.config, self._daemon), self._next = self._next, None
+                self._is_taken_on = False
             elif before is not None:
                 self._go_back(before, self._unfinished if failure is None else _named(failure), failure)
-                before = None
+                before, self._is_taken_on = None, True
         self._manager.stopping()
 
     def _go_back(self, before: Config, why: str, failure: Exception | None) -> None:
@@ -168,6 +172,7 @@ class Turn:
             self._unfinished = ", ".join(f"account {name} is down ({cause})" for name, cause in fallen.items())
             daemon.stop()
             return
+        self._is_taken_on = True
         log.info("config.reloaded source=%s", self.config.source)
 
     def _built(self, config: Config) -> Daemon:

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from monitor.cli.turn import Turn
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import hmac_key
 from monitor.sandbox.scenarios import calm
 from tests.integration.test_bulkheads import OTHER
-from tests.support.daemon import daemon_process, starting_now, write_config
+from tests.support.daemon import clock_of, daemon_process, eventually, starting_now, turn_here, write_config
 from tests.support.sandbox import sandbox
 from tests.support.sinks import HttpSink, http_sink
 
 UP = "stream=market connected=True"
 TIME = "/api/v3/time"
+CROSS = "/sapi/v1/margin/account"
 TWO = replace(calm(), accounts=(*calm().accounts, OTHER))
 
 
@@ -85,3 +87,39 @@ async def test_a_configuration_on_which_an_account_falls_is_taken_back_and_told(
                 child.send(signal.SIGHUP)
                 await child.until_line("config.reloaded")
                 assert await child.end() == 0
+
+
+@pytest.mark.slow
+async def test_after_two_that_do_not_stand_the_last_one_that_stood_is_back(tmp_path: Path) -> None:
+    with http_sink() as phone:
+        async with sandbox(TWO) as box:
+            main, other = box.ready.accounts
+
+            def write(*accounts: dict[str, str]) -> Path:
+                config = write_config(tmp_path, replace(box.ready, accounts=accounts), channels={"phone": phone.url})
+                config.write_text(config.read_text().replace('request_timeout = "1s"', 'request_timeout = "30s"'))
+                return config
+
+            async with turn_here(write(main), clock_of(box.sandbox)) as turn:
+                await eventually(lambda: has_stood(turn), 30)
+                # Without it a daemon needs seconds until it stands, which the second reload comes in time for.
+                box.sandbox.add_fault(Fault("hang", path=CROSS, count=0))
+                for name in ("one.txt", "two.txt"):
+                    secret = tmp_path / name
+                    secret.write_text(other["api_secret"])
+                    secret.chmod(0o600)
+                    write(main, {**other, "api_secret": f"file:{name}"})
+                    before = turn.config
+                    turn.reload()
+                    async with asyncio.timeout(30):
+                        while turn.config is before:  # noqa: ASYNC110 – nobody says when, and it has to be at once
+                            await asyncio.sleep(0)
+                    # It was looked at, and was not used yet.
+                    secret.unlink()
+                text = await asyncio.to_thread(says, phone, "did not stand, the old one is back")
+                assert "two.txt" in text
+                assert [account.name for account in turn.config.accounts] == ["main"]
+
+
+async def has_stood(turn: Turn) -> bool:
+    return turn.daemon is not None and turn.daemon.has_stood
