@@ -14,8 +14,12 @@ def act_with(config: Path, key: KeySpec) -> None:
 
 
 def of_another_daemon(config: Path, channel: str) -> Path:
-    """The configuration with another key of the account, a database of its own, and a channel that nobody reads."""
-    text = config.read_text()
+    """The configuration with another key of the account, a database of its own, and a channel that nobody reads.
+
+    It acts with that key, too: by an action key of both nobody could tell whose order it was.
+    """
+    lines = config.read_text().splitlines(keepends=True)
+    text = "".join(line for line in lines if not line.startswith("action_api_"))
     for given, other in (
         (OWN_KEY.api_key, SECOND_KEY.api_key),
         (OWN_KEY.api_secret, SECOND_KEY.api_secret),
