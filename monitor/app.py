@@ -327,11 +327,14 @@ def back_up_database(config: Config, target: Path) -> None:
     backup.back_up(resolve_url(config).reveal(), target)
 
 
-def restore_database(config: Config, source: Path, by: str, clock: Clock, *, force: bool) -> str:
-    """Put a backup in the place of the database, paused; return the revision that it had. See backup.restore."""
-    from monitor.store import backup
+def restore_database(config: Config, source: Path, by: str, clock: Clock, *, force: bool) -> tuple[str, str]:
+    """Put a backup in the place of the database, paused; return its revision and the one that this program needs.
 
-    return backup.restore(resolve_url(config).reveal(), source, by, clock.now(), force=force)
+    See backup.restore.
+    """
+    from monitor.store import backup, engine
+
+    return backup.restore(resolve_url(config).reveal(), source, by, clock.now(), force=force), engine.HEAD
 
 
 async def prune_database(config: Config) -> int:

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     backup = parts.add_parser("backup", help="copy the database as it is now, also beside a running daemon (SQLite)")
     backup.add_argument("file", type=Path, metavar="FILE", help="where to; it must not exist")
     restore = parts.add_parser(
-        "restore", help="put a backup in the place of the database, paused (SQLite; no daemon may run)"
+        "restore", help="put a backup in the place of the database, paused, not upgraded (SQLite; no daemon may run)"
     )
     restore.add_argument("file", type=Path, metavar="FILE", help="what `db backup` wrote")
     restore.add_argument("--force", action="store_true", help="overwrite the database that is there")
@@ -83,8 +83,10 @@ def _check(config: Config, as_json: bool) -> int:
 
 def _restore(config: Config, file: Path, force: bool) -> int:
     who = f"{login_name(os.environ)}, by db restore"
-    revision = app.restore_database(config, file, who, SystemClock(), force=force)
+    revision, needed = app.restore_database(config, file, who, SystemClock(), force=force)
     output.print_line(f"{config.storage_url} is {file} now, revision {revision}", "good")
+    if revision != needed:
+        output.print_line(f"it is older than this program ({needed}): run `{PROGRAM} db upgrade`", "note")
     output.print_line(
         f"actions are paused: look at what moved since it was taken (`{PROGRAM} actions`, the exchange's own history), "
         f"then `{PROGRAM} actions resume`",

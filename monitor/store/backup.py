@@ -9,13 +9,15 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 
 from monitor.errors import MonitorError, StoreError, UsageError
 from monitor.store import engine as opening
-from monitor.store import operator
+from monitor.store import tables
 from monitor.store.lease import FileLease
 from monitor.store.numbering import go_on_from, number_after
+from monitor.store.pausing import pause
 
 
 def back_up(url: str, target: Path) -> None:
@@ -44,12 +46,14 @@ def back_up(url: str, target: Path) -> None:
 
 
 def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = False) -> str:
-    """Put a backup in the place of the database, at the newest revision; return the revision that it had.
+    """Put a backup in the place of the database, at the revision that it has; return that.
 
-    Its actions are paused from then on, as if the person `by` had paused them: what moved since, it can't know. Numbers
-    go on above those of the database that it replaces.
+    Its actions are paused from then on, as if the person `by` had paused them: what moved since, it can't know. The
+    pause is in it before it lies where a daemon looks, and an upgrade keeps it. Numbers go on above those of the
+    database that it replaces, where the revision keeps such a number; the time keeps them apart everywhere.
     Nothing is changed when it raises: MonitorError when a database is there and not `force`d, or when the backup is
-    damaged or not one of ours; AnotherInstance while a daemon holds the database; UsageError for PostgreSQL.
+    damaged, not one of ours, or can't be upgraded; AnotherInstance while a daemon holds the database; UsageError for
+    PostgreSQL.
     """
     # alembic is heavy, and of use here alone
     from monitor.store.migrate import naming_failures
@@ -73,6 +77,8 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     try:
         held.take()
         with _copied(source, path.parent) as copy:
+            if found != opening.HEAD:
+                _try_upgrade(copy, parsed)
             with naming_failures(parsed):
                 _prepare(copy, by, at, number_after(path))
             # The log of the old database must never meet the new one.
@@ -140,26 +146,44 @@ def _copied(source: Path, folder: Path) -> Iterator[Path]:
                 Path(f"{name}{part}").unlink(missing_ok=True)
 
 
+def _try_upgrade(database: Path, url: URL) -> None:
+    """Upgrade a copy of the copy, which is then dropped: what could never be used replaces nothing."""
+    # alembic is heavy, and of use here alone
+    from monitor.store.migrate import naming_failures, upgrade_on
+
+    with _copied(database, database.parent) as trial, naming_failures(url):
+        engine = opening.writing_engine(URL.create("sqlite", database=str(trial)))
+        try:
+            with engine.begin() as connection:
+                upgrade_on(connection)
+        finally:
+            engine.dispose()
+        _gather(trial)
+
+
 def _prepare(database: Path, by: str, at: datetime, first_number: int) -> None:
     """Pause the actions of the copy, in the way and with the record of any pause that a person orders.
 
-    Its numbers go on from `first_number` at the least.
+    Its numbers go on from `first_number` at the least. Any revision can be paused: one that is older than the audit
+    trail has no place for the record.
     """
-    # alembic is heavy, and of use here alone
-    from monitor.store.migrate import upgrade_on
-
     engine = opening.writing_engine(URL.create("sqlite", database=str(database)))
     try:
         with engine.begin() as connection:
-            upgrade_on(connection)
-            operator.pause(connection, True, by, at)
-            go_on_from(connection, first_number)
+            known = inspect(connection)
+            pause(connection, True, by, at, has_trail=known.has_table(tables.audit.name))
+            if any(column["name"] == "numbers_from" for column in known.get_columns(tables.control.name)):
+                go_on_from(connection, first_number)
     finally:
         engine.dispose()
-    with closing(sqlite3.connect(database)) as alone:
-        # In one file again, since that alone is moved.
-        alone.execute("PRAGMA journal_mode=DELETE")
+    _gather(database)
     _sync(database)
+
+
+def _gather(database: Path) -> None:
+    """Bring the database into one file again, since that alone is moved."""
+    with closing(sqlite3.connect(database)) as alone:
+        alone.execute("PRAGMA journal_mode=DELETE")
 
 
 def _reading(path: Path) -> sqlite3.Connection:

@@ -1,6 +1,7 @@
 """`db`: makes, upgrades, checks, copies and prunes the database, and says what it did."""
 
 import asyncio
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from monitor.core.journal import Entry, Sample
 from monitor.store.engine import HEAD
 from monitor.store.readers.history import read_history
 from monitor.store.store import ReadStore, Store
+from tests.store.test_migrate import made_at
 from tests.support.command import margin_monitor, write_config
 
 
@@ -67,6 +69,19 @@ def test_a_backup_is_restored(tmp_path: Path) -> None:
     assert (restored.code, restored.err) == (0, "")
     assert restored.out.startswith(f"sqlite:///{tmp_path / 'monitor.db'} is {copy} now, revision {HEAD}\n")
     assert margin_monitor(config, "db", "check").code == 0
+
+
+def test_a_restore_upgrades_nothing_and_names_the_command_that_does(tmp_path: Path) -> None:
+    config, copy = write_config(tmp_path), tmp_path / "copy.db"
+    made_at(f"sqlite:///{copy}", "0007")
+    said = margin_monitor(config, "db", "restore", str(copy))
+    assert said.code == 0
+    assert f"it is older than this program ({HEAD}): run `margin-monitor db upgrade`\n" in said.out
+    refused = margin_monitor(config, "status")
+    assert (refused.code, refused.err.count("\n")) == (69, 1)
+    assert "has revision 0007" in refused.err
+    assert margin_monitor(config, "db", "upgrade").code == 0
+    assert json.loads(margin_monitor(config, "status", "--json").out)["daemon"]["paused"] is True
 
 
 def test_prune_keeps_what_retain_samples_says(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from sqlalchemy import select
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
 from monitor.core.numbering import least_number
-from monitor.errors import AnotherInstance, MonitorError, StoreError, UsageError
+from monitor.errors import AnotherInstance, MonitorError, OtherRevision, StoreError, UsageError
 from monitor.store.audit import verify
 from monitor.store.backup import back_up, restore
 from monitor.store.engine import HEAD
-from monitor.store.migrate import check
+from monitor.store.migrate import check, upgrade
 from monitor.store.numbering import FIRST_BY_HAND
-from monitor.store.operator import is_paused, paused_by
+from monitor.store.operator import paused_by
 from monitor.store.readers.actions import read_intents
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore, Store
@@ -182,16 +182,26 @@ async def test_the_numbers_that_a_backup_keeps_hold_in_an_empty_place(url: str, 
     await store.close()
 
 
-def test_a_backup_of_an_older_version_is_paused_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("revision", ["0001", "0007", "0008", "0013", "0021"])
+def test_a_backup_of_an_older_version_is_paused_at_its_own_revision(tmp_path: Path, revision: str) -> None:
     old, url = tmp_path / "old.db", f"sqlite:///{tmp_path / 'monitor.db'}"
-    made_at(f"sqlite:///{old}", "0007")
+    made_at(f"sqlite:///{old}", revision)
     before = old.read_bytes()
-    assert put_back(url, old) == "0007"
-    with ReadStore.open(url) as store:
-        assert store.read(is_paused)
-        assert store.read(verify).flaws == ()
-    assert check(url) == []
+    assert put_back(url, old) == revision
     assert old.read_bytes() == before
+    with contextlib.closing(sqlite3.connect(tmp_path / "monitor.db")) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(revision,)]
+        assert connection.execute("SELECT paused, paused_by FROM control").fetchall() == [(1, "ann, by db restore")]
+    with pytest.raises(OtherRevision, match=r"run `margin-monitor db upgrade`"):
+        Store.open(url)
+    assert not list(tmp_path.glob(".*"))
+    upgrade(url)
+    with ReadStore.open(url) as store:
+        assert store.read(paused_by) == ("ann, by db restore", NOW)
+        assert store.read(verify).flaws == ()
+        ordered = store.read(lambda connection: connection.execute(select(audit).where(audit.c.kind == "pause")).all())
+        assert len(ordered) == (revision >= "0008")
+    assert check(url) == []
 
 
 @pytest.mark.parametrize(
