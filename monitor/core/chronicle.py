@@ -15,6 +15,7 @@ from monitor.core.record import (
     RecordRead,
     closes,
     failed,
+    not_among,
     told_found,
     told_unread,
     told_unread_again,
@@ -51,8 +52,7 @@ def chronicle(before: AccountState, event: Event, channels: tuple[str, ...], now
         case LiquidationsRead(liquidations):
             return Chronicle(movements=of_liquidations(liquidations, now))
         case RecordRead(until=until):
-            found = unexplained(event, _known(before), now)
-            new = tuple(one for one in found if one not in before.record.found)
+            new = not_among(unexplained(event, _known(before), now), before.record.found)
             said = (Notice("warning", told_found(before.account, new), channels, now),) if new and channels else ()
             known_until = until if closes(before.record, event, now) else None
             return Chronicle(found=new, known_until=known_until, notices=said)

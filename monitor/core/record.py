@@ -78,10 +78,11 @@ def begun(known_until: datetime | None, found: tuple[Foreign, ...], now: datetim
 
     None, as in a new database or for an account new to it: nothing of the last day is known.
     """
+    known = each_once(found)
     if known_until is None or known_until > now + AHEAD:
-        return OwnRecord(now - DAY, now, found=found)
+        return OwnRecord(now - DAY, now, found=known)
     # The exchange may date a thing a moment before we did.
-    return OwnRecord(max(now - DAY, min(known_until, now) - SAME_MOMENT), now, found=found)
+    return OwnRecord(max(now - DAY, min(known_until, now) - SAME_MOMENT), now, found=known)
 
 
 def reopened(record: OwnRecord, since: datetime, now: datetime) -> OwnRecord:
@@ -110,11 +111,34 @@ def closes(record: OwnRecord, read: RecordRead, now: datetime) -> bool:
 
 def with_read(record: OwnRecord, read: RecordRead, intents: Iterable[Intent], now: datetime) -> OwnRecord:
     """The record with what the read tells; the gap is closed where the read spans all of it."""
-    found = (one for one in {*record.found, *unexplained(read, intents, now)} if now - one.at < DAY)
-    known = tuple(sorted(found, key=lambda one: (one.at, one.kind, str(one.scope), one.asset, one.amount)))
+    known = each_once(one for one in (*record.found, *unexplained(read, intents, now)) if now - one.at < DAY)
     if record.open_since is None or closes(record, read, now):
         return OwnRecord(found=known)
     return replace(record, found=known)
+
+
+def each_once(found: Iterable[Foreign]) -> tuple[Foreign, ...]:
+    """The movements in order, each once, however often it was read: the exchange's number of its row tells it apart.
+
+    One that an older version has recorded has no such number, and goes where the same was read with one.
+    """
+    every = tuple(found)
+    by_key = {(one.kind, one.key): one for one in every if one.key}
+    numbered = {_unnumbered(one) for one in by_key.values()}
+    older = {_unnumbered(one): one for one in every if not one.key and _unnumbered(one) not in numbered}
+    known = (*by_key.values(), *older.values())
+    return tuple(sorted(known, key=lambda one: (one.at, one.kind, str(one.scope), one.asset, one.amount, one.key)))
+
+
+def not_among(found: Iterable[Foreign], known: Iterable[Foreign]) -> tuple[Foreign, ...]:
+    """Those of the movements that were read for the first time."""
+    keys = {(one.kind, one.key) for one in known}
+    return tuple(one for one in found if (one.kind, one.key) not in keys)
+
+
+def _unnumbered(one: Foreign) -> Foreign:
+    """The same movement without what tells it apart from an equal one, and without what only one read may tell."""
+    return replace(one, key="", is_certain=False)
 
 
 def unexplained(read: RecordRead, intents: Iterable[Intent], now: datetime) -> tuple[Foreign, ...]:
@@ -124,12 +148,11 @@ def unexplained(read: RecordRead, intents: Iterable[Intent], now: datetime) -> t
     for scope, rows in read.repayments:
         done = tuple(row for row in rows if row.status != "FAILED")
         as_ledger = (
-            LedgerRow(scope, number, int(row.ref), row.at, row.asset, "REPAY", row.amount)
-            for number, row in enumerate(done)
+            LedgerRow(scope, int(row.ref), int(row.ref), row.at, row.asset, "REPAY", row.amount) for row in done
         )
         movements += of_ledger(as_ledger, done, known, now)
-    # The same thing is read more than once: when, and at which place of the answer, tells nothing.
-    return tuple(replace(one, key="", seen_at=one.at) for one in foreign(movements))
+    # The same thing is read more than once: when, tells nothing.
+    return tuple(replace(one, seen_at=one.at) for one in foreign(movements))
 
 
 def told_found(account: str, found: Iterable[Foreign]) -> str:

@@ -12,7 +12,7 @@ from monitor.core.record import DAY
 from monitor.store import tables
 from monitor.store.hot import hot_insert
 
-FOUND_COLUMNS = ("account", "kind", "symbol", "asset", "amount", "at", "is_certain")
+FOUND_COLUMNS = ("account", "kind", "symbol", "asset", "amount", "at", "is_certain", "key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,9 @@ class Extended:
 
 def write(connection: Connection, account: str, found: Iterable[Foreign], known_until: datetime | None) -> None:
     """Remember what was found in a gap, and that the gap is closed. What is known stays, and so does a later end."""
-    rows = ((account, one.kind, one.scope.symbol, one.asset, one.amount, one.at, one.is_certain) for one in found)
+    rows = (
+        (account, one.kind, one.scope.symbol, one.asset, one.amount, one.at, one.is_certain, one.key) for one in found
+    )
     hot_insert(tables.found, FOUND_COLUMNS, connection.dialect).run(connection, rows)
     if known_until is None:
         return
@@ -66,5 +68,6 @@ def read_found(connection: Connection, account: str, now: datetime) -> tuple[For
         select(table).where(table.c.account == account, table.c.at > now - DAY).order_by(table.c.at)
     )
     return tuple(
-        Foreign(row.kind, Scope(row.symbol), row.asset, row.amount, row.at, row.is_certain, "", row.at) for row in rows
+        Foreign(row.kind, Scope(row.symbol), row.asset, row.amount, row.at, row.is_certain, row.key, row.at)
+        for row in rows
     )

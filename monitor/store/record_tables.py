@@ -21,5 +21,6 @@ found = Table(
     Column("amount", Amount, nullable=False),
     Column("at", Moment, nullable=False),
     Column("is_certain", Boolean, nullable=False),
-    PrimaryKeyConstraint("account", "kind", "symbol", "asset", "at", "amount"),
+    Column("key", Text, nullable=False),
+    PrimaryKeyConstraint("account", "kind", "symbol", "asset", "at", "amount", "key"),
 )

@@ -13,6 +13,7 @@ from monitor.core.events import ReadFailed
 from monitor.core.guards import Spent, with_found
 from monitor.core.intents import IntentState, Record, Repay
 from monitor.core.journal import Notice
+from monitor.core.ledger import MarginTransfer
 from monitor.core.record import DAY, OwnRecord, RecordRead, begun, failed, priced, reopened, with_read
 from monitor.core.state import apply
 from tests.core.actions.samples import NOW, intent, seconds
@@ -46,6 +47,34 @@ def test_a_read_closes_the_gap_and_keeps_what_nobody_remembers() -> None:
     assert [(one.kind, one.amount, one.at) for one in record.found] == [("repay", D(500), AT)]
     assert with_read(record, READ, (), NOW) == record
     assert with_read(record, READ, (), AT + DAY).found == ()
+
+
+def test_two_equal_movements_of_one_moment_count_twice_and_one_that_is_read_again_once() -> None:
+    both = replace(READ, repayments=((CROSS, (ROW, replace(ROW, ref="78"))),))
+    record = with_read(begun(None, (), NOW), both, (), NOW)
+    assert [one.amount for one in record.found] == [D(500), D(500)]
+    assert with_read(record, both, (), NOW) == record
+    assert with_read(record, READ, (), NOW) == record
+    assert begun(None, (*record.found, *record.found), NOW).found == record.found
+    assert chronicle(replace(started(), record=record), both, ("phone",), NOW).found == ()
+    told = chronicle(replace(started(), record=with_read(begun(None, (), NOW), READ, (), NOW)), both, ("phone",), NOW)
+    assert [one.key for one in told.found] == ["capital-flow cross 78"]
+
+
+def test_a_transfer_whose_asking_shows_in_the_second_read_alone_counts_once() -> None:
+    moved = MarginTransfer(CROSS, 5, AT, "USDT", D(9), True, "SPOT", "CONFIRMED", was_asked_for=None)
+    record = begun(None, (), NOW)
+    for one in (moved, replace(moved, was_asked_for=True)):
+        record = with_read(record, RecordRead(NOW - DAY, NOW, transfers=(one,)), (), NOW)
+    assert [(one.kind, one.amount) for one in record.found] == [("transfer_in", D(9))]
+
+
+def test_what_an_older_version_found_is_not_found_once_more() -> None:
+    numbered = with_read(begun(None, (), NOW), READ, (), NOW).found
+    older = tuple(replace(one, key="") for one in numbered)
+    assert begun(None, older, NOW).found == older
+    assert with_read(begun(None, older, NOW), READ, (), NOW).found == numbered
+    assert begun(None, (*older, *numbered), NOW).found == numbered
 
 
 def test_what_an_intent_explains_is_not_found() -> None:

@@ -98,6 +98,20 @@ async def test_a_fresh_database_goes_on_from_what_the_exchange_remembers(tmp_pat
             assert repaid(box) == 250
 
 
+async def test_equal_movements_of_one_moment_count_each_and_once(tmp_path: Path) -> None:
+    async with sandbox(starting_now()) as box:
+        config = capped(tmp_path, box, a_day="300")
+        moved = [D(amount) for amount in range(1, 5) for _ in range(2)]
+        for amount in moved:
+            # Two by two, within less than a millisecond.
+            box.sandbox.hand.repay("main", "USDT", amount)
+        for _ in range(2):
+            async with daemon_here(config) as here:
+                await is_used_up(here)
+                assert sorted(one.amount for one in here.state().record.found) == moved
+        assert repaid(box) == 300 - sum(moved)
+
+
 async def test_a_restart_counts_nothing_twice(tmp_path: Path) -> None:
     async with sandbox(starting_now()) as box:
         config = capped(tmp_path, box)

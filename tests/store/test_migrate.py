@@ -15,16 +15,20 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, insert, inspect, select, text, update
 
+from monitor.core.account import CROSS
 from monitor.core.actions.spec import ActionSpec
+from monitor.core.foreign import Foreign
 from monitor.core.guards import spent_by
 from monitor.core.intents import Intent, IntentState, IntentStep
 from monitor.errors import AnotherInstance, StoreError
 from monitor.resources import shipped
 from monitor.store import audit, tables
 from monitor.store import engine as opening
+from monitor.store.columns import milliseconds
 from monitor.store.intents import recent as recent_intents
 from monitor.store.migrate import check, upgrade
 from monitor.store.readers.actions import read_intents
+from monitor.store.record import read_found
 from monitor.store.rows import intent_row
 from monitor.store.store import ReadStore, Store
 from monitor.store.tables import metadata
@@ -316,3 +320,20 @@ def _seal_as_then(connection: Connection, what: IntentStep | int) -> None:
         return
     facts |= {"from": what.from_state, "to": what.to_state, "note": what.note}
     audit.append_order(connection, "step", number, what.at, facts)
+
+
+def test_what_was_found_in_gaps_before_it_had_numbers_is_kept(empty_database_url: str) -> None:
+    engine = opening.writing_engine(opening.parse_url(made_at(empty_database_url, "0022")))
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO found (account, kind, symbol, asset, amount, at, is_certain)"
+                " VALUES ('main', 'repay', '', 'USDT', '500.5', :at, true)"
+            ),
+            {"at": milliseconds(NOW)},
+        )
+    engine.dispose()
+    upgrade(empty_database_url)
+    with ReadStore.open(empty_database_url) as store:
+        (kept,) = store.read(read_found, "main", NOW)
+    assert kept == Foreign("repay", CROSS, "USDT", Decimal("500.5"), NOW, True, "", NOW)

@@ -1,5 +1,6 @@
 """The end of a record moves on with the daemon, and tells when a database lost its own."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from monitor.core.account import Scope
@@ -9,7 +10,8 @@ from monitor.store import record
 from monitor.store.store import Store
 from tests.store.samples import NOW, at
 
-FOUND = Foreign("repay", Scope("BTCUSDT"), "USDT", Decimal("500.5"), NOW, True, "", NOW)
+FOUND = Foreign("repay", Scope("BTCUSDT"), "USDT", Decimal("500.5"), NOW, True, "capital-flow BTCUSDT 77", NOW)
+EQUAL = replace(FOUND, key="capital-flow BTCUSDT 78")
 
 
 async def test_an_account_never_seen_has_no_record(store: Store) -> None:
@@ -20,10 +22,10 @@ async def test_an_account_never_seen_has_no_record(store: Store) -> None:
 
 async def test_what_was_found_and_the_end_of_the_record_are_remembered(store: Store) -> None:
     for _ in range(2):
-        await store.commit(Entry("main", NOW, found=(FOUND,), known_until=at(5)))
+        await store.commit(Entry("main", NOW, found=(FOUND, EQUAL), known_until=at(5)))
     await store.commit(Entry("main", NOW, known_until=at(2)))
     loaded = await store.load("main", at(60))
-    assert (loaded.known_until, loaded.found) == (at(5), (FOUND,))
+    assert (loaded.known_until, loaded.found) == (at(5), (FOUND, EQUAL))
     assert (await store.load("main", at(86400))).found == ()
     assert (await store.load("other", at(60))).found == ()
 
