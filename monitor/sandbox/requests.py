@@ -1,6 +1,7 @@
 """The record of every request received: what was asked, by whom, and what became of it."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 
 @dataclass(slots=True)
@@ -9,7 +10,7 @@ class ReceivedRequest:
 
     `status` is 0 while unanswered and when the connection was cut. `applied` says whether it was carried
     out: the answer may never have left. `tran_id` is the number of what it moved, 0 where it has none;
-    `form` is how its answer was spoilt.
+    `form` is how its answer was spoilt, `taken` what a fault took of the asset besides.
     """
 
     at: int
@@ -24,6 +25,7 @@ class ReceivedRequest:
     form: str = ""
     applied: bool = False
     tran_id: int = 0
+    taken: Decimal = Decimal(0)
 
     def as_json(self) -> dict[str, object]:
         """What the admin door shows; the key by its first letters only."""

@@ -128,7 +128,7 @@ class RestDoor:
         if fault is None:
             return response
         if fault.what == "take_more" and record.applied:
-            self._take_more(asked, fault)
+            record.taken = self._take_more(asked, fault)
         if fault.what == "cut_after":
             return None
         if fault.what == "delay":
@@ -219,16 +219,17 @@ class RestDoor:
         status = self._venue.scenario.readings.key_refused_status
         return Refusal(-2015, "Invalid API-key, IP, or permissions for action.", status=status)
 
-    def _take_more(self, asked: _Asked, fault: Fault) -> None:
-        """Take from the margin account that the order was about, as no exchange should."""
+    def _take_more(self, asked: _Asked, fault: Fault) -> Decimal:
+        """Take from the margin account that the order was about, as no exchange should. Returns how much."""
         owner, _ = self._venue.keys.get(asked.api_key, (None, None))
         asset, amount = asked.params.get("asset"), asked.params.get("amount")
         if owner is None or asset is None or amount is None:
-            return
+            return Decimal(0)
         margin = owner.isolated.get(asked.params.get("symbol", ""), owner.cross)
         more = min(margin.wallet.free(asset), Decimal(amount) * Decimal(str(fault.share)))
         self._venue.books.pay(asset, more, margin.wallet, "world", "withdraw")
         self._clockwork.settle()
+        return more
 
     def _apply_later(self, asked: _Asked, record: ReceivedRequest, seconds: float) -> None:
         owner, key = self._venue.keys.get(asked.api_key, (None, None))

@@ -1,0 +1,26 @@
+"""Seeded runs of the real daemon under trouble, each judged by what it leaves behind.
+
+What is hunted for, where it is drawn (`plan`, `strains`), and the sentences by which it is judged (`judge`,
+`judge_strains`, `judge_stops`, each with planted violations of its own tests):
+
+- Stalls between claim and send: `Stall`, `Suspend`, `LostRight`, pauses halfway; "sent on figures that had become old",
+  "sent past its deadline", "sent while paused", "not sent, and nobody knows why".
+- Caps of the account: every plan, by kind of action; `SecondDaemon`, `SecondDatabase`, `ForeignHand`; "above
+  max_per_day", "a daemon acted on another's database", "another hand was not told", "another's doing taken for ours".
+  One uid in two accounts is refused at the start, which no run outlives: tests/integration/test_whose_account.py.
+- Gaps in the record: `Restore`, also right after an order, and of nothing at all; "above max_per_day", "sent during the
+  cooldown" (across databases), "a restore did not pause", "a restore's pause is not in the trail", "a number was given
+  twice". What can't be told from the histories: tests/integration/test_record_gaps.py.
+- The second key: `WrongKey`; "moved in another account", "sent with a key of another account".
+- A channel that takes nothing: the answers of the phone; "a critical notice was not delivered". What is not sent since
+  no channel took the question: tests/integration/test_gates.py.
+- Clocks: `ClockStep`, `Suspend`; "the watch stood still …", "nobody was told that the clock was set", "nobody noticed
+  that the machine slept".
+- Steps that make things worse: `TakeMore`; "nothing stopped what made things worse", "sent though its rule was
+  stopped", "nobody was told of a stop", "stopped though nothing was worse".
+- Late executions, as columns: "apply_late" of `trouble`; "an execution is not accounted for", "a late execution was not
+  told". The migration that reads the old rows: tests/store.
+- Not drawn: what is to be delisted, days ahead (tests/core/actions/test_transfer_in.py); configurations that are
+  refused, since a run begins with one that loads (tests/config); accounts and actions taken out of it
+  (tests/integration/test_orphans.py).
+"""

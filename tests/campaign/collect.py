@@ -19,7 +19,19 @@ from monitor.store.readers.actions import IntentRow, read_intents
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.rows import delivery_of
 from monitor.store.store import ReadStore
-from tests.campaign.facts import AlertFact, Asked, Execution, Facts, Limits, Restored, Stir, wish_of_request
+from tests.campaign.facts import (
+    AlertFact,
+    Asked,
+    Execution,
+    Facts,
+    Limits,
+    Restored,
+    RuleStopFact,
+    Sealed,
+    Stir,
+    wish_of_request,
+)
+from tests.campaign.judge_strains import in_ms
 from tests.campaign.plan import ACCOUNT, SECOND_KEY
 
 _SPOILING = ("malformed", "status", "cut_before", "cut_after", "apply_late", "hang")
@@ -98,7 +110,29 @@ def _of_database(connection: Connection, facts: Facts) -> Facts:
         trail=tuple(flaw.what for flaw in audit.verify(connection).flaws),
         alerts=tuple(map(_alert, read_alerts(connection, include_closed=True))),
         notices=tuple(delivery_of(row) for row in notices),
+        stops=tuple(_stops(connection)),
+        order=tuple(_order(connection, rows)),
     )
+
+
+def _stops(connection: Connection) -> Iterable[RuleStopFact]:
+    for row in connection.execute(select(tables.rule_stops).order_by(tables.rule_stops.c.id)):
+        until = None if row.lifted_at is None else in_ms(row.lifted_at)
+        yield RuleStopFact(row.rule, row.intent, in_ms(row.at), until, row.lifted_by)
+
+
+def _order(connection: Connection, intents: Iterable[IntentRow]) -> Iterable[Sealed]:
+    """The claims, and the stops of rules, as the trail has them one after the other."""
+    rules = {row.id: row.rule for row in connection.execute(select(tables.alerts.c.id, tables.alerts.c.rule))}
+    by_intent = {row.intent.id: rules.get(row.intent.alert or 0, "") for row in intents}
+    table = tables.audit
+    wanted = select(table.c.kind, table.c.intent, table.c.data).where(table.c.kind.in_(("step", "stop")))
+    for row in connection.execute(wanted.order_by(table.c.seq)):
+        said = json.loads(row.data)
+        if row.kind == "stop":
+            yield Sealed("stopped" if said["stopped"] else "resumed", said["rule"], row.intent)
+        elif said["to"] == "SUBMITTING":
+            yield Sealed("claimed", by_intent.get(row.intent, ""), row.intent)
 
 
 def _alert(row: AlertRow) -> AlertFact:
@@ -129,6 +163,7 @@ def _asked(request: ReceivedRequest, filled: Mapping[str, Decimal]) -> Asked:
         request.fault not in _SPOILING or request.form in _PARTLY,
         request.account,
         int(request.params.get("timestamp", "0")) if wish is not None else 0,
+        request.taken,
     )
 
 

@@ -33,37 +33,52 @@ PRELOADED = (
     "tests.campaign.daemon",
 )
 
+_SIZE = 8
+
 _context = multiprocessing.get_context("forkserver")
 
 
 class WallClock:
-    """By how many seconds the wall clock of a daemon's machine is wrong: a number in a file that both sides share."""
+    """By how many seconds the wall clock of a daemon's machine is wrong, and for how many that machine has slept: two
+    numbers in a file that both sides share."""
 
     def __init__(self, path: Path) -> None:
         if not path.exists():
-            path.write_bytes(struct.pack("d", 0.0))
+            path.write_bytes(bytes(2 * _SIZE))
         with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), 8)
+            self._memory = mmap.mmap(file.fileno(), 2 * _SIZE)
         self.path = path
 
     @property
     def wrong_s(self) -> float:
-        wrong: float = struct.unpack("d", self._memory[:8])[0]
+        wrong: float = struct.unpack("d", self._memory[:_SIZE])[0]
         return wrong
 
     @wrong_s.setter
     def wrong_s(self, seconds: float) -> None:
-        self._memory[:8] = struct.pack("d", seconds)
+        self._memory[:_SIZE] = struct.pack("d", seconds)
+
+    @property
+    def slept_s(self) -> float:
+        slept: float = struct.unpack("d", self._memory[_SIZE:])[0]
+        return slept
+
+    @slept_s.setter
+    def slept_s(self, seconds: float) -> None:
+        self._memory[_SIZE:] = struct.pack("d", seconds)
 
 
 class _WrongMachine(Machine):
-    """This machine, with another wall clock."""
+    """This machine, with another wall clock, and as if it had slept besides."""
 
     def __init__(self, wall: WallClock) -> None:
         self._wall = wall
 
     def wall_s(self) -> float:
-        return super().wall_s() + self._wall.wrong_s
+        return super().wall_s() + self._wall.wrong_s + self._wall.slept_s
+
+    def steady_s(self) -> float:
+        return super().steady_s() + self._wall.slept_s
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ Times are milliseconds of exchange time.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from monitor.core.alerts import AlertState, Severity
 from monitor.core.intents import CancelOrders, Intent, Reduce, Repay, Transfer
@@ -51,6 +51,8 @@ class Asked:
     intact: bool = True
     account: str = "main"
     stamp: int = 0
+    taken: Decimal = Decimal(0)
+    """What was taken of the same asset in the same scope besides, in the moment in which it was carried out."""
 
     @property
     def left(self) -> int:
@@ -117,11 +119,45 @@ class Stir:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A backup took the place of the database. `paused`: actions were then; `recorded`: the trail says by whom."""
+    """A backup took the place of the database. `paused`: actions were then; `recorded`: the trail says by whom.
+
+    `is_empty`: no backup, but a new database; nobody pauses then.
+    """
 
     at: int
-    paused: bool
-    recorded: bool
+    paused: bool = False
+    recorded: bool = False
+    is_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStopFact:
+    """The actions of a rule were stopped after an intent; `by` resumed them, None: nobody has."""
+
+    rule: str
+    intent: int
+    at: int
+    until: int | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A row of the trail, in the order in which they were written: a rule is stopped, let go on, or claims an order."""
+
+    what: Literal["stopped", "resumed", "claimed"]
+    rule: str
+    intent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A running daemon's machine slept. `noticed`: it says so; `outlived`: that daemon went on for a while."""
+
+    at: int
+    seconds: float
+    noticed: bool
+    outlived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +189,9 @@ class Facts:
     lost: tuple[IntentRow, ...] = ()
     restores: tuple[Restored, ...] = ()
     steps: tuple[Stepped, ...] = ()
+    suspends: tuple[Suspended, ...] = ()
+    stops: tuple[RuleStopFact, ...] = ()
+    order: tuple[Sealed, ...] = ()
     trail: tuple[str, ...] = ()
     alerts: tuple[AlertFact, ...] = ()
     notices: tuple[Delivery, ...] = ()

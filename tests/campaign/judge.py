@@ -25,6 +25,7 @@ from tests.campaign.facts import (
     Wish,
     wish_of_intent,
 )
+from tests.campaign.judge_stops import judge_stops
 from tests.campaign.judge_strains import (
     Violation,
     all_rows,
@@ -51,6 +52,7 @@ def judge(facts: Facts) -> list[Violation]:
     found += _paused(facts)
     found += _hasty(facts, sent)
     found += judge_strains(facts, sent)
+    found += judge_stops(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
     found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
     found += [Violation("a position was turned round", where) for where in facts.flipped]
@@ -225,17 +227,17 @@ def _paused(facts: Facts) -> Iterator[Violation]:
 
 
 def _hasty(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
-    """After money moved, an action rests before it moves more of the same."""
+    """After money moved, an action rests before it moves more of the same, whatever became of the database."""
     by_name = {limits.name: limits for limits in facts.limits}
     last: dict[tuple[str, str, str], int] = {}
-    for row in sorted(facts.intents, key=lambda row: claimed_at(row) or 0):
+    for row in sorted(all_rows(facts), key=lambda row: claimed_at(row) or 0):
         intent, at, limits = row.intent, claimed_at(row), by_name.get(row.intent.action)
         if intent.id not in sent or at is None or limits is None or not _is_first_half(intent, limits):
             continue
         target = (intent.kind, intent.scope.symbol, intent.asset)
         if target in last and at - last[target] < limits.cooldown_ms:
             yield Violation("sent during the cooldown", f"{_named(intent)} {at - last[target]} ms after the last")
-        if sent[intent.id].applied and not intent.executed_late:
+        if sent[intent.id].applied and not intent.executed_late and is_knowable(facts, row, sent[intent.id]):
             last[target] = at
 
 

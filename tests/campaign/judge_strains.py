@@ -146,6 +146,8 @@ def _clocks(facts: Facts) -> Iterator[Violation]:
 def _restores(facts: Facts) -> Iterator[Violation]:
     """A restore pauses, as a person does it, and no number is given twice."""
     for restore in facts.restores:
+        if restore.is_empty:
+            continue
         if not restore.paused:
             yield Violation("a restore did not pause", f"at {restore.at}")
         elif not restore.recorded:

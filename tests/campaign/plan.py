@@ -12,7 +12,8 @@ from monitor.sandbox.faults import Fault
 from monitor.sandbox.prices import PricePath
 from monitor.sandbox.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, Scenario, hmac_key, holding
 from tests.campaign.facts import Limits
-from tests.campaign.strains import Strain, WrongKey, strains_of
+from tests.campaign.scenes import strained
+from tests.campaign.strains import Restore, Strain, strains_of
 from tests.campaign.trouble import money_fault, read_fault, stream_fault
 
 SPEED = 15.0
@@ -21,7 +22,7 @@ SPEED = 15.0
 PACE = float(os.environ.get("CAMPAIGN_PACE", "1"))
 """Seconds of a run in one second of the machine: less than 1 for one that is slow, or has other things to do."""
 
-START = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+START = datetime(2026, 12, 1, 12, 0, 30, tzinfo=UTC)
 BTC = Decimal(60_000)
 
 ACCOUNT = "main"
@@ -30,6 +31,8 @@ OWN_KEY, ACTING_KEY, SECOND_KEY = hmac_key(ACCOUNT), hmac_key("main acting"), hm
 OTHER = "other"
 OTHER_KEY = hmac_key(OTHER)
 """Of another account."""
+
+RESTS_S = 90
 
 Trigger = Literal["time", "asked", "log"]
 Act = Literal[
@@ -102,10 +105,12 @@ def plan_of(seed: int) -> Plan:
         for action in actions
     )
     strains = strains_of(seed, active_s)
+    if any(isinstance(one, Restore) and one.after_order for one in strains):
+        actions = tuple(map(_resting, actions))
     scenario = _scenario(chance, owed, active_s, isolated=any(a.rule == "pair" for a in actions))
     return Plan(
         seed=seed,
-        scenario=_with_another(scenario) if any(isinstance(one, WrongKey) for one in strains) else scenario,
+        scenario=strained(scenario, strains, BTC, (OTHER, OTHER_KEY)),
         actions=actions,
         rules=_rules(chance, actions, rungs),
         safety=f'[safety]\nsettle = "{settle}s"\nunresolved_after = "{settle + chance.choice([20, 60, 120])}s"\n',
@@ -156,12 +161,6 @@ def _scenario(chance: random.Random, owed: Decimal, active_s: float, *, isolated
     )
 
 
-def _with_another(scenario: Scenario) -> Scenario:
-    """With another account, as rich as the first."""
-    [own] = scenario.accounts
-    return replace(scenario, accounts=(own, replace(own, name=OTHER, keys=(OTHER_KEY,))))
-
-
 def _path(chance: random.Random, active_s: float) -> PricePath:
     """A walk with a bent downwards, a point every ten exchange seconds or so, flat at the end."""
     moment, price = int(START.timestamp() * 1000), BTC
@@ -209,6 +208,13 @@ def _common(chance: random.Random, kind: str, name: str, owed: Decimal, rule: st
         *lines,
     ]
     return ActionPlan(limits, tuple(found), rule, mode)
+
+
+def _resting(action: ActionPlan) -> ActionPlan:
+    """With a rest that outlasts a restore."""
+    lines = tuple(f'cooldown = "{RESTS_S}s"' if line.startswith("cooldown = ") else line for line in action.lines)
+    cooldown_ms = action.limits.cooldown_ms and RESTS_S * 1000
+    return replace(action, limits=replace(action.limits, cooldown_ms=cooldown_ms), lines=lines)
 
 
 def _repay(chance: random.Random, owed: Decimal) -> ActionPlan:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.server import Sandbox
-from tests.campaign import straining
+from tests.campaign import judge_stops, straining
 from tests.campaign.daemon import Life
 from tests.campaign.facts import Facts
 from tests.campaign.judge import judge, moves
@@ -200,7 +200,7 @@ async def _until_clean(run: Run, life: Life, holds: Callable[[], bool]) -> Life:
         facts = await run.facts()
         found = judge(facts)
         # What broke does not mend itself.
-        if facts.bugs or any(one.what in LASTING for one in found) or (holds() and not found):
+        if facts.bugs or any(one.what in LASTING | judge_stops.LASTING for one in found) or (holds() and not found):
             break
         await asyncio.sleep(0.1)
     return life
@@ -231,6 +231,9 @@ def _story(run: Run, facts: Facts) -> dict[str, int]:
         "critical": sum(alert.fired and alert.severity == "critical" for alert in facts.alerts),
         "heard": len(run.phone.heard),
         "pauses": len(facts.pauses),
+        "taken": sum(one.taken > 0 for one in facts.requests),
+        "stops": len(facts.stops),
+        "suspends": len(facts.suspends),
     }
 
 

@@ -24,21 +24,18 @@ from monitor.sandbox.server import Sandbox
 from monitor.store import operator
 from monitor.store.readers.actions import IntentRow
 from tests.campaign import configs
+from tests.campaign.clocks import Clocks
 from tests.campaign.collect import of_exchange, with_database
-from tests.campaign.daemon import Life, WallClock, begin
-from tests.campaign.facts import Facts, Restored, Span, Stepped
+from tests.campaign.daemon import Life, begin
+from tests.campaign.facts import Facts, Restored, Span
 from tests.campaign.phone import Phone
 from tests.campaign.plan import PACE, SPEED, Act, Plan
-from tests.campaign.strains import ClockStep
 
 HOLDS_WITHIN_S = 1.0
 """Machine seconds after which a pause has to hold."""
 
 LEAVES_WITHIN_S = 2.0
 """The same with what an order may still wait for between its last look at it and its way."""
-
-OUTLIVES_S = 5.0
-"""Machine seconds within which what a daemon saw is told, also on a busy machine."""
 
 BUGS = ("Traceback", "account.restarting", "channel.restarting")
 """What stands in a log only when something broke that never should."""
@@ -63,6 +60,7 @@ class Run:
     lost: tuple[IntentRow, ...] = ()
     restores: list[Restored] = field(default_factory=list)
     kills: int = 0
+    clocks: Clocks = field(init=False)
     began: float = field(default_factory=time.monotonic)
     _paused_since: dict[Literal["command", "file"], int] = field(default_factory=dict)
     _one_order: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -73,16 +71,11 @@ class Run:
     _intrusions: list[str] = field(default_factory=list)
     _change: Callable[[Life], Awaitable[Life]] | None = None
     _is_changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _wall: WallClock | None = None
-    _steps: list[tuple[int, float, Life]] = field(default_factory=list)
     _refused: list[tuple[float, float]] = field(default_factory=list)
     _later: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        steps = [one for one in self.plan.strains if isinstance(one, ClockStep)]
-        if steps:
-            self._wall = WallClock(self.folder / "wall")
-            self._wall.wrong_s = sum(one.seconds for one in steps if one.at_s == 0)
+        self.clocks = Clocks.of(self.plan, self.box.timeline, self.folder)
 
     @property
     def life(self) -> Life:
@@ -102,8 +95,7 @@ class Run:
         return life
 
     def _begin(self, config: Path, log: str) -> Life:
-        wall = None if self._wall is None else self._wall.path
-        return begin(config, self.box.timeline.settings, self.folder / log, wall)
+        return begin(config, self.clocks.settings, self.folder / log, self.clocks.path)
 
     def lay_down(self) -> None:
         """No daemon outlives the run."""
@@ -181,14 +173,6 @@ class Run:
         """Waits for all that was to be done later."""
         await asyncio.gather(*self._later)
 
-    def set_wall(self, seconds: float) -> None:
-        """Sets the wall clock of the daemon's machine."""
-        assert self._wall is not None
-        life = self.life
-        if life.has_started and not life.is_over:
-            self._steps.append((self.box.timeline.now_ms(), seconds, life))
-        self._wall.wrong_s += seconds
-
     async def act_with(self, key: KeySpec) -> None:
         """Gives the daemon this key to act with, by a reload; or from its next start on."""
         configs.act_with(self.config, key)
@@ -260,16 +244,12 @@ class Run:
             tells_of_hands=self.plan.default_rules,
             lost=self.lost,
             restores=tuple(self.restores),
-            steps=tuple(self._stepped()),
+            steps=tuple(self.clocks.stepped()),
+            suspends=tuple(self.clocks.suspended()),
             ends=tuple(self.ends),
             intrusions=tuple(self._intrusions),
             bugs=tuple(self._bugs()),
         )
-
-    def _stepped(self) -> Iterator[Stepped]:
-        for at, seconds, life in self._steps:
-            began = time.monotonic() - (self.box.timeline.now_ms() - at) / 1000 / SPEED / PACE
-            yield Stepped(at, seconds, life.killed_at is None or life.killed_at - began > OUTLIVES_S)
 
     def _bugs(self) -> Iterator[str]:
         for life in (*self._lives, *self._elsewhere):
@@ -306,8 +286,9 @@ class Run:
         async with self._one_order:
             if not paused:
                 self._resumed("command")
-            is_ordered = await asyncio.to_thread(self._order, operator.pause, paused, "campaign", self.now)
-            if paused and is_ordered:
+            if not paused:
+                await asyncio.to_thread(self._order, operator.resume, "campaign", self.now)
+            elif await asyncio.to_thread(self._order, operator.pause, paused, "campaign", self.now):
                 self._paused_since.setdefault("command", self.box.timeline.now_ms())
 
     def note_paused(self, paused: bool) -> None:

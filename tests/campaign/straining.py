@@ -12,12 +12,14 @@ from typing import Any, assert_never
 from monitor import app
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
+from monitor.sandbox.faults import Fault
 from monitor.sandbox.ledger import Overdrawn
 from monitor.sandbox.refusal import Refusal
 from monitor.sandbox.requests import ReceivedRequest
 from monitor.sandbox.scenario import KeySpec, Permissions
 from tests.campaign.collect import intents_of, restored
 from tests.campaign.daemon import Life
+from tests.campaign.facts import REPAY_PATH, TRANSFER_PATH, Restored
 from tests.campaign.judge import moves
 from tests.campaign.plan import ACCOUNT, ACTING_KEY, OTHER_KEY, PACE
 from tests.campaign.stage import Run
@@ -26,11 +28,14 @@ from tests.campaign.strains import (
     ForeignHand,
     HandAct,
     LostRight,
+    Meanwhile,
     Restore,
     SecondDaemon,
     SecondDatabase,
     Stall,
     Strain,
+    Suspend,
+    TakeMore,
     WrongKey,
 )
 from tests.support.locks import held
@@ -39,6 +44,9 @@ RIGHTS_PATH = "/sapi/v1/account/apiRestrictions"
 """What is read last before an order is claimed."""
 
 ENDS_WITHIN_S = 15.0
+
+LOST_S = 60.0
+"""Machine seconds without a daemon after its database was lost: a quarter of an hour of the exchange."""
 
 WITHOUT: dict[str, Permissions] = {
     "trading": Permissions(trading=False),
@@ -54,6 +62,10 @@ def play(run: Run, strain: Strain) -> Coroutine[Any, Any, None]:
     match strain:
         case Stall():
             return _stall(run, strain)
+        case Suspend():
+            return _suspend(run, strain)
+        case TakeMore():
+            return _take_more(run, strain)
         case ClockStep():
             return _step(run, strain)
         case Restore():
@@ -93,23 +105,57 @@ def _lock(run: Run, seconds: float) -> None:
         time.sleep(seconds / PACE)
 
 
+async def _suspend(run: Run, plan: Suspend) -> None:
+    # The first is at the start.
+    if await _nth(run, _is_look_at_rights, plan.nth + 1) is None:
+        return
+    await asyncio.sleep(plan.jitter_s)
+    life = run.life
+    if life.is_over or not life.has_started:
+        return
+    life.send(signal.SIGSTOP)
+    try:
+        run.clocks.sleep(plan.lasts_s / 2, life)
+        await _befall(run, plan.meanwhile)
+        run.clocks.sleep(plan.lasts_s / 2, life)
+    finally:
+        life.send(signal.SIGCONT)
+    if plan.meanwhile:
+        run.later(1.0, _undo(run, plan.meanwhile))
+
+
+async def _take_more(run: Run, plan: TakeMore) -> None:
+    path, given = (REPAY_PATH, {"type": "REPAY"}) if plan.path == "repay" else (TRANSFER_PATH, {})
+    await run.until_age(plan.at_s)
+    run.box.add_fault(
+        Fault("take_more", "POST", path, given, ACCOUNT, nth=plan.nth, count=plan.count, share=plan.share)
+    )
+    if plan.resumed_s is not None:
+        await run.until_age(plan.resumed_s)
+        await run.do("resume")
+
+
 async def _meanwhile(run: Run, stall: Stall) -> None:
     """What happens during the stall; what a person has paused he resumes a little later."""
     await run.pass_time(stall.lasts_s / 2)
-    match stall.meanwhile:
+    await _befall(run, stall.meanwhile)
+    await run.pass_time(stall.lasts_s / 2)
+    if stall.meanwhile:
+        run.later(1.0, _undo(run, stall.meanwhile))
+
+
+async def _befall(run: Run, what: Meanwhile) -> None:
+    match what:
         case "price back":
             run.box.hand.set_price("BTCUSDT", Decimal(75_000))
         case "pause":
             await run.do("pause")
         case "pause file":
             await run.do("pause file")
-    await run.pass_time(stall.lasts_s / 2)
-    if stall.meanwhile:
-        run.later(1.0, _undo(run, stall))
 
 
-async def _undo(run: Run, stall: Stall) -> None:
-    match stall.meanwhile:
+async def _undo(run: Run, what: Meanwhile) -> None:
+    match what:
         case "price back":
             run.box.hand.release_prices()
         case "pause":
@@ -125,7 +171,7 @@ async def _step(run: Run, step: ClockStep) -> None:
     await run.until_age(step.at_s)
     if step.during_order:
         await _nth(run, _is_order, 1)
-    run.set_wall(step.seconds)
+    run.clocks.set_wall(step.seconds, run.life)
 
 
 async def _restore(run: Run, plan: Restore) -> None:
@@ -136,7 +182,10 @@ async def _restore(run: Run, plan: Restore) -> None:
     except MonitorError:
         # There is no database yet, or the disk of the machine is slow: no backup, no restore.
         return
-    await run.until_age(plan.restored_s)
+    if plan.after_order:
+        await _nth(run, _is_order, 1)
+    else:
+        await run.until_age(plan.restored_s)
     if run.is_active:
         await run.changed(lambda life: _replaced(run, life, plan))
         await run.pass_time(plan.resumed_after_s)
@@ -152,12 +201,24 @@ async def _replaced(run: Run, life: Life, plan: Restore) -> Life:
         await asyncio.to_thread(life.process.join, ENDS_WITHIN_S)
     life.kill()
     run.lost += await asyncio.to_thread(intents_of, run.database)
-    config, backup = load_config(run.config, {}), run.folder / "backup.db"
-    await asyncio.to_thread(app.restore_database, config, backup, by="campaign", clock=run.clock, force=True)
-    found = await asyncio.to_thread(restored, run.database, run.box.timeline.now_ms())
+    found = await (_lost(run) if plan.is_lost else _put_back(run))
     run.restores.append(found)
     run.note_paused(found.paused)
     return run.begin()
+
+
+async def _put_back(run: Run) -> Restored:
+    config, backup = load_config(run.config, {}), run.folder / "backup.db"
+    await asyncio.to_thread(app.restore_database, config, backup, by="campaign", clock=run.clock, force=True)
+    return await asyncio.to_thread(restored, run.database, run.box.timeline.now_ms())
+
+
+async def _lost(run: Run) -> Restored:
+    for file in run.folder.glob(f"{run.database.name}*"):
+        file.unlink()
+    # Numbers begin anew, by the time.
+    run.clocks.sleep(LOST_S, run.life)
+    return Restored(run.box.timeline.now_ms(), is_empty=True)
 
 
 async def _second_daemon(run: Run, plan: SecondDaemon) -> None:

@@ -14,6 +14,9 @@ from tests.campaign.strains import (
     SecondDaemon,
     SecondDatabase,
     Stall,
+    Strain,
+    Suspend,
+    TakeMore,
     WrongKey,
 )
 
@@ -27,6 +30,8 @@ KINDS = {
     WrongKey: "key",
     LostRight: "key",
 }
+
+BESIDE = ("worse", "suspend", "restore after an order", "lost database")
 
 SHORT = range(101, 107)
 
@@ -81,7 +86,26 @@ def test_seeds_reach_every_instant_and_every_kind_of_trouble() -> None:
 
 def test_every_seed_has_a_fair_share_of_stalls_clocks_restores_daemons_hands_and_keys() -> None:
     """A sixth of the seeds each, some of them two."""
-    drawn = [{KINDS[type(strain)] for strain in plan_of(seed).strains} for seed in range(1, 601)]
-    assert all(drawn)
+    drawn = [{kind_of(strain) for strain in plan_of(seed).strains} for seed in range(1, 601)]
+    assert all(kinds - {*BESIDE} for kinds in drawn)
     for kind in set(KINDS.values()):
         assert sum(kind in kinds for kinds in drawn) >= 80, kind
+
+
+def test_some_seeds_have_orders_that_make_things_worse_suspends_and_lost_databases_besides() -> None:
+    drawn = [{kind_of(strain) for strain in plan_of(seed).strains} for seed in range(1, 601)]
+    for kind in BESIDE:
+        assert sum(kind in kinds for kinds in drawn) >= 15, kind
+
+
+def kind_of(strain: Strain) -> str:
+    match strain:
+        case TakeMore():
+            return "worse"
+        case Suspend():
+            return "suspend"
+        case Restore(is_lost=True):
+            return "lost database"
+        case Restore(after_order=True):
+            return "restore after an order"
+    return KINDS[type(strain)]
