@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Container, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from monitor import app
@@ -26,6 +27,17 @@ log = logging.getLogger(__name__)
 
 STANDS_WITHIN_S = 60.0
 """A new configuration has to bring the daemon to its feet within this (machine seconds), or the old one comes back."""
+
+LOOK_S = 0.5
+"""Machine seconds from one look at what was read to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ailing:
+    """The accounts that a new configuration need not bring to their feet."""
+
+    failing: Container[str] = ()
+    unread: Container[str] = ()
 
 
 class Turn:
@@ -109,16 +121,16 @@ class Turn:
         self._store = store
         self._daemon = self._built(self.config)
         before: Config | None = None
-        down: Container[str] = ()
+        ailing = _Ailing()
         while not self._stopped.is_set():
-            failure = await self._run_one(self._daemon, None if before is None else down)
+            failure = await self._run_one(self._daemon, None if before is None else ailing)
             if self._stopped.is_set() and failure is None:
                 break
             if failure is not None and (before is None or self._daemon.has_stood or isinstance(failure, StoreError)):
                 raise failure
             if failure is None and self._next is not None:
                 if self._is_taken_on:
-                    before, down = self.config, self._daemon.failing_accounts
+                    before, ailing = self.config, _ailing(self._daemon)
                 self._daemon.hand_over()
                 (self.config, self._daemon), self._next = self._next, None
                 self._is_taken_on = False
@@ -134,16 +146,16 @@ class Turn:
         self._daemon = self._built(before)
         self._tell("critical", f"The new configuration did not stand, the old one is back: {why}")
 
-    async def _run_one(self, daemon: Daemon, down: Container[str] | None) -> Exception | None:
+    async def _run_one(self, daemon: Daemon, ailing: _Ailing | None) -> Exception | None:
         """Runs a daemon to its end; what ended it, None where it was told to.
 
-        `down` are the accounts that were down before it, where it has a new configuration; else None.
+        `ailing` are the accounts that were so before it, where it has a new configuration; else None.
         """
         assert self._store is not None
         storage = self.config.storage
         retained = (storage.retain_samples, storage.retain_events)
         pruning = asyncio.create_task(prune_for_ever(*retained, self._store, self._clock))
-        watching = None if down is None else asyncio.create_task(self._see_it_stand(daemon, down))
+        watching = None if ailing is None else asyncio.create_task(self._see_it_stand(daemon, ailing))
         # What is there now stays: looking through it for what may go would only stop the loop for milliseconds.
         gc.collect()
         gc.freeze()
@@ -158,18 +170,17 @@ class Turn:
                     await asyncio.wait([task])
         return None
 
-    async def _see_it_stand(self, daemon: Daemon, down: Container[str]) -> None:
+    async def _see_it_stand(self, daemon: Daemon, ailing: _Ailing) -> None:
         """Say that the configuration is taken on, once the daemon stands on it; and end a daemon that does not."""
         try:
             async with asyncio.timeout(STANDS_WITHIN_S):
                 await daemon.stands()
+                self._unfinished = await _fall_or_answer(daemon, ailing)
         except TimeoutError:
-            self._unfinished = f"not everything was read within {STANDS_WITHIN_S:g} s"
-            daemon.stop()
-            return
-        fallen = {name: cause for name, cause in daemon.failing_accounts.items() if name not in down}
-        if fallen:
-            self._unfinished = ", ".join(f"account {name} is down ({cause})" for name, cause in fallen.items())
+            unread = ", ".join(sorted(daemon.unread_accounts))
+            whose = f" (accounts: {unread})" if unread else ""
+            self._unfinished = f"not everything was read within {STANDS_WITHIN_S:g} s{whose}"
+        if self._unfinished:
             daemon.stop()
             return
         self._is_taken_on = True
@@ -184,6 +195,21 @@ class Turn:
         task = asyncio.create_task(_quietly(self._daemon, severity, text))
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+
+
+async def _fall_or_answer(daemon: Daemon, ailing: _Ailing) -> str:
+    """Wait until every account answered, or one fell: what to say of those that fell, else nothing."""
+    while True:
+        fallen = {name: cause for name, cause in daemon.failing_accounts.items() if name not in ailing.failing}
+        if fallen:
+            return ", ".join(f"account {name} is down ({cause})" for name, cause in fallen.items())
+        if all(name in ailing.unread for name in daemon.unread_accounts):
+            return ""
+        await asyncio.sleep(LOOK_S)
+
+
+def _ailing(daemon: Daemon) -> _Ailing:
+    return _Ailing(daemon.failing_accounts.keys(), daemon.unread_accounts | _with_refused_keys(daemon))
 
 
 def _with_refused_keys(daemon: Daemon) -> frozenset[str]:

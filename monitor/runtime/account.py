@@ -15,7 +15,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
 from monitor.core.engine import Ids, Policy
-from monitor.core.events import ClockSetBack, Event, HealthRead, OperatorRead, Tick
+from monitor.core.events import ClockSetBack, CrossRead, Event, HealthRead, IsolatedRead, OperatorRead, Tick
 from monitor.core.intents import IntentState
 from monitor.core.journal import Entry
 from monitor.core.record import RecordReopened
@@ -98,7 +98,9 @@ class AccountWatch:
         """`is_known`: the state rests on what the store knows; `backlog` is what the store has not taken yet."""
         self.account = state.account
         self.has_read = False
-        """Whether the account was read and judged since this was begun."""
+        """Whether every read of the account was tried, and what came was judged, since this was begun."""
+        self.has_answered = False
+        """Whether a read of the account brought its figures since this was begun."""
         self._policy = policy
         self._exchange = exchange
         self._timetable = timetable
@@ -211,6 +213,10 @@ class AccountWatch:
 
     def _deliver(self, event: Event) -> None:
         self._identifying.heard(event)
+        self._take(event)
+
+    def _take(self, event: Event) -> None:
+        self.has_answered = self.has_answered or isinstance(event, CrossRead | IsolatedRead)
         self.inbox.put(event)
 
     def _doubt_the_clock(self) -> None:
@@ -272,7 +278,7 @@ class AccountWatch:
         """The clock before anything is signed, then the accounts, so that streams know what to subscribe."""
         await within(READ_WITHIN_S, self._reads.clock())
         for event in await first_reads(self._reads_into, self._state(), self._policy.settings, self._shared.clock):
-            self.inbox.put(event)
+            self._take(event)
 
     async def _decided(self) -> None:
         """Wait until what was read is known, so that the streams begin with what they are to carry."""

@@ -149,7 +149,7 @@ class Daemon:
 
     @property
     def has_stood(self) -> bool:
-        """Whether every account was read and judged since the start, or is known to be failing."""
+        """Whether every account was asked and judged since the start, or is known to be failing."""
         return self._has_stood.is_set()
 
     @property
@@ -160,6 +160,13 @@ class Daemon:
     async def stands(self) -> None:
         """Wait until it has stood."""
         await self._has_stood.wait()
+
+    @property
+    def unread_accounts(self) -> frozenset[str]:
+        """The accounts that are up, and of which no read brought any figures since the start."""
+        up = self._accounts.keys() - self.failing_accounts
+        watches = self._supervisor.watches
+        return frozenset(name for name in up if name not in watches or not watches[name].has_answered)
 
     @property
     def failing_accounts(self) -> Mapping[str, str]:

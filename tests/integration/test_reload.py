@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,35 @@ async def test_a_configuration_on_which_an_account_falls_is_taken_back_and_told(
                 secret.chmod(0o600)
                 child.send(signal.SIGHUP)
                 await child.until_line("config.reloaded")
+                assert await child.end() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(360)
+async def test_a_reload_in_an_outage_is_taken_back_after_a_minute_and_told(tmp_path: Path) -> None:
+    with http_sink() as phone, http_sink() as mail:
+        async with sandbox(starting_now()) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": phone.url, "mail": mail.url})
+            async with daemon_process(config) as child:
+                await child.until_line(UP)
+                # The exchange answers nothing while the new configuration, on which only the mail is left, is taken on.
+                box.sandbox.add_fault(Fault("status", count=0, status=503))
+                write_config(tmp_path, box.ready, channels={"mail": mail.url})
+                child.send(signal.SIGHUP)
+                for sink in (phone, mail):
+                    text = await asyncio.to_thread(says, sink, "did not stand, the old one is back")
+                    assert "not everything was read within 60 s (accounts: main)" in text
+                assert "config.reloaded" not in child.text
+                # Meanwhile nobody was left to think that the account is watched.
+                await asyncio.to_thread(says, mail, "data_age > max(10s")
+
+                # What is back watches, and tells the channel that the other configuration does not have.
+                box.sandbox.clear_faults()
+                box.sandbox.hand.set_price("BTCUSDT", Decimal(41_000))
+                await asyncio.to_thread(says, phone, "Rule near-call: ")
+                # It is what a reload compares with, which the exchange now lets stand.
+                child.send(signal.SIGHUP)
+                await child.until_line("config.reloaded", 60)
                 assert await child.end() == 0
 
 
