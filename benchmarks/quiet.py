@@ -3,18 +3,19 @@
 Real bars of whole days from `$MARGIN_MONITOR_TEST_DATA` (default: ../shared/data beside the checkout), looked at every
 twenty seconds through the engine. The account owes so much that the bar of the rule lies where a given part of the time
 is spent below it. A touch is each fall below the bar; an episode lasts from a touch until the condition to clear holds.
+On the same days: alerts and words (reminders among them) of `falling-fast` by conditions to clear that it might have.
 """
 
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from benchmarks.account import rules
-from benchmarks.warning import CROSS_3X, DATA, Night, path_of, watch
-from monitor.core.rules import Rule
+from benchmarks.warning import CROSS_3X, DATA, RATE, Night, path_of, waiting, watch
+from monitor.core.rules import Rule, parse_rules
 from monitor.sandbox.prices import PricePath
 
 EVERY_S = 20
@@ -36,7 +37,21 @@ RUNGS = (
     Rung("thin", Decimal("1.1") / Decimal("0.7"), Decimal("1.1") / Decimal("0.67"), (0, 60, 900)),
     Rung("below-initial", Decimal("1.5"), Decimal("1.53"), (0, 30, 60)),
     Rung("near-call", Decimal("1.4"), Decimal("1.5"), (0, 30)),
+    # Interest of 30 days, and of 35, above the liquidation.
+    Rung("interest-eats", Decimal("1.1") * (1 + 720 * RATE), Decimal("1.1") * (1 + 840 * RATE), (0, 3600)),
 )
+
+WITH_FAST = ("below-initial", "near-call")
+FAST_PARTS = PARTS[::2]
+FAST = "margin_level + 2 * margin_level_change_5m <= liquidation_level"
+CLEARS: Mapping[str, Mapping[str, str]] = {
+    "none": {},
+    "5 % above": {"clear": "margin_level + 2 * margin_level_change_5m > liquidation_level * 1.05"},
+    "20 min": {"clear": "margin_level + 4 * margin_level_change_5m > liquidation_level"},
+    "30 min": {"clear": "margin_level + 6 * margin_level_change_5m > liquidation_level"},
+    "kept 15 min": {"keep_firing_for": "15m"},
+}
+"""What ends `falling-fast`: so far from liquidation, liquidation in so long, its condition false for so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +62,8 @@ class Hovering:
     touches: int
     episodes: int
     alerts: tuple[int, ...]
-    fast: int
-    """Alerts of falling-fast on the same days."""
+    fast: Mapping[str, tuple[int, int]]
+    """Alerts and words of falling-fast on the same days, by what ends it."""
 
 
 def hovering(asset: str, path: PricePath, rung: Rung, part: Decimal, ladder: Sequence[Rule]) -> Hovering:
@@ -56,19 +71,27 @@ def hovering(asset: str, path: PricePath, rung: Rung, part: Decimal, ladder: Seq
     prices = [path.at(second) for second in range(path.start_ms // 1000, path.end_ms // 1000 + 1, EVERY_S)]
     bar = sorted(prices)[int(part * len(prices))]
     night = Night(asset, "", asset, rung.bar * prices[0] / bar, CROSS_3X, False, (0, 0, 0))
-    (shipped,) = (rule for rule in ladder if rule.name == rung.name)
-    (fast,) = (rule for rule in ladder if rule.name == "falling-fast")
-    variants = [replace(shipped, name=f"{rung.name}-{wait}", for_s=Decimal(wait), ladder=None) for wait in rung.waits]
+    variants = [waiting(ladder, rung.name, seconds) for seconds in rung.waits]
+    fast = fast_rules() if rung.name in WITH_FAST and part in FAST_PARTS else ()
     fired: Counter[str] = Counter()
+    words: Counter[str] = Counter()
     touches = episodes = 0
     is_below = is_open = False
-    for _, level, alerts in watch(night, path, [*variants, fast], every_s=EVERY_S):
-        fired.update(alert.key.rule for alert in alerts)
-        was_below, is_below = is_below, level < rung.bar
+    for moment in watch(night, path, [*variants, *fast], every_s=EVERY_S):
+        fired.update(alert.key.rule for alert in moment.alerts)
+        words += moment.words
+        was_below, is_below = is_below, moment.level < rung.bar
         touches += is_below and not was_below
         episodes += is_below and not is_open
-        is_open = is_below or (is_open and level <= rung.clear)
-    return Hovering(part, touches, episodes, tuple(fired[rule.name] for rule in variants), fired["falling-fast"])
+        is_open = is_below or (is_open and moment.level <= rung.clear)
+    counts = {name: (fired[rule.name], words[rule.name]) for name, rule in zip(CLEARS, fast, strict=False)}
+    return Hovering(part, touches, episodes, tuple(fired[rule.name] for rule in variants), counts)
+
+
+def fast_rules() -> tuple[Rule, ...]:
+    """`falling-fast` with each of the ends that it might have."""
+    shared = {"scope": ["cross"], "when": FAST, "severity": "critical", "repeat": "5m"}
+    return parse_rules([{"name": f"fast-{name}", **shared, **keys} for name, keys in CLEARS.items()], "variants")
 
 
 def rows() -> Iterator[tuple[str, Rung, list[Hovering]]]:
@@ -86,7 +109,8 @@ def main() -> int:
         print(f"no real bars at {DATA}: set MARGIN_MONITOR_TEST_DATA", file=sys.stderr)
         return 1
     parts = " / ".join(f"{part:.0%}" for part in PARTS)
-    print(f"Time spent below the bar: {parts}\n\n| days | rule | touches | episodes | alerts | falling-fast |")
+    print(f"Time spent below the bar: {parts}\n")
+    print("| days | rule | touches | episodes | alerts | falling-fast: alerts (words) |")
     print("|---|---|---|---|---|---|")
     for asset, rung, found in rows():
         waits = "; ".join(
@@ -97,8 +121,11 @@ def main() -> int:
             " / ".join(str(count) for count in counts)
             for counts in ([each.touches for each in found], [each.episodes for each in found])
         )
-        fast = " / ".join(str(each.fast) for each in found)
-        print(f"| {asset} | `{rung.name}` | {' | '.join(cells)} | {waits} | {fast} |", flush=True)
+        fast = "; ".join(
+            f"{name}: {' / '.join('{} ({})'.format(*each.fast[name]) for each in found if each.fast)}"
+            for name in found[0].fast
+        )
+        print(f"| {asset} | `{rung.name}` | {' | '.join(cells)} | {waits} | {fast or '–'} |", flush=True)
     return 0
 
 

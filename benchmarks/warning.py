@@ -2,12 +2,14 @@
 
 Real bars of bad nights from `$MARGIN_MONITOR_TEST_DATA` (default: ../shared/data beside the checkout), walked second by
 second through the engine with the shipped rules. Live: every second's price, a read each minute. Polled: only the read.
+With waits: some rules with other seconds to wait than they have, live. `--long`: whole days, live, every five seconds.
 """
 
 import argparse
 import itertools
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -25,10 +27,21 @@ from monitor.core.account import (
     Price,
     Tier,
 )
-from monitor.core.alerts import Alert
+from monitor.core.alerts import Alert, Reason
 from monitor.core.amounts import ONE
 from monitor.core.engine import Ids, Policy, step
-from monitor.core.events import BarsRead, CrossRead, Event, IsolatedRead, PricesRead, StreamChanged, Tick, TiersRead
+from monitor.core.events import (
+    BarsRead,
+    CrossRead,
+    Event,
+    IsolatedRead,
+    NextRatesRead,
+    PricesRead,
+    RatesRead,
+    StreamChanged,
+    Tick,
+    TiersRead,
+)
 from monitor.core.lifecycle import Audience
 from monitor.core.rules import Rule
 from monitor.core.state import AccountState, Settings
@@ -36,8 +49,23 @@ from monitor.sandbox.prices import PricePath, read_bars, walk
 
 DATA = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 RUNGS = ("thin", "below-initial", "near-call", "margin-call")
-FORMERLY = {"thin": Decimal(900), "below-initial": Decimal(30)}
-"""Seconds that these rungs might wait before they fire; they do not."""
+WAITS = (("thin", 900), ("below-initial", 30), ("near-call", 30), ("interest-eats", 0), ("interest-eats", 3600))
+"""Rules with seconds that they might wait before they fire."""
+NOT_BY_PRICES: Mapping[str, str] = {
+    "depeg": "no bars of a token that left its parity",
+    "prices-dead": "the silence of a stream: bars have a price for every second",
+    "stream-down": "connections",
+    "drift": "two sources of one level: here both are the same bars",
+    "mute": "channels",
+    "space-low": "the disk",
+    "cannot-record": "the database",
+    "account-failing": "the program's own tasks",
+    "clock-off": "the wall clock of the machine",
+    "clock-off-critical": "the wall clock of the machine",
+}
+"""Rules that wait, and what they follow that no file of prices can tell."""
+RATE = Decimal("0.0001")
+"""What a debt costs an hour, 88 % a year: at the usual rates interest alone takes years."""
 CALLS = {Decimal("1.05"): Decimal("1.1"), Decimal("1.15"): Decimal("1.19"), Decimal("1.18"): Decimal("1.22")}
 POLL_S = 60
 PHASES_S = (0, 15, 30, 45)
@@ -57,7 +85,9 @@ class Night:
     level: Decimal
     bars: Bars
     isolated: bool
-    published: tuple[int, int, int]
+    published: tuple[int, int, int] | None = None
+    since: datetime | None = None
+    """Where in the file the walk begins, if not at its start."""
 
 
 NIGHTS = (
@@ -72,28 +102,47 @@ NIGHTS = (
           Bars(Decimal("1.111"), Decimal("1.1"), Decimal("1.05")), True, (21, 4, 4)),
     Night("BTC cross 3x, 2021-05-19", "um_BTCUSDT_1m_2021-05-19", "BTC", Decimal("1.42"), CROSS_3X, False,
           (40, 36, 20)),
+    Night("BTC cross 5x, 2021-12-04", "um_BTCUSDT_1m_2021-12-04", "BTC", Decimal("1.30"), CROSS_5X, False),
 )  # fmt: skip
+
+LONG_NIGHTS = tuple(
+    Night(f"{asset} cross 3x, 2025-02-03", f"um_{asset}USDT_1m_2025-02-02_2025-02-05", asset, Decimal("1.60"), CROSS_3X,
+          False, since=datetime(2025, 2, 2, 12, tzinfo=UTC))
+    for asset in ("AVAX", "NEAR")
+)  # fmt: skip
+"""Fourteen hours that begin with room enough; only followed live."""
+LONG_EVERY_S = 5
 
 Leads = Mapping[str, Decimal | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One second of a path: the level then, the alerts that fired in it, and the words about them, by rule."""
+
+    now: datetime
+    level: Decimal
+    alerts: Sequence[Alert]
+    words: Counter[str]
+
+
 def leads(
-    night: Night, path: PricePath, phase_s: int, *, live: bool, ladder: Sequence[Rule]
+    night: Night, path: PricePath, phase_s: int, *, live: bool, ladder: Sequence[Rule], every_s: int = 1
 ) -> tuple[Leads, datetime | None]:
     """The minutes from each rule's first alert to the liquidation, and when that came; None: not before it."""
     first: dict[str, datetime] = {}
-    for now, level, alerts in watch(night, path, ladder, phase_s=phase_s, live=live):
-        for alert in alerts:
-            first.setdefault(alert.key.rule.removesuffix("-isolated"), now)
-        if level <= night.bars.liquidation:
-            return {rule: _minutes(now - at) for rule, at in first.items()}, now
+    for moment in watch(night, path, ladder, phase_s=phase_s, live=live, every_s=every_s):
+        for alert in moment.alerts:
+            first.setdefault(alert.key.rule.removesuffix("-isolated"), moment.now)
+        if moment.level <= night.bars.liquidation:
+            return {rule: _minutes(moment.now - at) for rule, at in first.items()}, moment.now
     return {}, None
 
 
 def watch(
     night: Night, path: PricePath, ladder: Sequence[Rule], *, phase_s: int = 0, live: bool = True, every_s: int = 1
-) -> Iterator[tuple[datetime, Decimal, list[Alert]]]:
-    """Each moment of the path with the level of the account then, and the alerts that fired in it."""
+) -> Iterator[Moment]:
+    """Each moment of the path."""
     start = datetime.fromtimestamp(path.start_ms // 1000, UTC)
     symbol = f"{night.asset}USDT"
     owed = HELD * path.at(path.start_ms // 1000) / night.level
@@ -110,56 +159,69 @@ def watch(
         events: list[Event] = list(_opening(night, symbol, now)) if not second else []
         if live or not second:
             events.append(PricesRead({symbol: Price(price, now), "BTCUSDT": Price(price, now)}))
+        if not second % 3600:
+            events += RatesRead({"USDT": RATE}, {}, now), NextRatesRead({"USDT": RATE}, {"USDT": RATE}, now)
         if not second or second % POLL_S == phase_s:
             events.append(_read(night, symbol, price, owed, level, now))
-        alerts: list[Alert] = []
+        alerts: dict[int, Alert] = {}
+        words: Counter[str] = Counter()
         for event in (*events, Tick()):
             done = step(state, event, policy, now, ids)
             state = done.state
-            alerts += [alert for alert in done.entry.alerts if alert.fired_at == now]
-        yield now, level, list({alert.id: alert for alert in alerts}.values())
+            alerts |= {alert.id: alert for alert in done.entry.alerts if alert.fired_at == now}
+            named = {alert.id: alert.key.rule for alert in (*state.alerts.values(), *done.entry.alerts)}
+            words.update(named[one.alert] for one in done.entry.notifications if one.reason is not Reason.RESOLVED)
+        yield Moment(now, level, tuple(alerts.values()), words)
 
 
-def with_waits(ladder: Sequence[Rule], waits: Mapping[str, Decimal]) -> tuple[Rule, ...]:
-    """The rules, with other seconds for which some of them must hold before they fire."""
-    return tuple(replace(rule, for_s=waits.get(rule.name, rule.for_s)) for rule in ladder)
+def waiting(ladder: Sequence[Rule], name: str, seconds: int) -> Rule:
+    """A rule under the name `NAME-SECONDS` that fires after so many; no other one keeps it quiet."""
+    (rule,) = (rule for rule in ladder if rule.name == name)
+    return replace(rule, name=f"{name}-{seconds}", for_s=Decimal(seconds), ladder=None)
 
 
-def rows() -> Iterator[tuple[Night, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
-    """Each night and what was measured of its rungs: live, live as it was with waits, and polled as a range."""
-    for night in NIGHTS:
+def rows(nights: Sequence[Night]) -> Iterator[tuple[Night, tuple[str, ...], tuple[str, ...], tuple[str, ...]]]:
+    """Each night and what was measured of its rules: live, live with waits, and polled as a range."""
+    both = (*rules(), *(waiting(rules(), name, seconds) for name, seconds in WAITS))
+    for night in nights:
         path = path_of(night)
-        live, ended = leads(night, path, 0, live=True, ladder=rules())
+        is_long = night in LONG_NIGHTS
+        live, ended = leads(night, path, 0, live=True, ladder=both, every_s=LONG_EVERY_S if is_long else 1)
         if ended is None:
             yield night, ("not liquidated",), (), ()
             continue
-        waited, _ = leads(night, path, 0, live=True, ladder=with_waits(rules(), FORMERLY))
-        polled = [leads(night, path, phase, live=False, ladder=rules())[0] for phase in PHASES_S]
+        phases = () if is_long else PHASES_S
+        polled = [leads(night, path, phase, live=False, ladder=rules())[0] for phase in phases]
         yield (
             night,
-            tuple(_text(live.get(rung)) for rung in RUNGS),
-            tuple(_text(waited.get(rung)) for rung in FORMERLY),
+            tuple(_text(live.get(rung)) for rung in (*RUNGS, "falling-fast")),
+            tuple(_text(live.get(f"{name}-{seconds}")) for name, seconds in WAITS),
             tuple(_range([each.get(rung) for each in polled]) for rung in RUNGS),
         )
 
 
 def path_of(night: Night) -> PricePath:
     """The walk through the bars of a night."""
-    return walk(read_bars(DATA / "prices" / f"binance_{night.file}.csv.gz"))
+    bars = read_bars(DATA / "prices" / f"binance_{night.file}.csv.gz")
+    since_ms = 0 if night.since is None else int(night.since.timestamp()) * 1000
+    return walk([bar for bar in bars if bar.start_ms >= since_ms])
 
 
 def main() -> int:
     """Print the table."""
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", action="store_true", help="the nights of whole days; some minutes")
+    nights = LONG_NIGHTS if parser.parse_args().long else NIGHTS
     if not (DATA / "prices").is_dir():
         print(f"no real bars at {DATA}: set MARGIN_MONITOR_TEST_DATA", file=sys.stderr)
         return 1
-    names, waits = " / ".join(RUNGS), " / ".join(f"{rule} for {wait} s" for rule, wait in FORMERLY.items())
+    names, waits = " / ".join((*RUNGS, "falling-fast")), " / ".join(f"{rule} for {wait} s" for rule, wait in WAITS)
     print(
         f"| night, level at the start | live: {names} | {waits} | polled every 60 s | by hand |\n|---|---|---|---|---|"
     )
-    for night, live, waited, polled in rows():
-        cells = (*(" / ".join(each) for each in (live, waited, polled)), " / ".join(map(str, night.published)))
+    for night, live, waited, polled in rows(nights):
+        by_hand = ("–",) if night.published is None else tuple(map(str, night.published))
+        cells = [" / ".join(each) or "–" for each in (live, waited, polled, by_hand)]
         print(f"| {night.title} ({night.level}) | {' | '.join(cells)} |", flush=True)
     return 0
 
@@ -197,6 +259,8 @@ def _text(lead: Decimal | None) -> str:
 
 
 def _range(found: list[Decimal | None]) -> str:
+    if not found:
+        return "–"
     texts = sorted({_text(lead) for lead in found}, key=lambda text: (text != "–", float(text) if text != "–" else 0))
     return texts[0] if len(texts) == 1 else f"{texts[0]}…{texts[-1]}"
 

@@ -5,11 +5,21 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.account import rules
-from benchmarks.quiet import DAYS, PARTS, RUNGS, Rung, hovering
-from benchmarks.warning import CROSS_3X, NIGHTS, Night, leads, path_of
+from benchmarks.quiet import DAYS, FAST, PARTS, RUNGS, Rung, hovering
+from benchmarks.warning import CROSS_3X, NIGHTS, NOT_BY_PRICES, WAITS, Night, leads, path_of
 from tests.support.data import price_file
 
 FIRST_TOUCH = {"SOL cross 3x": Decimal("20.9"), "BTC isolated 10x": Decimal("20.9"), "SOL isolated 5x": Decimal("2.9")}
+
+
+def test_each_wait_of_the_shipped_rules_is_measured_or_said_not_to_be() -> None:
+    measured = {name for name, seconds in WAITS if seconds} & {rung.name for rung in RUNGS if any(rung.waits)}
+    assert measured.isdisjoint(NOT_BY_PRICES)
+    waiting = {rule.name for rule in rules() if rule.for_s}
+    assert waiting <= measured | NOT_BY_PRICES.keys()
+    assert NOT_BY_PRICES.keys() <= waiting
+    # What is measured of it is the rule that is shipped.
+    assert [rule.when.text for rule in rules() if rule.name == "falling-fast"] == [FAST]
 
 
 @pytest.mark.parametrize(
