@@ -42,6 +42,13 @@ def paused_notice(paused_by: str, channels: tuple[str, ...], now: datetime) -> t
     return (Notice("critical", text, channels, now),) if paused_by and channels else ()
 
 
+def lost_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """What is said of orders whose record the database had lost; none without channels."""
+    words = "the database had lost the record of this order, as after a failover: it was recorded once more, and counts"
+    said = (Notice("critical", f"{_about(intent)}: {words}", channels, now, intent.id) for intent in intents)
+    return tuple(said) if channels else ()
+
+
 def _about(intent: Intent) -> str:
     wish = f"repay {plain(intent.amount)} {intent.asset}"
     if isinstance(intent.order, Transfer):

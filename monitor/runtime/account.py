@@ -16,7 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from monitor.clock import Clock
 from monitor.core.engine import Ids, Policy
 from monitor.core.events import ClockSetBack, CrossRead, Event, HealthRead, IsolatedRead, OperatorRead, Tick
-from monitor.core.intents import IntentState
+from monitor.core.intents import Intent, IntentState
 from monitor.core.journal import Entry
 from monitor.core.record import RecordReopened
 from monitor.core.state import AccountState, Settings, needed_symbols, scopes
@@ -199,6 +199,11 @@ class AccountWatch:
     def is_recorded(self) -> bool:
         """Whether the store knows of everything that was done in the account, up to now."""
         return self._is_record_written and self.runner.is_known and self.runner.state.record.open_since is None
+
+    @property
+    def orders(self) -> tuple[Intent, ...]:
+        """The intents of the account, with what became of them up to now."""
+        return tuple(self._executor.state().intents.values())
 
     def reopen_record(self, since: datetime) -> None:
         """Read anew what moved since then."""

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 from monitor.clock import Clock
 from monitor.core.actions.last_look import last_look
@@ -14,6 +15,7 @@ from monitor.core.engine import Policy
 from monitor.core.events import ActionSettled, Event, HealthRead
 from monitor.core.intents import FINAL, ByName, Intent, IntentState, Withheld
 from monitor.core.progress import Moved, abandoned, answered, expired, given_up, is_abandoned
+from monitor.core.record import RecordReopened
 from monitor.core.state import AccountState
 from monitor.errors import ExchangeError, StoreError
 from monitor.exchange.port import Exchange
@@ -43,6 +45,9 @@ PAUSE_KNOWN_FOR_S = 2 * PAUSE_HOLDS_S
 """The same with what the exchange session waits between two orders."""
 
 PAUSE_TRIES = 2
+
+LOST_AROUND = timedelta(minutes=1)
+"""What else a database may have lost that lacks an order that it once had recorded."""
 
 _S = IntentState
 
@@ -81,7 +86,7 @@ class Executor:
         self._put_off_times: dict[int, int] = {}
         self._woken = asyncio.Event()
         self._snapshots = Snapshots(exchange, clock, deliver)
-        self._recorder = Recorder(store, clock, policy.audience.channels, wake_channels)
+        self._recorder = Recorder(store, clock, policy.audience.channels, wake_channels, self._reopen)
         self._settler = Settler(self._snapshots, self._recorder, clock, policy, self.state, self._settled)
 
     def wake(self) -> None:
@@ -226,7 +231,7 @@ class Executor:
         late = Withheld("the database took too long to write it down", by_limit=True)
         doubtful = answered(self._in_doubt[planned.id], late, self._clock.now())
         try:
-            was_claimed = await self._recorder.record(doubtful)
+            was_claimed = await self._recorder.record(doubtful, has_left=False)
         except StoreError:
             return False
         del self._in_doubt[planned.id]
@@ -307,6 +312,10 @@ class Executor:
             log.error("intent.moved_elsewhere account=%s intent=%d", self._account, intent.id)
         log.info("intent.%s account=%s id=%d note=%s", intent.state.lower(), self._account, intent.id, step.note)
         self._settled(intent)
+
+    def _reopen(self, lost: Intent) -> None:
+        """A database that has lost one order may lack what else was done around it."""
+        self._deliver(RecordReopened((lost.submitted_at or lost.created_at) - LOST_AROUND))
 
     def _settled(self, intent: Intent) -> None:
         self._own[intent.id] = intent

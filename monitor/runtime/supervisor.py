@@ -4,22 +4,25 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 from monitor.core.engine import Policy
 from monitor.core.events import HealthRead, OperatorRead, Tick
+from monitor.core.intents import Intent
 from monitor.core.journal import Entry, Notice
 from monitor.core.state import AccountState
 from monitor.errors import MonitorError, StoreError, StoreRefused
 from monitor.exchange.port import Exchange
 from monitor.runtime.account import AccountWatch, Collaborators, Timetable, live_text, tell_unrecorded
 from monitor.runtime.backlog import Backlog
+from monitor.runtime.executor import LOST_AROUND
 from monitor.runtime.inbox import Inbox
 from monitor.runtime.notifier import Notifier
 from monitor.runtime.numbers import Numbers
+from monitor.runtime.recorder import restated
 from monitor.runtime.remembering import adopted, carried_on, numbered_anew, remembered
 from monitor.runtime.runner import Runner
 from monitor.store.journal import Committed
@@ -88,6 +91,7 @@ class Supervisor:
         self._memories = {name: earlier.get(name) or Memory() for name in accounts}
         self._falls = {name: _Falls() for name in accounts}
         self.watches: dict[str, AccountWatch] = {}
+        self._connects = 0
 
     def hand_over(self) -> Mapping[str, Memory]:
         """What whoever comes next has to know, if the store can't tell it; the same objects whenever it is asked."""
@@ -143,6 +147,12 @@ class Supervisor:
 
     async def adopt(self, anew: bool) -> None:
         """Accounts that began without the store go on from what it knows; all of them if `anew`. Raises StoreError."""
+        connects = self._shared.store.connects
+        if anew or connects != self._connects:
+            for name, watch in list(self.watches.items()):
+                if await self._restate(name, watch.orders):
+                    watch.reopen_record(self._shared.clock.now() - LOST_AROUND)
+            self._connects = connects
         for name, watch in list(self.watches.items()):
             if watch.runner.is_known and not anew:
                 continue
@@ -153,6 +163,13 @@ class Supervisor:
                 watch.adopt(partial(adopted, loaded=loaded, policy=self._accounts[name].policy, now=now))
                 self._shared.notifier.renumber(_renumbered(before, watch.runner.state))
                 log.info("account.adopted account=%s alerts=%d", name, len(loaded.alerts))
+
+    async def _restate(self, name: str, orders: Iterable[Intent]) -> bool:
+        """Whether the database had lost what became of orders of the account; they are recorded once more."""
+        shared, channels = self._shared, self._accounts[name].policy.audience.channels
+        lost = await restated(shared.store, name, orders, channels, shared.clock.now())
+        shared.notifier.wake(channels)
+        return bool(lost)
 
     async def _begin(self, name: str) -> AccountWatch:
         account, memory = self._accounts[name], self._memories[name]
@@ -169,6 +186,8 @@ class Supervisor:
         # What waits to be recorded is newer than what the store knows.
         if self._is_store_known() and not shared.store.failing and (memory.backlog.is_empty or not memory.is_known):
             try:
+                if memory.state is not None:
+                    await self._restate(name, memory.state.intents.values())
                 loaded = await shared.store.load(name, now)
             except StoreError as error:
                 log.error("account.from_memory account=%s cause=%s", name, error)

@@ -26,6 +26,7 @@ class Access:
         self._file: tuple[int, int] | None = None
         self.changes = 0
         """How often the database turned out to be another one than before."""
+        self.connects = 0
 
     def engine(self) -> Engine:
         """What opens it for writing."""
@@ -52,6 +53,7 @@ class Access:
             _make(connection)
         opening.check_revision(connection, self.url)
         self._note_file()
+        self.connects += 1
 
     def has_moved(self) -> bool:
         """Whether another file lies now where the one that is open was."""

@@ -94,7 +94,7 @@ def record(connection: Connection, intent: Intent, step: IntentStep) -> bool:
         with connection.begin_nested():
             if not _move(connection, intent, step):
                 return False
-            _append(connection, step)
+            append(connection, step)
     except IntegrityError:
         if step.to_state in IN_FLIGHT:
             return False
@@ -186,10 +186,10 @@ def _write_one(connection: Connection, intent: Intent, steps: list[IntentStep], 
     if steps[0].from_state is None:
         born = steps.pop(0)
         connection.execute(insert(tables.intents), intent_row(replace(intent, state=born.to_state)))
-        _append(connection, born)
+        append(connection, born)
     for step in steps:
         _move_or_refuse(connection, replace(intent, state=step.to_state), step)
-        _append(connection, step)
+        append(connection, step)
 
 
 def _move_or_refuse(connection: Connection, intent: Intent, step: IntentStep) -> None:
@@ -216,7 +216,7 @@ def _move(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     return moved.rowcount == 1
 
 
-def _append(connection: Connection, step: IntentStep) -> None:
+def append(connection: Connection, step: IntentStep) -> None:
     """The step, in the intent's own story, which moves it, and in the trail."""
     table = tables.intent_transitions
     last = connection.execute(select(func.max(table.c.seq)).where(table.c.intent == step.intent)).scalar()

@@ -1,5 +1,6 @@
 """Everything one step wants remembered, in one transaction: it is all durable, or none of it happened."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from monitor.core.journal import Entry, Notice, Sample
 from monitor.core.notices import notices_of
 from monitor.core.outbox import Delivery
 from monitor.errors import StoreError
-from monitor.store import intents, movements, outbox, rule_stops, tables
+from monitor.store import intents, movements, outbox, restating, rule_stops, tables
 from monitor.store import record as record_rows
 from monitor.store.hot import hot_insert, hot_upsert, upsert
 from monitor.store.pausing import pause
@@ -108,6 +109,25 @@ def record(
     return taken
 
 
+def restate(
+    connection: Connection,
+    known: Sequence[Intent],
+    now: datetime,
+    notices: Callable[[Sequence[Intent]], Sequence[Notice]],
+    worse: str | None = None,
+) -> tuple[int, ...]:
+    """Record once more what the database has lost of intents that have left; the numbers of those.
+
+    Of these `notices` says what people are to hear. `worse`: in what way the first made things worse, as in `record`.
+    """
+    lost = tuple(intent for intent in known if restating.restate(connection, intent, now))
+    if lost:
+        _notices(connection, notices(lost))
+    if worse is not None and known[0] in lost:
+        rule_stops.add(connection, known[0], worse, now)
+    return tuple(intent.id for intent in lost)
+
+
 def recover(connection: Connection, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
     """The intents that were being sent when the daemon ended, UNCERTAIN now; `channels` hear of it."""
     found = intents.recover(connection, now)
@@ -185,7 +205,7 @@ def _transitions(connection: Connection, transitions: tuple[Transition, ...]) ->
     hot_insert(tables.alert_transitions, TRANSITION_COLUMNS, connection.dialect).run(connection, rows)
 
 
-def _notices(connection: Connection, notices: tuple[Notice, ...]) -> tuple[Delivery, ...]:
+def _notices(connection: Connection, notices: Iterable[Notice]) -> tuple[Delivery, ...]:
     return tuple(
         outbox.queue(
             connection,

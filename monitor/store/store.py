@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Attempt, Delivery, DeliveryState
 from monitor.errors import StoreError
-from monitor.store import audit, intents, journal, operator, outbox, presence, record, retention
+from monitor.store import audit, intents, journal, operator, outbox, presence, record, restating, retention
 from monitor.store import engine as opening
 from monitor.store.access import Access
 from monitor.store.journal import Committed, Mark
@@ -109,6 +109,11 @@ class Store:
         """How often the database turned out to be another one than before."""
         return self._access.changes
 
+    @property
+    def connects(self) -> int:
+        """How often it was connected to; each time may lead to a server that lacks the end of what was committed."""
+        return self._access.connects
+
     async def commit(self, entry: Entry, mark: Mark | None = None) -> Committed:
         """Everything one step wants remembered, in one transaction.
 
@@ -144,6 +149,19 @@ class Store:
         `notices` wait to be sent from then on. `worse`: it made things worse, and its rule is stopped.
         """
         return _telling_head(await self._writer.do(_with_head, journal.record, intent, step, notices, worse))
+
+    async def restate(
+        self,
+        known: Iterable[Intent],
+        now: datetime,
+        notices: Callable[[Sequence[Intent]], Sequence[Notice]],
+        worse: str | None = None,
+    ) -> tuple[int, ...]:
+        """The numbers of orders whose steps the database had lost, recorded once more; see journal.restate."""
+        left = restating.sent(known, now)
+        if not left:
+            return ()
+        return _telling_head(await self._writer.do(_with_head, journal.restate, left, now, notices, worse))
 
     async def recover(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
         """At start: what was being sent when the last daemon ended, now UNCERTAIN. `channels` are to hear of it."""

@@ -29,6 +29,11 @@ class Line:
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
 
+    def lead_to(self, server: Path) -> None:
+        """From now on it ends at another server; what was open is gone."""
+        self._server = str(server)
+        self.strand()
+
     def close(self) -> None:
         self._listener.close()
         for pair in self._pairs:
@@ -44,7 +49,11 @@ class Line:
             except OSError:
                 return
             server = socket.socket(socket.AF_UNIX)
-            server.connect(self._server)
+            try:
+                server.connect(self._server)
+            except OSError:
+                client.close()
+                continue
             self._pairs.append((client, server))
             robbed = threading.Event()
             threading.Thread(target=self._ask, args=(client, server, robbed), daemon=True).start()

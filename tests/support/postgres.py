@@ -55,6 +55,25 @@ class PostgresServer:
         )
         return server
 
+    def copied(self) -> "PostgresServer":
+        """A server of its own, not yet started, with what is committed in this one now: a standby that then lags."""
+        folder = Path(tempfile.mkdtemp(prefix="mm-pg-", dir="/tmp"))
+        if _unprivileged():
+            user = pwd.getpwnam(_unprivileged()["user"])
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        subprocess.run(
+            [
+                self._binaries / "pg_basebackup",
+                *("-h", self.folder, "-U", "tester", "-D", folder / "cluster"),
+                *("-X", "stream", "--checkpoint=fast", "--no-sync"),
+            ],
+            check=True,
+            capture_output=True,
+            cwd=folder,
+            **_unprivileged(),
+        )
+        return PostgresServer(folder, self._binaries)
+
     def start(self) -> None:
         """Returns when the server answers."""
         with (self.folder / "server.log").open("ab") as log:

@@ -1,0 +1,104 @@
+"""Orders whose steps a database has lost, as by a failover to a standby that lacked them: recorded once more."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, insert, select
+
+from monitor.core.intents import FINAL, LEGAL, SPENT, Intent, IntentState, IntentStep
+from monitor.errors import StoreError
+from monitor.store import intents, tables
+from monitor.store.columns import milliseconds
+from monitor.store.rows import intent_row
+
+_S = IntentState
+
+DAY = timedelta(hours=24)
+"""What was settled before that is no matter of any limit."""
+
+NOTE = "recorded once more: the database had lost it"
+
+_SENT = SPENT | {_S.REFUSED, _S.FAILED}
+_BEFORE_SENDING = frozenset({_S.PROPOSED, _S.PLANNED})
+
+
+def sent(known: Iterable[Intent], now: datetime) -> tuple[Intent, ...]:
+    """Those of the intents that have left and that some limit may still count."""
+    return tuple(
+        intent
+        for intent in known
+        if intent.state in _SENT
+        and (at := intent.submitted_at) is not None
+        and (intent.state not in FINAL or now - (intent.settled_at or at) < DAY)
+    )
+
+
+def restate(connection: Connection, intent: Intent, now: datetime) -> bool:
+    """Bring an intent that has left to where its sender knows it to stand; whether it was behind.
+
+    One that stands there, or where no step leads there from, is left as it is: people and other daemons settle orders
+    too. Raises StoreError for a number that belongs to another intent.
+    """
+    stored = intents.read(connection, intent.id)
+    if stored is not None and _identity(stored) != _identity(intent):
+        raise StoreError(f"the number of intent {intent.id} belongs to another one")
+    way = _way(None if stored is None else stored.state, intent)
+    if not way:
+        return False
+    intent = _with_its_alert(connection, intent)
+    steps = [
+        IntentStep(intent.id, start, to, min(now, _moment(intent, to, now)), NOTE)
+        for start, to in zip((None if stored is None else stored.state, *way), way, strict=False)
+    ]
+    if stored is None:
+        connection.execute(insert(tables.intents), intent_row(_as_of(intent, steps[0].to_state)))
+        intents.append(connection, steps.pop(0))
+    for step in steps:
+        if not intents.record(connection, _as_of(intent, step.to_state), step):
+            raise StoreError(f"intent {intent.id} can't go on to {step.to_state}: another of its kind is in flight")
+    return True
+
+
+def _identity(intent: Intent) -> tuple[str, int]:
+    """What no step changes, as exactly as it is stored."""
+    return intent.account, milliseconds(intent.created_at)
+
+
+def _way(start: IntentState | None, intent: Intent) -> tuple[IntentState, ...]:
+    """The shortest way by legal steps to where the intent stands, through its acknowledgement if it has one."""
+    kept_off = _S.UNCERTAIN if intent.ref is not None else _S.ACKNOWLEDGED
+    waiting: deque[tuple[IntentState | None, tuple[IntentState, ...]]] = deque([(start, ())])
+    seen = {start}
+    while waiting:
+        state, way = waiting.popleft()
+        if state is intent.state:
+            return way
+        following = {to for before, to in LEGAL if before is state} - seen
+        for to in sorted(following, key=lambda to: (to is kept_off, to)):
+            seen.add(to)
+            waiting.append((to, (*way, to)))
+    return ()
+
+
+def _as_of(intent: Intent, state: IntentState) -> Intent:
+    """The intent as it was in a state of before: what came of it was not known."""
+    if state is intent.state:
+        return intent
+    before = replace(intent, state=state, settled_at=None, evidence=None, level_after=None, resolved_by=None)
+    return replace(before, submitted_at=None, ref=None) if state in _BEFORE_SENDING else before
+
+
+def _moment(intent: Intent, state: IntentState, now: datetime) -> datetime:
+    if state in _BEFORE_SENDING:
+        return intent.created_at
+    return intent.submitted_at or now if state is _S.SUBMITTING else now
+
+
+def _with_its_alert(connection: Connection, intent: Intent) -> Intent:
+    """The intent without the number of an alert that the database has lost as well."""
+    if intent.alert is None:
+        return intent
+    known = connection.execute(select(tables.alerts.c.id).where(tables.alerts.c.id == intent.alert)).first()
+    return intent if known is not None else replace(intent, alert=None)
