@@ -33,6 +33,9 @@ RESTART_BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 REFUSED_BACKOFF_S = 5.0
 """The longest pause where the store refused what was decided, though it works."""
 
+UNRECORDED_S = (60.0, 120.0, 300.0, 600.0)
+"""How long an account that was refused again after it was built anew goes on unrecorded, before recording is tried."""
+
 STANDS_AFTER_S = 60.0
 """An account that fell twice in a row counts as failing until it has run for so long (machine seconds)."""
 
@@ -60,11 +63,29 @@ class Memory:
 
 @dataclass(slots=True)
 class _Falls:
-    """How often in a row an account fell, why it did last, and when it was last begun."""
+    """How often in a row an account fell, why it did last, and when it was last begun.
+
+    `refused`: how often in a row since the store would not have what was decided; `unrecorded_until` (machine
+    seconds): until then it goes on without the store.
+    """
 
     count: int = 0
     begun_at: float = 0.0
     cause: str = ""
+    refused: int = 0
+    unrecorded_until: float = 0.0
+
+    @property
+    def is_unrecorded(self) -> bool:
+        return time.monotonic() < self.unrecorded_until
+
+    def refuse(self) -> None:
+        """The store refused what was decided. Where it did so before, the account built anew from it was no help."""
+        now = time.monotonic()
+        recorded_s = now - max(self.begun_at, self.unrecorded_until)
+        self.refused = 1 if recorded_s > STANDS_AFTER_S else self.refused + 1
+        if self.refused > 1:
+            self.unrecorded_until = now + UNRECORDED_S[min(self.refused - 1, len(UNRECORDED_S)) - 1]
 
 
 class Supervisor:
@@ -135,6 +156,10 @@ class Supervisor:
                 if _was_refused(error):
                     # Watching does not need the store: it goes on soon.
                     pause_s = min(pause_s, REFUSED_BACKOFF_S)
+                    falls.refuse()
+                    if falls.is_unrecorded:
+                        log.error("account.unrecorded account=%s times=%d", name, falls.refused)
+                        pause_s = RESTART_BACKOFF_S[0]
                     await self._forget(name)
                 log.error(
                     "account.restarting account=%s in_s=%s cause=%s",
@@ -154,7 +179,7 @@ class Supervisor:
                     watch.reopen_record(self._shared.clock.now() - LOST_AROUND)
             self._connects = connects
         for name, watch in list(self.watches.items()):
-            if watch.runner.is_known and not anew:
+            if not anew and (watch.runner.is_known or self._falls[name].is_unrecorded):
                 continue
             loaded = await self._shared.store.load(name, self._shared.clock.now())
             if self.watches.get(name) is watch:
@@ -183,6 +208,7 @@ class Supervisor:
         """What to start from, and whether that is what the store knows."""
         memory, shared = self._memories[name], self._shared
         now, health = shared.clock.now(), replace(self._health(), account_failing=self.is_failing(name))
+        is_recorded = not self._falls[name].is_unrecorded
         # What waits to be recorded is newer than what the store knows.
         if self._is_store_known() and not shared.store.failing and (memory.backlog.is_empty or not memory.is_known):
             try:
@@ -192,12 +218,13 @@ class Supervisor:
             except StoreError as error:
                 log.error("account.from_memory account=%s cause=%s", name, error)
             else:
+                health = replace(health, store_failing=health.store_failing or not is_recorded)
                 state = remembered(loaded, policy, now, self._operator(), health)
                 if memory.state is not None and not memory.is_known:
                     earlier = carried_on(memory.state, policy, now, self._operator(), health)
                     state = replace(adopted(earlier, memory.backlog, loaded, policy, now), health=health)
                     shared.notifier.renumber(_renumbered(earlier, state))
-                return state, True
+                return state, is_recorded
         return carried_on(memory.state, policy, now, self._operator(), health), memory.is_known
 
     async def _stand_in(self, name: str, pause_s: float, cause: BaseException) -> None:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from monitor.core.alerts import AlertState
+from monitor.runtime import supervisor
 from monitor.sandbox.server import Sandbox
 from monitor.store import tables
 from monitor.store.numbering import FIRST_UNRECORDED
@@ -305,6 +306,32 @@ async def test_what_the_database_will_not_have_is_told_and_the_account_goes_on_f
                 await here.until_alerts(
                     lambda rows: any(r.alert.key.rule == "near-call" and r.alert.id >= 40 for r in rows), 60
                 )
+
+
+@pytest.mark.slow
+async def test_where_the_database_goes_on_refusing_the_account_goes_on_unrecorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervisor, "UNRECORDED_S", (45.0,))
+    database = tmp_path / "monitor.db"
+    with http_sink() as sink:
+        async with sandbox() as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, more=ACTIONS)
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+                await here.until(lambda state: state.cross and state.bars)
+                with closing(sqlite3.connect(database)) as other, other:
+                    other.execute("CREATE TRIGGER none BEFORE INSERT ON alerts BEGIN SELECT RAISE(ABORT, 'none'); END")
+                fall(box.sandbox)
+                await eventually(lambda: has(sink, "near-call"), 30)
+                await eventually(lambda: has(sink, "cannot-record"), 120)
+                assert "Not recorded:" in str(told(sink, "cannot-record")[0]["text"])
+                assert [line.getMessage().startswith("account.restarting") for line in caplog.records].count(True) < 5
+                assert here.state().health.store_failing
+                assert money_requests(box.sandbox) == []
+                with closing(sqlite3.connect(database)) as other, other:
+                    other.execute("DROP TRIGGER none")
+                await here.until_alerts(lambda rows: any(r.alert.key.rule == "near-call" for r in rows), 90)
+                await eventually(lambda: acted(box.sandbox), 60)
 
 
 @pytest.mark.slow
