@@ -12,8 +12,8 @@ What is hunted for, where it is drawn (`plan`, `strains`), and the sentences by 
   cooldown" (across databases), "a restore did not pause", "a restore's pause is not in the trail", "a number was given
   twice". What can't be told from the histories: tests/integration/test_record_gaps.py.
 - The second key: `WrongKey`; "moved in another account", "sent with a key of another account".
-- A channel that takes nothing: the answers of the phone; "a critical notice was not delivered". What is not sent since
-  no channel took the question: tests/integration/test_gates.py.
+- A channel that takes nothing: the answers of the phone; "a critical notice was not delivered", "sent though no channel
+  took the question", "sent before a person had his time".
 - Clocks: `ClockStep`, `Suspend`; "the watch stood still …", "nobody was told that the clock was set", "nobody noticed
   that the machine slept".
 - Steps that make things worse: `TakeMore`; "nothing stopped what made things worse", "sent though its rule was

@@ -84,6 +84,7 @@ class Limits:
     max_actions_per_day: int = 10
     keep_in_source: Decimal = Decimal(0)
     max_slippage: Decimal = Decimal(0)
+    approve_within_ms: int = 0
     cooldown_ms: int = 0
     """Zero as well where a worse rung may waive it."""
 
@@ -197,6 +198,8 @@ class Facts:
     notices: tuple[Delivery, ...] = ()
     heard: frozenset[int] = frozenset()
     heard_texts: frozenset[str] = frozenset()
+    named: Mapping[int, int] = field(default_factory=dict)
+    """When the channel first heard of each intent, by its number."""
     pauses: tuple[Span, ...] = ()
     grace_ms: int = 0
     imbalance: Mapping[str, Any] = field(default_factory=dict)

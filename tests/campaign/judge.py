@@ -27,6 +27,7 @@ from tests.campaign.facts import (
 )
 from tests.campaign.judge_stops import judge_stops
 from tests.campaign.judge_strains import (
+    SLACK_MS,
     Violation,
     all_rows,
     claimed_at,
@@ -51,6 +52,7 @@ def judge(facts: Facts) -> list[Violation]:
     found += _stale(facts, sent)
     found += _paused(facts)
     found += _hasty(facts, sent)
+    found += _unasked(facts, sent)
     found += judge_strains(facts, sent)
     found += judge_stops(facts, sent)
     found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
@@ -239,6 +241,22 @@ def _hasty(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
             yield Violation("sent during the cooldown", f"{_named(intent)} {at - last[target]} ms after the last")
         if sent[intent.id].applied and not intent.executed_late and is_knowable(facts, row, sent[intent.id]):
             last[target] = at
+
+
+def _unasked(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """What a person is to decide, and did not, leaves when he has had his time since the channel took the question."""
+    by_name = {limits.name: limits for limits in facts.limits}
+    unknown = forgotten(facts)
+    for row in facts.intents:
+        intent, request, limits = row.intent, sent.get(row.intent.id), by_name.get(row.intent.action)
+        is_asked = intent.mode == "approve" and row.approved is None and intent.id not in unknown
+        if request is None or limits is None or not is_asked or not _is_first_half(intent, limits):
+            continue
+        asked_at = facts.named.get(intent.id)
+        if asked_at is None or request.left < asked_at:
+            yield Violation("sent though no channel took the question", _named(intent))
+        elif request.left < asked_at + limits.approve_within_ms - SLACK_MS:
+            yield Violation("sent before a person had his time", f"{_named(intent)}: {request.left - asked_at} ms")
 
 
 def _untold(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:

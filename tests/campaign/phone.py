@@ -1,11 +1,15 @@
 """The phone that is told, and the one of another daemon, to which nobody listens."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import json
+import re
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+
+_NUMBERS = re.compile(r"\bR-(\d+)\b")
 
 
 @dataclass(slots=True)
@@ -15,6 +19,10 @@ class Phone:
     answers: list[int]
     url: str = ""
     heard: list[dict[str, Any]] = field(default_factory=list)
+    now_ms: Callable[[], int] = lambda: 0
+    """The exchange's time."""
+    named: dict[int, int] = field(default_factory=dict)
+    """When it first heard of each intent, by its number."""
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -25,6 +33,8 @@ class Phone:
         answer = self.answers.pop(0) if self.answers else 204
         if answer == 204:
             self.heard.append(said)
+            for number in _NUMBERS.findall(json.dumps(said)):
+                self.named.setdefault(int(number), self.now_ms())
         if answer == 0:
             assert request.transport is not None
             request.transport.abort()

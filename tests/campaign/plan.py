@@ -33,6 +33,8 @@ OTHER_KEY = hmac_key(OTHER)
 """Of another account."""
 
 RESTS_S = 90
+AWAY_SHARE = 0.3
+"""Of the owners, those who decide nothing of what is laid before them."""
 
 Trigger = Literal["time", "asked", "log"]
 Act = Literal[
@@ -119,7 +121,7 @@ def plan_of(seed: int) -> Plan:
         timed=tuple(sorted(_timed(chance, active_s, settle), key=lambda each: each.at_s)),
         kills=tuple(_kill(chance, active_s) for _ in range(chance.choices([0, 1, 2, 3], [1, 4, 4, 2])[0])),
         sink=tuple(chance.choices([204, 500, 429, 0], [5, 2, 1, 2])[0] for _ in range(chance.choice([0, 0, 4, 12]))),
-        answers=tuple(chance.random() < 0.7 for _ in range(20)),
+        answers=_answers(chance, seed),
         active_s=active_s,
         recovers=chance.random() < 0.5,
         strains=strains,
@@ -193,6 +195,7 @@ def _common(chance: random.Random, kind: str, name: str, owed: Decimal, rule: st
         cooldown_ms=cooldown_s * 1000,
     )
     mode = chance.choices(["live", "approve"], [5, 1])[0]
+    approve_s = chance.choice([15, 30, 60])
     found = [
         f'name = "{name}"',
         f'kind = "{kind}"',
@@ -202,12 +205,12 @@ def _common(chance: random.Random, kind: str, name: str, owed: Decimal, rule: st
         f"max_actions_per_day = {limits.max_actions_per_day}",
         f'max_data_age = "{limits.max_data_age_ms // 1000}s"',
         f'cooldown = "{cooldown_s}s"',
-        f'approve_within = "{chance.choice([15, 30, 60])}s"',
+        f'approve_within = "{approve_s}s"',
         f'on_no_answer = "{chance.choice(["skip", "act"])}"',
         f'target = "margin_level >= {chance.choice(["1.5", "1.6", "2", "initial_level * 1.05"])}"',
         *lines,
     ]
-    return ActionPlan(limits, tuple(found), rule, mode)
+    return ActionPlan(replace(limits, approve_within_ms=approve_s * 1000), tuple(found), rule, mode)
 
 
 def _resting(action: ActionPlan) -> ActionPlan:
@@ -325,6 +328,12 @@ def _kill(chance: random.Random, active_s: float) -> Kill:
         jitter_s=chance.choice([0.0, chance.uniform(0, 0.01), chance.uniform(0, 0.2)]),
         down_s=chance.choice([0.0, 0.0, chance.uniform(0, 0.6)]),
     )
+
+
+def _answers(chance: random.Random, seed: int) -> tuple[bool, ...]:
+    """Drawn in any case, so that the rest of a seed is the same whether its owner is away."""
+    given = tuple(chance.random() < 0.7 for _ in range(20))
+    return () if random.Random(f"owner of {seed}").random() < AWAY_SHARE else given
 
 
 def _money(chance: random.Random, least: int, most: int) -> Decimal:

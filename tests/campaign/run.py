@@ -82,6 +82,7 @@ async def _play(plan: Plan, folder: Path) -> Outcome:
             first=f"default_rules = {str(plan.default_rules).lower()}",
             more=more,
         )
+        phone.now_ms = running.sandbox.timeline.now_ms
         run = Run(plan, running.sandbox, config, folder, phone)
         for strain in plan.strains:
             if isinstance(strain, WrongKey):

@@ -242,6 +242,7 @@ class Run:
             pauses=(*self.pauses, *paused),
             grace_ms=int(LEAVES_WITHIN_S * SPEED * PACE * 1000),
             tells_of_hands=self.plan.default_rules,
+            named=dict(self.phone.named),
             lost=self.lost,
             restores=tuple(self.restores),
             steps=tuple(self.clocks.stepped()),

@@ -140,6 +140,16 @@ def third(amount: str, second: float = 120, **intent: Any) -> dict[str, tuple[An
     }
 
 
+def asked_about(facts: Facts, named: float | None = None, *, approved: bool | None = None) -> Facts:
+    """A third repayment, of which the channel heard then, and which a person had thirty seconds for."""
+    added = third("100")
+    (found,) = added["intents"]
+    intents = (replace(found, intent=replace(found.intent, mode="approve"), approved=approved),)
+    limits = (replace(REPAYS, approve_within_ms=30_000, max_actions_per_day=3), BRINGS)
+    heard = {} if named is None else {3: at(named)}
+    return more(replace(facts, limits=limits, named=heard), **{**added, "intents": intents})
+
+
 def transferred(amount: str, left: str) -> dict[str, tuple[Any, ...]]:
     return {
         "requests": (asked_to_bring(120, amount),),
@@ -281,6 +291,9 @@ PLANTED: dict[str, tuple[Callable[[Facts], Facts], str]] = {
         lambda f: more(replace(f, limits=(replace(REPAYS, cooldown_ms=120_000), BRINGS)), **third("100")),
         "sent during the cooldown",
     ),
+    "an order that nobody was asked about": (lambda f: asked_about(f), "sent though no channel took the question"),
+    "an order told when it had left": (lambda f: asked_about(f, 121), "sent though no channel took the question"),
+    "an order before a person had his time": (lambda f: asked_about(f, 100), "sent before a person had his time"),
     "books that do not add up": (lambda f: replace(f, imbalance={"USDT": "1"}), "the exchange's books do not add up"),
 }
 
@@ -323,6 +336,8 @@ FINE_TOO: dict[str, Callable[[Facts], Facts]] = {
     "an alert over before anybody could be told": lambda f: more(
         f, alerts=(alert(2, delivery(DeliveryState.EXPIRED, 0), state=AlertState.RESOLVED),)
     ),
+    "an order that nobody answered in time": lambda f: asked_about(f, 89),
+    "an order that a person approved": lambda f: asked_about(f, 119, approved=True),
     "a key for the streams": lambda f: more(f, requests=(Asked(at(5), "POST", "/sapi/v1/userListenToken"),)),
 }
 
