@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from benchmarks.account import rules
-from benchmarks.quiet import DAYS, FAST, PARTS, RUNGS, Rung, hovering
+from benchmarks.quiet import CLEARS, DAYS, FAST, PARTS, RUNGS, Rung, hovering
 from benchmarks.warning import CROSS_3X, NIGHTS, NOT_BY_PRICES, WAITS, Night, leads, path_of
 from tests.support.data import price_file
 
@@ -19,7 +19,9 @@ def test_each_wait_of_the_shipped_rules_is_measured_or_said_not_to_be() -> None:
     assert waiting <= measured | NOT_BY_PRICES.keys()
     assert NOT_BY_PRICES.keys() <= waiting
     # What is measured of it is the rule that is shipped.
-    assert [rule.when.text for rule in rules() if rule.name == "falling-fast"] == [FAST]
+    (fast,) = (rule for rule in rules() if rule.name == "falling-fast")
+    assert fast.clear is not None
+    assert (fast.when.text, fast.clear.text) == (FAST, CLEARS["5 % above"]["clear"])
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,16 @@ def test_an_episode_around_a_bar_is_one_alert_on_whole_days(asset: str, file: st
     found = hovering(asset, path, rung, PARTS[2], rules())
     assert found.touches > found.episodes
     assert found.alerts[rung.waits.index(0)] == found.episodes
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_falls_that_follow_each_other_close_to_liquidation_are_few_alerts_and_no_more_words() -> None:
+    asset, file = DAYS[0]
+    price_file(f"binance_{file}.csv.gz")
+    path = path_of(Night(asset, file, asset, Decimal(2), CROSS_3X, False))
+    (near_call,) = (rung for rung in RUNGS if rung.name == "near-call")
+    found = hovering(asset, path, near_call, PARTS[4], rules()).fast
+    (alerts, words), (alerts_before, words_before) = found["5 % above"], found["none"]
+    assert alerts * 5 < alerts_before
+    assert words <= words_before

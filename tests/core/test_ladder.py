@@ -244,6 +244,29 @@ def test_falling_fast_holds_when_ten_minutes_of_this_pace_end_in_liquidation() -
 
 
 @pytest.mark.parametrize(
+    ("initial", "call", "end"),
+    [
+        ("1.5", "1.3", "1.1"),
+        ("1.25", "1.16", "1.1"),
+        ("1.5", "1.22", "1.18"),
+        ("1.25", "1.19", "1.15"),
+        ("1.111", "1.1", "1.05"),
+    ],
+)
+def test_falling_fast_goes_on_near_liquidation_alone_where_near_call_fires_too(
+    initial: str, call: str, end: str
+) -> None:
+    def flat(level: Decimal) -> Finding:
+        return found("falling-fast", margin_level=str(level), margin_level_change_5m="0", liquidation_level=end)
+
+    edge = Decimal(end) * Decimal("1.05")
+    assert (flat(edge).holds, flat(edge).clears) == (False, False)
+    assert flat(edge + Decimal("0.0001")).clears is True
+    bars = {"initial_level": initial, "margin_call_level": call}
+    assert found("near-call", margin_level=str(edge), **bars).holds is True
+
+
+@pytest.mark.parametrize(
     ("age", "interval", "blind", "very_blind"),
     [
         ("180", "60", False, False),

@@ -108,4 +108,4 @@ def test_the_promised_minutes_of_warning_are_those_that_the_shipped_rules_give_l
 
 def _rows(text: str) -> list[str]:
     """The rows of the first table of figures, without their outer bars."""
-    return [line.strip("| ") for line in text.splitlines() if re.match(r"\| .*\d\) \|", line)]
+    return [line.strip("| ") for line in text.splitlines() if re.match(r"\| [^|]*\(\d\.\d\d\) \|", line)]
