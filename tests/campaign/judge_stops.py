@@ -12,9 +12,9 @@ from tests.campaign.judge_strains import Violation, in_ms
 PEOPLE = ("campaign",)
 """Who resumes."""
 
-CERTAINLY_TIMES, CERTAINLY_MORE = 3, Decimal(500)
-"""What must be gone beside an order for nothing to make up for it: so many times its amount, and interest, and what
-was rounded."""
+CERTAINLY_TIMES, CERTAINLY_MORE = Decimal("1.5"), Decimal(300)
+"""What must be gone beside an order so that nothing makes up for it at any level below 2.5: so many times its amount,
+and what interest and rounding explain."""
 
 NOTICED_FROM_S = 1.0
 """Machine seconds of sleep from which on a daemon says so."""
