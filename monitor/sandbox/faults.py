@@ -1,5 +1,6 @@
 """What goes wrong, and when: faults of requests and of streams, matched as a script says."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -32,7 +33,7 @@ class Fault:
     `params` (all of these), `account` and `host` (a name of this server, without the port): from the `nth` match
     on, `count` times (0: from then on always).
     - status: answer `status` with `body`, or with `code` and `message`; the request counts only if `applies`
-    - delay: do it, and answer after `seconds` of real time
+    - delay: do it, and answer after `seconds` of real time, or once the faults are cleared
     - cut_before, cut_after: cut the connection instead of doing it, or after doing it
     - apply_late: cut now and do it `seconds` of exchange time later
     - hang: never answer, and don't do it
@@ -108,6 +109,8 @@ class FaultScript:
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self._armed: list[_Armed] = []
+        self.cleared = asyncio.Event()
+        """Set once what is in force now is in force no longer."""
         for fault in faults:
             self.add(fault)
 
@@ -118,6 +121,8 @@ class FaultScript:
     def clear(self) -> None:
         """Let everything go right again."""
         self._armed.clear()
+        self.cleared.set()
+        self.cleared = asyncio.Event()
 
     def strike(self, method: str, path: str, params: Mapping[str, str], account: str, host: str = "") -> Fault | None:
         """The fault that this request meets, if any. Counts it."""

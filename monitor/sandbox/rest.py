@@ -132,7 +132,7 @@ class RestDoor:
         if fault.what == "cut_after":
             return None
         if fault.what == "delay":
-            await _sleep_or_close(self._closing, fault.seconds)
+            await _sleep_or_end(fault.seconds, self._closing, self._script.cleared)
         if fault.what == "malformed":
             return spoil(response, fault.form)
         if fault.what == "status":
@@ -280,11 +280,14 @@ async def _read(request: web.Request) -> _Asked:
     )
 
 
-async def _sleep_or_close(closing: asyncio.Event, seconds: float) -> None:
+async def _sleep_or_end(seconds: float, *ends: asyncio.Event) -> None:
+    """Sleep for so long, or until the first of the events."""
+    waiting = [asyncio.ensure_future(end.wait()) for end in ends]
     try:
-        await asyncio.wait_for(closing.wait(), seconds)
-    except TimeoutError:
-        return
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 def _carried_out(record: ReceivedRequest, answer: object) -> None:

@@ -36,12 +36,13 @@ from monitor.runtime.executor import Executor
 from monitor.sandbox.requests import ReceivedRequest
 from monitor.store.store import Store
 from tests.exchange.binance.world import World
+from tests.support.patience import BUSY
 
 MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer", "/sapi/v1/margin/order")
 SPEED = 20.0
 """Exchange seconds in a second of the machine."""
 
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0 * BUSY
 SAFETY = Safety(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=60))
 
 
@@ -134,11 +135,15 @@ class Rig:
                     task.cancel()
 
     async def until(self, holds: Callable[[], object]) -> None:
-        """Wait until the condition holds, looking again at each event."""
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds():
-                self._decided.clear()
-                await self._decided.wait()
+        """Wait until the condition holds, looking again at each event. Raises AssertionError after the time-out."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not holds():
+                    self._decided.clear()
+                    await self._decided.wait()
+        except TimeoutError:
+            found = [(one.id, one.state, one.evidence) for one in self.intents]
+            raise AssertionError(f"not within {PATIENCE_S} s: {found}, blocked: {self.state.blocked}") from None
 
     async def settles(self, count: int = 1) -> list[Intent]:
         """The intents, once at least `count` of them were made and all are final."""

@@ -31,6 +31,9 @@ from tests.support.daemon import eventually
 from tests.support.money import REPAY_PATH, TRANSFER_PATH
 
 S = IntentState
+HELD_FOR_S = 600.0
+"""Far longer than what is done meanwhile takes on any machine."""
+
 RIGHTS_PATH = "/sapi/v1/account/apiRestrictions"
 REPAYMENT = ("repay_margin_loan", {"asset": "USDT", "amount": "5"})
 BY_NAME = ("set_bnb_burn", {"interestBNBBurn": "false"})
@@ -65,15 +68,18 @@ def is_unsent(around: World, row: IntentRow) -> bool:
 
 @contextlib.asynccontextmanager
 async def meanwhile(around: World, act: Callable[[], object]) -> AsyncIterator[None]:
-    """Acts when the order is recorded, and its keys are being looked at."""
-    around.sandbox.add_fault(Fault("delay", method="GET", path=RIGHTS_PATH, seconds=0.5))
+    """Acts when the order is recorded, and its keys are being looked at: they are known once it has acted."""
+    around.sandbox.add_fault(Fault("delay", method="GET", path=RIGHTS_PATH, seconds=HELD_FOR_S, count=0))
 
     async def are_looked_at() -> bool:
         return bool(around.requests(RIGHTS_PATH))
 
     async def acting() -> None:
-        await eventually(are_looked_at)
-        await asyncio.to_thread(act)
+        try:
+            await eventually(are_looked_at)
+            await asyncio.to_thread(act)
+        finally:
+            around.sandbox.clear_faults()
 
     task = asyncio.create_task(acting())
     yield
@@ -82,7 +88,7 @@ async def meanwhile(around: World, act: Callable[[], object]) -> AsyncIterator[N
 
 @pytest.mark.parametrize("what", [REPAYMENT, BY_NAME], ids=lambda what: what[0])
 async def test_a_pause_by_command_in_between_stops_it(database_url: str, what: tuple[str, dict[str, str]]) -> None:
-    async with world() as around:
+    async with world(timeout_s=HELD_FOR_S) as around:
         with OrderStore.open(database_url) as store, OrderStore.open(database_url) as other:
             now = around.clock.now()
             async with meanwhile(around, lambda: other.order(operator.pause, True, "somebody", now)):
@@ -95,7 +101,7 @@ async def test_a_pause_by_command_in_between_stops_it(database_url: str, what: t
 async def test_one_that_others_gave_up_meanwhile_is_not_sent(
     database_url: str, what: tuple[str, dict[str, str]]
 ) -> None:
-    async with world() as around:
+    async with world(timeout_s=HELD_FOR_S) as around:
         with OrderStore.open(database_url) as store, OrderStore.open(database_url) as other:
             late = around.clock.now() + ABANDONED_AFTER + timedelta(minutes=1)
             async with meanwhile(around, lambda: other.order(give_up_lost, late, timedelta(minutes=10))):
@@ -108,7 +114,7 @@ async def test_one_that_others_gave_up_meanwhile_is_not_sent(
 
 
 async def test_one_that_stood_still_for_long_is_not_sent(sqlite_url: str) -> None:
-    async with world(speed=1.001) as around:
+    async with world(speed=1.001, timeout_s=HELD_FOR_S) as around:
         with OrderStore.open(sqlite_url) as store:
             async with meanwhile(around, lambda: around.pass_time(SEND_WITHIN.total_seconds() + 1)):
                 with pytest.raises(OrderRefused, match="too long to send it still: nothing was sent"):
@@ -119,7 +125,7 @@ async def test_one_that_stood_still_for_long_is_not_sent(sqlite_url: str) -> Non
 @pytest.mark.parametrize("has_database", [True, False])
 async def test_a_pause_file_in_between_stops_it(sqlite_url: str, tmp_path: Path, has_database: bool) -> None:
     file = tmp_path / "PAUSE"
-    async with world() as around:
+    async with world(timeout_s=HELD_FOR_S) as around:
         with OrderStore.open(sqlite_url) as store:
             async with meanwhile(around, file.touch):
                 with pytest.raises(OrderRefused, match=r"actions are paused by .*PAUSE: nothing was sent"):

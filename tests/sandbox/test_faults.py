@@ -173,6 +173,15 @@ async def test_a_delayed_answer_comes_after_the_deed(running: Running, client: C
     assert (await task).status == 200
 
 
+async def test_a_delayed_answer_comes_once_the_faults_are_cleared(running: Running, client: Client) -> None:
+    running.sandbox.add_fault(Fault("delay", method="POST", path=LOAN, seconds=600))
+    task = asyncio.create_task(client.post(LOAN, **REPAY))
+    await until(lambda: _borrowed(running) == D(29_900))
+    assert not task.done()
+    running.sandbox.clear_faults()
+    assert (await task).status == 200
+
+
 def test_a_fault_strikes_from_the_nth_match_on_count_times() -> None:
     script = FaultScript([Fault("hang", path="/sapi/*", params={"type": "REPAY"}, account="main", nth=2, count=2)])
 
