@@ -345,7 +345,8 @@ async def test_weight_used_is_the_share_of_the_fullest_pool() -> None:
         await w.account.sync_clock()
         assert w.account.weight_used == D(10) / 12000
         await w.account.call("GET", "/api/v3/account", {})
-        assert w.account.weight_used == D(21) / 6000
+        # A slow machine asks for the time once more: each question weighs 1 in the same pool.
+        assert w.account.weight_used == D(20 + len(w.requests("/api/v3/time"))) / 6000
 
 
 async def test_any_read_can_be_asked_for_by_its_path() -> None:
