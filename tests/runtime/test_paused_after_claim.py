@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,34 @@ from monitor.store.store import Store
 from tests.core.actions.samples import repay_spec, seconds
 from tests.exchange.binance.world import world
 from tests.runtime.rig import SAFETY, SPEED, Rig
-from tests.support.daemon import eventually
 from tests.support.money import REPAY_PATH, TRANSFER_PATH
+from tests.support.patience import SOON_S
 
 S = IntentState
 HELD_FOR_S = 600.0
 """Far longer than what is done while another order of the account keeps this one waiting takes on any machine."""
 
 HELD = Fault("delay", method="POST", path=TRANSFER_PATH, seconds=HELD_FOR_S)
+
+
+class Asked(Store):
+    """A store that says when it was last asked whether the order may still leave."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.was_asked = asyncio.Event()
+
+    async def read(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        found = await super().read(function, *args, **kwargs)
+        if function is operator.standing:
+            self.was_asked.set()
+        return found
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long the machine itself may take for one question is no matter here."""
+    monkeypatch.setattr(executor, "PAUSE_HOLDS_S", 60.0)
 
 
 @pytest.mark.parametrize("way", ["command", "file"])
@@ -37,14 +58,14 @@ async def test_an_order_that_was_claimed_before_the_pause_expires_unsent(
     file = tmp_path / "pause"
     spec = repay_spec(asset="USDT", max_data_age=seconds(3600))
     async with world(calm(), speed=SPEED, timeout_s=HELD_FOR_S) as around:
-        store = Store.open(database_url)
+        store = Asked.open(database_url)
         try:
             safety = replace(SAFETY, pause_file=str(file))
             rig = await Rig(around, store, [spec], safety=safety).prepare()
             around.sandbox.add_fault(HELD)
             another = asyncio.create_task(around.account.execute(Transfer("spot", CROSS, "USDT", Decimal(1))))
             async with rig.running():
-                await is_claimed(rig)
+                await asyncio.wait_for(store.was_asked.wait(), SOON_S)
                 assert not another.done(), "the order did not have to wait"
                 if way == "file":
                     file.touch()
@@ -67,13 +88,13 @@ async def test_an_order_that_was_claimed_before_the_pause_expires_unsent(
 async def test_what_passes_in_a_suspended_machine_counts(database_url: str) -> None:
     spec = repay_spec(asset="USDT", max_data_age=seconds(3600))
     async with world(calm(), speed=SPEED, timeout_s=HELD_FOR_S) as around:
-        store = Store.open(database_url)
+        store = Asked.open(database_url)
         try:
             rig = await Rig(around, store, [spec]).prepare()
             around.sandbox.add_fault(HELD)
             another = asyncio.create_task(around.account.execute(Transfer("spot", CROSS, "USDT", Decimal(1))))
             async with rig.running():
-                await is_claimed(rig)
+                await asyncio.wait_for(store.was_asked.wait(), SOON_S)
                 around.pass_time(2 * PAUSE_KNOWN_FOR_S * SPEED)
                 around.sandbox.clear_faults()
                 await another
@@ -95,8 +116,6 @@ class TakenOver(Store):
 async def test_an_order_that_another_daemon_gave_up_since_its_claim_is_not_sent(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # How long the machine itself may take is no matter here.
-    monkeypatch.setattr(executor, "PAUSE_HOLDS_S", 60.0)
     monkeypatch.setattr(executor, "PAUSE_KNOWN_FOR_S", 120.0)
     async with world(calm(), speed=SPEED) as around:
         store = TakenOver.open(database_url)
@@ -111,16 +130,6 @@ async def test_an_order_that_another_daemon_gave_up_since_its_claim_is_not_sent(
         assert row is not None
         assert row.intent.state is S.UNCERTAIN
         assert around.requests(REPAY_PATH, "POST") == []
-
-
-async def is_claimed(rig: Rig) -> None:
-    """Returns once the first order is claimed in the database."""
-
-    async def holds() -> bool:
-        row = await first(rig)
-        return row is not None and row.intent.state is S.SUBMITTING
-
-    await eventually(holds)
 
 
 async def first(rig: Rig) -> IntentRow | None:
