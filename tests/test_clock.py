@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.clock import JUMP_S, ManualClock, SystemClock
+from tests.support.patience import SOON_S
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -94,7 +95,7 @@ async def test_who_sleeps_looks_again_when_the_machine_had_slept() -> None:
     assert not sleeping.done()
     hand.suspend(3600)
     clock.wake_sleepers()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(SOON_S):
         await sleeping
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.running import cli
+from tests.support.patience import SOON_S
 
 OPTIONS = ("init", "--non-interactive", "--api-key", "env:KEY", "--api-secret", "a-literal-secret")
 
@@ -138,7 +139,7 @@ def _talk(home: Path, answers: list[str]) -> tuple[str, int]:
     )
     os.close(theirs)
     screen, asked = "", 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SOON_S
     while time.monotonic() < deadline:
         if not select.select([ours], [], [], 0.1)[0]:
             continue

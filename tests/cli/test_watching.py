@@ -16,9 +16,10 @@ import pytest
 
 from monitor.cli.watching import PIPE_EVERY_S, redrawn, watch
 from tests.support.command import write_config
+from tests.support.patience import BUSY
 
 HOME = b"\x1b[H"
-WITHIN_S = 30.0
+WITHIN_S = 30.0 * BUSY
 
 
 def _until(frames: int, waited: list[float]) -> Callable[[float], None]:

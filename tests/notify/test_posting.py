@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from monitor.notify.posting import Answer, PostFailed, Posting
+from tests.support.patience import SOON_S
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
 
@@ -118,7 +119,7 @@ async def test_posts_at_one_time_do_not_wait_for_each_other() -> None:
 
     async with server(serve) as host:
         posting = Posting(f"http://{host}/hook", {}, 100)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(SOON_S):
             told = await asyncio.gather(posting.post(b"{}"), posting.post(b"{}"))
         posting.close()
     assert [each.status for each in told] == [204, 204]

@@ -280,7 +280,7 @@ async def test_the_pause_file_is_looked_for_right_before_sending(tmp_path: Path)
 
 
 async def test_a_stop_in_the_middle_waits_for_the_answer_and_writes_it_down(tmp_path: Path) -> None:
-    slow = Fault("delay", method="POST", path=REPAY_PATH, seconds=1)
+    slow = Fault("delay", method="POST", path=REPAY_PATH, seconds=3)
     async with world(speed=SPEED, faults=[slow]) as around:
         async with life(around, tmp_path, repay_spec(asset="USDT")) as made:
             await made.until(lambda: money_requests(around))

@@ -18,6 +18,7 @@ from monitor.core.events import (
 )
 from monitor.runtime.inbox import MOST_AT_ONCE, Inbox
 from tests.core.worked import NOW, after, cross, isolated
+from tests.support.patience import SOON_S
 
 
 def price(value: int, seconds: float = 0, symbol: str = "BTCUSDT") -> PricesRead:
@@ -42,7 +43,7 @@ async def test_stream_events_come_in_order_and_none_is_lost() -> None:
         inbox.put(each)
     found: list[Event] = []
     while len(found) < len(sent):
-        part = await asyncio.wait_for(inbox.take(), 1)
+        part = await asyncio.wait_for(inbox.take(), SOON_S)
         assert len(part) <= MOST_AT_ONCE
         found += part
     assert found == sent
@@ -93,7 +94,7 @@ async def test_take_waits_for_an_event() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     inbox.put(Tick())
-    assert await asyncio.wait_for(waiting, 1) == [Tick()]
+    assert await asyncio.wait_for(waiting, SOON_S) == [Tick()]
 
 
 async def test_nothing_is_handed_out_twice() -> None:

@@ -24,6 +24,7 @@ from monitor.store.readers.interest import read_charges, read_interest, read_spa
 from monitor.store.store import Store
 from tests.exchange.binance.world import World, world
 from tests.support.interest import books, charge_hours
+from tests.support.patience import SOON_S
 
 SETTINGS = Settings("main", isolated=("BTCUSDT",))
 PAIR = Scope("BTCUSDT")
@@ -78,7 +79,7 @@ class Desk:
         return read
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SOON_S):
             while not holds():
                 self._delivered.clear()
                 with contextlib.suppress(TimeoutError):

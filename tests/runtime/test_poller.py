@@ -12,6 +12,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from monitor.clock import SystemClock
 from monitor.runtime.poller import Poller
 from tests.support.daemon import eventually
+from tests.support.patience import SOON_S
 
 LONG = timedelta(hours=1)
 
@@ -44,7 +45,7 @@ async def polling(speed: float = 1.0) -> AsyncIterator[Poller]:
         await asyncio.sleep(0)
 
 
-async def until(holds: Callable[[], object], within_s: float = 5) -> None:
+async def until(holds: Callable[[], object], within_s: float = 20) -> None:
     async def is_so() -> bool:
         return bool(holds())
 
@@ -126,9 +127,9 @@ async def test_a_read_that_waits_at_the_stop_ends_quietly(caplog: pytest.LogCapt
 
     async with polling() as poller:
         poller.start({"cross": (waiting, LONG)})
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(begun.wait(), SOON_S)
         poller.stop()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), SOON_S)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
@@ -160,8 +161,8 @@ async def test_a_read_that_asks_on_after_the_stop_ends_quietly_too(caplog: pytes
 
     async with polling() as poller:
         poller.start({"cross": (read, timedelta(seconds=10))})
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(begun.wait(), SOON_S)
         poller.stop()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), SOON_S)
         await asyncio.sleep(0)
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

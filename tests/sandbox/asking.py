@@ -17,6 +17,7 @@ from monitor.sandbox.scenario import Scenario
 from monitor.sandbox.server import Ready, Sandbox
 from monitor.sandbox.timeline import Timeline
 from monitor.sandbox.venue import Venue
+from tests.support.patience import SOON_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ def encode(params: dict[str, Any]) -> str:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for something to become true, at most five seconds."""
-    deadline = asyncio.get_running_loop().time() + 5
+    """Wait for something to become true, for no longer than any machine takes."""
+    deadline = asyncio.get_running_loop().time() + SOON_S
     while not condition():
         assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.005)

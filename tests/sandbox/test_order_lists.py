@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 
 from monitor.sandbox.scenario import AccountSpec, Limits, Scenario, holding
 from tests.sandbox.asking import Client
+from tests.support.patience import SOON_S
 from tests.support.sandbox import Running, sandbox
 
 D = Decimal
@@ -209,7 +210,7 @@ async def test_the_account_stream_tells_of_lists(client: Client, running: Runnin
         _price(running, 60_000)
         told: list[tuple[str, str]] = []
         while not told or told[-1] != ("ALL_DONE", "ALL_DONE"):
-            event = msgspec.json.decode(await asyncio.wait_for(socket.recv(), 5))["event"]
+            event = msgspec.json.decode(await asyncio.wait_for(socket.recv(), SOON_S))["event"]
             if event["e"] == "listStatus":
                 assert (event["g"], event["c"], len(event["O"])) == (placed["orderListId"], "OCO", 2)
                 told.append((event["l"], event["L"]))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import SOON_S
 from tests.support.sandbox import sandbox_process
 
 
@@ -57,7 +58,7 @@ async def test_it_keeps_the_machines_time_unless_told_to_keep_the_scenarios() ->
 async def test_it_stops_cleanly_when_told() -> None:
     async with sandbox_process() as child:
         child.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(child.process.wait(), 10) == 0
+        assert await asyncio.wait_for(child.process.wait(), SOON_S) == 0
 
 
 @pytest.mark.parametrize(

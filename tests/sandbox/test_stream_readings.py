@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from monitor.sandbox.scenario import AccountSpec, Limits, Readings, Scenario, holding
 from tests.sandbox.asking import Client
+from tests.support.patience import SOON_S
 from tests.support.sandbox import Running, sandbox
 
 MOMENT = datetime(2026, 3, 1, 13, 5, tzinfo=UTC)
@@ -37,7 +38,7 @@ def _account(running: Running) -> connect:
 
 
 async def _next(socket: ClientConnection) -> Any:
-    return msgspec.json.decode(await asyncio.wait_for(socket.recv(), 5))
+    return msgspec.json.decode(await asyncio.wait_for(socket.recv(), SOON_S))
 
 
 async def _subscribe(client: Client, socket: ClientConnection) -> Any:

@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
 from tests.sandbox.asking import Client, until
+from tests.support.patience import SOON_S
 from tests.support.sandbox import Running, sandbox
 
 D = Decimal
@@ -50,7 +51,7 @@ async def client(running: Running) -> AsyncIterator[Client]:
 
 
 async def _next(socket: ClientConnection) -> Any:
-    return msgspec.json.decode(await asyncio.wait_for(socket.recv(), 5))
+    return msgspec.json.decode(await asyncio.wait_for(socket.recv(), SOON_S))
 
 
 async def _ask(socket: ClientConnection, method: str, **params: object) -> Any:
@@ -312,19 +313,21 @@ async def test_a_connection_lives_a_day(client: Client, running: Running) -> Non
                 await _next(socket)
 
 
+FRAMES = 12
+"""Of two pairs: a busy machine takes longer for them, none takes less."""
+
+
 async def test_prices_are_coalesced_when_time_runs_fast() -> None:
     streams = "stream?streams=btcusdt@trade/solusdt@trade"
     async with (
         sandbox(SCENARIO, speed=1000) as running,
         connect(f"{running.ready.market_stream_url}/{streams}") as market,
     ):
-        frames = 0
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(1):
-                while True:
-                    await market.recv()
-                    frames += 1
-        assert 5 <= frames <= 30
+        await asyncio.wait_for(market.recv(), SOON_S)
+        began_s = asyncio.get_running_loop().time()
+        for _ in range(FRAMES):
+            await asyncio.wait_for(market.recv(), SOON_S)
+        assert asyncio.get_running_loop().time() - began_s >= FRAMES / 100
 
 
 async def test_all_tickers_tell_only_what_changed(running: Running) -> None:
@@ -405,7 +408,7 @@ async def test_a_malformed_frame_takes_the_place_of_its_event(client: Client, ru
     async with _listening(client, running) as socket:
         running.sandbox.add_fault(Fault("malform", stream="account", count=1, form=form))
         running.sandbox.hand.deposit("main", "USDT", D(1), "cross")
-        spoilt = await asyncio.wait_for(socket.recv(), 5) if form != "large" else None
+        spoilt = await asyncio.wait_for(socket.recv(), SOON_S) if form != "large" else None
         assert isinstance(spoilt, bytes) == (form == "binary")
         assert [one.swallowed for one in running.sandbox.sent_events] == [True, False]
 

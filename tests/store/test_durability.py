@@ -16,6 +16,7 @@ from monitor.store.readers.actions import read_intents
 from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore, Store
 from tests.store.samples import NOW, event
+from tests.support.patience import SOON_S
 
 ROUNDS = 8
 
@@ -92,7 +93,7 @@ def _write_until_killed(url: str, start: int, after_s: float) -> list[str]:
 
 
 async def _opens_again(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + SOON_S
     store = Store.open(url)
     assert time.monotonic() < deadline
     await store.close()

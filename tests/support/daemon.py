@@ -211,7 +211,7 @@ async def turn_here(config: Path, clock: Clock) -> AsyncIterator[Turn]:
             yield turn
         finally:
             turn.stop()
-            await asyncio.wait_for(task, 2 * ENDS_WITHIN_S)
+            await asyncio.wait_for(task, 2 * ENDS_WITHIN_S * BUSY)
     finally:
         await store.close()
 

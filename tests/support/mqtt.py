@@ -14,8 +14,10 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests.support.patience import BUSY
+
 MISSING = "mosquitto is not installed: apt-get install mosquitto"
-PATIENCE_S = 30.0
+PATIENCE_S = 30.0 * BUSY
 
 
 class MqttSink:

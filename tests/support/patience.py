@@ -19,6 +19,9 @@ STRETCH = 10
 BUSY = 3
 """By so much longer than its deadline says a test waits: deadlines are those of a machine that does nothing else."""
 
+SOON_S = 60.0
+"""Machine seconds within which what takes a moment has happened on any machine."""
+
 
 @pytest.fixture(autouse=True)
 def patient_program(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -327,12 +327,13 @@ async def test_read_fails_over_to_another_host_and_stays_there() -> None:
 
 
 async def test_snapshot_that_was_overtaken_by_a_newer_one_is_not_believed() -> None:
-    slow = [Fault(what="delay", path=path, seconds=0.3) for path in (CROSS_PATH, ISOLATED_PATH)]
-    async with world(faults=slow) as w:
+    async with world(timeout_s=600) as w:
         for read, path in ((w.account.read_cross, CROSS_PATH), (w.account.read_isolated, ISOLATED_PATH)):
+            w.sandbox.add_fault(Fault("delay", path=path, seconds=600))
             older = asyncio.ensure_future(read())
             await until(functools.partial(w.requests, path))
             newer = await read()
+            w.sandbox.clear_faults()
             with pytest.raises(PayloadRejected, match="older than the last snapshot"):
                 await older
             assert (await read()).as_of > newer.as_of

@@ -7,6 +7,7 @@ from decimal import Decimal
 from monitor.core.account import CROSS
 from monitor.core.intents import Accepted, Repay, Withheld
 from tests.exchange.binance.world import hosts_of, world
+from tests.support.patience import SOON_S
 
 ORDER = Repay(CROSS, "USDT", Decimal(5))
 
@@ -36,8 +37,8 @@ async def test_an_objection_that_arose_while_a_connection_was_waited_for_keeps_t
                     first.close()
                     connected, _ = await loop.sock_accept(server)
                     with connected:
-                        assert await asyncio.wait_for(sending, 20) == against[0]
-                        assert await asyncio.wait_for(loop.sock_recv(connected, 1), 20) == b"", "something has left"
+                        assert await asyncio.wait_for(sending, SOON_S) == against[0]
+                        assert await asyncio.wait_for(loop.sock_recv(connected, 1), SOON_S) == b"", "something has left"
 
 
 async def test_it_is_asked_right_before_the_request_on_a_kept_connection_too() -> None:

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from monitor.exchange.binance.streams import connection as module
 from monitor.exchange.binance.streams.connection import Connection
 from monitor.exchange.binance.streams.sockets import LinkLost, Sockets
+from tests.support.patience import SOON_S
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 PING = bytes((0x89, 2)) + b"hi"
@@ -123,7 +124,7 @@ async def test_what_waits_behind_the_answer_to_the_opening_is_handed_on() -> Non
 
     async with server(STREAM) as url, opened(url) as link:
         link.hand_on(take)
-        await asyncio.wait_for(last.wait(), 5)
+        await asyncio.wait_for(last.wait(), SOON_S)
     assert found == list(MESSAGES)
 
 
@@ -135,7 +136,7 @@ async def test_what_breaks_the_protocol_ends_the_connection(wrong: bytes) -> Non
     async with server(frame(b"before") + wrong + frame(b"behind")) as url, opened(url) as link:
         link.hand_on(found.append)
         with pytest.raises(ConnectionClosed):
-            await asyncio.wait_for(link.recv(), 5)
+            await asyncio.wait_for(link.recv(), SOON_S)
     assert found == [b"before"]
 
 
@@ -143,7 +144,7 @@ async def test_a_message_too_large_ends_the_connection() -> None:
     huge = bytes((0x81, 127)) + (module.LARGEST_FRAME + 1).to_bytes(8, "big")
     async with server(huge) as url, Sockets().open(url, lambda: None) as link:
         with pytest.raises(LinkLost, match="too large"):
-            await asyncio.wait_for(link.read(lambda message: None), 5)
+            await asyncio.wait_for(link.read(lambda message: None), SOON_S)
 
 
 async def test_what_the_reader_raises_reaches_whoever_waits_and_the_rest_is_handed_on() -> None:
@@ -156,5 +157,5 @@ async def test_what_the_reader_raises_reaches_whoever_waits_and_the_rest_is_hand
 
     async with server(frame(b"one") + frame(b"two")) as url, Sockets().open(url, lambda: None) as link:
         with pytest.raises(LinkLost, match="enough"):
-            await asyncio.wait_for(link.read(take), 5)
+            await asyncio.wait_for(link.read(take), SOON_S)
     assert found == [b"one", b"two"]

@@ -23,6 +23,7 @@ from monitor.sandbox.scenarios import calm
 from tests.exchange.binance.streams.test_streams import Listening, key_of, keys, running
 from tests.exchange.binance.world import Inbox, hosts_of, world
 from tests.support.daemon import eventually
+from tests.support.patience import SOON_S
 
 D = Decimal
 HOUR_S = 3600
@@ -67,7 +68,7 @@ async def passes(both: Listening, exchange_s: float) -> None:
     await eventually(is_over, 60)
 
 
-async def arrives(both: Listening, place: str = "cross", within_s: float = 3.0) -> bool:
+async def arrives(both: Listening, place: str = "cross", within_s: float = SOON_S) -> bool:
     """Whether something that happens now is heard of in time."""
     known = set(keys(both.inbox))
     both.move("1", place)
@@ -96,7 +97,7 @@ async def test_socket_that_stays_open_without_any_frame(is_on: bool) -> None:
         if is_on:
             await both.announced("account", 3)
             assert losses(both, "account") == ["silent for 0.5 s"]
-        assert await arrives(both, within_s=2) is is_on
+        assert await arrives(both, within_s=SOON_S if is_on else 2) is is_on
         assert bool(losses(both, "account")) is is_on
 
 
@@ -185,7 +186,7 @@ async def test_subscription_that_is_lost_without_a_word(stream: str, is_on: bool
             assert "gone without notice" in losses(both, stream)[0]
             await both.connected()
         if stream == "account":
-            assert await arrives(both, within_s=1) is is_on
+            assert await arrives(both, within_s=SOON_S if is_on else 1) is is_on
         assert bool(losses(both, stream)) is is_on
 
 
@@ -203,7 +204,7 @@ async def test_stream_that_claims_to_be_up_and_is_deaf(place: str, is_on: bool) 
             await both.announced("account", 3)
             assert losses(both, "account") == [f"deaf: USDT of {place} changed and no event told it"]
             await both.connected()
-        assert await arrives(both, place, within_s=1.5) is is_on
+        assert await arrives(both, place, within_s=SOON_S if is_on else 1.5) is is_on
 
 
 async def test_event_that_comes_a_little_late_is_no_deafness() -> None:
@@ -301,7 +302,7 @@ async def test_loss_while_the_next_line_is_being_opened_is_told_at_once() -> Non
     hang = Fault("hang", path="/sapi/v1/userListenToken", nth=3, count=1)
     async with guarded(ALL_OFF, faults=[hang]) as both:
         both.world.sandbox.add_fault(Fault("shutdown", stream="account"))
-        await asyncio.wait_for(both.inbox.until(lambda: losses(both, "account")), 3)
+        await asyncio.wait_for(both.inbox.until(lambda: losses(both, "account")), SOON_S)
         assert not both.inbox.changes("account")[-1].connected
 
 

@@ -8,9 +8,10 @@ from decimal import Decimal
 from monitor.core.account import Price
 from monitor.core.events import Event, PricesRead
 from monitor.exchange.binance.streams.market import CALM_REST_S, CALM_S, REST_S, Newest
+from tests.support.patience import SOON_S
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-WAITS_S = 5.0
+WAITS_S = SOON_S
 
 
 class Hand:
