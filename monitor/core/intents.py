@@ -255,6 +255,7 @@ class Intent:
     the first channel took a message about it, or when a person approved what no channel had told of: from then on
     counts the time until `expires_at`. `evidence` is text for people alone.
     `uid` is the exchange's number of the user in whose account it was decided; None: not known, or a person's.
+    `awaits_judgement`: it is CONFIRMED, and whether it made things worse could not be told yet.
     """
 
     id: int
@@ -289,6 +290,7 @@ class Intent:
     asked_at: datetime | None = None
     balances_before: tuple[BalanceBefore, ...] = ()
     uid: int | None = None
+    awaits_judgement: bool = False
 
     @property
     def scope(self) -> Scope:

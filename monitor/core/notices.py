@@ -8,6 +8,7 @@ from monitor.core.alerts import Severity
 from monitor.core.amounts import floor_to, plain
 from monitor.core.intents import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
 from monitor.core.journal import Notice
+from monitor.core.stops import StopCause
 from monitor.core.wording import span_text
 
 _S = IntentState
@@ -24,10 +25,11 @@ def notices_of(intents: Iterable[Intent], channels: tuple[str, ...], now: dateti
     )
 
 
-def stopped_notice(intent: Intent, worse: str, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
-    """What is said when a confirmed order made things worse; none without channels."""
+def stopped_notice(intent: Intent, cause: StopCause, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """What is said when a confirmed order made things worse, or may have; none without channels."""
+    told = "it made things worse" if cause.grounds == "worse" else "whether it made things worse can't be told"
     text = (
-        f"{_about(intent)}: it made things worse: {worse}; the actions of its rule are stopped. See to the account, "
+        f"{_about(intent)}: {told}: {cause.reason}; the actions of its rule are stopped. See to the account, "
         "then `margin-monitor actions resume`"
     )
     return (Notice("critical", text, channels, now, intent.id),) if channels else ()

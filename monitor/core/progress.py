@@ -21,6 +21,7 @@ from monitor.core.intents import (
 )
 from monitor.core.ledger import LedgerRow
 from monitor.core.looks import Confirmed, Failed, Judgement, LookAgain, Unresolved
+from monitor.core.stops import StopCause
 
 _S = IntentState
 
@@ -30,11 +31,11 @@ ABANDONED_AFTER = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """An intent one step on, and the step. `worse`: in what way it made things worse, which stops its rule."""
+    """An intent one step on, and the step. `stop`: why that stops its rule."""
 
     intent: Intent
     step: IntentStep
-    worse: str | None = None
+    stop: StopCause | None = None
 
 
 def moved(before: Intent, after: Intent, now: datetime, note: str, trace: Trace | None = None) -> Moved:

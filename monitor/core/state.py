@@ -391,7 +391,9 @@ def _asked(intents: Mapping[int, Intent], asked_at: Mapping[int, datetime]) -> M
 def _with_intent(state: AccountState, intent: Intent, now: datetime) -> AccountState:
     day_ago = now - timedelta(hours=24)
     kept = {
-        i.id: i for i in state.intents.values() if i.state not in FINAL or (i.settled_at or i.created_at) >= day_ago
+        i.id: i
+        for i in state.intents.values()
+        if i.state not in FINAL or i.awaits_judgement or (i.settled_at or i.created_at) >= day_ago
     }
     return replace(state, intents={**kept, intent.id: intent})
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from monitor.core.account import Scope
 
@@ -20,11 +21,24 @@ class Stop:
     lacks: frozenset[str] = frozenset()
 
 
+Grounds = Literal["worse", "untold", "unjudged"]
+"""An order made things worse, whether it did can't be told, or that is not judged yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopCause:
+    """Why an order stops its rule until a person resumes it, in words for people."""
+
+    grounds: Literal["worse", "untold"]
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class RuleStop:
-    """The actions of a rule send nothing in an account until a person resumes them, since an order made things worse.
+    """The actions of a rule send nothing in an account, since an order made things worse or may have.
 
-    `plans` are the alerts of the rule whose orders may still be unfinished.
+    Until a person resumes them; or, where it is not judged yet whether it did, until that is. `plans` are the alerts of
+    the rule whose orders may still be unfinished.
     """
 
     account: str
@@ -33,14 +47,21 @@ class RuleStop:
     at: datetime
     reason: str
     plans: frozenset[int] = frozenset()
+    grounds: Grounds = "worse"
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether only a person ends it."""
+        return self.grounds != "unjudged"
 
     @property
     def text(self) -> str:
         """Why an action of the rule is stopped, and the mend."""
-        return (
-            f"R-{self.intent} made things worse: {self.reason}; the actions of {self.rule} are stopped until "
-            "`margin-monitor actions resume`"
-        )
+        if not self.is_lasting:
+            return f"whether R-{self.intent} made things worse is not known yet; the actions of {self.rule} wait for it"
+        told = f"R-{self.intent} made things worse"
+        told = told if self.grounds == "worse" else f"whether {told} can't be told"
+        return f"{told}: {self.reason}; the actions of {self.rule} are stopped until `margin-monitor actions resume`"
 
 
 Stops = Mapping[tuple[Scope, str], Stop]

@@ -118,7 +118,8 @@ class Executor:
         state = self._state()
         for number, mine in list(self._own.items()):
             theirs = state.intents.get(number)
-            if theirs is not None and (theirs.state is mine.state or theirs.state in FINAL):
+            is_judged_here = theirs is not None and theirs.awaits_judgement and not mine.awaits_judgement
+            if theirs is not None and (theirs.state is mine.state or theirs.state in FINAL) and not is_judged_here:
                 del self._own[number]
         return replace(state, intents={**state.intents, **self._own}) if self._own else state
 

@@ -9,8 +9,9 @@ from monitor.core.intents import IN_FLIGHT, Intent
 from monitor.core.journal import Entry, Notice
 from monitor.core.notices import lost_notices, notices_of, stopped_notice
 from monitor.core.progress import Moved
+from monitor.core.stops import StopCause
 from monitor.errors import StoreRefused
-from monitor.store import operator
+from monitor.store import journal, operator
 from monitor.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -69,9 +70,9 @@ class Recorder:
         """
         now = self._clock.now()
         notices = notices_of([moved.intent], self._channels, now)
-        if moved.worse is not None:
-            notices += stopped_notice(moved.intent, moved.worse, self._channels, now)
-        taken = await self._store.record(moved.intent, moved.step, notices, moved.worse)
+        if moved.stop is not None:
+            notices += stopped_notice(moved.intent, moved.stop, self._channels, now)
+        taken = await self._store.record(moved.intent, moved.step, notices, moved.stop)
         if not taken and has_left and moved.step.from_state in IN_FLIGHT:
             taken = await self._record_anew(moved, notices)
         if taken and notices:
@@ -86,7 +87,7 @@ class Recorder:
             return (*lost_notices(lost, self._channels, now), *notices)
 
         try:
-            lost = await self._store.restate((moved.intent,), now, said, moved.worse)
+            lost = await self._store.restate((moved.intent,), now, said, moved.stop)
         except StoreRefused as error:
             await _pause(self._store, moved.intent.account, error, self._channels, now)
             self._wake_channels(self._channels)
@@ -97,6 +98,16 @@ class Recorder:
         self._wake_channels(self._channels)
         self._lost(moved.intent)
         return True
+
+    async def judge(self, intent: Intent, stop: StopCause | None) -> bool:
+        """Record that an order is judged, and `stop`, why its rule is stopped; whether it awaited that. Raises
+        StoreError."""
+        now = self._clock.now()
+        notices = () if stop is None else stopped_notice(intent, stop, self._channels, now)
+        judged = await self._store.order(journal.judge, intent, now, notices, stop)
+        if judged and notices:
+            self._wake_channels(self._channels)
+        return judged
 
     async def amend(self, intent: Intent) -> None:
         """The intent stays in its state, but more is known of it now. Raises StoreError."""

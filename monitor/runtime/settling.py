@@ -4,15 +4,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from monitor.clock import Clock
-from monitor.core.actions.worsening import worsening
+from monitor.core.actions.worsening import Untold, Worsening, worsening
 from monitor.core.engine import Policy
 from monitor.core.intents import FINAL, ByName, Intent, IntentState
 from monitor.core.looks import LOOKS, Look, Unresolved
 from monitor.core.progress import Moved, executed_late, judged
 from monitor.core.state import AccountState
+from monitor.core.stops import StopCause
 from monitor.core.subjects import figures_of
 from monitor.core.verify import judge, late_execution, wants_late_ledger, wants_ledger
 from monitor.errors import ExchangeError, StoreError
@@ -27,6 +29,12 @@ PACE_S = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
 LATER_S = 10.0
 ASKED_S = 60.0
 """Between looks once a person was asked, and while a failed order is watched for a late execution."""
+
+JUDGE_WITHIN = timedelta(minutes=2)
+"""How long an order may wait to be judged before its rule is stopped for want of that."""
+
+JUDGE_READ_S = 20.0
+"""Machine seconds that one read for a judgement may take."""
 
 KEPT_LOOKS = 200
 
@@ -71,6 +79,8 @@ class Settler:
             self._looking.add(intent.id)
             if isinstance(intent.order, ByName):
                 tasks.create_task(self._ask(intent), name=f"ask about {intent.id}")
+            elif intent.awaits_judgement:
+                tasks.create_task(self._judge(intent), name=f"judge {intent.id}")
             elif intent.state in _OPEN:
                 tasks.create_task(self._settle(intent), name=f"settle {intent.id}")
             else:
@@ -79,7 +89,7 @@ class Settler:
     def _is_unsettled(self, intent: Intent) -> bool:
         if isinstance(intent.order, ByName):
             return intent.state in _UNASKED
-        return intent.state in _OPEN or self._may_come_late(intent)
+        return intent.state in _OPEN or intent.awaits_judgement or self._may_come_late(intent)
 
     async def _settle(self, intent: Intent) -> None:
         """Looks at growing intervals, without end, until records and balances agree or a person has settled it."""
@@ -108,18 +118,60 @@ class Settler:
             verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
             moved = judged(intent, verdict, self._clock.now(), self._level(intent, seen))
             if moved is not None and moved.intent.state is _S.CONFIRMED:
-                moved = self._with_worsening(moved, seen)
+                moved = self._with_judgement(moved, seen)
             if moved is not None and not await self._record(moved):
+                if moved.intent.awaits_judgement:
+                    await self._judge(moved.intent)
                 break
         self._looking.discard(intent.id)
 
-    def _with_worsening(self, moved: Moved, seen: AccountState) -> Moved:
-        """With what the order made worse, by the balances that prove it."""
+    def _with_judgement(self, moved: Moved, seen: AccountState) -> Moved:
+        """With whether the order made things worse, by the balances that prove it, or that it awaits to be judged."""
         found = worsening(seen, moved.intent, self._policy.settings, self._clock.now())
-        if found is None:
-            return moved
-        log.error("intent.made_worse account=%s intent=%d %s", moved.intent.account, moved.intent.id, found.words)
-        return replace(moved, worse=found.words)
+        if isinstance(found, Untold):
+            # Without an alert it is of no rule: there is nothing to stop.
+            if moved.intent.alert is None:
+                return moved
+            if not found.is_lasting:
+                return replace(moved, intent=replace(moved.intent, awaits_judgement=True))
+        return replace(moved, stop=_cause(moved.intent, found))
+
+    async def _judge(self, intent: Intent) -> None:
+        """Judges a confirmed order as soon as that is possible; its rule is stopped where it is not in time."""
+        began, attempt = self._clock.now(), 0
+        while True:
+            found = await self._worsening_by_now(intent)
+            is_over = isinstance(found, Untold) and (found.is_lasting or self._clock.now() - began >= JUDGE_WITHIN)
+            if (is_over or not isinstance(found, Untold)) and await self._is_judged(intent, found):
+                break
+            await self._clock.sleep(PACE_S[attempt] if attempt < len(PACE_S) else LATER_S)
+            attempt += 1
+        self._looking.discard(intent.id)
+
+    async def _worsening_by_now(self, intent: Intent) -> Worsening | Untold | None:
+        """What the order made worse, by a fresh read of its scope and the one that it is to help."""
+        state = self._state()
+        if _is_of_another(intent, state):
+            return Untold(_ANOTHERS, is_lasting=True)
+        try:
+            async with asyncio.timeout(JUDGE_READ_S):
+                seen = await self._snapshots.refresh(state, intent, intent.helps)
+        except (ExchangeError, TimeoutError) as error:
+            log.info("intent.not_judged account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return Untold("the account could not be read")
+        return worsening(seen, intent, self._policy.settings, self._clock.now())
+
+    async def _is_judged(self, intent: Intent, found: Worsening | Untold | None) -> bool:
+        """Whether the judgement is recorded, by this or by another."""
+        judged = replace(intent, awaits_judgement=False)
+        try:
+            if await self._recorder.judge(judged, _cause(judged, found)):
+                log.info("intent.judged account=%s intent=%d", intent.account, intent.id)
+        except StoreError as error:
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return False
+        self._settled(judged)
+        return True
 
     async def _asking_the_ledger(self, intent: Intent, looks: Sequence[Look]) -> Look:
         """The last look, with the margin ledger where that has to say something."""
@@ -220,6 +272,16 @@ class Settler:
         subject = (intent.helps.kind, intent.helps.symbol)
         level = figures_of(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
         return level if isinstance(level, Decimal) and level.is_finite() else None
+
+
+def _cause(intent: Intent, found: Worsening | Untold | None) -> StopCause | None:
+    """Why the order stops its rule; None where it made nothing worse."""
+    if found is None:
+        return None
+    cause = StopCause("worse", found.words) if isinstance(found, Worsening) else StopCause("untold", found.why)
+    event = "made_worse" if cause.grounds == "worse" else "unjudged"
+    log.error("intent.%s account=%s intent=%d %s", event, intent.account, intent.id, cause.reason)
+    return cause
 
 
 def _is_of_another(intent: Intent, state: AccountState) -> bool:

@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from monitor.errors import OtherRevision, StoreError
 
-HEAD = "0023"
+HEAD = "0024"
 """The newest migration: the only schema that this program reads and writes."""
 
 BUSY_TIMEOUT_S = 2

@@ -102,6 +102,16 @@ def record(connection: Connection, intent: Intent, step: IntentStep) -> bool:
     return True
 
 
+def note_judged(connection: Connection, intent: int, at: datetime) -> bool:
+    """Note that it is judged whether a confirmed order made things worse; False when it did not await that."""
+    table = tables.intents
+    awaiting = update(table).where(table.c.id == intent, table.c.awaits_judgement)
+    if connection.execute(awaiting.values(awaits_judgement=False)).rowcount != 1:
+        return False
+    audit.append_amended(connection, intent, at)
+    return True
+
+
 def note_asked(connection: Connection, intent: int, at: datetime) -> bool:
     """Notes that a channel took a message about a proposal; False when one had before, or nobody waits for it."""
     found = read(connection, intent)
@@ -166,6 +176,7 @@ def _recent(connection: Connection, wanted: ColumnElement[bool], now: datetime) 
             wanted,
             or_(
                 table.c.state.not_in(sorted(FINAL)),
+                table.c.awaits_judgement,
                 table.c.created_at >= since,
                 table.c.submitted_at >= since,
                 table.c.settled_at >= since,

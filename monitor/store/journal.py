@@ -12,9 +12,11 @@ from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice, Sample
 from monitor.core.notices import notices_of
 from monitor.core.outbox import Delivery
+from monitor.core.stops import StopCause
 from monitor.errors import StoreError
 from monitor.store import intents, movements, outbox, restating, rule_stops, tables
 from monitor.store import record as record_rows
+from monitor.store.changes import note_change
 from monitor.store.hot import hot_insert, hot_upsert, upsert
 from monitor.store.pausing import pause
 from monitor.store.rows import alert_row
@@ -95,18 +97,33 @@ def record(
     intent: Intent,
     step: IntentStep,
     notices: tuple[Notice, ...] = (),
-    worse: str | None = None,
+    stop: StopCause | None = None,
 ) -> bool:
     """Moves an intent by one step, and queues what people are to hear of it; see intents.record.
 
-    `worse`: in what way it made things worse, which stops the actions of its rule.
+    `stop`: why that stops the actions of its rule.
     """
     taken = intents.record(connection, intent, step)
     if taken:
         _notices(connection, notices)
-        if worse is not None:
-            rule_stops.add(connection, intent, worse, step.at)
+        if stop is not None:
+            rule_stops.add(connection, intent, stop, step.at)
+        elif intent.awaits_judgement:
+            note_change(connection)
     return taken
+
+
+def judge(
+    connection: Connection, intent: Intent, at: datetime, notices: tuple[Notice, ...], stop: StopCause | None
+) -> bool:
+    """Record the judgement of an order that awaits it, and queue what people are to hear; whether it awaited that."""
+    if not intents.note_judged(connection, intent.id, at):
+        return False
+    _notices(connection, notices)
+    note_change(connection)
+    if stop is not None:
+        rule_stops.add(connection, intent, stop, at)
+    return True
 
 
 def restate(
@@ -114,17 +131,17 @@ def restate(
     known: Sequence[Intent],
     now: datetime,
     notices: Callable[[Sequence[Intent]], Sequence[Notice]],
-    worse: str | None = None,
+    stop: StopCause | None = None,
 ) -> tuple[int, ...]:
     """Record once more what the database has lost of intents that have left; the numbers of those.
 
-    Of these `notices` says what people are to hear. `worse`: in what way the first made things worse, as in `record`.
+    Of these `notices` says what people are to hear. `stop`: why the first stops the actions of its rule.
     """
     lost = tuple(intent for intent in known if restating.restate(connection, intent, now))
     if lost:
         _notices(connection, notices(lost))
-    if worse is not None and known[0] in lost:
-        rule_stops.add(connection, known[0], worse, now)
+    if stop is not None and known[0] in lost:
+        rule_stops.add(connection, known[0], stop, now)
     return tuple(intent.id for intent in lost)
 
 

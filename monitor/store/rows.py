@@ -117,6 +117,7 @@ def intent_row(intent: Intent) -> dict[str, Any]:
         "asked_at": intent.asked_at,
         "balances_before": _balances_text(intent.balances_before),
         "uid": intent.uid,
+        "awaits_judgement": intent.awaits_judgement,
     }
 
 

@@ -19,6 +19,7 @@ from monitor.clock import SteadyReading
 from monitor.core.intents import Intent, IntentStep
 from monitor.core.journal import Entry, Notice
 from monitor.core.outbox import Attempt, Delivery, DeliveryState
+from monitor.core.stops import StopCause
 from monitor.errors import StoreError
 from monitor.store import audit, intents, journal, operator, outbox, presence, record, restating, retention
 from monitor.store import engine as opening
@@ -142,26 +143,26 @@ class Store:
         return _telling_head(await self._writer.do(_with_head, intents.claim, intent, at, note))
 
     async def record(
-        self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), worse: str | None = None
+        self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), stop: StopCause | None = None
     ) -> bool:
         """Whether the intent took the step; False: it stood elsewhere, or another is in flight.
 
-        `notices` wait to be sent from then on. `worse`: it made things worse, and its rule is stopped.
+        `notices` wait to be sent from then on. `stop`: why its rule is stopped with it.
         """
-        return _telling_head(await self._writer.do(_with_head, journal.record, intent, step, notices, worse))
+        return _telling_head(await self._writer.do(_with_head, journal.record, intent, step, notices, stop))
 
     async def restate(
         self,
         known: Iterable[Intent],
         now: datetime,
         notices: Callable[[Sequence[Intent]], Sequence[Notice]],
-        worse: str | None = None,
+        stop: StopCause | None = None,
     ) -> tuple[int, ...]:
         """The numbers of orders whose steps the database had lost, recorded once more; see journal.restate."""
         left = restating.sent(known, now)
         if not left:
             return ()
-        return _telling_head(await self._writer.do(_with_head, journal.restate, left, now, notices, worse))
+        return _telling_head(await self._writer.do(_with_head, journal.restate, left, now, notices, stop))
 
     async def recover(self, now: datetime, channels: tuple[str, ...] = ()) -> tuple[Intent, ...]:
         """At start: what was being sent when the last daemon ended, now UNCERTAIN. `channels` are to hear of it."""

@@ -317,6 +317,7 @@ intents = Table(
     Column("asked_at", Moment),
     Column("balances_before", Text),
     Column("uid", BigInteger),
+    Column("awaits_judgement", Boolean, nullable=False, server_default=false(), index=True),
     Index(
         "uq_intents_in_flight",
         "account",

@@ -36,4 +36,5 @@ rule_stops = Table(
     Column("reason", Text, nullable=False),
     Column("lifted_at", Moment),
     Column("lifted_by", Text),
+    Column("grounds", Text, nullable=False, server_default="worse"),
 )

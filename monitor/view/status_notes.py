@@ -16,13 +16,19 @@ def stop_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
 
 
 def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:
-    """One line a rule whose actions are stopped since an order of it made things worse."""
+    """One line a rule whose actions are stopped since an order of it made things worse, or may have."""
     for stop in stops:
-        yield Cell(
-            f"the actions of {stop['rule']} in {stop['account']} are STOPPED since R-{stop['intent']} made things "
-            f"worse ({stop['why']}): `margin-monitor actions resume` lets them go",
-            "bad",
-        )
+        actions, order = f"the actions of {stop['rule']} in {stop['account']}", f"R-{stop['intent']}"
+        mend = "`margin-monitor actions resume` lets them go"
+        match stop["grounds"]:
+            case "unjudged":
+                yield Cell(f"{actions} wait until it is known whether {order} made things worse", "note")
+            case "untold":
+                told = f"whether {order} made things worse can't be told ({stop['why']})"
+                yield Cell(f"{actions} are STOPPED: {told}: {mend}", "bad")
+            case _:
+                told = f"{order} made things worse ({stop['why']})"
+                yield Cell(f"{actions} are STOPPED since {told}: {mend}", "bad")
 
 
 def monitored_cells(accounts: Iterable[Document]) -> Iterator[Cell]:

@@ -10,6 +10,7 @@ import pytest
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.intents import FINAL, Intent, IntentState, IntentStep, Reduce, Repay
 from monitor.core.journal import Entry, Notice
+from monitor.core.stops import StopCause
 from monitor.sandbox.faults import Fault
 from monitor.store.journal import Committed, Mark
 from monitor.store.outbox import due
@@ -55,10 +56,10 @@ class MortalStore(Store):
         return claimed
 
     async def record(
-        self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), worse: str | None = None
+        self, intent: Intent, step: IntentStep, notices: tuple[Notice, ...] = (), stop: StopCause | None = None
     ) -> bool:
         self._pass()
-        recorded = await super().record(intent, step, notices, worse)
+        recorded = await super().record(intent, step, notices, stop)
         self._pass()
         return recorded
 

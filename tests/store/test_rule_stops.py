@@ -1,13 +1,15 @@
 """Rules stopped since an order made things worse: recorded with the proof, obeyed by every claim, lifted by people."""
 
 import dataclasses
+from datetime import timedelta
 from decimal import Decimal
 
 from sqlalchemy import select
 
 from monitor.core.intents import BalanceBefore, IntentState
-from monitor.store import audit, operator, rule_stops, tables
-from monitor.store.intents import read
+from monitor.core.stops import StopCause
+from monitor.store import audit, journal, operator, rule_stops, tables
+from monitor.store.intents import read, recent
 from monitor.store.store import Store
 from tests.store.samples import alert, at, intent, planned, step
 
@@ -26,7 +28,7 @@ async def test_nothing_of_a_stopped_rule_is_claimed_until_a_person_resumes_it(st
     before = await store.orders(at(2))
     assert before is not None and before.read.stopped == ()
     done = dataclasses.replace(sent, state=S.CONFIRMED, settled_at=at(3))
-    assert await store.record(done, step(1, S.ACKNOWLEDGED, S.CONFIRMED), (), "the level is 1.2")
+    assert await store.record(done, step(1, S.ACKNOWLEDGED, S.CONFIRMED), (), StopCause("worse", "the level is 1.2"))
     orders = await store.orders(at(4), before.changes)
     assert orders is not None
     (stop,) = orders.read.stopped
@@ -50,5 +52,41 @@ async def test_nothing_of_a_stopped_rule_is_claimed_until_a_person_resumes_it(st
 async def test_a_step_that_was_not_taken_stops_nothing(store: Store) -> None:
     await store.commit(dataclasses.replace(planned(dataclasses.replace(intent(1), alert=17)), alerts=(alert(17),)))
     late = dataclasses.replace(intent(1, S.CONFIRMED), alert=17)
-    assert not await store.record(late, step(1, S.ACKNOWLEDGED, S.CONFIRMED), (), "the level is 1.2")
+    assert not await store.record(
+        late, step(1, S.ACKNOWLEDGED, S.CONFIRMED), (), StopCause("worse", "the level is 1.2")
+    )
     assert await store.read(rule_stops.read) == ()
+
+
+async def test_a_rule_waits_until_its_order_is_judged_once(store: Store) -> None:
+    first, second = (dataclasses.replace(intent(n), alert=17, plan=17) for n in (1, 2))
+    other = dataclasses.replace(intent(3, asset="BTC"), alert=18, plan=18)
+    alerts = (alert(17), alert(18, rule="margin-call"))
+    await store.commit(dataclasses.replace(planned(first, second, other), alerts=alerts))
+    assert await store.claim(first, at(1))
+    sent = dataclasses.replace(first, state=S.ACKNOWLEDGED, submitted_at=at(1))
+    await store.record(sent, step(1, S.SUBMITTING, S.ACKNOWLEDGED))
+    before = await store.orders(at(2))
+    assert before is not None
+    done = dataclasses.replace(sent, state=S.CONFIRMED, settled_at=at(3), awaits_judgement=True)
+    assert await store.record(done, step(1, S.ACKNOWLEDGED, S.CONFIRMED))
+    # However long that is ago: the next life judges it.
+    assert 1 in [each.id for each in await store.read(recent, "main", at(3) + timedelta(days=3))]
+    waiting = await store.orders(at(4), before.changes)
+    assert waiting is not None
+    (stop,) = waiting.read.stopped
+    assert (stop.rule, stop.intent, stop.grounds) == ("near-call", 1, "unjudged")
+    assert stop.plans == {17} and not stop.is_lasting
+    assert not await store.claim(second, at(5))
+    assert await store.claim(other, at(5))
+    assert await store.order(operator.resume, "ann", at(6)) == (False, ())
+    assert not await store.claim(second, at(6))
+    cause = StopCause("untold", "no price is known of ETH")
+    assert await store.order(journal.judge, done, at(7), (), cause)
+    assert not await store.order(journal.judge, done, at(8), (), None)
+    (stop,) = await store.read(rule_stops.read)
+    assert (stop.grounds, stop.reason, stop.is_lasting) == ("untold", "no price is known of ETH", True)
+    assert not await store.claim(second, at(9))
+    await store.order(operator.resume, "ann", at(10))
+    assert await store.claim(second, at(11))
+    assert (await store.read(audit.verify)).flaws == ()

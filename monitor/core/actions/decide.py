@@ -185,15 +185,20 @@ def _blind(
 
 def stop_of(state: AccountState, plan: int | None) -> RuleStop | None:
     """What stops the actions of the rule to which an alert of this number belongs; None where nothing does."""
-    rule = next((key.rule for key, alert in state.alerts.items() if alert.id == plan), None)
-    return next(
-        (
-            stop
-            for stop in state.operator.stopped
-            if stop.account == state.account and (stop.rule == rule or plan in stop.plans)
-        ),
-        None,
-    )
+    rules = {alert.id: key.rule for key, alert in state.alerts.items()}
+    rule = None if plan is None else rules.get(plan)
+    stops = (*state.operator.stopped, *_unjudged(state, rules))
+    holding = [s for s in stops if s.account == state.account and (s.rule == rule or plan in s.plans)]
+    return next((stop for stop in holding if stop.is_lasting), next(iter(holding), None))
+
+
+def _unjudged(state: AccountState, rules: Mapping[int, str]) -> Iterator[RuleStop]:
+    """The rules that wait until it is judged what an order of theirs did, by what is known before any read of them."""
+    for intent in state.intents.values():
+        if intent.awaits_judgement and intent.alert is not None:
+            plans = frozenset({intent.alert})
+            at = intent.settled_at or intent.created_at
+            yield RuleStop(state.account, rules.get(intent.alert, ""), intent.id, at, "", plans, "unjudged")
 
 
 def _without_stopped(
@@ -210,7 +215,7 @@ def _without_stopped(
         halted = [name for name in actions if name in known and known[name].mode != "dry-run"]
         left.append((alert, tuple(name for name in actions if name not in halted)))
         for name in halted:
-            blocked[scope_of(alert), name] = Stop(stop.text, counts=known[name].mode == "live")
+            blocked[scope_of(alert), name] = Stop(stop.text, counts=stop.is_lasting and known[name].mode == "live")
     return left, blocked
 
 

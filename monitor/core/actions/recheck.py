@@ -68,7 +68,7 @@ def recheck(
         return NoLonger("whether its alert still fires is not known", not_yet=True)
     stopped = stop_of(state, intent.plan)
     if stopped is not None:
-        return NoLonger(stopped.text, by_limit=True)
+        return NoLonger(stopped.text, not_yet=not stopped.is_lasting, by_limit=stopped.is_lasting)
     ground = ground_of(state, intent.plan, intent.helps, {}, settings, others, now, alert)
     if ground is None:
         return NoLonger("the figures of its scope are not known", not_yet=True)

@@ -45,6 +45,14 @@ class Worsening:
         return f"the level is {_text(self.level)}, where prices alone explain {_text(self.expected)}{gone}"
 
 
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Whether an order made things worse can't be told, and why not; `is_lasting`: it never can."""
+
+    why: str
+    is_lasting: bool = False
+
+
 def balances_of(state: AccountState, scope: Scope) -> tuple[BalanceBefore, ...]:
     """What is held and owed of each asset of the scope, by the last read; empty where it was never read."""
     found = _balances(state, scope)
@@ -52,25 +60,28 @@ def balances_of(state: AccountState, scope: Scope) -> tuple[BalanceBefore, ...]:
     return tuple(row for row in rows if row.held or row.owed)
 
 
-def worsening(state: AccountState, intent: Intent, settings: Settings, now: datetime) -> Worsening | None:
-    """What a confirmed `intent` made worse; None where nothing, or where it can't be told.
+def worsening(state: AccountState, intent: Intent, settings: Settings, now: datetime) -> Worsening | Untold | None:
+    """What a confirmed `intent` made worse; None where nothing.
 
     `state` has the balances that prove the order. It can't be told where these were not read since the order left, or
     an asset whose balance changed has no price.
     """
     read = state.cross if intent.helps == CROSS else state.isolated
     sent = intent.submitted_at
-    if not intent.balances_before or sent is None or read is None or read.as_of < sent:
-        return None
+    if not intent.balances_before or sent is None:
+        return Untold("the balances of before are not recorded", is_lasting=True)
+    if read is None or read.as_of < sent:
+        return Untold("its scope was not read since it was sent")
     ground = ground_of(state, intent.plan, intent.helps, {}, settings, (), now)
     before = {row.asset: row for row in intent.balances_before}
     after = _balances(state, intent.helps)
     if ground is None or not after:
-        return None
+        return Untold("the figures of its scope are not known")
     prices = _prices(state, ground.standing, before.keys() | after.keys())
     unpriced = (before.keys() | after.keys()) - prices.keys()
-    if any(_net(before, asset) != after.get(asset, Balance(asset)).net for asset in unpriced):
-        return None
+    changed = {asset for asset in unpriced if _net(before, asset) != after.get(asset, Balance(asset)).net}
+    if changed:
+        return Untold(f"no price is known of {', '.join(sorted(changed))}")
     then = _totals(((row.asset, row.held, row.owed) for row in before.values()), prices)
     present = _totals(((asset, balance.held, balance.owed) for asset, balance in after.items()), prices)
     hours = int((read.as_of - sent) / HOUR) + 1

@@ -40,13 +40,14 @@ def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:
 
 
 def stop_document(stop: RuleStop) -> Document:
-    """A rule whose actions are stopped until a person resumes them."""
+    """A rule whose actions are stopped until a person resumes them, or wait until an order is judged (`unjudged`)."""
     return {
         "account": stop.account,
         "rule": stop.rule,
         "intent": stop.intent,
         "since": moment_text(stop.at),
         "why": stop.reason,
+        "grounds": stop.grounds,
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.core.account import CROSS, Balance, Price, Scope
 from monitor.core.actions.decide import Decision
-from monitor.core.actions.worsening import balances_of, worsening
+from monitor.core.actions.worsening import Untold, Worsening, balances_of, worsening
 from monitor.core.events import OperatorRead
 from monitor.core.intents import ByName, Intent, IntentState, Order, Reduce, Repay, Transfer
 from monitor.core.state import AccountState, apply
@@ -48,6 +48,7 @@ def found(
     state = account(*after, intents=(made, *beside))
     known = {**state.prices, **{f"{asset}USDT": Price(D(value), NOW) for asset, value in prices.items()}}
     what = worsening(replace(state, prices=known, cross_prices=known), made, SETTINGS, NOW)
+    assert not isinstance(what, Untold)
     return None if what is None else what.level
 
 
@@ -63,7 +64,7 @@ def test_what_helped_is_fine() -> None:
 def test_a_level_that_is_lower_than_before_is_worse_and_says_what_is_gone() -> None:
     made = done()
     what = worsening(account(*taken("9000"), intents=(made,)), made, SETTINGS, NOW)
-    assert what is not None
+    assert isinstance(what, Worsening)
     assert what.level == D("1.82")
     assert "9000 USDT" in what.words
     assert "1.82" in what.words and "1.83333333" in what.words
@@ -100,11 +101,15 @@ def test_the_other_orders_of_this_program_are_no_loss() -> None:
     assert found(*taken("9000"), beside=(replace(out, submitted_at=NOW - seconds(60)),)) is not None
 
 
-def test_what_can_not_be_told_stops_nothing() -> None:
+def test_what_can_not_be_told_is_not_taken_for_not_worse() -> None:
     made = done()
     worse = account(*taken("9000"), intents=(made,))
-    assert worsening(worse, replace(made, balances_before=()), SETTINGS, NOW) is None
-    assert worsening(worse, replace(made, submitted_at=NOW + seconds(1)), SETTINGS, NOW) is None
+    forgotten = worsening(worse, replace(made, balances_before=()), SETTINGS, NOW)
+    assert forgotten == Untold("the balances of before are not recorded", is_lasting=True)
+    unread = worsening(worse, replace(made, submitted_at=NOW + seconds(1)), SETTINGS, NOW)
+    assert unread == Untold("its scope was not read since it was sent")
+    blind = replace(worse, prices={}, cross_prices={})
+    assert isinstance(worsening(blind, made, SETTINGS, NOW), Untold)
 
 
 def test_nothing_owed_is_not_worse() -> None:
@@ -132,6 +137,17 @@ def test_the_actions_of_a_stopped_rule_are_held_with_the_reason() -> None:
     assert only(decided(stopped(other), repay_spec(), rules=[call])).state is S.PLANNED
     elsewhere = apply(account(alerts=(alert(),)), OperatorRead(stopped=(replace(STOP, account="second"),)), NOW)
     assert only(decided(elsewhere, repay_spec())).state is S.PLANNED
+
+
+def test_the_actions_of_a_rule_wait_until_its_order_is_judged() -> None:
+    made = replace(done(), alert=1, plan=1)
+    state = account(alerts=(alert(),), intents=(replace(made, awaits_judgement=True),))
+    what = decided(state, repay_spec(mode="live", cooldown=seconds(0)))
+    assert what.intents == ()
+    held = what.blocked[CROSS, "repay"]
+    assert "whether R-7 made things worse is not known yet" in held.reason and not held.counts
+    judged = account(alerts=(alert(),), intents=(made,))
+    assert "made things worse" not in str(decided(judged, repay_spec(mode="live", cooldown=seconds(0))).blocked)
 
 
 def test_a_proposal_of_a_stopped_rule_waits_and_never_acts_alone() -> None:
