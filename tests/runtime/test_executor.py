@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from monitor.sandbox import loans
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario import Permissions, Readings, Scenario, hmac_key, holding
 from monitor.sandbox.scenarios import calm
-from monitor.store import by_hand, operator
+from monitor.store import by_hand, operator, rule_stops
+from monitor.store.outbox import due
 from monitor.store.store import Store
 from tests.core.actions.samples import intent, repay_spec, seconds, transfer_spec
 from tests.exchange.binance.world import World, world
@@ -429,3 +431,20 @@ async def test_a_command_that_died_while_sending_leaves_a_question(tmp_path: Pat
         living, dead = running.state.intents
         await running.until(lambda: running.state.intents[dead].state is S.UNRESOLVED)
         assert running.state.intents[living].state is S.SUBMITTING
+
+
+@pytest.mark.slow
+async def test_a_rule_whose_order_can_not_be_judged_in_time_is_stopped(tmp_path: Path) -> None:
+    slow = Fault("delay", method="POST", path=REPAY_PATH, seconds=1)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[slow]) as running:
+        running.world.sandbox.add_fault(Fault("hang", method="GET", path="/api/v3/ticker/price", count=0))
+        await running.until(lambda: money_requests(running.world))
+        running.state = replace(running.state, prices={}, cross_prices={})
+        await running.until(lambda: [i.awaits_judgement for i in running.intents] == [True])
+        [waiting] = await running.store.read(rule_stops.read)
+        assert waiting.grounds == "unjudged"
+        await running.until(lambda: [i.awaits_judgement for i in running.intents] == [False])
+        [stop] = await running.store.read(rule_stops.read)
+        assert (stop.grounds, stop.is_lasting) == ("untold", True)
+        told = await running.store.read(due, "phone", running.world.clock.now() + timedelta(hours=1))
+        assert any("whether it made things worse can't be told" in (one.text or "") for one in told)
