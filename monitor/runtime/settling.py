@@ -89,7 +89,11 @@ class Settler:
     def _is_unsettled(self, intent: Intent) -> bool:
         if isinstance(intent.order, ByName):
             return intent.state in _UNASKED
-        return intent.state in _OPEN or intent.awaits_judgement or self._may_come_late(intent)
+        return intent.state in _OPEN or self._can_judge(intent) or self._may_come_late(intent)
+
+    def _can_judge(self, intent: Intent) -> bool:
+        """Whether it is to be judged here: an account that left has no rules, and no prices to judge by."""
+        return intent.awaits_judgement and bool(self._policy.rules)
 
     async def _settle(self, intent: Intent) -> None:
         """Looks at growing intervals, without end, until records and balances agree or a person has settled it."""
@@ -120,7 +124,7 @@ class Settler:
             if moved is not None and moved.intent.state is _S.CONFIRMED:
                 moved = self._with_judgement(moved, seen)
             if moved is not None and not await self._record(moved):
-                if moved.intent.awaits_judgement:
+                if self._can_judge(moved.intent):
                     await self._judge(moved.intent)
                 break
         self._looking.discard(intent.id)
