@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monitor.core.account import Balance, Bars, CrossSnapshot, Price
-from monitor.core.books import book_of
-from monitor.core.engine import Policy
-from monitor.core.events import CrossRead, Event, PricesRead, StreamChanged, StreamName
-from monitor.core.lifecycle import Audience
-from monitor.core.rules import Rule, parse_rules
-from monitor.core.state import AccountState, Settings, apply
+from monitor.core.alerting.lifecycle import Audience
+from monitor.core.engine.step import Policy
+from monitor.core.model.account import Balance, Bars, CrossSnapshot, Price
+from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChanged, StreamName
+from monitor.core.rules.rule import Rule, parse_rules
+from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.scope_value import book_of
 from monitor.resources import shipped
 
 ASSETS = ("BTC", "ETH", *(f"A{number:02}" for number in range(44)))

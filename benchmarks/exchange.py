@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from benchmarks.account import BALANCES, PRICES
-from monitor.sandbox.scenario import AccountSpec, Holding, PairSpec, Scenario
+from monitor.sandbox.scenario.scenario import AccountSpec, Holding, PairSpec, Scenario
 from monitor.sandbox.server import Sandbox
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from benchmarks.report import Bar, Finding, finding, main, percentile, ratios
-from monitor.core.account import CROSS
-from monitor.core.events import StreamEvent
-from monitor.core.journal import Entry
+from monitor.core.model.account import CROSS
+from monitor.core.model.events import StreamEvent
+from monitor.core.model.journal import Entry
 from monitor.store.store import Store
 
 BATCH = 100

@@ -9,11 +9,11 @@ from decimal import Decimal
 
 from benchmarks.account import BALANCES, NOW, PRICES, policy, watched
 from benchmarks.report import Bar, Finding, finding, main, ratios
-from monitor.core.account import Price
-from monitor.core.books import book_of, repriced
-from monitor.core.engine import Ids, step
-from monitor.core.events import PricesRead
-from monitor.core.state import apply
+from monitor.core.engine.step import Ids, step
+from monitor.core.model.account import Price
+from monitor.core.model.events import PricesRead
+from monitor.core.state.account_state import apply
+from monitor.core.state.scope_value import book_of, repriced
 
 _EVERY = timedelta(milliseconds=1)
 

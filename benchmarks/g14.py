@@ -7,9 +7,9 @@ from decimal import Decimal
 from simpleeval import SimpleEval
 
 from benchmarks.report import Bar, Finding, finding, main, ratios
-from monitor.core.figures import Measured
-from monitor.core.metrics import Value
-from monitor.core.rules import Rule, parse_rules
+from monitor.core.model.metric import Value
+from monitor.core.model.metric_values import Measured
+from monitor.core.rules.rule import Rule, parse_rules
 
 WHEN = "margin_level < 1.5 and liabilities_usdt > 1000"
 VALUES = {"margin_level": Decimal("1.83"), "liabilities_usdt": Decimal(60_000)}

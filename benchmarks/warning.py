@@ -17,7 +17,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.account import rules
-from monitor.core.account import (
+from monitor.core.alerting.lifecycle import Audience
+from monitor.core.engine.step import Ids, Policy, step
+from monitor.core.model.account import (
     Balance,
     Bars,
     CrossSnapshot,
@@ -27,10 +29,8 @@ from monitor.core.account import (
     Price,
     Tier,
 )
-from monitor.core.alerts import Alert, Reason
-from monitor.core.amounts import ONE
-from monitor.core.engine import Ids, Policy, step
-from monitor.core.events import (
+from monitor.core.model.alert import Alert, Reason
+from monitor.core.model.events import (
     BarsRead,
     CrossRead,
     Event,
@@ -42,10 +42,10 @@ from monitor.core.events import (
     Tick,
     TiersRead,
 )
-from monitor.core.lifecycle import Audience
-from monitor.core.rules import Rule
-from monitor.core.state import AccountState, Settings
-from monitor.sandbox.prices import PricePath, read_bars, walk
+from monitor.core.numbers.amounts import ONE
+from monitor.core.rules.rule import Rule
+from monitor.core.state.account_state import AccountState, Settings
+from monitor.sandbox.market.prices import PricePath, read_bars, walk
 
 DATA = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 RUNGS = ("thin", "below-initial", "near-call", "margin-call")

@@ -9,8 +9,8 @@ from tests.support.databases import (
     postgres_template,
     sqlite_template,
 )
-from tests.support.patience import patient_program
 from tests.support.postgres import begin_session, end_session
+from tests.support.timeouts import patient_program
 
 __all__ = [
     "database_url",

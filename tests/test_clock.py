@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.clock import JUMP_S, ManualClock, SystemClock
-from tests.support.patience import SOON_S
+from tests.support.timeouts import SOON_S
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from monitor.store.columns import Amount
+from monitor.store.schema.columns import Amount
 
 revision = "0021"
 down_revision = "0020"

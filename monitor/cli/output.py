@@ -150,7 +150,7 @@ def plain(value: object) -> Any:
             seconds = value.total_seconds()
             return int(seconds) if seconds == int(seconds) else seconds
         case datetime():
-            from monitor.core.durations import rfc3339
+            from monitor.core.numbers.durations import rfc3339
 
             return rfc3339(value)
         case Mapping():

@@ -6,7 +6,7 @@ To add the command `example`:
 2. remove its name from `NOT_YET` below (and leave there, as "example part" or "example --option", what it lacks).
 
 `args` also has `config` (a path or None), `log_format` and `log_level`; logging has been started by them.
-`monitor.cli.settings.load(args)` gives the Config; `monitor.cli.output` prints. A command raises MonitorError for what
+`monitor.cli.config_option.load(args)` gives the Config; `monitor.cli.output` prints. A command raises MonitorError for what
 a person can mend and prints no errors itself. `add_json(parser)` declares `--json`, with `lists=True` `--jsonl` too.
 """
 
@@ -125,7 +125,7 @@ def dispatch(words: Sequence[str]) -> int:
         setattr(args, option, getattr(options, option))
     args.log_level = options.log_level or ("info" if name in _TALKATIVE else "warning")
     # Imported here: help and usage errors need no logging.
-    from monitor.cli.logs import start_logging
+    from monitor.cli.log_setup import start_logging
 
     start_logging(args.log_format, args.log_level)
     return int(module.run(args))

@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Iterable, Sequence
 
 from monitor.cli import output
-from monitor.view.documents.fields import Document
-from monitor.view.tables import Cell, Table
+from monitor.view.json_values import Document
+from monitor.view.terminal.table import Cell, Table
 
 
 def print_table(table: Table) -> None:

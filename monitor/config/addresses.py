@@ -3,9 +3,9 @@
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
-from monitor.config.kinds import Kind, shown, text
-from monitor.config.mistakes import Wrong
+from monitor.config.errors import Wrong
 from monitor.config.secrets import SecretRef, has_password, parse_ref
+from monitor.config.value_types import Kind, shown, text
 
 
 def listen_address() -> Kind[str]:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from monitor.config.mistakes import Mistakes, Place, nearest
+from monitor.config.errors import Mistakes, Place, nearest
 from monitor.config.schema import Account, Action, Channel, Report
 from monitor.config.secrets import SecretRef
 from monitor.core.actions.spec import KEYS
-from monitor.core.rules import Rule
+from monitor.core.rules.rule import Rule
 
 
 def note_accounts(accounts: Iterable[tuple[Place, Account]], mistakes: Mistakes) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from monitor.config import redaction
 from monitor.config.addresses import check_database_url, check_url
-from monitor.config.mistakes import Wrong
+from monitor.config.errors import Wrong
 from monitor.config.model import Config, place_database
 from monitor.config.secrets import Secret, SecretRef, resolve
 from monitor.errors import ConfigError

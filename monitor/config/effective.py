@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 from monitor.config.model import Config, mask_password
-from monitor.config.not_yet import NOT_YET, Off, Unbuilt
 from monitor.config.schema import LISTS, REQUIRED, TABLES, Key, Top, keys_of
 from monitor.config.secrets import SecretRef
+from monitor.config.unsupported import NOT_YET, Off, Unbuilt
 from monitor.core.actions.spec import KEYS, ActionSpec
-from monitor.core.durations import from_seconds
-from monitor.core.rules import Rule
+from monitor.core.numbers.durations import from_seconds
+from monitor.core.rules.rule import Rule
 
 
 def effective(config: Config) -> dict[str, Any]:

@@ -6,12 +6,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from monitor.config import consistency, redaction, relations
+from monitor.config import conflicts, consistency, redaction
+from monitor.config.errors import Mistakes, Place
 from monitor.config.files import read_guarded
-from monitor.config.mistakes import Mistakes, Place
 from monitor.config.model import APPLICATION, Config, user_folder
-from monitor.config.not_yet import refusal
-from monitor.config.reading import known_words, note_unknown_keys, parse_toml, places, read_table, read_tables
+from monitor.config.parsing import known_words, note_unknown_keys, parse_toml, places, read_table, read_tables
 from monitor.config.rule_files import read_rules
 from monitor.config.schema import (
     DEFAULT_REST_FALLBACK_URLS,
@@ -25,9 +24,10 @@ from monitor.config.schema import (
     keys_of,
 )
 from monitor.config.secrets import has_password
+from monitor.config.unsupported import refusal
 from monitor.core.actions.spec import ActionSpec, Safety
 from monitor.core.actions.target import read_target
-from monitor.core.expressions import ExpressionError
+from monitor.core.rules.parser import ExpressionError
 from monitor.errors import ConfigError
 
 SYSTEM_CONFIG = Path("/etc") / APPLICATION / "config.toml"
@@ -146,7 +146,7 @@ def config_of(document: Mapping[str, Any], source: Path, environ: Mapping[str, s
         environ=dict(environ),
         **tables,
     )
-    relations.refuse_conflicts(config)
+    conflicts.refuse_conflicts(config)
     return config
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from monitor.config.schema import Account, Channel, Exchange, Heartbeat, Http, Report, Risk, Schedule, Storage
 from monitor.config.secrets import MASK
 from monitor.core.actions.spec import ActionSpec, Safety
-from monitor.core.rules import Rule
+from monitor.core.rules.rule import Rule
 from monitor.errors import ConfigError
 
 APPLICATION = "margin-monitor"

@@ -6,13 +6,13 @@ from datetime import timedelta
 from monitor.config.model import Config
 from monitor.config.schema import Channel
 from monitor.config.zones import zone_of
-from monitor.core.alerts import SEVERITIES, Severity
-from monitor.core.bars import calls_by_ratio
-from monitor.core.engine import Policy
-from monitor.core.lifecycle import Audience
-from monitor.core.quiet_hours import QuietHours, parse_span
-from monitor.core.restraint import Restraint
-from monitor.core.state import Pace, Settings
+from monitor.core.alerting.lifecycle import Audience
+from monitor.core.engine.step import Policy
+from monitor.core.metrics.thresholds import calls_by_ratio
+from monitor.core.model.alert import SEVERITIES, Severity
+from monitor.core.notifications.quiet_hours import QuietHours, parse_span
+from monitor.core.notifications.throttling import Restraint
+from monitor.core.state.account_state import Pace, Settings
 
 SLOW_READS_STALE = 3
 """What a slow read brought is believed for this many of its intervals."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from monitor import resources
+from monitor.config.errors import Mistakes, Place
 from monitor.config.files import read_file, read_guarded
-from monitor.config.mistakes import Mistakes, Place
-from monitor.config.reading import note_unknown_keys, parse_toml, places
-from monitor.core.rules import RULE_KEYS, Rule, build_rule, merge_rules
+from monitor.config.parsing import note_unknown_keys, parse_toml, places
+from monitor.core.rules.rule import RULE_KEYS, Rule, build_rule, merge_rules
 from monitor.errors import ConfigError
 
 LADDER = ("config", "rules", "ladder.toml")

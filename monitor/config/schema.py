@@ -1,6 +1,6 @@
 """Every table and key of the configuration: kind, default and meaning. The dataclasses are the schema.
 
-Rules are apart: their keys belong to `monitor.core.rules`.
+Rules are apart: their keys belong to `monitor.core.rules.rule`.
 """
 # ruff: noqa: RUF009 – key() and optional() only describe a field, as dataclasses.field() does
 
@@ -10,10 +10,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, TypeVar, cast
 
-from monitor.config import addresses, kinds
-from monitor.config.kinds import Isolated, Kind
+from monitor.config import addresses, value_types
 from monitor.config.secrets import SecretRef
-from monitor.core.bars import MARGIN_CALLS
+from monitor.config.value_types import Isolated, Kind
+from monitor.core.metrics.thresholds import MARGIN_CALLS
 
 T = TypeVar("T")
 
@@ -72,9 +72,9 @@ class Storage:
         "sqlite:///FILE (relative: in the state folder), postgresql+psycopg://…, or a reference to such a URL",
         "sqlite:///margin-monitor.db",
     )
-    retain_samples: timedelta = key(kinds.duration("1d"), "how long raw samples are kept", "90d")
+    retain_samples: timedelta = key(value_types.duration("1d"), "how long raw samples are kept", "90d")
     retain_events: timedelta = key(
-        kinds.duration("1d", or_none=True),
+        value_types.duration("1d", or_none=True),
         'how long stream events, failed reads and delivery attempts are kept; "0": for good',
         "400d",
     )
@@ -90,7 +90,7 @@ class Exchange:
         DEFAULT_REST_URL,
     )
     rest_fallback_urls: tuple[str, ...] | None = optional(
-        kinds.list_of(addresses.url("https", "http", is_base=True)),
+        value_types.list_of(addresses.url("https", "http", is_base=True)),
         "further hosts, for reads only",
         "Binance's own further hosts when rest_url is the default, else none",
     )
@@ -104,21 +104,25 @@ class Exchange:
         addresses.url("wss", "ws", is_base=True), "base of the margin risk stream", "wss://margin-stream.binance.com"
     )
     account_stream: str = key(
-        kinds.choice("listen-token", "listen-key-v2"), "how account events are subscribed", "listen-token"
+        value_types.choice("listen-token", "listen-key-v2"), "how account events are subscribed", "listen-token"
     )
-    recv_window: timedelta = key(kinds.duration("1ms", "60s"), "how old a signed request may get on its way", "5s")
-    request_timeout: timedelta = key(kinds.duration("100ms", "10m"), "how long an answer is waited for", "10s")
+    recv_window: timedelta = key(
+        value_types.duration("1ms", "60s"), "how old a signed request may get on its way", "5s"
+    )
+    request_timeout: timedelta = key(value_types.duration("100ms", "10m"), "how long an answer is waited for", "10s")
     proxy: str = key(
         addresses.url("https", "http", may_be_empty=True), "proxy for requests; environment proxies are ignored", ""
     )
-    ca_file: str = key(kinds.text(may_be_empty=True), "PEM file of the certificate authorities to trust instead", "")
+    ca_file: str = key(
+        value_types.text(may_be_empty=True), "PEM file of the certificate authorities to trust instead", ""
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """One set of credentials and what of it is watched."""
 
-    name: str = key(kinds.name(), "what the account is called in alerts and commands")
+    name: str = key(value_types.name(), "what the account is called in alerts and commands")
     api_key: SecretRef = key(addresses.secret(), "the API key")
     api_secret: SecretRef | None = optional(addresses.secret(), "the key's HMAC secret", "private_key is given")
     private_key: SecretRef | None = optional(
@@ -137,9 +141,11 @@ class Account:
     action_private_key_passphrase: SecretRef | None = optional(
         addresses.secret(), "opens an encrypted action_private_key", "not encrypted"
     )
-    cross: bool = key(kinds.boolean(), "whether the cross account is watched", True)
+    cross: bool = key(value_types.boolean(), "whether the cross account is watched", True)
     isolated: Isolated = key(
-        kinds.isolated(), 'the isolated pairs watched; "all": those created and enabled, re-read at each poll', "all"
+        value_types.isolated(),
+        'the isolated pairs watched; "all": those created and enabled, re-read at each poll',
+        "all",
     )
 
 
@@ -148,37 +154,43 @@ class Schedule:
     """How often what is read."""
 
     cross: timedelta = key(
-        kinds.duration("1s"), "the cross account; 30s while a stream is down, a quarter longer while it is safe", "60s"
+        value_types.duration("1s"),
+        "the cross account; 30s while a stream is down, a quarter longer while it is safe",
+        "60s",
     )
     isolated: timedelta = key(
-        kinds.duration("1s"), "the isolated pairs, all in one read; a quarter longer while all are safe", "60s"
+        value_types.duration("1s"), "the isolated pairs, all in one read; a quarter longer while all are safe", "60s"
     )
     near_liquidation: timedelta = key(
-        kinds.duration("1s"),
+        value_types.duration("1s"),
         "either of them below initial_level, or while a warning or critical rule of the scope is pending or firing",
         "2s",
     )
-    interest: timedelta = key(kinds.duration("1s"), "interest charged", "1h")
-    interest_rates: timedelta = key(kinds.duration("1s"), "interest rates", "1h")
+    interest: timedelta = key(value_types.duration("1s"), "interest charged", "1h")
+    interest_rates: timedelta = key(value_types.duration("1s"), "interest rates", "1h")
     transfers: timedelta = key(
-        kinds.duration("1s"), "transfers into and out of margin; the wallets from which money can be brought in", "10m"
+        value_types.duration("1s"),
+        "transfers into and out of margin; the wallets from which money can be brought in",
+        "10m",
     )
-    liquidations: timedelta = key(kinds.duration("1s"), "forced liquidations", "5m")
+    liquidations: timedelta = key(value_types.duration("1s"), "forced liquidations", "5m")
     capital_flow: timedelta = key(
-        kinds.duration("1s"), "the ledger of scopes in which something moved; at once when nothing explains it", "1h"
+        value_types.duration("1s"),
+        "the ledger of scopes in which something moved; at once when nothing explains it",
+        "1h",
     )
     reference_data: timedelta = key(
-        kinds.duration("1s"), "bars, tiers, collateral ratios, least repayments, restrictions, delistings", "6h"
+        value_types.duration("1s"), "bars, tiers, collateral ratios, least repayments, restrictions, delistings", "6h"
     )
-    key_permissions: timedelta = key(kinds.duration("1s"), "what the API key may do", "24h")
-    stale_after: timedelta = key(kinds.duration("1s"), "age at which account snapshots are stale", "3m")
+    key_permissions: timedelta = key(value_types.duration("1s"), "what the API key may do", "24h")
+    stale_after: timedelta = key(value_types.duration("1s"), "age at which account snapshots are stale", "3m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """One way to tell people."""
 
-    name: str = key(kinds.name(), "what rules and commands call it")
+    name: str = key(value_types.name(), "what rules and commands call it")
     url: SecretRef | None = optional(addresses.secret_url(), "any Apprise URL", "webhook is given")
     webhook: SecretRef | None = optional(
         addresses.secret_url("https", "http"),
@@ -186,87 +198,97 @@ class Channel:
         "url is given",
     )
     severities: tuple[str, ...] = key(
-        kinds.list_of(kinds.choice("info", "warning", "critical"), may_be_empty=False),
+        value_types.list_of(value_types.choice("info", "warning", "critical"), may_be_empty=False),
         "what it is told of",
         ["info", "warning", "critical"],
     )
-    fallback: str | None = optional(kinds.name(), "channel that is told when this one fails", "none")
-    quiet_hours: tuple[str, ...] = key(kinds.list_of(kinds.hours()), "when only critical alerts pass", [])
-    time_zone: str = key(kinds.time_zone(), 'of quiet_hours; "" is UTC', "")
+    fallback: str | None = optional(value_types.name(), "channel that is told when this one fails", "none")
+    quiet_hours: tuple[str, ...] = key(value_types.list_of(value_types.hours()), "when only critical alerts pass", [])
+    time_zone: str = key(value_types.time_zone(), 'of quiet_hours; "" is UTC', "")
     max_per_hour: int = key(
-        kinds.whole(0), "messages an hour, beyond which only what grows worse is told at once; 0 is no limit", 0
+        value_types.whole(0), "messages an hour, beyond which only what grows worse is told at once; 0 is no limit", 0
     )
-    timeout: timedelta = key(kinds.duration("100ms", "20s"), "how long a delivery may take; 20s at most", "10s")
-    send_resolved: bool = key(kinds.boolean(), "whether it is told when an alert resolves", True)
-    template: str = key(kinds.text(may_be_empty=True), 'file:PATH of the message\'s text; "" is ours', "")
+    timeout: timedelta = key(value_types.duration("100ms", "20s"), "how long a delivery may take; 20s at most", "10s")
+    send_resolved: bool = key(value_types.boolean(), "whether it is told when an alert resolves", True)
+    template: str = key(value_types.text(may_be_empty=True), 'file:PATH of the message\'s text; "" is ours', "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """What may be done when a rule that names it fires. Nothing moves money unless `mode` says so."""
 
-    name: str = key(kinds.name(), "what rules call it")
-    kind: str = key(kinds.choice("repay", "transfer_in", "reduce", "cancel_orders"), "what it does")
+    name: str = key(value_types.name(), "what rules call it")
+    kind: str = key(value_types.choice("repay", "transfer_in", "reduce", "cancel_orders"), "what it does")
     mode: str = key(
-        kinds.choice("dry-run", "approve", "live"), "only recorded, sent after a person approved, or sent", "dry-run"
+        value_types.choice("dry-run", "approve", "live"),
+        "only recorded, sent after a person approved, or sent",
+        "dry-run",
     )
-    asset: str | None = optional(kinds.asset(), "the asset moved", "chosen from the liabilities")
+    asset: str | None = optional(value_types.asset(), "the asset moved", "chosen from the liabilities")
     target: str | None = optional(
-        kinds.text(), 'sizes the amount, such as "margin_level >= 1.5"', "initial_level * 1.05, unless amount is given"
+        value_types.text(),
+        'sizes the amount, such as "margin_level >= 1.5"',
+        "initial_level * 1.05, unless amount is given",
     )
-    amount: Decimal | None = optional(kinds.amount(), "a fixed amount in `asset`", "target is given")
+    amount: Decimal | None = optional(value_types.amount(), "a fixed amount in `asset`", "target is given")
     max_amount: Decimal | None = optional(
-        kinds.amount(),
+        value_types.amount(),
         "the most at once, in `asset` (USDT when none is named); what acts alone requires it",
         "no limit",
     )
-    max_amount_usdt: Decimal | None = optional(kinds.amount(), "the most at once, in USDT", "no limit")
+    max_amount_usdt: Decimal | None = optional(value_types.amount(), "the most at once, in USDT", "no limit")
     max_per_day: Decimal | None = optional(
-        kinds.amount(),
+        value_types.amount(),
         "the most in the last 24 h by actions of this kind, in the unit of max_amount; what acts alone requires it",
         "no limit",
     )
-    max_actions_per_day: int = key(kinds.whole(1), "how often actions of this kind act in the last 24 h", 10)
+    max_actions_per_day: int = key(value_types.whole(1), "how often actions of this kind act in the last 24 h", 10)
     source: tuple[str, ...] = key(
-        kinds.list_of(kinds.choice("spot", "funding"), may_be_empty=False),
+        value_types.list_of(value_types.choice("spot", "funding"), may_be_empty=False),
         "transfer_in: the wallets taken from, in this order",
         ["spot", "funding"],
     )
     keep_in_source: Decimal = key(
-        kinds.amount(positive=False), "transfer_in: what a transfer leaves in the wallet, in `asset`", "0"
+        value_types.amount(positive=False), "transfer_in: what a transfer leaves in the wallet, in `asset`", "0"
     )
     use: str = key(
-        kinds.choice("auto", "repay", "collateral"), "transfer_in: what the amount is for once it has arrived", "auto"
+        value_types.choice("auto", "repay", "collateral"),
+        "transfer_in: what the amount is for once it has arrived",
+        "auto",
     )
-    max_slippage: Decimal = key(kinds.fraction(), "reduce: how far off the last price an order may be filled", "1%")
+    max_slippage: Decimal = key(
+        value_types.fraction(), "reduce: how far off the last price an order may be filled", "1%"
+    )
     sell: tuple[str, ...] = key(
-        kinds.list_of(kinds.asset()),
+        value_types.list_of(value_types.asset()),
         "reduce: what is sold; empty: the largest free collateral with a pair to the debt",
         [],
     )
-    max_data_age: timedelta = key(kinds.duration("1s"), "older figures move no money", "20s")
+    max_data_age: timedelta = key(value_types.duration("1s"), "older figures move no money", "20s")
     cooldown: timedelta = key(
-        kinds.duration(), "pause after money moved or may have; waived when the alert crossed a worse rung", "1m"
+        value_types.duration(), "pause after money moved or may have; waived when the alert crossed a worse rung", "1m"
     )
     approve_within: timedelta = key(
-        kinds.duration("1s"), "approve: how long a person has from the first message", "10m"
+        value_types.duration("1s"), "approve: how long a person has from the first message", "10m"
     )
-    on_no_answer: str = key(kinds.choice("skip", "act"), "approve: what happens then; act acts alone", "skip")
+    on_no_answer: str = key(value_types.choice("skip", "act"), "approve: what happens then; act acts alone", "skip")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Safety:
     """What holds actions back."""
 
-    pause_file: str = key(kinds.text(may_be_empty=True), 'a file whose existence pauses all actions; "" is none', "")
+    pause_file: str = key(
+        value_types.text(may_be_empty=True), 'a file whose existence pauses all actions; "" is none', ""
+    )
     settle: timedelta = key(
-        kinds.duration("5s"),
+        value_types.duration("5s"),
         "unknown outcome: how long absence must last, over five looks at least, before it may count as not done",
         "60s",
     )
-    unresolved_after: timedelta = key(kinds.duration("1s"), "unknown outcome: when a person is asked", "10m")
+    unresolved_after: timedelta = key(value_types.duration("1s"), "unknown outcome: when a person is asked", "10m")
     on_foreign_hand: str = key(
-        kinds.choice("tell", "pause"),
+        value_types.choice("tell", "pause"),
         "another hand does what live actions do: only `foreign-hand` fires, or all actions are paused as well",
         "tell",
     )
@@ -277,20 +299,20 @@ class Risk:
     """How risk is computed."""
 
     stable_assets: tuple[str, ...] = key(
-        kinds.list_of(kinds.asset()),
+        value_types.list_of(value_types.asset()),
         "assets pegged to USDT",
         ["USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"],
     )
     pegs: Mapping[str, str] = key(
-        kinds.table_of(kinds.asset(), kinds.asset()),
+        value_types.table_of(value_types.asset(), value_types.asset()),
         "assets pegged to another one at the median price ratio of the last 7 days",
         {"WBETH": "ETH", "BNSOL": "SOL"},
     )
     drift_bound: Decimal = key(
-        kinds.fraction(), "when our own level is further off the exchange's, the polled one is used", "1%"
+        value_types.fraction(), "when our own level is further off the exchange's, the polled one is used", "1%"
     )
     isolated_margin_call: Mapping[str, Decimal] = key(
-        kinds.table_of(kinds.amount(), kinds.amount(), over=MARGIN_CALLS),
+        value_types.table_of(value_types.amount(), value_types.amount(), over=MARGIN_CALLS),
         "margin-call level of isolated pairs by liquidation ratio, laid over the documented ones",
         {"1.05": "1.1", "1.15": "1.19", "1.18": "1.22"},
     )
@@ -306,7 +328,7 @@ class Heartbeat:
         "none",
         empty_is_none=True,
     )
-    every: timedelta = key(kinds.duration("1s"), "how often", "1m")
+    every: timedelta = key(value_types.duration("1s"), "how often", "1m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,18 +348,22 @@ class Http:
 class Report:
     """The daily report."""
 
-    at: str | None = optional(kinds.time_of_day(), "when it is sent, once a day", "not sent")
-    time_zone: str = key(kinds.time_zone(), 'of `at`; "" is UTC', "")
-    channels: tuple[str, ...] = key(kinds.list_of(kinds.name()), "who gets it of those that take info; empty: all", [])
+    at: str | None = optional(value_types.time_of_day(), "when it is sent, once a day", "not sent")
+    time_zone: str = key(value_types.time_zone(), 'of `at`; "" is UTC', "")
+    channels: tuple[str, ...] = key(
+        value_types.list_of(value_types.name()), "who gets it of those that take info; empty: all", []
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Top:
     """The keys that stand before the first table."""
 
-    default_rules: bool = key(kinds.boolean(), "whether the shipped ladder of rules is on", True)
+    default_rules: bool = key(value_types.boolean(), "whether the shipped ladder of rules is on", True)
     rules_files: tuple[str, ...] = key(
-        kinds.list_of(kinds.text()), "further files of [[rules]]; patterns such as rules/*.toml are allowed", []
+        value_types.list_of(value_types.text()),
+        "further files of [[rules]]; patterns such as rules/*.toml are allowed",
+        [],
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from monitor.core.intents import Intent
+from monitor.core.model.intent import Intent
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from monitor.core.account import (
+from monitor.core.margin.levels import CollateralTier
+from monitor.core.model.account import (
     Bars,
     CrossSnapshot,
     InterestCharge,
@@ -17,13 +18,12 @@ from monitor.core.account import (
     Tier,
     Wallet,
 )
-from monitor.core.events import Event
-from monitor.core.intents import Objection, Order, Outcome, Record, Window, Withheld
-from monitor.core.ledger import LedgerRow, MarginTransfer
-from monitor.core.margin import CollateralTier
-from monitor.core.markets import Market
-from monitor.core.surroundings import LiquidationLoanRead, OrdersRead
-from monitor.core.terms import Delisting, Restricted
+from monitor.core.model.events import Event
+from monitor.core.model.intent import Objection, Order, Outcome, Record, Window, Withheld
+from monitor.core.model.ledger import LedgerRow, MarginTransfer
+from monitor.core.model.lending_terms import Delisting, Restricted
+from monitor.core.model.reads import LiquidationLoanRead, OrdersRead
+from monitor.core.model.symbols import Market
 
 
 class Streams(Protocol):

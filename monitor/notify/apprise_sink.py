@@ -11,10 +11,10 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from monitor.notify.apprise_plugins import plugin_of
-from monitor.notify.scrub import Scrubber
+from monitor.notify.secret_scrubber import Scrubber
 from monitor.notify.sinks import NotTold, SendResult, Told
-from monitor.view.bodies import Format, body_of, escaped
-from monitor.view.messages import Message
+from monitor.view.messages.formats import Format, body_of, escaped
+from monitor.view.messages.message import Message
 
 _T = TypeVar("_T")
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from monitor.notify.scrub import Scrubber
+from monitor.notify.secret_scrubber import Scrubber
 
 TIMEOUT_S = 10.0
 

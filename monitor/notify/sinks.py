@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from monitor.view.messages import Message
+from monitor.view.messages.message import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from monitor.core.outbox import LONGEST_WAIT_S
-from monitor.notify.posting import PostFailed, Posting
-from monitor.notify.scrub import Scrubber
+from monitor.core.notifications.outbox import LONGEST_WAIT_S
+from monitor.notify.http_post import PostFailed, Posting
+from monitor.notify.secret_scrubber import Scrubber
 from monitor.notify.sinks import NotTold, SendResult, Told
-from monitor.view.messages import Message
+from monitor.view.messages.message import Message
 
 _REFUSES_THE_MESSAGE = frozenset({400, 410, 413, 415, 422})
 """Statuses after which the same message would be refused again; a 403 or 404 may be a passing fault of a proxy."""

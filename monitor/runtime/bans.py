@@ -6,8 +6,8 @@ from typing import Protocol
 
 from monitor.clock import Clock
 from monitor.errors import StoreError
-from monitor.store import bans
 from monitor.store.store import Store
+from monitor.store.writes import bans
 
 log = logging.getLogger(__name__)
 

@@ -12,35 +12,35 @@ from pathlib import Path
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
-from monitor.core.alerts import Alert, Severity
-from monitor.core.events import ActionSettled, HealthRead
-from monitor.core.intents import FINAL
-from monitor.core.journal import Entry, Notice
-from monitor.core.judgement import abandoned
-from monitor.core.lifecycle import Audience
-from monitor.core.restraint import Rungs
-from monitor.core.state import AccountState, Settings
-from monitor.core.vitality import Watched, ailments
+from monitor.core.alerting.evaluation import abandoned
+from monitor.core.alerting.lifecycle import Audience
+from monitor.core.engine.health import Watched, ailments
+from monitor.core.model.alert import Alert, Severity
+from monitor.core.model.events import ActionSettled, HealthRead
+from monitor.core.model.intent import FINAL
+from monitor.core.model.journal import Entry, Notice
+from monitor.core.notifications.throttling import Rungs
+from monitor.core.state.account_state import AccountState, Settings
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
-from monitor.runtime.account import Collaborators
+from monitor.runtime.account.account_owners import Owners
+from monitor.runtime.account.account_service import Collaborators
+from monitor.runtime.account.removed_accounts import LeavingAccounts
+from monitor.runtime.account.supervisor import Memory, Supervisor, WatchedAccount
 from monitor.runtime.bans import BanBook
-from monitor.runtime.channels import Channel
-from monitor.runtime.clock_watch import TOLD_S, ClockWatch, Jump
-from monitor.runtime.composer import Composer
-from monitor.runtime.daily_report import DailyReport, ReportOrder
-from monitor.runtime.drills import Drills
+from monitor.runtime.clock_jumps import TOLD_S, ClockWatch, Jump
 from monitor.runtime.heartbeat import DeadManSwitch, Pulse
-from monitor.runtime.leaving import LeavingAccounts
-from monitor.runtime.notifier import Notifier
-from monitor.runtime.numbers import Numbers
-from monitor.runtime.orphans import hand_to_a_person
-from monitor.runtime.owners import Owners
-from monitor.runtime.storekeeper import Storekeeper
-from monitor.runtime.supervisor import Memory, Supervisor, WatchedAccount
-from monitor.store.operator import Orders
+from monitor.runtime.id_numbers import Numbers
+from monitor.runtime.messages.channel_queue import Channel
+from monitor.runtime.messages.daily_report import DailyReport, ReportOrder
+from monitor.runtime.messages.drills import Drills
+from monitor.runtime.messages.message_builder import Composer
+from monitor.runtime.messages.notifier import Notifier
+from monitor.runtime.orders.orphans import hand_to_a_person
+from monitor.runtime.store_session import Storekeeper
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
+from monitor.store.writes.commands import Orders
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from monitor.sandbox.standalone import main
+from monitor.sandbox.server_main import main
 
 if __name__ == "__main__":
     sys.exit(main())

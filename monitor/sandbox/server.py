@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from monitor.sandbox import admin
-from monitor.sandbox.clockwork import Clockwork
+from monitor.sandbox.api.weights import Meter
 from monitor.sandbox.faults import Fault, FaultScript
 from monitor.sandbox.feed import SentEvent
-from monitor.sandbox.hand import Hand
-from monitor.sandbox.requests import ReceivedRequest
-from monitor.sandbox.rest import RestDoor
-from monitor.sandbox.scenario import Scenario
-from monitor.sandbox.statement import statement
+from monitor.sandbox.http import admin_api
+from monitor.sandbox.http.request_log import ReceivedRequest
+from monitor.sandbox.http.rest_server import RestDoor
+from monitor.sandbox.scenario.scenario import Scenario
+from monitor.sandbox.simulation_loop import Clockwork
+from monitor.sandbox.state_dump import statement
 from monitor.sandbox.streams.connection import PING_EVERY_S, PONG_WITHIN_S, Connection
-from monitor.sandbox.streams.house import StreamHouse
+from monitor.sandbox.streams.stream_server import StreamHouse
 from monitor.sandbox.timeline import Timeline, TimelineSettings
+from monitor.sandbox.user_actions import Hand
 from monitor.sandbox.venue import Venue
-from monitor.sandbox.weights import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Sandbox:
     async def start(self) -> Ready:
         """Listen, and let time begin. Returns where."""
         app = web.Application()
-        admin.Admin(
+        admin_api.Admin(
             self.hand,
             {
                 "ledger": lambda: self.ledger,
@@ -177,7 +177,7 @@ class Sandbox:
             ws_api_url=f"ws://{shown}:{port}/ws-api/v3",
             market_stream_url=f"ws://{shown}:{port}/market",
             risk_stream_url=f"ws://{shown}:{port}/risk",
-            admin_url=f"http://{shown}:{port}{admin.BASE}",
+            admin_url=f"http://{shown}:{port}{admin_api.BASE}",
             accounts=accounts,
             timeline=self.timeline.settings,
             scenario=self.scenario.name,

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from monitor.sandbox.accounts import Account, Actor, FlowRecord, Margin
-from monitor.sandbox.catalogue import Catalogue
+from monitor.sandbox.amounts import ZERO, plain, text
 from monitor.sandbox.feed import Feed
-from monitor.sandbox.ledger import Books, Wallet
-from monitor.sandbox.money import ZERO, plain, text
-from monitor.sandbox.prices import PriceBook
-from monitor.sandbox.scenario import AccountSpec, Holding, KeySpec, Scenario
+from monitor.sandbox.ledger.accounts import Account, Actor, FlowRecord, Margin
+from monitor.sandbox.ledger.ledger import Books, Wallet
+from monitor.sandbox.ledger.valuation import Valuer
+from monitor.sandbox.market.listings import Catalogue
+from monitor.sandbox.market.prices import PriceBook
+from monitor.sandbox.scenario.scenario import AccountSpec, Holding, KeySpec, Scenario
 from monitor.sandbox.timeline import Timeline
-from monitor.sandbox.valuation import Valuer
 
 FIRST_UID = 354_937_868
 """The number of the first user; those after it count on."""

@@ -13,11 +13,11 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import URL
 
 from monitor.errors import MonitorError, StoreError, UsageError
-from monitor.store import engine as opening
-from monitor.store import tables
-from monitor.store.lease import FileLease
-from monitor.store.numbering import go_on_from, number_after
-from monitor.store.pausing import pause
+from monitor.store.db import connections as opening
+from monitor.store.db.lease import FileLease
+from monitor.store.schema import tables
+from monitor.store.writes.id_allocation import go_on_from, number_after
+from monitor.store.writes.pause_switch import pause
 
 
 def back_up(url: str, target: Path) -> None:
@@ -56,7 +56,7 @@ def restore(url: str, source: Path, by: str, at: datetime, *, force: bool = Fals
     PostgreSQL.
     """
     # alembic is heavy, and of use here alone
-    from monitor.store.migrate import naming_failures
+    from monitor.store.db.migrate import naming_failures
 
     parsed = opening.parse_url(url)
     path = _sqlite_only(parsed, "pg_restore")
@@ -149,7 +149,7 @@ def _copied(source: Path, folder: Path) -> Iterator[Path]:
 def _try_upgrade(database: Path, url: URL) -> None:
     """Upgrade a copy of the copy, which is then dropped: what could never be used replaces nothing."""
     # alembic is heavy, and of use here alone
-    from monitor.store.migrate import naming_failures, upgrade_on
+    from monitor.store.db.migrate import naming_failures, upgrade_on
 
     with _copied(database, database.parent) as trial, naming_failures(url):
         engine = opening.writing_engine(URL.create("sqlite", database=str(trial)))

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select
 
-from monitor.core.intents import FINAL, LEGAL, SPENT, Intent, IntentState, IntentStep
+from monitor.core.model.intent import FINAL, LEGAL, SPENT, Intent, IntentState, IntentStep
 from monitor.errors import StoreError
-from monitor.store import intents, tables
-from monitor.store.columns import milliseconds
-from monitor.store.rows import intent_row
+from monitor.store.schema import tables
+from monitor.store.schema.columns import milliseconds
+from monitor.store.schema.row_mapping import intent_row
+from monitor.store.writes import intents
 
 _S = IntentState
 

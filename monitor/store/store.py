@@ -16,22 +16,23 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 
 from monitor.clock import SteadyReading
-from monitor.core.intents import Intent, IntentStep
-from monitor.core.journal import Entry, Notice
-from monitor.core.outbox import Attempt, Delivery, DeliveryState
-from monitor.core.stops import StopCause
+from monitor.core.model.blocks import StopCause
+from monitor.core.model.intent import Intent, IntentStep
+from monitor.core.model.journal import Entry, Notice
+from monitor.core.notifications.outbox import Attempt, Delivery, DeliveryState
 from monitor.errors import StoreError
-from monitor.store import audit, intents, journal, operator, outbox, presence, record, restating, retention
-from monitor.store import engine as opening
-from monitor.store.access import Access
-from monitor.store.journal import Committed, Mark
-from monitor.store.load import Loaded, NextIds, load, next_ids
-from monitor.store.operator import Orders
-from monitor.store.reading import Reading, read
-from monitor.store.record import Extended
-from monitor.store.spill import Spill
-from monitor.store.threads import Threads
-from monitor.store.writer import PATIENCE_S, Writer
+from monitor.store import restating
+from monitor.store.db import connections as opening
+from monitor.store.db.access import Access
+from monitor.store.db.reader import Reading, read
+from monitor.store.db.spill import Spill
+from monitor.store.db.worker_threads import Threads
+from monitor.store.db.writer import PATIENCE_S, Writer
+from monitor.store.startup import Loaded, NextIds, load, next_ids
+from monitor.store.writes import audit, commands, daemon_row, intents, journal, outbox, record_coverage, retention
+from monitor.store.writes.commands import Orders
+from monitor.store.writes.journal import Committed, Mark
+from monitor.store.writes.record_coverage import Extended
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -178,7 +179,7 @@ class Store:
 
     async def orders(self, now: datetime, since: int | None = None) -> Orders | None:
         """What people have ordered; None when nothing was since change number `since`."""
-        return await self.read(operator.read_orders, now, since)
+        return await self.read(commands.read_orders, now, since)
 
     async def order(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Runs a function of store.operator, such as `order(operator.pause, True, "web", now)`."""
@@ -210,11 +211,11 @@ class Store:
 
     async def finish_drill(self, drill: int, at: datetime, outcome: str) -> None:
         """A drill was carried out, or could not be."""
-        await self._writer.do(operator.finish_drill, drill, at, outcome)
+        await self._writer.do(commands.finish_drill, drill, at, outcome)
 
     async def announce(self, pid: int, since: datetime, version: str, steady: SteadyReading | None = None) -> None:
         """From now on readers see this daemon; see presence.seen."""
-        await self._writer.do(presence.announce, pid, since, version, steady)
+        await self._writer.do(daemon_row.announce, pid, since, version, steady)
 
     async def seen(
         self, at: datetime, steady: SteadyReading | None = None, recorded: Mapping[str, datetime | None] | None = None
@@ -318,8 +319,8 @@ class OrderStore(_Opened):
 def _seen(
     connection: Connection, at: datetime, steady: SteadyReading | None, recorded: Mapping[str, datetime | None]
 ) -> Extended:
-    presence.seen(connection, at, steady)
-    return record.extend(connection, recorded, at)
+    daemon_row.seen(connection, at, steady)
+    return record_coverage.extend(connection, recorded, at)
 
 
 def _writer(access: Access) -> Writer:

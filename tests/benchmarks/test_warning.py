@@ -7,7 +7,7 @@ import pytest
 from benchmarks.account import rules
 from benchmarks.quiet import CLEARS, DAYS, FAST, PARTS, RUNGS, Rung, hovering
 from benchmarks.warning import CROSS_3X, NIGHTS, NOT_BY_PRICES, WAITS, Night, leads, path_of
-from tests.support.data import price_file
+from tests.support.paths import price_file
 
 FIRST_TOUCH = {"SOL cross 3x": Decimal("20.9"), "BTC isolated 10x": Decimal("20.9"), "SOL isolated 5x": Decimal("2.9")}
 

@@ -7,10 +7,10 @@ What is hunted for, where it is drawn (`plan`, `strains`), and the sentences by 
   "sent past its deadline", "sent while paused", "not sent, and nobody knows why".
 - Caps of the account: every plan, by kind of action; `SecondDaemon`, `SecondDatabase`, `ForeignHand`; "above
   max_per_day", "a daemon acted on another's database", "another hand was not told", "another's doing taken for ours".
-  One uid in two accounts is refused at the start, which no run outlives: tests/integration/test_whose_account.py.
+  One uid in two accounts is refused at the start, which no run outlives: tests/integration/accounts/test_action_key_owner.py.
 - Gaps in the record: `Restore`, also right after an order, and of nothing at all; "above max_per_day", "sent during the
   cooldown" (across databases), "a restore did not pause", "a restore's pause is not in the trail", "a number was given
-  twice". What can't be told from the histories: tests/integration/test_record_gaps.py.
+  twice". What can't be told from the histories: tests/integration/actions/test_usage_after_record_gaps.py.
 - The second key: `WrongKey`; "moved in another account", "sent with a key of another account".
 - A channel that takes nothing: the answers of the phone; "a critical notice was not delivered", "sent though no channel
   took the question", "sent before a person had his time".
@@ -22,5 +22,5 @@ What is hunted for, where it is drawn (`plan`, `strains`), and the sentences by 
   told". The migration that reads the old rows: tests/store.
 - Not drawn: what is to be delisted, days ahead (tests/core/actions/test_transfer_in.py); configurations that are
   refused, since a run begins with one that loads (tests/config); accounts and actions taken out of it
-  (tests/integration/test_orphans.py).
+  (tests/integration/accounts/test_removed_before_restart.py).
 """

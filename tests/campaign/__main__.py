@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.campaign.run import Outcome, as_line, judged, play
+from tests.campaign.seed_player import Outcome, as_line, judged, play
 
 RESULTS = Path(tempfile.gettempdir()) / "margin-monitor-campaign.jsonl"
 TARGET_S = 10.0

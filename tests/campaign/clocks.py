@@ -7,9 +7,9 @@ from pathlib import Path
 
 from monitor.sandbox.timeline import Timeline, TimelineSettings
 from tests.campaign.daemon import Life, WallClock
-from tests.campaign.facts import Stepped, Suspended
+from tests.campaign.disturbances import ClockStep, Restore, Strain, Suspend
+from tests.campaign.judge.facts import Stepped, Suspended
 from tests.campaign.plan import PACE, SPEED, Plan
-from tests.campaign.strains import ClockStep, Restore, Strain, Suspend
 
 OUTLIVES_S = 5.0
 """Machine seconds within which what a daemon saw is told, also on a busy machine."""

@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from monitor.cli.logs import start_logging
-from monitor.cli.run import run_loop, serve
+from monitor.cli.commands.run import run_loop, serve
+from monitor.cli.log_setup import start_logging
 from monitor.clock import Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
@@ -25,11 +25,11 @@ from monitor.sandbox.timeline import TimelineSettings
 
 # What is only imported when it is needed: the server has it before the first life begins.
 PRELOADED = (
-    "monitor.exchange.binance.venue",
-    "monitor.notify.building",
+    "monitor.exchange.binance.binance_account",
+    "monitor.notify.factory",
     "monitor.runtime.daemon",
     "monitor.store.store",
-    "monitor.store.migrate",
+    "monitor.store.db.migrate",
     "tests.campaign.daemon",
 )
 

@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.prices import PricePath
-from monitor.sandbox.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, Scenario, hmac_key, holding
-from tests.campaign.facts import Limits
-from tests.campaign.scenes import strained
-from tests.campaign.strains import Restore, Strain, strains_of
-from tests.campaign.trouble import money_fault, read_fault, stream_fault
+from monitor.sandbox.market.prices import PricePath
+from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, Scenario, hmac_key, holding
+from tests.campaign.disturbances import Restore, Strain, strains_of
+from tests.campaign.fault_draws import money_fault, read_fault, stream_fault
+from tests.campaign.judge.facts import Limits
+from tests.campaign.scenario_variants import strained
 
 SPEED = 15.0
 """Exchange seconds in one second of a run, as it is planned."""

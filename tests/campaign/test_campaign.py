@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaign.plan import plan_of
-from tests.campaign.run import play
-from tests.campaign.strains import (
+from tests.campaign.disturbances import (
     ClockStep,
     ForeignHand,
     LostRight,
@@ -19,6 +17,8 @@ from tests.campaign.strains import (
     TakeMore,
     WrongKey,
 )
+from tests.campaign.plan import plan_of
+from tests.campaign.seed_player import play
 
 KINDS = {
     Stall: "stall",

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.cli import logs, output
+from monitor.cli import log_setup, output
 from monitor.cli.output import Cell
 from monitor.config.redaction import KNOWN
 from monitor.errors import ConfigError, ExchangeRefused, Exit, MonitorError
@@ -103,7 +103,7 @@ def test_a_log_record_is_one_line_without_secrets(
 ) -> None:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    logs.start_logging(log_format, "info")
+    log_setup.start_logging(log_format, "info")
     try:
         try:
             raise RuntimeError(f"broke\nwith {secret}")
@@ -128,7 +128,7 @@ def test_warnings_of_libraries_about_what_is_meant_to_be_so_are_not_heard(
 ) -> None:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    logs.start_logging("text", "debug")
+    log_setup.start_logging("text", "debug")
     try:
         logging.getLogger(logger).warning("maximum number of running instances reached")
         logging.getLogger(logger).error("broken")

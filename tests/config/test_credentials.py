@@ -10,7 +10,7 @@ from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.config.templates import read_template
 from monitor.errors import ConfigError
-from tests.config.samples import MINIMAL, write_config
+from tests.config.minimal_config import MINIMAL, write_config
 
 ENVIRON = {"KEY": "keyFromEnv", "SECRET": "secret-from-env\n", "PHONE": "tgram://token/chat"}
 PEM = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n"

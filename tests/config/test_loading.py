@@ -12,7 +12,7 @@ import pytest
 from monitor.config.loading import build_config, find_config, load_config
 from monitor.config.policies import policy_of
 from monitor.errors import ConfigError
-from tests.config.samples import MINIMAL, write_config
+from tests.config.minimal_config import MINIMAL, write_config
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = CHECKOUT / "config" / "margin-monitor.example.toml"

@@ -8,7 +8,7 @@ from monitor.config.effective import effective
 from monitor.config.loading import load_config
 from monitor.config.redaction import RedactionFilter, Redactor, redact
 from monitor.config.secrets import Secret
-from tests.config.samples import MINIMAL, write_config
+from tests.config.minimal_config import MINIMAL, write_config
 
 SECRET = "s3cr3t/+value="
 

@@ -10,8 +10,8 @@ import pytest
 from monitor.cli.parser import COMMANDS
 from monitor.cli.parser import NOT_YET as UNBUILT_COMMANDS
 from monitor.config.loading import build_config
-from monitor.config.not_yet import NOT_YET as UNBUILT_KEYS
-from monitor.core.metrics import METRICS
+from monitor.config.unsupported import NOT_YET as UNBUILT_KEYS
+from monitor.core.model.metric import METRICS
 from tests.docs.pages import CHECKOUT, PAGES, Block, anchors, blocks, links, prose, section
 
 ACCOUNT = '\n[[accounts]]\nname = "main"\napi_key = "env:KEY"\napi_secret = "env:SECRET"\n'

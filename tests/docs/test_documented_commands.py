@@ -17,15 +17,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.intents import Intent, IntentState, IntentStep
-from monitor.core.journal import Entry, Sample
+from monitor.core.model.intent import Intent, IntentState, IntentStep
+from monitor.core.model.journal import Entry, Sample
 from monitor.sandbox.server import Ready
 from monitor.store.store import Store
 from tests.docs.pages import CHECKOUT, blocks
-from tests.store.samples import alert, intent
 from tests.support.command import Said
 from tests.support.daemon import eventually, starting_now
-from tests.support.fork import run_command
+from tests.support.examples.store_rows import alert, intent
+from tests.support.forked_command import run_command
 from tests.support.sandbox import sandbox
 from tests.support.sinks import http_sink
 
@@ -34,7 +34,7 @@ _S = IntentState
 CODES = {"margin-monitor init": 2, "margin-monitor rules lint": 1, "margin-monitor drill near-call": 1}
 """Exit codes other than 0.
 
-`init` asks, and here is no terminal; tests/cli/test_init.py has one. `lint` misses a heartbeat, `drill` a daemon.
+`init` asks, and here is no terminal; tests/cli/commands/test_init.py has one. `lint` misses a heartbeat, `drill` a daemon.
 """
 
 BEFORE = {

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.alerts import Reason
+from monitor.core.model.alert import Reason
 from monitor.errors import ConfigError
 from monitor.notify.apprise_plugins import MODULE_OF, plugin_of
-from monitor.notify.building import build_sink, parse
+from monitor.notify.factory import build_sink, parse
 from monitor.notify.sinks import NotTold, Told
-from monitor.view.messages import alert_message
+from monitor.view.messages.message import alert_message
+from tests.support.examples.documents import ALERT, NOW
 from tests.support.sinks import Answer, HttpSink, SmtpSink, http_sink, smtp_sink, text_of
-from tests.view.samples import ALERT, NOW
 
 # Apprise itself imports a module that Python has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

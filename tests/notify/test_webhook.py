@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.core.alerts import Reason
-from monitor.notify.building import build_sink
+from monitor.core.model.alert import Reason
+from monitor.notify.factory import build_sink
 from monitor.notify.sinks import NotTold, Told
-from monitor.view.messages import alert_message
+from monitor.view.messages.message import alert_message
+from tests.support.examples.documents import ALERT, NOW
 from tests.support.sinks import Answer, HttpSink, http_sink
-from tests.view.samples import ALERT, NOW
 
 MESSAGE = alert_message(ALERT, Reason.FIRED, None, NOW)
 SECRET_PATH = "/hook/s3cr3t-token"

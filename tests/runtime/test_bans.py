@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 from monitor.clock import ManualClock
-from monitor.exchange.binance.limits import Pool, Usage
+from monitor.exchange.binance.rate_limits import Pool, Usage
 from monitor.runtime.bans import BanBook
-from monitor.store import bans
-from monitor.store.bans import LONGEST_BAN
 from monitor.store.store import Store
+from monitor.store.writes import bans
+from monitor.store.writes.bans import LONGEST_BAN
 
 POOL = Pool("/api")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -7,12 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 
 from monitor.clock import ManualClock
-from monitor.core.journal import Entry, Sample
+from monitor.core.model.journal import Entry, Sample
 from monitor.runtime.pruner import prune_for_ever
 from monitor.store.readers.history import read_history
 from monitor.store.store import Store
-from tests.store.samples import NOW
 from tests.support.daemon import eventually
+from tests.support.examples.store_rows import NOW
 
 
 async def test_samples_older_than_their_span_go_and_the_others_stay(tmp_path: Path) -> None:

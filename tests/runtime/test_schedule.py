@@ -7,7 +7,7 @@ import pytest
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.runtime.schedule import Every, run_every, run_now
-from tests.support.patience import SOON_S
+from tests.support.timeouts import SOON_S
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from monitor.sandbox.scenario import AccountSpec, PairSpec, holding
-from tests.sandbox.asking import Client
-from tests.sandbox.shapes import SCENARIO, answer_to, form
+from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, holding
+from tests.sandbox.json_shapes import SCENARIO, answer_to, form
 from tests.support.sandbox import sandbox
+from tests.support.sandbox_client import Client
 
 D = Decimal
 EXAMPLES = (

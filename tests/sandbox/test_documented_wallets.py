@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.sandbox.shapes import answer_to, form
+from tests.sandbox.json_shapes import answer_to, form
 
 # Endpoints that the examples of the margin API leave out, with the documented forms of their answers.
 WALLET_FORMS: list[tuple[str, str, dict[str, str], str]] = [

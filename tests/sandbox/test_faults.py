@@ -11,10 +11,10 @@ import aiohttp
 import pytest
 
 from monitor.sandbox.faults import Fault, FaultError, FaultScript, parse_faults, read_faults
-from monitor.sandbox.scenario import Limits
-from monitor.sandbox.scenarios import calm
-from tests.sandbox.asking import Client, until
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import Limits
 from tests.support.sandbox import Running, sandbox
+from tests.support.sandbox_client import Client, until
 
 D = Decimal
 LOAN = "/sapi/v1/margin/borrow-repay"

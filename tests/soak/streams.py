@@ -22,24 +22,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from monitor import app
+from monitor.app import daemon as daemon_module
 from monitor.clock import SystemClock
 from monitor.config import policies
 from monitor.config.loading import load_config
-from monitor.core.events import StreamName
-from monitor.exchange.binance.client.answer import Credentials
-from monitor.exchange.binance.connecting import connect
+from monitor.core.model.events import StreamName
+from monitor.exchange.binance.api.response import Credentials
+from monitor.exchange.binance.binance_account import Hosts
+from monitor.exchange.binance.factory import connect
 from monitor.exchange.binance.signing import HmacSigner
-from monitor.exchange.binance.streams.guards import Guards
-from monitor.exchange.binance.streams.sockets import Sockets
-from monitor.exchange.binance.venue import Hosts
-from monitor.runtime.account import Timetable
+from monitor.exchange.binance.streams.stream_limits import Guards
+from monitor.exchange.binance.streams.websocket import Sockets
+from monitor.runtime.account.account_service import Timetable
+from monitor.runtime.account.supervisor import WatchedAccount
 from monitor.runtime.daemon import Daemon
-from monitor.runtime.supervisor import WatchedAccount
 from monitor.sandbox.faults import MALFORMED_FRAMES, Fault
 from monitor.sandbox.feed import SentEvent
-from monitor.sandbox.scenario import PairSpec, Readings, holding
-from monitor.sandbox.scenarios import calm
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import PairSpec, Readings, holding
 from monitor.sandbox.server import Ready, Sandbox
 from tests.support.daemon import ENDS_WITHIN_S, write_config
 from tests.support.sandbox import sandbox
@@ -315,7 +315,7 @@ async def guarded_daemon(
         timeout_s=5.0,
         sockets=Sockets(guards=guards),
     )
-    store = await asyncio.to_thread(app.open_store, config)
+    store = await asyncio.to_thread(daemon_module.open_store, config)
     try:
         accounts = {"main": WatchedAccount(policies.policy_of(config, "main"), Timetable(), open_exchange)}
         daemon = Daemon(accounts, (), store, clock, "soak")

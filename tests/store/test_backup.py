@@ -14,22 +14,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from monitor.core.intents import IntentState
-from monitor.core.journal import Entry
-from monitor.core.numbering import least_number
+from monitor.core.model.identifiers import least_number
+from monitor.core.model.intent import IntentState
+from monitor.core.model.journal import Entry
 from monitor.errors import AnotherInstance, MonitorError, OtherRevision, StoreError, UsageError
-from monitor.store.audit import verify
 from monitor.store.backup import back_up, restore
-from monitor.store.engine import HEAD
-from monitor.store.migrate import check, upgrade
-from monitor.store.numbering import FIRST_BY_HAND
-from monitor.store.operator import paused_by
-from monitor.store.readers.actions import read_intents
+from monitor.store.db.connections import HEAD
+from monitor.store.db.migrate import check, upgrade
 from monitor.store.readers.events import read_events
+from monitor.store.readers.intents import read_intents
+from monitor.store.schema.tables import audit
 from monitor.store.store import ReadStore, Store
-from monitor.store.tables import audit
-from tests.store.samples import NOW, event, intent, planned
-from tests.store.test_migrate import made_at
+from monitor.store.writes.audit import verify
+from monitor.store.writes.commands import paused_by
+from monitor.store.writes.id_allocation import FIRST_BY_HAND
+from tests.store.db.test_migrate import made_at
+from tests.support.examples.store_rows import NOW, event, intent, planned
 
 
 @pytest.fixture

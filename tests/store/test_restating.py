@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.account import CROSS
-from monitor.core.intents import Intent, IntentState, IntentStep, Reduce
+from monitor.core.model.account import CROSS
+from monitor.core.model.intent import Intent, IntentState, IntentStep, Reduce
 from monitor.errors import StoreRefused
-from monitor.store.audit import verify
-from monitor.store.readers.actions import read_intents
+from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
-from tests.store.samples import at, intent, planned
+from monitor.store.writes.audit import verify
+from tests.support.examples.store_rows import at, intent, planned
 
 S = IntentState
 WISHED = intent(7)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.fork import run_command
+from tests.support.forked_command import run_command
 
 CONFIG = """\
 [storage]

@@ -13,22 +13,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor import app
-from monitor.cli.turn import Turn
+from monitor.app import daemon as daemon_module
+from monitor.cli.daemon.daemon_loop import Turn
 from monitor.clock import Clock, Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
-from monitor.core.state import AccountState
+from monitor.core.state.account_state import AccountState
 from monitor.runtime.daemon import Daemon
-from monitor.runtime.service import ServiceManager
-from monitor.sandbox.scenario import Scenario
-from monitor.sandbox.scenarios import calm
+from monitor.runtime.systemd import ServiceManager
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Ready, Sandbox
 from monitor.sandbox.timeline import Timeline
 from monitor.store.readers.alerts import AlertRow, read_alerts
 from monitor.store.readers.status import read_live
 from monitor.store.store import ReadStore, Store
-from tests.support.patience import BUSY
+from tests.support.timeouts import BUSY
 
 FAST = {"cross": "1s", "isolated": "1s", "near_liquidation": "1s"}
 """A timetable for tests that don't want to wait."""
@@ -186,9 +186,9 @@ async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool =
     """
     loaded = load_config(config, {})
     time = clock or SystemClock()
-    store = await asyncio.to_thread(app.open_store if waits else app.attach_store, loaded)
+    store = await asyncio.to_thread(daemon_module.open_store if waits else daemon_module.attach_store, loaded)
     try:
-        daemon = app.build(loaded, store, time)
+        daemon = daemon_module.build(loaded, store, time)
         task = asyncio.create_task(daemon.run())
         try:
             yield Here(daemon, store, loaded, time, task)
@@ -203,7 +203,7 @@ async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool =
 async def turn_here(config: Path, clock: Clock) -> AsyncIterator[Turn]:
     """`run` of this config in this process, ready for reloads."""
     loaded = load_config(config, {})
-    store = await asyncio.to_thread(app.open_store, loaded)
+    store = await asyncio.to_thread(daemon_module.open_store, loaded)
     try:
         turn = Turn(loaded, clock, ServiceManager())
         task = asyncio.create_task(turn.run(store))

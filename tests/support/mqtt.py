@@ -14,7 +14,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.support.patience import BUSY
+from tests.support.timeouts import BUSY
 
 MISSING = "mosquitto is not installed: apt-get install mosquitto"
 PATIENCE_S = 30.0 * BUSY

@@ -13,10 +13,10 @@ import msgspec
 
 from monitor.clock import Machine
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.scenario import Scenario
-from monitor.sandbox.scenarios import calm
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Ready, Sandbox
-from tests.support.pace import Pace
+from tests.support.throttled_machine import Pace
 
 READY_WITHIN_S = 90.0
 ENDS_WITHIN_S = 30.0

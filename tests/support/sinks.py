@@ -18,7 +18,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.support.patience import BUSY
+from tests.support.timeouts import BUSY
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import Exit
-from tests.cli.running import cli
+from tests.support.cli_process import cli
 
 EXPOSURE_AT_MOST = 20
 """Tenths, by `systemd-analyze security`: from 0, wholly enclosed, to 100."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.account import INFINITE, ZERO
-from monitor.core.amounts import EIGHT, ceil_to, floor_to
-from monitor.core.intents import ActionKind, Order, Purpose
-from monitor.core.interest import next_charge
-from monitor.core.standing import Row, Standing
+from monitor.core.actions.position import Row, Standing
+from monitor.core.margin.interest import next_charge
+from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.model.intent import ActionKind, Order, Purpose
+from monitor.core.numbers.amounts import EIGHT, ceil_to, floor_to
 
 LEAST_WORTH = Decimal("0.1")
 """USDT below which a partial order is not worth a request."""

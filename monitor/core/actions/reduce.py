@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import ZERO
+from monitor.core.actions.position import FEE, Row, Standing
 from monitor.core.actions.proposal import (
     LEAST_WORTH,
     SMALLEST_REST,
@@ -15,11 +15,11 @@ from monitor.core.actions.proposal import (
     debt_soon,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.amounts import EIGHT, ONE, ceil_to, floor_to, plain
-from monitor.core.intents import Reduce, Side
-from monitor.core.margin import sell_to_reach
-from monitor.core.markets import Market
-from monitor.core.standing import FEE, Row, Standing
+from monitor.core.margin.levels import sell_to_reach
+from monitor.core.model.account import ZERO
+from monitor.core.model.intent import Reduce, Side
+from monitor.core.model.symbols import Market
+from monitor.core.numbers.amounts import EIGHT, ONE, ceil_to, floor_to, plain
 
 _FOREVER = Decimal("1E30")
 _REPAY_FIRST = "repay it from what is free first"

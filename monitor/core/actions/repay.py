@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.account import ZERO
+from monitor.core.actions.position import Row, Standing
 from monitor.core.actions.proposal import (
     LEAST_WORTH,
     SMALLEST_REST,
@@ -17,11 +17,11 @@ from monitor.core.actions.proposal import (
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.amounts import EIGHT, ONE, ceil_to, plain
-from monitor.core.intents import Repay
-from monitor.core.interest import next_charge
-from monitor.core.margin import repay_to_reach
-from monitor.core.standing import Row, Standing
+from monitor.core.margin.interest import next_charge
+from monitor.core.margin.levels import repay_to_reach
+from monitor.core.model.account import ZERO
+from monitor.core.model.intent import Repay
+from monitor.core.numbers.amounts import EIGHT, ONE, ceil_to, plain
 
 HOUR_TURNS = timedelta(seconds=2)
 """So close to a full hour a full repayment waits: it would leave the hour's interest behind, or be refused for it."""

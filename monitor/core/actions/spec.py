@@ -7,9 +7,9 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-from monitor.core.account import ZERO
 from monitor.core.actions.target import DEFAULT_TARGET, Target
-from monitor.core.intents import ActionKind, Wallet
+from monitor.core.model.account import ZERO
+from monitor.core.model.intent import ActionKind, Wallet
 
 ActionMode = Literal["dry-run", "approve", "live"]
 Use = Literal["auto", "repay", "collateral"]

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from monitor.core.alerts import MetricScope
-from monitor.core.expressions import ExpressionError, Read, Target, parse_target
-from monitor.core.metrics import Missing, Value
+from monitor.core.model.alert import MetricScope
+from monitor.core.model.metric import Missing, Value
+from monitor.core.rules.parser import ExpressionError, Read, Target, parse_target
 
 __all__ = ["DEFAULT_TARGET", "ExpressionError", "Target", "level_wanted", "read_target"]
 

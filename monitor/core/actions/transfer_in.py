@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import CROSS, ZERO
+from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import (
     LEAST_WORTH,
     SMALLEST_REST,
@@ -20,10 +20,10 @@ from monitor.core.actions.proposal import (
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.amounts import EIGHT, ONE, ceil_to, floor_to, plain
-from monitor.core.intents import Intent, Purpose, Repay, Transfer, Wallet
-from monitor.core.margin import transfer_and_repay_to_reach, transfer_in_to_reach
-from monitor.core.standing import Standing
+from monitor.core.margin.levels import transfer_and_repay_to_reach, transfer_in_to_reach
+from monitor.core.model.account import CROSS, ZERO
+from monitor.core.model.intent import Intent, Purpose, Repay, Transfer, Wallet
+from monitor.core.numbers.amounts import EIGHT, ONE, ceil_to, floor_to, plain
 
 DIRECT_REFUSALS = frozenset({-1102, -1130})
 """Codes by which the exchange says that it has no direct way from spot into an isolated pair."""

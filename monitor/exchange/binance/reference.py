@@ -4,15 +4,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from monitor.exchange.binance.client.endpoint import Security
-from monitor.exchange.binance.functions import ALIASES, FUNCTIONS, TOPICS, AnyFunction
-from monitor.exchange.binance.functions.function import Change, Parameter, Read
-from monitor.exchange.binance.limits import Counted
+from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, TOPICS, AnyFunction
+from monitor.exchange.binance.api.endpoint import Security
+from monitor.exchange.binance.api.function import Change, Parameter, Read
+from monitor.exchange.binance.rate_limits import Counted
 
 BEGIN = "<!-- functions: made by python -m monitor.exchange.binance.reference -->"
 END = "<!-- end of functions -->"
 
-TESTS = "tests/exchange/binance/functions/test_over_sandbox.py"
+TESTS = "tests/integration/exchange/test_every_function.py"
 """Where every function is tried; the test's own name follows from what the function does."""
 
 _POOLS: dict[Counted, str] = {"ip": "IP", "uid": "UID"}
@@ -59,7 +59,7 @@ def _row(one: AnyFunction) -> str:
     walked = " Walked." if isinstance(one, Read) and one.history is not None else ""
     if one.is_silent:
         nothing = "nothing is asked | – | –"
-        return f"| `{one.name}` | {one.summary} | {nothing} | {_parameters(one)} | `tests/cli/test_call.py` |"
+        return f"| `{one.name}` | {one.summary} | {nothing} | {_parameters(one)} | `tests/cli/commands/test_call.py` |"
     endpoint = one.endpoint
     weight = f"{endpoint.weight} {_POOLS[endpoint.counted]}"
     if one.weigh is not None:

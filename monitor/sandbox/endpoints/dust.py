@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from monitor.sandbox.accounts import DustRecord
+from monitor.sandbox.amounts import ZERO, down, nearest, plain
+from monitor.sandbox.api.errors import Refusal, missing, not_an_asset
+from monitor.sandbox.endpoints.history_paging import DAY_MS, window
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.endpoints.windows import DAY_MS, window
-from monitor.sandbox.ledger import Wallet
-from monitor.sandbox.money import ZERO, down, nearest, plain
-from monitor.sandbox.refusal import Refusal, missing, not_an_asset
+from monitor.sandbox.ledger.accounts import DustRecord
+from monitor.sandbox.ledger.ledger import Wallet
 
 DUST_BELOW_BTC = Decimal("0.001")
 # In USDT, where the target of the conversion is free to choose.

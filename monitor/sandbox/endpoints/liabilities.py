@@ -2,13 +2,13 @@
 
 from decimal import Decimal
 
-from monitor.sandbox import liquidation
-from monitor.sandbox.accounts import LoanRepayment, Margin, SmallLiabilityRecord
+from monitor.sandbox.amounts import ONE, ZERO, nearest, plain, text
+from monitor.sandbox.api.errors import Refusal, missing, not_an_asset
+from monitor.sandbox.endpoints.history_paging import bad_dates, page, window
 from monitor.sandbox.endpoints.registry import NOTHING, Call, endpoint
-from monitor.sandbox.endpoints.windows import bad_dates, page, window
-from monitor.sandbox.ledger import Balance
-from monitor.sandbox.money import ONE, ZERO, nearest, plain, text
-from monitor.sandbox.refusal import Refusal, missing, not_an_asset
+from monitor.sandbox.ledger.accounts import LoanRepayment, Margin, SmallLiabilityRecord
+from monitor.sandbox.ledger.ledger import Balance
+from monitor.sandbox.trading import liquidation
 
 SMALL_BELOW_USDT = Decimal(10)
 MOST_SMALL = 10

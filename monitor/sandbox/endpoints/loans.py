@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable
 
-from monitor.sandbox import loans, transfers
-from monitor.sandbox.accounts import InterestRecord, LiquidationRecord, LoanRecord
+from monitor.sandbox.amounts import plain, text
+from monitor.sandbox.api.errors import Refusal
+from monitor.sandbox.api.weights import Weight
+from monitor.sandbox.endpoints.history_paging import DAY_MS, page, visible, window
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.endpoints.windows import DAY_MS, page, visible, window
-from monitor.sandbox.money import plain, text
-from monitor.sandbox.refusal import Refusal
-from monitor.sandbox.weights import Weight
+from monitor.sandbox.ledger.accounts import InterestRecord, LiquidationRecord, LoanRecord
+from monitor.sandbox.lending import loans, transfers
 
 
 @endpoint("POST", "/sapi/v1/margin/borrow-repay", "SIGNED", 1500, "UID", right="margin")

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from monitor.sandbox import order_lists, orders
-from monitor.sandbox.accounts import Order, OrderList
-from monitor.sandbox.endpoints.order_forms import (
+from monitor.sandbox.amounts import ZERO, plain, text
+from monitor.sandbox.api.errors import Refusal, invalid, missing
+from monitor.sandbox.endpoints.history_paging import window
+from monitor.sandbox.endpoints.order_parsing import (
     cancelled_list,
     list_row,
     made_up_id,
@@ -18,11 +19,10 @@ from monitor.sandbox.endpoints.order_forms import (
     time_in_force,
 )
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.endpoints.windows import window
-from monitor.sandbox.money import ZERO, plain, text
-from monitor.sandbox.orders import Ticket
-from monitor.sandbox.refusal import Refusal, invalid, missing
-from monitor.sandbox.reports import is_done
+from monitor.sandbox.ledger.accounts import Order, OrderList
+from monitor.sandbox.trading import order_lists, orders
+from monitor.sandbox.trading.order_events import is_done
+from monitor.sandbox.trading.orders import Ticket
 
 LARGEST_PAGE = 1000
 # The kinds of the orders that wait; those of a pair.

@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
-from monitor.sandbox import orders
-from monitor.sandbox.accounts import Order, Trade
-from monitor.sandbox.endpoints.order_forms import (
+from monitor.sandbox.amounts import ZERO, plain, text
+from monitor.sandbox.api.errors import Refusal, invalid, missing
+from monitor.sandbox.api.weights import Weight
+from monitor.sandbox.endpoints.history_paging import DAY_MS, window
+from monitor.sandbox.endpoints.order_parsing import (
     cancelled,
     cancelled_list,
     made_up_id,
@@ -17,11 +19,9 @@ from monitor.sandbox.endpoints.order_forms import (
     time_in_force,
 )
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.endpoints.windows import DAY_MS, window
-from monitor.sandbox.money import ZERO, plain, text
-from monitor.sandbox.refusal import Refusal, invalid, missing
-from monitor.sandbox.triggers import STOPS
-from monitor.sandbox.weights import Weight
+from monitor.sandbox.ledger.accounts import Order, Trade
+from monitor.sandbox.trading import orders
+from monitor.sandbox.trading.stop_triggers import STOPS
 
 PLAIN_KINDS = ("LIMIT", "MARKET", "LIMIT_MAKER")
 LARGEST_ORDER_PAGE = 500

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from monitor.sandbox.accounts import Account, Margin
-from monitor.sandbox.params import Params
-from monitor.sandbox.refusal import (
+from monitor.sandbox.api.errors import (
     Refusal,
     bad_symbol,
     no_cross_account,
     no_isolated_account,
     not_a_pair,
 )
-from monitor.sandbox.scenario import KeySpec
+from monitor.sandbox.api.parameters import Params
+from monitor.sandbox.api.weights import Unit, Weight
+from monitor.sandbox.ledger.accounts import Account, Margin
+from monitor.sandbox.scenario.scenario import KeySpec
 from monitor.sandbox.venue import Venue
-from monitor.sandbox.weights import Unit, Weight
 
 # NONE: no key. KEYED: the key header alone. SIGNED: key, timestamp and signature. EITHER: a key, signed or not.
 Security = Literal["NONE", "KEYED", "SIGNED", "EITHER"]

@@ -1,7 +1,7 @@
 """Tokens for account streams and keys for the risk stream."""
 
+from monitor.sandbox.api.errors import Refusal, invalid
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.refusal import Refusal, invalid
 
 DAY_MS = 24 * 3600 * 1000
 

@@ -1,12 +1,12 @@
 """Moving money between wallets, and the histories that show it."""
 
-from monitor.sandbox import transfers
-from monitor.sandbox.accounts import FlowRecord, TransferRecord
+from monitor.sandbox.amounts import plain, text
+from monitor.sandbox.api.errors import Refusal, invalid, not_a_pair
+from monitor.sandbox.api.weights import Weight
+from monitor.sandbox.endpoints.history_paging import DAY_MS, page, visible, window
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.endpoints.windows import DAY_MS, page, visible, window
-from monitor.sandbox.money import plain, text
-from monitor.sandbox.refusal import Refusal, invalid, not_a_pair
-from monitor.sandbox.weights import Weight
+from monitor.sandbox.ledger.accounts import FlowRecord, TransferRecord
+from monitor.sandbox.lending import transfers
 
 FLOW_TYPES = (
     "TRANSFER", "BORROW", "REPAY", "BUY_INCOME", "BUY_EXPENSE", "SELL_INCOME", "SELL_EXPENSE",

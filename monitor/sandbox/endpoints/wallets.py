@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
+from monitor.sandbox.amounts import ONE, ZERO, nearest, plain, text
+from monitor.sandbox.api.errors import invalid
 from monitor.sandbox.endpoints.registry import Call, endpoint
-from monitor.sandbox.ledger import Balance
-from monitor.sandbox.money import ONE, ZERO, nearest, plain, text
-from monitor.sandbox.refusal import invalid
+from monitor.sandbox.ledger.ledger import Balance
 
 # Wallets of the overview that the sandbox has no money in.
 EMPTY_WALLETS = ("USDⓈ-M Futures", "COIN-M Futures", "Earn", "Options", "Trading Bots", "Copy Trading")

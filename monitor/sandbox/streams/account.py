@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from monitor.sandbox.api.errors import Refusal
+from monitor.sandbox.api.weights import Meter, Weight
 from monitor.sandbox.feed import Delivery, SentEvent, Stream
-from monitor.sandbox.refusal import Refusal
 from monitor.sandbox.streams.connection import Connection
 from monitor.sandbox.streams.tokens import Tokens
 from monitor.sandbox.venue import Venue
-from monitor.sandbox.weights import Meter, Weight
 
 POOL = "/api"
 MOST_SUBSCRIPTIONS = 1000

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from monitor.sandbox.money import ONE, text
+from monitor.sandbox.amounts import ONE, text
 from monitor.sandbox.streams.connection import PRICE_BACKLOG, Connection
 from monitor.sandbox.venue import Venue
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, or_, select
 
-from monitor.core.alerts import Alert, AlertState, Transition
-from monitor.core.events import Ack
-from monitor.core.lifecycle import acknowledged
-from monitor.core.outbox import Delivery
-from monitor.store import tables
-from monitor.store.rows import alert_of, delivery_of
+from monitor.core.alerting.lifecycle import acknowledged
+from monitor.core.model.alert import Alert, AlertState, Transition
+from monitor.core.model.events import Ack
+from monitor.core.notifications.outbox import Delivery
+from monitor.store.schema import tables
+from monitor.store.schema.row_mapping import alert_of, delivery_of
 
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
-from monitor.core.outbox import DeliveryState
-from monitor.store import tables
+from monitor.core.notifications.outbox import DeliveryState
+from monitor.store.schema import tables
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from monitor.core.account import Scope
-from monitor.core.amounts import plain
-from monitor.core.events import ReadFailed
-from monitor.store import tables
+from monitor.core.model.account import Scope
+from monitor.core.model.events import ReadFailed
+from monitor.core.numbers.amounts import plain
+from monitor.store.schema import tables
 
 
 @dataclass(frozen=True, slots=True)

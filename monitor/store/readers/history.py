@@ -7,8 +7,8 @@ from typing import Literal
 
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
-from monitor.core.alerts import MetricScope
-from monitor.store import tables
+from monitor.core.model.alert import MetricScope
+from monitor.store.schema import tables
 
 Resolution = Literal["raw", "1m", "1h"]
 Missing = Literal["infinite", "unavailable"]

@@ -8,11 +8,11 @@ from typing import Literal
 
 from sqlalchemy import Connection, select
 
-from monitor.core.account import InterestCharge
-from monitor.core.charges import MONTH, Debt, InterestPaid, paid_by_debt
-from monitor.store import tables
-from monitor.store.interest import Span
-from monitor.store.rows import charge_of
+from monitor.core.metrics.interest_paid import MONTH, Debt, InterestPaid, paid_by_debt
+from monitor.core.model.account import InterestCharge
+from monitor.store.schema import tables
+from monitor.store.schema.row_mapping import charge_of
+from monitor.store.writes.interest import Span
 
 _AT_ONCE = 1_000
 """Rows in memory at a time: a month of many pairs is tens of thousands."""

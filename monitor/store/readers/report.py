@@ -5,19 +5,19 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from monitor.core.events import Silence
-from monitor.core.sampling import HELD_FOR
-from monitor.core.spans import Span
-from monitor.store import audit, bans
-from monitor.store.operator import paused_by, read_silences
-from monitor.store.presence import first_run, read_runs
-from monitor.store.readers.actions import IntentRow, read_intents
+from monitor.core.metrics.sampling import HELD_FOR
+from monitor.core.model.events import Silence
+from monitor.core.numbers.intervals import Span
 from monitor.store.readers.alerts import AlertRow, Witnessed, read_alerts, read_witnessed
 from monitor.store.readers.channels import ChannelRow, read_channels
 from monitor.store.readers.events import EventRow, Failing, count_failures, count_rejected, read_movements
 from monitor.store.readers.history import HistoryRow, read_history
+from monitor.store.readers.intents import IntentRow, read_intents
 from monitor.store.readers.interest import InterestSum, read_interest, read_spans
 from monitor.store.readers.status import StatusRows, read_status
+from monitor.store.writes import audit, bans
+from monitor.store.writes.commands import paused_by, read_silences
+from monitor.store.writes.daemon_row import first_run, read_runs
 
 METRICS = (
     "margin_level",

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from monitor.core.stops import RuleStop
-from monitor.store import rule_stops, tables
-from monitor.store.operator import is_paused
-from monitor.store.presence import DaemonRow, read_daemon
+from monitor.core.model.blocks import RuleStop
+from monitor.store.schema import tables
+from monitor.store.writes import rule_stops
+from monitor.store.writes.commands import is_paused
+from monitor.store.writes.daemon_row import DaemonRow, read_daemon
 
 
 @dataclass(frozen=True, slots=True)

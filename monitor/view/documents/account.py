@@ -5,21 +5,22 @@ from datetime import datetime
 from decimal import Decimal
 from typing import get_args
 
-from monitor.core.account import CROSS, Scope
-from monitor.core.alerts import SEVERITIES, AlertState
-from monitor.core.amounts import EIGHT, ceil_to, floor_to, plain
-from monitor.core.assets import monitored, owed_rates
-from monitor.core.collateral import may_leave
-from monitor.core.events import Oddity
-from monitor.core.figures import Danger, Figures, Holding
-from monitor.core.gaps import Gap, gaps
-from monitor.core.intents import IN_FLIGHT
-from monitor.core.measure import cross_figures, isolated_figures
-from monitor.core.metrics import Value
-from monitor.core.state import AccountState, Settings, scopes
-from monitor.core.unknowns import lasting
-from monitor.core.valuation import newest_at
-from monitor.view.documents.fields import (
+from monitor.core.metrics.asset import monitored, owed_rates
+from monitor.core.metrics.collateral import may_leave
+from monitor.core.metrics.cross import cross_figures, isolated_figures
+from monitor.core.metrics.data_quality import Gap, gaps
+from monitor.core.metrics.unknown_conditions import lasting
+from monitor.core.metrics.valuation import newest_at
+from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.alert import SEVERITIES, AlertState
+from monitor.core.model.events import Oddity
+from monitor.core.model.intent import IN_FLIGHT
+from monitor.core.model.metric import Value
+from monitor.core.model.metric_values import Danger, Figures, Holding
+from monitor.core.numbers.amounts import EIGHT, ceil_to, floor_to, plain
+from monitor.core.state.account_state import AccountState, Settings, scopes
+from monitor.view.documents.recovery import restoration, restore_document
+from monitor.view.json_values import (
     Document,
     age_number,
     balance_fields,
@@ -27,7 +28,6 @@ from monitor.view.documents.fields import (
     moment_text,
     seconds_number,
 )
-from monitor.view.restoring import restoration, restore_document
 
 _CROSS_LEVELS = (
     "margin_level",

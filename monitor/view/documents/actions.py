@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from monitor.core.amounts import plain
-from monitor.core.intents import Intent, IntentStep, Reduce
-from monitor.core.stops import RuleStop
-from monitor.view.documents.fields import Document, decimal_text, moment_text
+from monitor.core.model.blocks import RuleStop
+from monitor.core.model.intent import Intent, IntentStep, Reduce
+from monitor.core.numbers.amounts import plain
+from monitor.view.json_values import Document, decimal_text, moment_text
 
 
 def action_document(intent: Intent, steps: Iterable[IntentStep]) -> Document:

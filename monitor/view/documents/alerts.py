@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from monitor.core.alerts import Alert
-from monitor.core.lifecycle import all_labels
-from monitor.core.outbox import Delivery
-from monitor.view.documents.fields import Document, decimal_text, moment_text
+from monitor.core.alerting.lifecycle import all_labels
+from monitor.core.model.alert import Alert
+from monitor.core.notifications.outbox import Delivery
+from monitor.view.json_values import Document, decimal_text, moment_text
 
 
 def alert_document(alert: Alert, deliveries: Sequence[Delivery] = ()) -> Document:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import Scope
-from monitor.core.alerts import Alert
-from monitor.core.amounts import floor_to, plain
-from monitor.core.intents import Intent, Transfer
-from monitor.core.rehearsal.backtest import Backtest
-from monitor.view.documents.fields import Document, decimal_text, moment_text
-from monitor.view.tables import SEVERITY_TONES, Cell, Table
+from monitor.core.model.account import Scope
+from monitor.core.model.alert import Alert
+from monitor.core.model.intent import Intent, Transfer
+from monitor.core.numbers.amounts import floor_to, plain
+from monitor.simulation.backtest import Backtest
+from monitor.view.json_values import Document, decimal_text, moment_text
+from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table
 
 _CENT = Decimal("0.01")
 _DONE = {"transfer_in": "brought in", "repay": "repaid", "reduce": "sold and repaid"}

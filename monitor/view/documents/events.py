@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Any, Protocol
 
-from monitor.view.documents.fields import Document, moment_text
+from monitor.view.json_values import Document, moment_text
 
 
 class RecordedEvent(Protocol):

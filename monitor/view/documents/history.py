@@ -5,9 +5,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from monitor.core.alerts import MetricScope
-from monitor.core.metrics import METRICS
-from monitor.view.documents.fields import Document, decimal_text, moment_text
+from monitor.core.model.alert import MetricScope
+from monitor.core.model.metric import METRICS
+from monitor.view.json_values import Document, decimal_text, moment_text
 
 
 class Sampled(Protocol):

@@ -6,9 +6,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from monitor.core.account import ZERO
-from monitor.core.amounts import plain
-from monitor.view.documents.fields import Document, decimal_text, moment_text
+from monitor.core.model.account import ZERO
+from monitor.core.numbers.amounts import plain
+from monitor.view.json_values import Document, decimal_text, moment_text
 
 HOURS_A_DAY = 24
 DAYS_A_MONTH = 30

@@ -6,25 +6,25 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from monitor.core.account import ZERO
-from monitor.core.alerts import Alert
-from monitor.core.amounts import plain
-from monitor.core.events import Silence
-from monitor.core.intents import IN_FLIGHT, Intent, IntentState, IntentStep
-from monitor.core.outbox import Delivery, DeliveryState
-from monitor.core.report import Extreme, Stretch, downtime
-from monitor.core.spans import Span
-from monitor.core.stops import RuleStop
+from monitor.core.engine.history_summary import Extreme, Stretch, downtime
+from monitor.core.model.account import ZERO
+from monitor.core.model.alert import Alert
+from monitor.core.model.blocks import RuleStop
+from monitor.core.model.events import Silence
+from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState, IntentStep
+from monitor.core.notifications.outbox import Delivery, DeliveryState
+from monitor.core.numbers.amounts import plain
+from monitor.core.numbers.intervals import Span
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.alerts import alert_document
-from monitor.view.documents.fields import Document, moment_text, seconds_number
 from monitor.view.documents.history import Series
 from monitor.view.documents.interest import InterestTotal, interest_document
 from monitor.view.documents.report_health import Failing, Told, health_document
 from monitor.view.documents.report_scopes import Place, SeriesBook, scope_entry
 from monitor.view.documents.silences import silence_document
 from monitor.view.documents.status import DaemonSeen, status_document
-from monitor.view.words import first_metric
+from monitor.view.formatting import first_metric
+from monitor.view.json_values import Document, moment_text, seconds_number
 
 
 class _AlertTold(Protocol):

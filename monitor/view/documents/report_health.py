@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from monitor.core.report import Stretch, furthest
-from monitor.core.spans import Span
-from monitor.view.documents.fields import Document, decimal_text, moment_text
+from monitor.core.engine.history_summary import Stretch, furthest
+from monitor.core.numbers.intervals import Span
 from monitor.view.documents.report_scopes import SeriesBook
+from monitor.view.json_values import Document, decimal_text, moment_text
 
 
 class Failing(Protocol):

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from monitor.core.report import Extreme, Held, Stretch, first, held, line, lowest, times_of, unknown
-from monitor.view.documents.fields import Document, decimal_text, moment_text
+from monitor.core.engine.history_summary import Extreme, Held, Stretch, first, held, line, lowest, times_of, unknown
 from monitor.view.documents.history import Series
+from monitor.view.json_values import Document, decimal_text, moment_text
 
 _NOW = (
     "state",

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from monitor.core.events import Silence
-from monitor.view.documents.fields import Document, moment_text
+from monitor.core.model.events import Silence
+from monitor.view.json_values import Document, moment_text
 
 
 def silence_document(silence: Silence, now: datetime) -> Document:

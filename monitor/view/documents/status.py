@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.durations import parse_since
-from monitor.core.stops import RuleStop
+from monitor.core.model.blocks import RuleStop
+from monitor.core.numbers.durations import parse_since
 from monitor.view.documents.account import account_state, scope_documents
 from monitor.view.documents.actions import stop_document
-from monitor.view.documents.fields import Document, age_number, moment_text
+from monitor.view.json_values import Document, age_number, moment_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from monitor.core.account import CROSS
 from monitor.core.actions.cancel_orders import propose
+from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Nothing, Proposal
-from monitor.core.intents import CancelOrders
-from monitor.core.markets import Resting
-from monitor.core.standing import Standing
-from tests.core.actions.samples import D, balance, cancel_spec, standing
+from monitor.core.model.account import CROSS
+from monitor.core.model.intent import CancelOrders
+from monitor.core.model.symbols import Resting
+from tests.support.examples.actions import D, balance, cancel_spec, standing
 
 SPEC = cancel_spec()
 BUYS, SELLS = Resting(1, "BTCUSDT", "BUY"), Resting(2, "ETHUSDT", "SELL")

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.account import CROSS, ZERO, Balance, Scope
+from monitor.core.actions.limits import Approved, Spent, review
+from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Allowance, Nothing, Proposal
 from monitor.core.actions.reduce import propose
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.guards import Approved, Spent, review
-from monitor.core.intents import Reduce
-from monitor.core.markets import Market, Markets
-from monitor.core.standing import Standing
-from tests.core.actions.samples import NOW, PRICES, D, balance, reduce_spec, standing
+from monitor.core.model.account import CROSS, ZERO, Balance, Scope
+from monitor.core.model.intent import Reduce
+from monitor.core.model.symbols import Market, Markets
+from tests.support.examples.actions import NOW, PRICES, D, balance, reduce_spec, standing
 
 SPEC = reduce_spec()
 FEE = D("0.001")

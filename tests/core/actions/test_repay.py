@@ -7,12 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.account import CROSS, ZERO, Balance
+from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Allowance, Nothing, Proposal
 from monitor.core.actions.repay import propose
-from monitor.core.intents import Repay
-from monitor.core.standing import Standing
-from tests.core.actions.samples import NOW, D, balance, repay_spec, standing
+from monitor.core.model.account import CROSS, ZERO, Balance
+from monitor.core.model.intent import Repay
+from tests.support.examples.actions import NOW, D, balance, repay_spec, standing
 
 SPEC = repay_spec()
 ALL = repay_spec(target=None, amount=D(2000))

@@ -6,8 +6,8 @@ import pytest
 
 from monitor.core.actions.spec import KEYS, ActionSpec, Safety
 from monitor.core.actions.target import ExpressionError, level_wanted, read_target
-from monitor.core.metrics import Missing
-from tests.core.actions.samples import D, repay_spec
+from monitor.core.model.metric import Missing
+from tests.support.examples.actions import D, repay_spec
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.core.account import CROSS, ZERO, Balance, Scope
+from monitor.core.actions.limits import Approved, review, spent_by
+from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import UNLIMITED, Allowance, Nothing, Proposal
 from monitor.core.actions.transfer_in import propose, second_hop
-from monitor.core.guards import Approved, review, spent_by
-from monitor.core.intents import IntentState, Transfer
-from monitor.core.standing import Standing
-from tests.core.actions.samples import NOW, D, balance, intent, standing, transfer_spec
+from monitor.core.model.account import CROSS, ZERO, Balance, Scope
+from monitor.core.model.intent import IntentState, Transfer
 from tests.core.actions.test_repay import portfolios
+from tests.support.examples.actions import NOW, D, balance, intent, standing, transfer_spec
 
 SPEC = transfer_spec()
 PAIR = Scope("BTCUSDT")

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from monitor.exchange.binance.private_keys import Ed25519Signer, RsaSigner, private_key_signer
+from monitor.exchange.binance.asymmetric_signing import Ed25519Signer, RsaSigner, private_key_signer
 from monitor.exchange.binance.signing import (
     HmacSigner,
     query_of,

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.sandbox.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
-from tests.sandbox.asking import Client
-from tests.sandbox.foreign.guard import Guard
+from monitor.sandbox.scenario.scenario import AccountSpec, Limits, PairSpec, Readings, Scenario, holding
+from tests.sandbox.foreign.network_guard import Guard
 from tests.support.sandbox import Running, sandbox
+from tests.support.sandbox_client import Client
 
 D = Decimal
 

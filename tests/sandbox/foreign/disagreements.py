@@ -12,7 +12,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from binance.client import Client
 
-from monitor.exchange.binance.functions import FUNCTIONS
+from monitor.exchange.binance.api.catalogue import FUNCTIONS
 
 BEGIN = "<!-- clients: made by python -m tests.sandbox.foreign.disagreements -->"
 END = "<!-- end of clients -->"

@@ -10,7 +10,7 @@ import pytest
 from binance_common.configuration import ConfigurationRestAPI
 from binance_sdk_margin_trading.margin_trading import MarginTrading
 
-from monitor.sandbox.scenario import AccountSpec, Scenario, holding
+from monitor.sandbox.scenario.scenario import AccountSpec, Scenario, holding
 from tests.sandbox.foreign import disagreements, test_ccxt, test_official_sdk, test_python_binance
 from tests.sandbox.foreign.disagreements import CLIENTS, DISAGREEMENTS, page
 from tests.support.sandbox import Running, sandbox

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import msgspec
 
-from monitor.core.account import Price, Scope
-from monitor.core.events import (
+from monitor.core.model.account import Price, Scope
+from monitor.core.model.events import (
     AssetMoved,
     BalancesChanged,
     Filled,
@@ -18,7 +18,7 @@ from monitor.core.events import (
     StreamEvent,
     StreamName,
 )
-from monitor.core.surroundings import OrderTold
+from monitor.core.model.reads import OrderTold
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.frames import (
     Envelope,

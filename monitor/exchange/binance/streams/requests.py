@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from monitor.exchange.binance.streams.decode import Reply
-from monitor.exchange.binance.streams.sockets import Link, LinkLost
+from monitor.exchange.binance.streams.websocket import Link, LinkLost
 
 log = logging.getLogger(__name__)
 

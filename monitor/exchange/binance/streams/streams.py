@@ -3,16 +3,16 @@
 from collections.abc import Callable, Coroutine, Iterable
 
 from monitor.clock import Clock
-from monitor.core.events import Event, StreamName
-from monitor.exchange.binance.client.transport import Transport
-from monitor.exchange.binance.streams.account import AccountLine, Renewal
-from monitor.exchange.binance.streams.market import MarketLine, Newest
-from monitor.exchange.binance.streams.risk import RiskLine
-from monitor.exchange.binance.streams.session import Announcer, Line, keep_up
-from monitor.exchange.binance.streams.sockets import Sockets
-from monitor.exchange.binance.streams.tally import Tally
-from monitor.exchange.binance.streams.waiting import Wanted, first_end
-from monitor.exchange.binance.streams.witness import Witness
+from monitor.core.model.events import Event, StreamName
+from monitor.exchange.binance.api.transport import Transport
+from monitor.exchange.binance.streams.account_stream import AccountLine, Renewal
+from monitor.exchange.binance.streams.anomalies import Tally
+from monitor.exchange.binance.streams.async_waits import Wanted, first_end
+from monitor.exchange.binance.streams.market_stream import MarketLine, Newest
+from monitor.exchange.binance.streams.poll_crosscheck import Witness
+from monitor.exchange.binance.streams.risk_stream import RiskLine
+from monitor.exchange.binance.streams.supervisor import Announcer, Line, keep_up
+from monitor.exchange.binance.streams.websocket import Sockets
 
 
 class BinanceStreams:

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.account import INFINITE, ZERO, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, PairStatus
-from monitor.exchange.binance.wire.account import CrossAccount, CrossRow, IsolatedAccount, PairAsset, PairRow
+from monitor.core.model.account import (
+    INFINITE,
+    ZERO,
+    Balance,
+    CrossSnapshot,
+    IsolatedPair,
+    IsolatedSnapshot,
+    PairStatus,
+)
+from monitor.exchange.binance.wire.accounts_text import CrossAccount, CrossRow, IsolatedAccount, PairAsset, PairRow
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, signed
-from monitor.exchange.binance.wire.rows import OddRow
+from monitor.exchange.binance.wire.row_decoding import OddRow
 
 NO_DEBT_LEVEL = Decimal(999)
 """The venue's level when nothing is owed; it never tells a real level from here on."""

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from monitor.core.account import InterestCharge, Liquidation, Scope
-from monitor.core.intents import Record
-from monitor.exchange.binance.wire.history import InterestRow, LiquidationRow, LoanRow, TransferRow
+from monitor.core.model.account import InterestCharge, Liquidation, Scope
+from monitor.core.model.intent import Record
+from monitor.exchange.binance.wire.histories_text import InterestRow, LiquidationRow, LoanRow, TransferRow
 from monitor.exchange.binance.wire.numbers import amount, moment
 
 

@@ -4,8 +4,8 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from monitor.exchange.binance.wire.field_types import typed_value
 from monitor.exchange.binance.wire.numbers import Implausible
-from monitor.exchange.binance.wire.typed import typed_value
 
 T = TypeVar("T")
 

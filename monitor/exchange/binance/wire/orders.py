@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from monitor.exchange.binance.wire.typed import Amount, Moment, Number, Typed, finite
+from monitor.exchange.binance.wire.field_types import Amount, Moment, Number, Typed, finite
 
 
 class Fill(Typed, frozen=True):

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from monitor.exchange.binance.wire.typed import Typed, finite
+from monitor.exchange.binance.wire.field_types import Typed, finite
 
 
 class SpecialKey(Typed, frozen=True, kw_only=True):

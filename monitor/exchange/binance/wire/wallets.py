@@ -1,6 +1,6 @@
 """The wallets outside margin, and the tokens of streams."""
 
-from monitor.exchange.binance.wire.typed import Amount, Moment, Typed
+from monitor.exchange.binance.wire.field_types import Amount, Moment, Typed
 
 
 class SpotHolding(Typed, frozen=True):

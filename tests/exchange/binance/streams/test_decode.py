@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.account import CROSS, Price, Scope
-from monitor.core.events import AssetMoved, BalancesChanged, Filled, LiabilityTold, MarginNotice, StreamEvent
+from monitor.core.model.account import CROSS, Price, Scope
+from monitor.core.model.events import AssetMoved, BalancesChanged, Filled, LiabilityTold, MarginNotice, StreamEvent
 from monitor.exchange.binance.streams.decode import (
     Delivery,
     Reply,

@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from monitor.core.account import CROSS, Scope
-from monitor.core.events import BalancesChanged, LiabilityTold, PricesRead, StreamAlive, StreamEvent
-from monitor.exchange.binance.streams.guards import Guards
-from monitor.exchange.binance.streams.sockets import Sockets
-from monitor.exchange.binance.venue import BinanceAccount
+from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.events import BalancesChanged, LiabilityTold, PricesRead, StreamAlive, StreamEvent
+from monitor.exchange.binance.binance_account import BinanceAccount
+from monitor.exchange.binance.streams.stream_limits import Guards
+from monitor.exchange.binance.streams.websocket import Sockets
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.feed import SentEvent
-from monitor.sandbox.scenario import Limits, Readings, Scenario
-from monitor.sandbox.scenarios import calm
-from tests.exchange.binance.world import Inbox, World, world
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import Limits, Readings, Scenario
+from tests.support.connected_sandbox import Inbox, World, world
 
 D = Decimal
 HOUR = 3600.0

@@ -1,0 +1,1 @@
+"""The composition root: from a configuration to everything that runs."""

@@ -1,0 +1,42 @@
+"""`ack`: a person takes an alert, so that it repeats and escalates no further. Works with and without a daemon."""
+
+import argparse
+import os
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.operator_name import login_name
+from monitor.cli.option_types import comment, count
+from monitor.cli.parser import add_json
+from monitor.core.alerting.lifecycle import acknowledged
+from monitor.core.model.events import Ack
+from monitor.errors import Exit
+from monitor.store.readers.alerts import read_alert
+from monitor.store.writes.commands import acknowledge
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.documents.alerts import alert_document
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="the alert's number, as messages and `alerts` show it: 17 or #17")
+    parser.add_argument("--comment", required=True, help="what you do about it")
+    parser.add_argument("--author", metavar="NAME", help="who takes it (default: your login name)")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    number = count("ID", args.id.removeprefix("#"))
+    note = comment(args.comment)
+    author = args.author or login_name(os.environ)
+    config = config_option.load(args)
+    with daemon.open_operator(config) as store:
+        taken = Ack(number, author, store.order(present_clock, ordering=True).now(), note)
+        store.order(acknowledge, taken.alert, taken.by, taken.comment, taken.at)
+        row = store.order(read_alert, number)
+    assert row is not None
+    alert = acknowledged(row.alert, {number: taken})
+    if args.json:
+        output.print_json(alert_document(alert, row.deliveries))
+    else:
+        output.print_line(f"#{number} ({alert.key.rule}) is taken by {author}: no reminders, no escalation", "good")
+    return Exit.DONE

@@ -1,0 +1,211 @@
+"""`actions`: what was done and why, the pause switch, and the approval gate. Works with and without a daemon."""
+
+import argparse
+import os
+from datetime import datetime
+from typing import Literal
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.operator_name import login_name
+from monitor.cli.option_types import comment, count
+from monitor.cli.parser import add_json
+from monitor.cli.printing import print_lines, print_list, print_table, wants_documents
+from monitor.config.model import Config
+from monitor.core.model.blocks import RuleStop
+from monitor.core.model.intent import IntentState
+from monitor.errors import Exit, OrderRefused, UsageError
+from monitor.runtime import pause_file
+from monitor.store.readers.intents import IntentRow, read_intent, read_intents
+from monitor.store.store import OrderStore
+from monitor.store.writes import audit, commands, rule_stops
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.documents.actions import action_document, stop_document
+from monitor.view.json_values import Document
+from monitor.view.terminal.actions import actions_table, story_lines
+from monitor.view.terminal.status_notes import rule_stop_cells
+
+_ID = "the intent's number, as `actions` shows it"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those that are settled, too")
+    add_json(parser, lists=True)
+    parts = parser.add_subparsers(dest="part", metavar="show|approve|reject|pause|resume|resolve|verify")
+    show = parts.add_parser("show", help="the story of one intent", description="The story of one intent.")
+    approve = parts.add_parser("approve", help="let a proposed intent be sent", description="Send what was proposed.")
+    reject = parts.add_parser("reject", help="refuse a proposed intent", description="Refuse what was proposed.")
+    pause = parts.add_parser("pause", help="send nothing until resumed", description="Decide on, but send nothing.")
+    resume = parts.add_parser(
+        "resume",
+        help="end the pause, and every stop",
+        description="Let actions be sent again: end the pause, and the stops of rules whose orders made things worse.",
+    )
+    resolve = parts.add_parser(
+        "resolve",
+        help="settle what the program could not",
+        description="Say what became of an UNRESOLVED intent, after a look at the exchange's own history.",
+    )
+    verify = parts.add_parser(
+        "verify",
+        help="hold the audit trail against itself and the intents",
+        description="Find what was altered, removed or moved in the audit trail, and intents that it does not tell of.",
+    )
+    verify.add_argument(
+        "--head", metavar="SEQ:HASH", help="an end of the trail noted earlier, as the log line audit.head has it"
+    )
+    for part in (show, approve, reject, resolve):
+        part.add_argument("id", metavar="ID", help=_ID)
+    resolve.add_argument(
+        "--as", dest="outcome", choices=("confirmed", "failed"), required=True, help="what became of it"
+    )
+    resolve.add_argument("--comment", required=True, help="how you know")
+    for part in (approve, reject, pause, resume, resolve):
+        part.add_argument("--author", metavar="NAME", help="who orders it (default: your login name)")
+    for part in (show, approve, reject, pause, resume, resolve, verify):
+        # A default of its own would undo a --json that stands before the part.
+        part.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    match args.part:
+        case None:
+            _list(config, args)
+        case "show":
+            _show(config, args)
+        case "approve" | "reject":
+            _decide(config, args, approved=args.part == "approve")
+        case "verify":
+            return _verify(config, args)
+        case "pause" | "resume":
+            _pause(config, args, paused=args.part == "pause")
+        case _:
+            _resolve(config, args)
+    return Exit.DONE
+
+
+def _list(config: Config, args: argparse.Namespace) -> None:
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        rows = store.read(read_intents, include_final=args.all)
+        stops = store.read(rule_stops.read)
+    items = [_document(row) for row in rows]
+    if wants_documents(args):
+        print_list(args, items, {"stops": [stop_document(stop) for stop in stops]})
+        return
+    print_lines(rule_stop_cells([stop_document(stop) for stop in stops]))
+    if items:
+        print_table(actions_table(items, now))
+    else:
+        output.print_line("no action was ever decided on" if args.all else "no action is under way", "good")
+
+
+def _show(config: Config, args: argparse.Namespace) -> None:
+    number = _number(args)
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        row = _known(store.read(read_intent, number), number)
+    if args.json:
+        output.print_json(_document(row))
+    else:
+        print_lines(story_lines(_document(row), now))
+
+
+def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None:
+    number = _number(args)
+    with daemon.open_operator(config) as store:
+        store.order(commands.decide, number, approved, _author(args), _now(store))
+    if args.json:
+        output.print_json(_document(_existing(config, number)))
+    elif approved:
+        output.print_line(f"intent {number} is approved: it is checked once more, then sent", "good")
+    else:
+        output.print_line(f"intent {number} is rejected", "good")
+
+
+def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
+    lifted: tuple[RuleStop, ...] = ()
+    with daemon.open_operator(config) as store:
+        if paused:
+            changed = store.order(commands.pause, paused, _author(args), _now(store))
+        else:
+            changed, lifted = store.order(commands.resume, _author(args), _now(store))
+    if args.json:
+        ended = {} if paused else {"lifted": [stop_document(stop) for stop in lifted]}
+        output.print_json({"paused": paused, "changed": changed} | ended)
+        return
+    for stop in lifted:
+        output.print_line(f"the actions of {stop.rule} in {stop.account} go on (stopped since R-{stop.intent})", "good")
+    state = "paused: decisions go on, nothing is sent" if paused else "resumed"
+    output.print_line(f"actions {'are' if changed else 'were already'} {state}", "note" if paused else "good")
+    if not paused and pause_file.is_there(config.safety.pause_file):
+        output.print_line(f"nothing is sent all the same while {config.safety.pause_file} exists", "note")
+
+
+def _verify(config: Config, args: argparse.Namespace) -> int:
+    known = None if args.head is None else _head(args.head)
+    with daemon.open_reader(config) as store:
+        found = store.read(audit.verify, known)
+    if args.json:
+        flaws = [{"seq": flaw.seq, "what": flaw.what} for flaw in found.flaws]
+        head = None if found.head is None else {"seq": found.head.seq, "hash": found.head.hash}
+        output.print_json(
+            {"ok": not flaws, "rows": found.rows, "head": head, "flaws": flaws, "uncovered": found.uncovered}
+        )
+    else:
+        for flaw in found.flaws:
+            where = "" if flaw.seq is None else f"row {flaw.seq}: "
+            output.print_line(f"{where}{flaw.what}", "bad")
+        if found.uncovered:
+            output.print_line(f"{found.uncovered} intents are older than the trail: it does not vouch for them", "note")
+        if not found.flaws:
+            output.print_line(f"the trail of {found.rows} rows is whole; it ends at {found.head}", "good")
+    return Exit.NO if found.flaws else Exit.DONE
+
+
+def _head(said: str) -> audit.Head:
+    seq, _, seal = said.partition(":")
+    if not (seq.isdecimal() and len(seal) == 64):
+        raise UsageError("--head is not SEQ:HASH", mend="take it from a log line audit.head, as seq:hash")
+    return audit.Head(int(seq), seal.lower())
+
+
+def _resolve(config: Config, args: argparse.Namespace) -> None:
+    number, said = _number(args), comment(args.comment)
+    outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED]
+    outcome = IntentState.CONFIRMED if args.outcome == "confirmed" else IntentState.FAILED
+    with daemon.open_operator(config) as store:
+        channels = tuple(channel.name for channel in config.channels)
+        store.order(commands.resolve, number, outcome, _author(args), said, _now(store), channels)
+    if args.json:
+        output.print_json(_document(_existing(config, number)))
+    else:
+        output.print_line(f"intent {number} is {outcome}", "good")
+
+
+def _existing(config: Config, number: int) -> IntentRow:
+    with daemon.open_reader(config) as store:
+        return _known(store.read(read_intent, number), number)
+
+
+def _known(row: IntentRow | None, number: int) -> IntentRow:
+    if row is None:
+        raise OrderRefused(f"there is no intent {number}", mend="`margin-monitor actions --all` lists them")
+    return row
+
+
+def _now(store: OrderStore) -> datetime:
+    return store.order(present_clock, ordering=True).now()
+
+
+def _document(row: IntentRow) -> Document:
+    return action_document(row.intent, row.steps)
+
+
+def _number(args: argparse.Namespace) -> int:
+    return count("ID", args.id)
+
+
+def _author(args: argparse.Namespace) -> str:
+    return args.author or login_name(os.environ)

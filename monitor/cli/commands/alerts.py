@@ -1,0 +1,33 @@
+"""`alerts`: what fires, and with `--all` what did."""
+
+import argparse
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.parser import add_json
+from monitor.cli.printing import print_list, print_table, wants_documents
+from monitor.errors import Exit
+from monitor.store.readers.alerts import read_alerts
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.documents.alerts import alert_document
+from monitor.view.terminal.table import alerts_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="those that are over, too")
+    add_json(parser, lists=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        rows = store.read(read_alerts, include_closed=args.all)
+    items = [alert_document(row.alert, row.deliveries) for row in rows]
+    if wants_documents(args):
+        print_list(args, items)
+    elif items:
+        print_table(alerts_table(items, now))
+    else:
+        output.print_line("no alert has fired yet" if args.all else "no alert is pending or firing", "good")
+    return Exit.DONE

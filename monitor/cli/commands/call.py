@@ -1,0 +1,192 @@
+"""`call`: any function of the margin API by its name; stdout is the exchange's answer, re-indented, nothing else."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from monitor.app import daemon
+from monitor.app.manual_orders import ByHand, Done
+from monitor.cli import config_option, output
+from monitor.cli.parser import add_json, nearest
+from monitor.clock import SystemClock
+from monitor.config.model import Config
+from monitor.core.model.intent import Accepted, Outcome, Refused, Unknown
+from monitor.core.numbers.amounts import parse_amount, plain
+from monitor.errors import (
+    ExchangeError,
+    ExchangeRefused,
+    ExchangeUnreachable,
+    Exit,
+    OrderRefused,
+    PayloadRejected,
+    UsageError,
+)
+from monitor.exchange.binance.api.catalogue import ALIASES, FUNCTIONS, AnyFunction
+from monitor.exchange.binance.api.function import Change, Parameter, Read
+from monitor.exchange.binance.api.order_mapping import order_of
+from monitor.exchange.binance.signing import Parameters
+
+NOTHING = "{}\n"
+"""What is printed where the exchange answers nothing, or is not asked."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("function", metavar="FUNCTION", help="its name, such as get_margin_account")
+    parser.add_argument("given", metavar="key=value", nargs="*", help="the exchange's parameters, or in snake_case")
+    parser.add_argument("--account", metavar="NAME", help="default: the first")
+    parser.add_argument("--yes", action="store_true", help="do what changes something")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    function = _function(args.function)
+    given = _given(function, args.given)
+    if isinstance(function, Change) and not args.yes:
+        raise UsageError(f"{function.name} changes the account: nothing was sent", mend="add --yes to do it")
+    if isinstance(function, Change):
+        _refuse_amounts(function, given)
+    if function.is_silent:
+        output.print_note(f"{function.name}: {function.summary}")
+        sys.stdout.write(NOTHING)
+        return Exit.DONE
+    config = config_option.load(args)
+    account = _account(config, args.account)
+    if isinstance(function, Change):
+        if config.safety.pause_file and Path(config.safety.pause_file).exists():
+            raise OrderRefused(f"actions are paused by {config.safety.pause_file}: nothing is sent")
+        done = asyncio.run(_change(config, account, function, given))
+        for note in done.notes:
+            output.print_note(f"{function.name}: {note}")
+        _raise_unless_accepted(function, done.outcome)
+        body = b"" if done.answer is None else done.answer.body
+    else:
+        body = asyncio.run(_read(config, account, function, given))
+    sys.stdout.write(_indented(function, body))
+    return Exit.DONE
+
+
+async def _read(config: Config, account: str, function: AnyFunction, given: Parameters) -> bytes:
+    exchange = daemon.open_account(config, account, SystemClock())
+    try:
+        if not isinstance(function, Read):
+            raise TypeError(function.name)
+        return (await exchange.ask(function, given)).body
+    finally:
+        await exchange.aclose()
+
+
+async def _change(config: Config, account: str, function: Change[..., Any], given: Parameters) -> Done:
+    store = daemon.open_orders_if_any(config)
+    clock = SystemClock()
+    exchange = daemon.open_account(config, account, clock)
+    try:
+        # A write is never sent again: its stamp has to be right the first time.
+        await exchange.sync_clock()
+        words = " ".join(f"{name}={value}" for name, value in function.asked(given).items())
+        output.print_note(f"{function.name} of account {account}: {words}")
+        return await ByHand(account, exchange, store, clock, config.safety).carry_out(function, given)
+    finally:
+        await exchange.aclose()
+        if store is not None:
+            store.close()
+
+
+def _function(name: str) -> AnyFunction:
+    found = FUNCTIONS.get(ALIASES.get(name, name))
+    if found is None:
+        raise UsageError(f'unknown function "{name}"', mend=nearest(name, (*FUNCTIONS, *ALIASES)))
+    return found
+
+
+def _given(function: AnyFunction, words: Sequence[str]) -> Parameters:
+    """The parameters by the venue's names, in its spelling."""
+    given: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or not value:
+            raise UsageError(f'"{word}" is no key=value', mend="give it as key=value")
+        parameter = function.parameter(key)
+        if parameter is None:
+            raise UsageError(f'{function.name} has no parameter "{key}"', mend=_known(function, key))
+        if parameter.name in given:
+            raise UsageError(f'"{key}" is given twice', mend="give it once")
+        given[parameter.name] = spelled(function, parameter, value)
+    for name, (implied, worth) in function.implied.items():
+        if name in given and given.get(implied, worth) != worth:
+            raise UsageError(
+                f"{implied}={given[implied]} contradicts {name}={given[name]}",
+                mend=f"{name} is of isolated margin alone",
+            )
+    missing = [one.name for one in function.parameters if one.is_required and one.name not in given]
+    if missing:
+        raise UsageError(f"{function.name} needs {', '.join(missing)}", mend="give each as key=value")
+    return given
+
+
+def _refuse_amounts(function: Change[..., Any], given: Parameters) -> None:
+    try:
+        order_of(function, function.asked(given))
+    except ValueError as error:
+        raise UsageError(f"{function.name}: {error}", mend="nothing was sent") from error
+
+
+def spelled(function: AnyFunction, parameter: Parameter, value: str) -> str:
+    """The value as the exchange takes it: amounts as plain decimals, yes and no in its own words."""
+    if parameter.is_amount:
+        try:
+            return plain(parse_amount(value))
+        except ValueError as error:
+            what = f"{function.name}: {parameter.name}={value} is no amount"
+            raise UsageError(what, mend="nothing was sent") from error
+    if not parameter.spelling:
+        return value
+    if value.upper() not in ("TRUE", "FALSE"):
+        raise UsageError(f'{parameter.name} can\'t be "{value}"', mend="TRUE or FALSE")
+    return value.upper() if parameter.spelling == "TRUE" else value.lower()
+
+
+def _known(function: AnyFunction, key: str) -> str:
+    names = [one.name for one in function.parameters]
+    if not names:
+        return "it takes none"
+    return f"{nearest(key, names)} it takes {', '.join(names)}"
+
+
+def _account(config: Config, name: str | None) -> str:
+    names = [account.name for account in config.accounts]
+    if name is None:
+        return names[0]
+    if name not in names:
+        raise UsageError(f'there is no account "{name}"', mend=nearest(name, names))
+    return name
+
+
+def _raise_unless_accepted(function: AnyFunction, outcome: Outcome) -> None:
+    match outcome:
+        case Accepted():
+            return
+        case Refused(0, reason):
+            raise ExchangeUnreachable(f"{function.name}: {reason}")
+        case Refused(code, reason):
+            text = f"{function.name}: code {code}: {reason}"
+            raise ExchangeRefused(text, venue_code=code, venue_message=reason)
+        case Unknown(cause):
+            raise ExchangeError(
+                f"{function.name}: whether it was done is not known ({cause})",
+                mend="look at the exchange before you order it again: it is not sent again by itself",
+            )
+
+
+def _indented(function: AnyFunction, body: bytes) -> str:
+    """The answer, indented; every number keeps its digits."""
+    if not body.strip():
+        return NOTHING
+    try:
+        return msgspec.json.format(body, indent=2).decode() + "\n"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PayloadRejected(f"{function.endpoint.name}: the answer is no JSON: {error}") from error

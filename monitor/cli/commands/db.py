@@ -1,0 +1,105 @@
+"""`db`: creates, upgrades and looks after the database."""
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.operator_name import login_name
+from monitor.cli.parser import PROGRAM, add_json
+from monitor.clock import SystemClock
+from monitor.config.model import Config
+from monitor.core.numbers.durations import format_duration
+from monitor.errors import Exit
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parts = parser.add_subparsers(dest="part", required=True, metavar="upgrade|check|backup|restore|prune")
+    upgrade = parts.add_parser("upgrade", help="create the database, or bring it to this program's revision")
+    upgrade.add_argument(
+        "--fresh", action="store_true", help="keep a damaged SQLite file aside and make a new one in its place"
+    )
+    add_json(upgrade)
+    check = parts.add_parser("check", help="whether the database is sound; exit 1 if not")
+    add_json(check)
+    backup = parts.add_parser("backup", help="copy the database as it is now, also beside a running daemon (SQLite)")
+    backup.add_argument("file", type=Path, metavar="FILE", help="where to; it must not exist")
+    restore = parts.add_parser(
+        "restore", help="put a backup in the place of the database, paused, not upgraded (SQLite; no daemon may run)"
+    )
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `db backup` wrote")
+    restore.add_argument("--force", action="store_true", help="overwrite the database that is there")
+    parts.add_parser("prune", help="drop what is older than [storage] retain_samples and retain_events")
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    match args.part:
+        case "upgrade":
+            return _upgrade(config, args.fresh, args.json)
+        case "check":
+            return _check(config, args.json)
+        case "backup":
+            daemon.back_up_database(config, args.file)
+            output.print_line(f"wrote {args.file}: {config.storage_url} as it is now", "good")
+        case "restore":
+            return _restore(config, args.file, args.force)
+        case _:
+            return _prune(config)
+    return Exit.DONE
+
+
+def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
+    aside = daemon.set_database_aside(config, SystemClock()) if fresh else None
+    before, after = daemon.upgrade_database(config)
+    if aside is not None and not as_json:
+        output.print_line(f"kept the damaged file as {aside}", "note")
+    if as_json:
+        kept = {} if aside is None else {"aside": str(aside)}
+        output.print_json({"database": config.storage_url, "from": before, "to": after, **kept})
+    elif before is None:
+        output.print_line(f"made {config.storage_url} at revision {after}", "good")
+    elif before == after:
+        output.print_line(f"{config.storage_url} is at revision {after} already", "good")
+    else:
+        output.print_line(f"upgraded {config.storage_url} from revision {before} to {after}", "good")
+    return Exit.DONE
+
+
+def _check(config: Config, as_json: bool) -> int:
+    problems = daemon.database_problems(config)
+    if as_json:
+        output.print_json({"ok": not problems, "items": [{"detail": problem} for problem in problems]})
+    elif problems:
+        for problem in problems:
+            output.print_line(problem, "bad")
+        output.print_line("restore a backup, or ask for help with these words")
+    else:
+        output.print_line(f"{config.storage_url} is sound", "good")
+    return Exit.NO if problems else Exit.DONE
+
+
+def _restore(config: Config, file: Path, force: bool) -> int:
+    who = f"{login_name(os.environ)}, by db restore"
+    revision, needed = daemon.restore_database(config, file, who, SystemClock(), force=force)
+    output.print_line(f"{config.storage_url} is {file} now, revision {revision}", "good")
+    if revision != needed:
+        output.print_line(f"it is older than this program ({needed}): run `{PROGRAM} db upgrade`", "note")
+    output.print_line(
+        f"actions are paused: look at what moved since it was taken (`{PROGRAM} actions`, the exchange's own history), "
+        f"then `{PROGRAM} actions resume`",
+        "note",
+    )
+    return Exit.DONE
+
+
+def _prune(config: Config) -> int:
+    storage = config.storage
+    gone = asyncio.run(daemon.prune_database(config))
+    rows = "1 row" if gone == 1 else f"{gone:,} rows"
+    events = format_duration(storage.retain_events) if storage.retain_events else "ever"
+    kept = f"samples older than {format_duration(storage.retain_samples)}, events older than {events}"
+    output.print_line(f"dropped {rows}: {kept}", "good")
+    return Exit.DONE

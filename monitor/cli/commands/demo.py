@@ -1,0 +1,225 @@
+"""`margin-monitor demo`: a crash twice side by side, with and without help, each in a process of its own."""
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from monitor.cli.output import Style, print_json, print_line
+from monitor.cli.parser import add_json
+from monitor.demo.screen import DemoFrame, DemoScreen, demo_run
+from monitor.demo.story import verdict
+from monitor.errors import Exit, MonitorError, UsageError
+from monitor.sandbox.scenario.builtin import SCENARIOS
+from monitor.view.charts.chart_spec import Bar, BarRole, Line, Mark, Picture, draw
+from monitor.view.formatting import level_text
+
+DEFAULT_SCENARIO = "crash-2025-10-10"
+SPEED = 108.0
+"""72 minutes in 40 seconds."""
+
+RUNS = ("unguarded", "guarded")
+PATIENCE_S = 85
+
+_BARS: tuple[tuple[str, BarRole, str], ...] = (
+    ("initial_level", "initial", "initial"),
+    ("margin_call_level", "margin_call", "margin call"),
+    ("liquidation_level", "liquidation", "liquidation"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scenario", default=DEFAULT_SCENARIO, metavar="NAME", help="the story that is played (default %(default)s)"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="where databases, logs and the picture go (default: a new temporary folder)",
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit 0 when the story came true: liquidated unguarded, saved when guarded, and somebody was told in time."""
+    if args.scenario not in SCENARIOS:
+        raise UsageError(f'no scenario is called "{args.scenario}"', mend=f"there is: {', '.join(SCENARIOS)}")
+    folder = _folder(args.output)
+    document = asyncio.run(_play(args.scenario, folder))
+    wrong = document.pop("wrong")
+    if args.json:
+        print_json(document)
+    else:
+        _tell(document, wrong)
+    return Exit.DONE if document["ok"] else Exit.NO
+
+
+async def _play(scenario: str, folder: Path) -> dict[str, Any]:
+    frames: dict[str, dict[str, Any]] = {}
+    seconds = (SCENARIOS[scenario]().duration_s or 0) / SPEED
+    with DemoScreen(sys.stderr, live=sys.stderr.isatty()) as screen:
+
+        def framed(name: str, frame: dict[str, Any]) -> None:
+            frames[name] = frame
+            progress = min(float(frames.get(run, {}).get("progress", 0)) for run in RUNS)
+            runs = tuple(demo_run(run, frames.get(run, {})) for run in RUNS)
+            screen.show(DemoFrame(scenario, runs, progress, seconds * (1 - progress)))
+
+        async with asyncio.timeout(PATIENCE_S):
+            results = await asyncio.gather(*(_run(name, scenario, folder, framed) for name in RUNS))
+    picture = folder / "demo.png"
+    await draw(_picture(scenario, results), picture)
+    wrong = verdict(results) if scenario == DEFAULT_SCENARIO else []
+    timeline = sorted((moment for result in results for moment in result.pop("timeline")), key=lambda m: m["at"])
+    for result in results:
+        for part in ("series", "bars", "told", "streamed"):
+            result.pop(part)
+    return {
+        "scenario": scenario,
+        "ok": not wrong,
+        "runs": results,
+        "timeline": timeline,
+        "picture": str(picture),
+        "wrong": wrong,
+    }
+
+
+async def _run(name: str, scenario: str, folder: Path, framed: Any) -> dict[str, Any]:
+    own = folder / name
+    own.mkdir()
+    with (own / "log").open("wb") as log:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "monitor.demo.run"),
+            *("--name", name, "--scenario", scenario, "--folder", str(own), "--speed", str(SPEED)),
+            *(["--guarded"] if name == "guarded" else []),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            limit=2**26,
+        )
+        assert child.stdout is not None
+        result: dict[str, Any] | None = None
+        try:
+            async for line in child.stdout:
+                said: dict[str, Any] = json.loads(line)
+                if "frame" in said:
+                    framed(name, said["frame"])
+                else:
+                    result = said["result"]
+            await child.wait()
+        finally:
+            if child.returncode is None:
+                child.kill()
+                await child.wait()
+    if result is None:
+        raise MonitorError(f"the {name} run ended before its story did", where="demo", mend=f"see {own / 'log'}")
+    return result
+
+
+def _folder(output: Path | None) -> Path:
+    if output is None:
+        return Path(tempfile.mkdtemp(prefix="margin-monitor-demo-"))
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name in RUNS:
+            if (output / name).exists():
+                shutil.rmtree(output / name) if (output / name / "log").exists() else _occupied(output / name)
+    except OSError as error:
+        raise UsageError(
+            f"can't write to {output} ({error.strerror})", where="--output", mend="name another folder"
+        ) from error
+    return output.absolute()
+
+
+def _occupied(path: Path) -> None:
+    raise UsageError(f"{path} is there already and is no earlier demo", where="--output", mend="name another folder")
+
+
+def _picture(scenario: str, results: Sequence[Mapping[str, Any]]) -> Picture:
+    """Both levels with the account's bars, what was told and done, and the prices below."""
+    first = results[0]
+    return Picture(
+        title=f"{scenario}: the same account with and without help",
+        subtitle="margin level of cross; alerts and actions as they happened",
+        lines=[Line(run["name"], _points(run["series"]["margin_level"])) for run in results],
+        bars=[
+            Bar(f"{words} {level_text(Decimal(first['bars'][bar]))}", Decimal(first["bars"][bar]), role)
+            for bar, role, words in _BARS
+            if bar in first["bars"]
+        ],
+        marks=[mark for run in results for mark in _marks(run)],
+        prices=[
+            Line(symbol, points) for symbol in ("BTCUSDT", "SOLUSDT") if (points := _points(first["series"][symbol]))
+        ],
+    )
+
+
+def _marks(run: Mapping[str, Any]) -> list[Mark]:
+    """The first firing of each cross rule, the first sending of each action, and the liquidation."""
+    marks: list[Mark] = []
+    rungs = (
+        {a["rule"]: a for a in reversed(run["alerts"]) if a["scope"] == "cross"} if run["name"] == "unguarded" else {}
+    )
+    for rule in ("below-initial", "near-call", "margin-call"):
+        if rule in rungs:
+            alert = rungs[rule]
+            marks.append(Mark(_time(alert["fired_at"]), "alert", rule, run["name"], alert["severity"]))
+    for action in run["actions"]:
+        if action["state"] == "CONFIRMED":
+            verb = "repay" if action["kind"] == "repay" else "bring in"
+            marks.append(
+                Mark(_time(action["created_at"]), "action", f"{verb} {Decimal(action['amount']):,.0f}", run["name"])
+            )
+    if run["liquidated_at"] is not None:
+        marks.append(Mark(_time(run["liquidated_at"]), "liquidation", "liquidated", run["name"]))
+    return marks
+
+
+def _tell(document: Mapping[str, Any], wrong: Sequence[str]) -> None:
+    print_line("What happened, by the exchange's clock (UTC):", "strong")
+    for moment in document["timeline"]:
+        if moment["kind"] in ("told", "action", "liquidation"):
+            styles: Mapping[str, Style] = {"liquidation": "bad", "action": "good"}
+            line = f"  {moment['at'][11:19]}  {moment['run']:9}  {moment['text']}"
+            print_line(line, styles.get(moment["kind"], ""))
+    print_line()
+    for result in document["runs"]:
+        print_line(f"{result['name']}: {_ending(result)}", "strong")
+    print_line(f"picture: {document['picture']}")
+    for line in wrong:
+        print_line(f"The story did not come true: {line}", "bad")
+
+
+def _ending(result: Mapping[str, Any]) -> str:
+    low = f"lowest level {level_text(Decimal(result['lowest_level']))} at {result['lowest_at'][11:16]}"
+    moved = ", ".join(
+        f"{words} {Decimal(amount):,.2f} {asset}"
+        for kind, words in (("repaid", "repaid"), ("transferred_in", "brought in"))
+        for asset, amount in result["moved"][kind].items()
+    )
+    if result["liquidated_at"] is None:
+        return f"survived, {low}; {moved or 'nothing was done'}"
+    warned = [a for a in result["alerts"] if a["scope"] == "cross" and a["minutes_before_liquidation"] is not None]
+    first = max(warned, key=lambda a: Decimal(a["minutes_before_liquidation"]), default=None)
+    lead = (
+        f"first warned {first['minutes_before_liquidation']} minutes before ({first['rule']})"
+        if first
+        else "never warned"
+    )
+    return f"liquidated at {result['liquidated_at'][11:19]}, {lead}; {low}"
+
+
+def _points(texts: Sequence[Sequence[str]]) -> list[tuple[datetime, Decimal | None]]:
+    return [(_time(at), Decimal(value)) for at, value in texts]
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))

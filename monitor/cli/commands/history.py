@@ -1,0 +1,123 @@
+"""`history`: the recorded samples of a metric, as figures or as a picture."""
+
+import argparse
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.option_types import check_moment, moment
+from monitor.cli.parser import add_json, nearest
+from monitor.cli.printing import print_list, print_table, wants_documents
+from monitor.core.model.metric import METRICS, Metric
+from monitor.errors import Exit, MonitorError, UsageError
+from monitor.store.readers.alerts import read_alerts
+from monitor.store.readers.history import HistoryRow, Resolution, read_history
+from monitor.store.readers.intents import read_intents
+from monitor.store.store import ReadStore
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.charts.chart_spec import Panels, Picture, PictureFailed, draw
+from monitor.view.charts.history_chart import BARS, MOST_LINES, has_panels, history_panels, history_picture
+from monitor.view.documents.history import Series, history_document
+from monitor.view.terminal.table import history_table
+
+USUAL_SPAN = timedelta(hours=24)
+SCOPES = ("cross", "isolated", "asset", "account", "monitor")
+
+_RAW_UP_TO = timedelta(hours=6)
+_MINUTES_UP_TO = timedelta(days=7)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("metric", metavar="METRIC", help="such as margin_level")
+    parser.add_argument("--account", metavar="NAME", help="one account")
+    parser.add_argument("--scope", choices=SCOPES, help="one scope")
+    parser.add_argument("--symbol", metavar="PAIR", help="one isolated pair, such as BTCUSDT")
+    parser.add_argument("--asset", metavar="ASSET", help="one asset, such as BTC")
+    parser.add_argument("--since", metavar="WHEN", help="2h, 2025-10-10 or 2025-10-10T21:15:00Z (default 24h)")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw it instead of printing it")
+    add_json(parser, lists=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    metric = _metric(args.metric)
+    if args.symbol and args.asset:
+        raise UsageError("--symbol and --asset exclude each other")
+    config = config_option.load(args)
+    accounts = [account.name for account in config.accounts]
+    if args.account and args.account not in accounts:
+        raise UsageError(f'there is no account "{args.account}"', mend=nearest(args.account, accounts))
+    check_moment("--since", args.since)
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
+        series = store.read(
+            read_history,
+            metric.name,
+            account=args.account,
+            scope="isolated" if args.symbol else "asset" if args.asset else args.scope,
+            subject=args.symbol or args.asset,
+            since=since,
+            resolution=_resolution(now - since),
+        )
+        series = tuple(row for row in series if row.points)
+        if args.plot:
+            _plot(store, metric, series, since, now, Path(args.plot))
+    if wants_documents(args):
+        print_list(args, [history_document(row) for row in series])
+    elif not args.plot and series:
+        print_table(history_table(series))
+    elif not args.plot:
+        output.print_line(f"nothing of {metric.name} is recorded in that time")
+    return Exit.DONE
+
+
+def _metric(name: str) -> Metric:
+    metric = METRICS.get(name)
+    if metric is None:
+        raise UsageError(f'unknown metric "{name}"', mend=nearest(name, METRICS))
+    return metric
+
+
+def _resolution(span: timedelta) -> Resolution:
+    """As fine as a person can read."""
+    return "raw" if span <= _RAW_UP_TO else "1m" if span <= _MINUTES_UP_TO else "1h"
+
+
+def _plot(
+    store: ReadStore, metric: Metric, series: Sequence[HistoryRow], since: datetime, until: datetime, path: Path
+) -> None:
+    if not series:
+        raise MonitorError(f"nothing of {metric.name} is recorded in that time", mend="choose an earlier --since")
+    alerts = [row.alert for row in store.read(read_alerts, include_closed=True)]
+    intents = [row.intent for row in store.read(read_intents, include_final=True)]
+
+    def bars(one: Series) -> dict[str, Series]:
+        rows = {
+            name: store.read(
+                read_history, name, account=one.account, scope=one.scope, subject=one.subject, resolution="1h"
+            )
+            for name in BARS
+        }
+        return {name: found[0] for name, found in rows.items() if found}
+
+    picture: Picture | Panels
+    if has_panels(series):
+        picture = history_panels(metric, series, bars, alerts, intents, since, until)
+    else:
+        of_one = bars(series[0]) if len(series) == 1 else {}
+        picture = history_picture(metric, series, of_one, alerts, intents, since, until)
+    try:
+        asyncio.run(draw(picture, path))
+    except (PictureFailed, OSError) as error:
+        raise MonitorError(f"the picture could not be drawn: {error}", where=str(path)) from error
+    output.print_note(f"wrote {path}")
+    narrow = "narrow with --account, --scope or --symbol"
+    if series[0].scope == "asset":
+        narrow = "narrow with --account or --asset"
+    if len(series) > MOST_LINES:
+        output.print_note(f"{len(series) - MOST_LINES} more are not drawn; {narrow}")
+    if len(series) > 1 and not has_panels(series):
+        output.print_note(f"no alerts are drawn on so many lines; {narrow}")

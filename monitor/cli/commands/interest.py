@@ -1,0 +1,46 @@
+"""`interest`: what was paid, at what rates, and what it will cost."""
+
+import argparse
+import json
+from datetime import timedelta
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.option_types import check_moment, moment
+from monitor.cli.parser import add_json
+from monitor.cli.printing import print_lines, print_table
+from monitor.errors import Exit
+from monitor.store.readers.interest import read_interest, read_spans
+from monitor.store.readers.status import read_live
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.documents.interest import interest_document
+from monitor.view.terminal.table import interest_lines, interest_table, rates_table
+
+USUAL_SPAN = timedelta(days=30)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--by", choices=("day", "asset"), default="asset", help="one row a day and asset, or an asset")
+    parser.add_argument("--since", metavar="WHEN", help="charged since: 7d, 2025-10-01 … (default 30d)")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    check_moment("--since", args.since)
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
+        totals = store.read(read_interest, by=args.by, since=since)
+        live = store.read(read_live)
+        spans = store.read(read_spans)
+    document = interest_document(totals, [json.loads(row.document) for row in live], since, now, args.by, spans)
+    if args.json:
+        output.print_json(document)
+        return Exit.DONE
+    for table in (interest_table(document), rates_table(document)):
+        print_table(table)
+        if table.rows:
+            output.print_line()
+    print_lines(interest_lines(document))
+    return Exit.DONE

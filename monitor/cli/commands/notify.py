@@ -1,0 +1,69 @@
+"""`notify test`: sends a test message through one channel or all, and says what the providers answered."""
+
+import argparse
+import asyncio
+import time
+from typing import Any
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.parser import add_json, nearest
+from monitor.cli.printing import print_list, wants_documents
+from monitor.config.model import Config
+from monitor.errors import ConfigError, Exit, UsageError
+from monitor.notify.sinks import Told
+from monitor.view.messages.message import notice_message
+
+_TEXT = "This is a test message of margin-monitor\nIf you can read it, this channel works. Nothing has happened."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parts = parser.add_subparsers(dest="part", required=True, metavar="test")
+    test = parts.add_parser("test", help="send a test message", description="Send a test message.")
+    test.add_argument("channel", nargs="?", metavar="CHANNEL", help="default: every channel")
+    add_json(test, lists=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    names = [channel.name for channel in config.channels]
+    if args.channel is not None:
+        if args.channel not in names:
+            raise UsageError(f'there is no channel "{args.channel}"', mend=nearest(args.channel, names))
+        names = [args.channel]
+    if not names:
+        raise ConfigError("there is no channel to test", where="channels", mend="add [[channels]] with a name and url")
+    results = asyncio.run(_test(config, names))
+    if wants_documents(args):
+        print_list(args, results)
+    else:
+        rows = [
+            (
+                result["channel"],
+                output.Cell("told", "good") if result["ok"] else output.Cell("not told", "bad"),
+                f"{result['ms']} ms",
+                result["answer"],
+            )
+            for result in results
+        ]
+        output.print_table(("channel", "result", "took", "answer"), rows, right=(2,))
+    return Exit.DONE if all(result["ok"] for result in results) else Exit.NO
+
+
+async def _test(config: Config, names: list[str]) -> list[dict[str, Any]]:
+    return list(await asyncio.gather(*(_send(config, name) for name in names)))
+
+
+async def _send(config: Config, name: str) -> dict[str, Any]:
+    try:
+        sink = daemon.sink(config, name)
+    except ConfigError as error:
+        return {"channel": name, "ok": False, "ms": 0, "answer": str(error)}
+    try:
+        await sink.warm()
+        started = time.monotonic()
+        answer = await sink.send(notice_message("info", _TEXT))
+        took_ms = round((time.monotonic() - started) * 1000)
+    finally:
+        await sink.close()
+    return {"channel": name, "ok": isinstance(answer, Told), "ms": took_ms, "answer": answer.answer}

@@ -1,0 +1,65 @@
+"""`report`: what was in a span of time, what is now, and what is not known. Works with and without a daemon."""
+
+import argparse
+import sys
+from datetime import datetime, timedelta
+
+from monitor import __version__
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.option_types import moment
+from monitor.cli.parser import add_json
+from monitor.cli.printing import print_lines
+from monitor.clock import SystemClock
+from monitor.config.redaction import KNOWN
+from monitor.errors import Exit, UsageError
+from monitor.runtime import pause_file
+from monitor.store.readers.report import read_report
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.documents.report import report_document
+from monitor.view.report.html_page import report_page
+from monitor.view.report.text import headline, period, sections
+from monitor.view.terminal.table import Cell
+
+USUAL_SPAN = timedelta(hours=24)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="WHEN", help="from when on: 7d, 2025-10-01 … (default 24h)")
+    parser.add_argument(
+        "--format", choices=("text", "html", "json"), help="for people, as one page for a browser, for programs"
+    )
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    form = args.format or ("json" if args.json else "text")
+    if args.json and form != "json":
+        raise UsageError(f"--json and --format {form} exclude each other", mend="keep one of them")
+    config = config_option.load(args)
+    # A slip is told whether there is a database or not.
+    _since(args.since, SystemClock().now())
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        since = _since(args.since, now)
+        rows = store.read(read_report, since, now)
+    names = [account.name for account in config.accounts]
+    paused = pause_file.is_there(config.safety.pause_file)
+    document = report_document(rows, names, since, now, __version__, pause_file=paused)
+    match form:
+        case "json":
+            output.print_json(document)
+        case "html":
+            sys.stdout.write(KNOWN.redact(report_page(document)))
+        case _:
+            print_lines([Cell(headline(document), "strong"), Cell(f"{period(document)}; times are UTC", "dim")])
+            for section in sections(document):
+                print_lines([Cell(""), Cell(section.title.upper(), "strong"), *section.lines])
+    return Exit.DONE
+
+
+def _since(text: str | None, now: datetime) -> datetime:
+    since = moment("--since", text, now) if text else now - USUAL_SPAN
+    if since >= now:
+        raise UsageError(f"--since: {text} is not in the past", mend="name an earlier moment")
+    return since

@@ -1,0 +1,179 @@
+"""`rules backtest`: what the rules would have told and done, over price files or over what was recorded."""
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.option_types import check_moment, moment
+from monitor.cli.parser import add_json, nearest
+from monitor.cli.printing import print_lines, print_table
+from monitor.config import policies
+from monitor.config.model import Config
+from monitor.config.simulation.portfolio import Found, lacking, pegged, read_portfolio, recorded_portfolio
+from monitor.config.simulation.price_bars import read_bars
+from monitor.errors import Exit, MonitorError, UsageError
+from monitor.simulation.backtest import Backtest, backtest
+from monitor.simulation.portfolio import Portfolio
+from monitor.simulation.price_path import PricePath, looks, walk
+from monitor.simulation.recorded_frames import FILL, GONE_AFTER, Recorded, recorded_frames
+from monitor.simulation.simulator import Frame
+from monitor.store.readers.history import read_history
+from monitor.store.readers.samples import read_recording
+from monitor.store.readers.status import read_live
+from monitor.store.store import ReadStore
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.documents.backtests import backtest_document, backtest_items, backtest_lines, backtest_table
+
+READ_AT_ONCE = timedelta(hours=6)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", metavar="WHEN", help="over what was recorded: 2d, 2025-10-10 or RFC 3339")
+    parser.add_argument(
+        "--prices", metavar="SYMBOL=FILE", nargs="+", action="extend", help="over the bars of a .csv or .csv.gz"
+    )
+    parser.add_argument("--portfolio", metavar="FILE", help="what is held and owed (default: as last recorded)")
+    parser.add_argument("--account", metavar="NAME", help="one account (default: all that are recorded)")
+    add_json(parser, lists=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    if (args.since is None) == (args.prices is None):
+        raise UsageError("over what?", mend="give --since WHEN, or --prices SYMBOL=FILE")
+    if args.portfolio and args.since:
+        raise UsageError("--portfolio goes with --prices", mend="what was recorded has its own balances")
+    config = config_option.load(args)
+    accounts = _accounts(config, args.account)
+    if args.since is not None:
+        tests = _recorded(config, accounts, args.since)
+    else:
+        tests = _over_prices(config, accounts, _paths(args.prices), args.portfolio)
+    _print(args, tests)
+    return Exit.DONE
+
+
+def _print(args: argparse.Namespace, tests: Sequence[Backtest]) -> None:
+    items = [item for found in tests for item in backtest_items(found)]
+    if args.jsonl:
+        output.print_jsonl(items)
+    elif args.json:
+        output.print_json(backtest_document(tests))
+    else:
+        print_table(backtest_table(items))
+        if not items:
+            output.print_line("no rule would have fired")
+        for found in tests:
+            print_lines(backtest_lines(found))
+
+
+def _over_prices(
+    config: Config, accounts: Sequence[str], paths: Mapping[str, PricePath], portfolio: str | None
+) -> list[Backtest]:
+    if portfolio is not None:
+        starts = {accounts[0]: read_portfolio(Path(portfolio).expanduser(), accounts[0])}
+    else:
+        with daemon.open_reader(config) as store:
+            starts = _last_recorded(store, accounts)
+        if not starts:
+            raise MonitorError(
+                "nothing is recorded of any account", where="rules backtest", mend="give --portfolio FILE"
+            )
+    moments = looks(paths.values())
+    gap = max((later - earlier for earlier, later in pairwise(moments)), default=timedelta())
+    tests = []
+    for account, start in starts.items():
+        prices = {**pegged(config), **start.prices}
+        missing = lacking(start.portfolio, {**prices, **{symbol: path.values[0] for symbol, path in paths.items()}})
+        if missing:
+            names = " ".join(f"{symbol}=FILE" for symbol in missing)
+            raise UsageError(f"{account}: the price of {', '.join(missing)} is missing", mend=f"add --prices {names}")
+        frames = partial(_frames, prices, paths, moments)
+        tests.append(backtest(policies.policy_of(config, account), start.portfolio, frames, gap=gap))
+    return tests
+
+
+def _frames(
+    prices: Mapping[str, Decimal], paths: Mapping[str, PricePath], moments: Iterable[datetime]
+) -> Iterator[Frame]:
+    for at in moments:
+        yield Frame(at, {**prices, **{symbol: path.at(at) for symbol, path in paths.items()}})
+
+
+def _paths(words: Sequence[str]) -> dict[str, PricePath]:
+    paths: dict[str, PricePath] = {}
+    for word in words:
+        given, equals, name = word.partition("=")
+        symbol = given.upper()
+        # Symbols may be of any alphabet: the exchange names assets after tokens, and those as they please.
+        if not equals or not name or not symbol.isalnum():
+            raise UsageError(f'--prices: "{word}" is no SYMBOL=FILE', mend="write it like BTCUSDT=prices.csv.gz")
+        if symbol in paths:
+            raise UsageError(f"--prices: {symbol} is given twice", mend="give it once")
+        paths[symbol] = walk(read_bars(Path(name).expanduser()))
+    return paths
+
+
+def _accounts(config: Config, name: str | None) -> list[str]:
+    names = [account.name for account in config.accounts]
+    if name is None:
+        return names
+    if name not in names:
+        raise UsageError(f'there is no account "{name}"', mend=nearest(name, names))
+    return [name]
+
+
+def _last_recorded(store: ReadStore, accounts: Sequence[str]) -> dict[str, Found]:
+    """What each account last held and owed; the wallets as far as they were recorded."""
+    documents = {row.account: json.loads(row.document) for row in store.read(read_live)}
+    found: dict[str, Found] = {}
+    for account in accounts:
+        if account not in documents:
+            continue
+        start = recorded_portfolio(documents[account], f"{account}, as last recorded")
+        wallets = {name: _wallet(store, account, name) for name in ("spot", "funding")}
+        found[account] = replace(start, portfolio=replace(start.portfolio, wallets=wallets))
+    return found
+
+
+def _wallet(store: ReadStore, account: str, name: str) -> dict[str, Decimal]:
+    """What was last recorded to be free in a wallet, of assets held or owed in margin."""
+    series = store.read(read_history, f"{name}_free", account=account, scope="asset", resolution="1h")
+    last = {row.subject: row.points[-1].value for row in series if row.points}
+    return {asset: amount for asset, amount in last.items() if amount}
+
+
+def _recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backtest]:
+    tests: list[Backtest] = []
+    check_moment("--since", since)
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        start = moment("--since", since, now)
+        for account in accounts:
+            if next(_samples(store, account, start, now), None) is None:
+                continue
+            frames = partial(_recorded_frames, store, account, start, now)
+            policy = policies.policy_of(config, account)
+            tests.append(backtest(policy, Portfolio(), frames, gap=FILL, liquidates=False))
+    if not tests:
+        raise MonitorError("nothing is recorded in that time", where="rules backtest", mend="choose an earlier --since")
+    return tests
+
+
+def _recorded_frames(store: ReadStore, account: str, since: datetime, until: datetime) -> Iterator[Frame]:
+    return recorded_frames(_samples(store, account, since - GONE_AFTER, until), since)
+
+
+def _samples(store: ReadStore, account: str, since: datetime, until: datetime) -> Iterator[Recorded]:
+    """The samples, read a few hours at a time: months of them need not be held at once."""
+    while since < until:
+        end = min(since + READ_AT_ONCE, until)
+        yield from store.read(read_recording, account, since, end)
+        since = end

@@ -1,0 +1,36 @@
+"""`rules lint`: what the rules lack, and what they can't do."""
+
+import argparse
+
+from monitor.cli import config_option, output
+from monitor.cli.lint_setup import flaws_of
+from monitor.cli.parser import add_json
+from monitor.errors import Exit
+from monitor.lint.flaws import Flaw
+from monitor.view.json_values import Document
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    flaws = flaws_of(config)
+    if args.json:
+        output.print_json({"ok": not flaws, "items": [_item(flaw) for flaw in flaws]})
+    elif flaws:
+        styles: dict[str, output.Style] = {"warning": "note", "error": "bad"}
+        rows = [
+            (flaw.rule or "", output.Cell(flaw.result, styles[flaw.result]), f"{flaw.detail}; {flaw.mend}")
+            for flaw in flaws
+        ]
+        output.print_table(("rule", "result", "detail"), rows)
+    else:
+        output.print_line(f"{len(config.rules)} rules, nothing to mend", "good")
+    return Exit.NO if flaws else Exit.DONE
+
+
+def _item(flaw: Flaw) -> Document:
+    item: Document = {} if flaw.rule is None else {"rule": flaw.rule}
+    return {**item, "kind": flaw.kind, "result": flaw.result, "detail": flaw.detail, "mend": flaw.mend}

@@ -1,0 +1,110 @@
+"""`rules list`: every rule as it holds, and how many subjects it looks at."""
+
+import argparse
+import json
+from collections.abc import Iterator
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.parser import add_json
+from monitor.cli.printing import print_list, wants_documents
+from monitor.config.model import Config
+from monitor.core.model.alert import MetricScope
+from monitor.core.numbers.durations import format_duration, from_seconds
+from monitor.core.rules.rule import Rule, applies
+from monitor.errors import Exit, StoreError
+from monitor.store.readers.status import read_live
+from monitor.view.json_values import Document, seconds_number
+
+Place = tuple[str, MetricScope, str]
+"""An account, and a subject of it: what one alert can be about."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json(parser, lists=True)
+
+
+def run(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    places, is_recorded = _places(config)
+    items = [_item(rule, config, places) for rule in config.rules]
+    if wants_documents(args):
+        print_list(args, items)
+        return Exit.DONE
+    headings = ("rule", "scope", "when", "for", "severity", "channels", "actions", "subjects")
+    output.print_table(headings, [_row(rule, item) for rule, item in zip(config.rules, items, strict=True)], right=(7,))
+    if not is_recorded:
+        output.print_line("subjects are those that the configuration names, since nothing is recorded yet", "dim")
+    return Exit.DONE
+
+
+def _item(rule: Rule, config: Config, places: frozenset[Place]) -> Document:
+    looked_at = [place for place in places if applies(rule, *place) and _is_measured(rule, place, config)]
+    channels = [channel.name for channel in config.channels] if rule.channels is None else list(rule.channels)
+    return {
+        "name": rule.name,
+        "scope": rule.scopes[0] if len(rule.scopes) == 1 else list(rule.scopes),
+        "when": rule.when.text,
+        "clear": rule.clear.text if rule.clear is not None else f"not ({rule.when.text})",
+        "for_s": seconds_number(rule.for_s),
+        "severity": rule.severity,
+        "channels": channels,
+        "actions": list(rule.actions),
+        "subjects": len(looked_at),
+    }
+
+
+def _is_measured(rule: Rule, place: Place, config: Config) -> bool:
+    """Whether the rule's metrics apply to the subject: only what is pegged to something else can leave its peg."""
+    _, kind, asset = place
+    pegged = {*config.risk.stable_assets, *config.risk.pegs} - {"USDT"}
+    return kind != "asset" or not {"peg_deviation", "peg_ratio"} & set(rule.names) or asset in pegged
+
+
+def _row(rule: Rule, item: Document) -> list[str | output.Cell]:
+    styles: dict[str, output.Style] = {"critical": "bad", "warning": "note", "info": ""}
+    return [
+        output.Cell(rule.name, "strong"),
+        ", ".join(rule.scopes),
+        rule.when.text,
+        format_duration(from_seconds(rule.for_s)) if rule.for_s else "",
+        output.Cell(rule.severity, styles[rule.severity]),
+        "all" if rule.channels is None else ", ".join(rule.channels),
+        ", ".join(rule.actions),
+        output.Cell(str(item["subjects"]), "" if item["subjects"] else "dim"),
+    ]
+
+
+def _places(config: Config) -> tuple[frozenset[Place], bool]:
+    """What there is to look at: as last recorded, for an account never recorded as configured. And whether any was."""
+    try:
+        with daemon.open_reader(config) as store:
+            recorded = {row.account: json.loads(row.document) for row in store.read(read_live)}
+    except StoreError:
+        # The rules are the configuration's; a database only adds what they meet.
+        recorded = {}
+    places: set[Place] = set()
+    for account in config.accounts:
+        places |= {(account.name, "account", ""), (account.name, "monitor", "")}
+        if account.name in recorded:
+            places |= {(account.name, kind, name) for kind, name in _recorded(recorded[account.name])}
+        else:
+            pairs = () if account.isolated == "all" else account.isolated
+            places |= {(account.name, "cross", "")} if account.cross else set()
+            places |= {(account.name, "isolated", pair) for pair in pairs}
+    return frozenset(places), bool(recorded)
+
+
+def _recorded(document: Document) -> Iterator[tuple[MetricScope, str]]:
+    """Cross, the pairs that exist, and every asset held or owed in them."""
+    rows = []
+    if document.get("cross") is not None:
+        yield "cross", ""
+        rows += document["cross"]["balances"]
+    for pair in document["isolated"]:
+        if pair["state"] != "not_created":
+            yield "isolated", pair["symbol"]
+            rows += [side for side in (pair["base"], pair["quote"]) if side is not None]
+    for row in rows:
+        if any(row[amount].strip("0.") for amount in ("free", "locked", "borrowed", "interest")):
+            yield "asset", row["asset"]

@@ -1,0 +1,44 @@
+"""`rules test`: the tests of files, carried out in virtual time by the engine that the daemon has."""
+
+import argparse
+import os
+from functools import cache, partial
+from pathlib import Path
+
+from monitor.cli import config_option, output
+from monitor.cli.parser import add_json
+from monitor.config import policies
+from monitor.config.simulation.rule_tests import read_rule_tests
+from monitor.errors import Exit
+from monitor.simulation.rule_test_result import try_rules
+from monitor.view.documents.rule_tests import difference_lines, tests_document, verdict_document
+from monitor.view.json_values import Document
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a TOML file with [[tests]]")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    usual = cache(partial(config_option.load, args))
+    # All files are read before the first is tried: a mistake in the last shall not wait for the others.
+    files = [(name, read_rule_tests(Path(name), usual, os.environ)) for name in args.files]
+    items: list[Document] = []
+    for name, file in files:
+        hears = policies.hears(file.config)
+        for test in file.tests:
+            verdict = try_rules(test, policies.policy_of(file.config, test.account), hears)
+            items.append(verdict_document(name, verdict))
+            if not args.json:
+                output.print_line(
+                    f"{'ok' if verdict.is_ok else 'FAILED'} {name}: {test.name}", "good" if verdict.is_ok else "bad"
+                )
+                for line in difference_lines(verdict):
+                    output.print_line(line)
+    document = tests_document(items)
+    if args.json:
+        output.print_json(document)
+    else:
+        output.print_line(f"{document['passed']} passed, {document['failed']} failed")
+    return Exit.NO if document["failed"] else Exit.DONE

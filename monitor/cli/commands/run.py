@@ -1,0 +1,84 @@
+"""`margin-monitor run`: the daemon in the foreground, until SIGTERM or SIGINT; SIGHUP reloads."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+
+from monitor.app import daemon
+from monitor.cli import config_option
+from monitor.cli.daemon.daemon_loop import Turn
+from monitor.cli.daemon.duplicate_accounts import refuse_twins
+from monitor.cli.daemon.exit_notice import say_goodbye
+from monitor.cli.daemon.key_check import refuse_bad_keys
+from monitor.cli.log_setup import background_logging
+from monitor.clock import Clock, SystemClock
+from monitor.config.model import Config
+from monitor.errors import ConfigError
+from monitor.runtime.store_session import opened
+from monitor.runtime.systemd import ServiceManager
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Exit 0 after a clean stop. Raises what keeps it from starting."""
+    try:
+        config = config_option.load(args)
+    except ConfigError as error:
+        _say_what_is_wrong(args, error)
+        raise
+    with background_logging():
+        run_loop(lambda: serve(config, SystemClock()))
+    return 0
+
+
+def _say_what_is_wrong(args: argparse.Namespace, error: ConfigError) -> None:
+    """A service that does not come up because of its configuration: said on the channels that it names.
+
+    Who starts it at a terminal reads it there.
+    """
+    with suppress(ConfigError):
+        if not sys.stderr.isatty() and (channels := config_option.channels(args)) is not None:
+            asyncio.run(say_goodbye(channels, error))
+
+
+def run_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Runs a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main())
+    else:
+        uvloop.run(main())
+
+
+async def serve(config: Config, clock: Clock) -> None:
+    """The daemon, again and again with a new configuration after each reload, until it is told to stop.
+
+    What ends it otherwise is said on the channels first.
+    """
+    turn = Turn(config, clock, ServiceManager())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, turn.stop)
+    loop.add_signal_handler(signal.SIGHUP, turn.reload)
+    try:
+        daemon.check_secrets(config)
+        store = daemon.attach_store(config)
+        try:
+            if (
+                await turn.unless_stopped(opened(store))
+                and await turn.unless_stopped(refuse_bad_keys(config, clock))
+                and await turn.unless_stopped(refuse_twins(config, clock, store))
+            ):
+                await turn.run(store)
+        finally:
+            await store.close()
+    except Exception as error:
+        await say_goodbye(turn.config, error)
+        raise

@@ -1,0 +1,19 @@
+"""`sandbox`: the built-in exchange alone, until it is stopped. Its first line on stdout says where it listens."""
+
+import argparse
+import asyncio
+
+from monitor.errors import Exit, UsageError
+from monitor.sandbox import server_main
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    server_main.add_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        asyncio.run(server_main.serve(args))
+    except server_main.SandboxUsageError as error:
+        raise UsageError(str(error)) from error
+    return Exit.DONE

@@ -1,0 +1,171 @@
+"""`silence`: keep alerts quiet for a while. Critical ones are spared unless they are included."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from monitor.app import daemon
+from monitor.cli import config_option, output
+from monitor.cli.operator_name import login_name
+from monitor.cli.option_types import comment, count, duration
+from monitor.cli.parser import add_json, nearest
+from monitor.cli.printing import print_list, wants_documents
+from monitor.config.model import Config
+from monitor.core.alerting.lifecycle import silencing
+from monitor.core.alerting.silence_matchers import matcher_text, parse_matcher
+from monitor.core.model.alert import SEVERITIES, Alert, AlertState
+from monitor.core.model.events import Matcher, Silence
+from monitor.errors import Exit, UsageError
+from monitor.store.readers.alerts import read_alerts
+from monitor.store.writes.commands import add_silence, expire_silence, read_silences
+from monitor.store.writes.daemon_row import present_clock
+from monitor.view.documents.silences import silence_document
+from monitor.view.formatting import age_text, time_text
+
+_LABELS = ("rule", "account", "scope", "symbol", "asset", "severity")
+"""Labels that alerts have without their rule's own."""
+
+_SCOPES = ("cross", "isolated", "asset", "account", "monitor")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parts = parser.add_subparsers(dest="part", required=True, metavar="add|list|expire")
+    what = "Alerts that match all MATCHERS are not told until the silence ends; what still fires then is told."
+    add = parts.add_parser("add", help="begin a silence now", description=what)
+    add.add_argument(
+        "matchers",
+        nargs="+",
+        metavar="MATCHERS",
+        help=f"conditions on labels ({', '.join(_LABELS)} and those of rules): "
+        'rule=NAME, severity!=info, symbol=~"BTC.*"',
+    )
+    add.add_argument("--duration", required=True, help="how long: 30m, 2h, 1d12h")
+    add.add_argument("--comment", required=True, help="why")
+    add.add_argument("--author", metavar="NAME", help="who wants it (default: your login name)")
+    add.add_argument("--include-critical", action="store_true", help="keep critical alerts quiet, too")
+    add_json(add)
+    listed = parts.add_parser("list", help="the silences that hold", description="The silences that hold.")
+    listed.add_argument("--all", action="store_true", help="those that are over, too")
+    add_json(listed, lists=True)
+    expire = parts.add_parser("expire", help="end a silence now", description="End a silence now.")
+    expire.add_argument("id", metavar="ID", help="its number, as `silence list` shows it")
+    add_json(expire)
+
+
+def run(args: argparse.Namespace) -> int:
+    match args.part:
+        case "add":
+            return _add(args)
+        case "list":
+            return _list(args)
+        case _:
+            return _expire(args)
+
+
+def _add(args: argparse.Namespace) -> int:
+    span = duration("--duration", args.duration)
+    if span <= timedelta():
+        raise UsageError("--duration is no time at all", mend="write it like 30m or 2h")
+    note = comment(args.comment)
+    matchers = tuple(_matcher(text) for text in args.matchers)
+    config = config_option.load(args)
+    for matcher in matchers:
+        _refuse_meaningless(matcher, config)
+    author = args.author or login_name(os.environ)
+    with daemon.open_operator(config) as store:
+        now = store.order(present_clock, ordering=True).now()
+        wanted = Silence(0, matchers, now, now + span, author, note, args.include_critical)
+        silence = store.order(add_silence, wanted)
+        rows = store.order(read_alerts)
+    if args.json:
+        output.print_json(silence_document(silence, now))
+        return Exit.DONE
+    output.print_line(f"silence {silence.id} holds until {time_text(silence.ends_at)}", "good")
+    firing = [row.alert for row in rows if row.alert.state is AlertState.FIRING]
+    for line in _effect(silence, firing, now):
+        output.print_line(line)
+    return Exit.DONE
+
+
+def _list(args: argparse.Namespace) -> int:
+    config = config_option.load(args)
+    with daemon.open_reader(config) as store:
+        now = store.read(present_clock).now()
+        silences = store.read(read_silences, None if args.all else now)
+    if wants_documents(args):
+        print_list(args, [silence_document(silence, now) for silence in silences])
+    elif silences:
+        headings = ("silence", "state", "matchers", "ends", "left", "author", "comment")
+        output.print_table(headings, [_row(silence, now) for silence in silences], right=(0, 4))
+    else:
+        output.print_line("there never was a silence" if args.all else "no silence holds")
+    return Exit.DONE
+
+
+def _expire(args: argparse.Namespace) -> int:
+    number = count("ID", args.id)
+    config = config_option.load(args)
+    with daemon.open_operator(config) as store:
+        now = store.order(present_clock, ordering=True).now()
+        store.order(expire_silence, number, now)
+        silences = store.order(read_silences)
+    if args.json:
+        output.print_json(next(silence_document(silence, now) for silence in silences if silence.id == number))
+        return Exit.DONE
+    output.print_line(f"silence {number} is over; what it kept quiet and still fires is told now", "good")
+    return Exit.DONE
+
+
+def _matcher(text: str) -> Matcher:
+    try:
+        return parse_matcher(text)
+    except ValueError as error:
+        message, _, mend = str(error).partition("; ")
+        raise UsageError(message, mend=mend) from error
+
+
+def _refuse_meaningless(matcher: Matcher, config: Config) -> None:
+    """Raises UsageError for a label that no alert has, and for a value that it never has: a slip of the pen."""
+    labels = dict.fromkeys((*_LABELS, *(name for rule in config.rules for name in rule.labels)))
+    if matcher.name not in labels:
+        raise UsageError(f'no alert has a label "{matcher.name}"', mend=nearest(matcher.name, labels))
+    values: dict[str, Sequence[str]] = {
+        "rule": [rule.name for rule in config.rules],
+        "account": [account.name for account in config.accounts],
+        "scope": _SCOPES,
+        "severity": SEVERITIES,
+    }
+    known = values.get(matcher.name)
+    if known is not None and matcher.op in ("=", "!=") and matcher.value not in known:
+        raise UsageError(f'there is no {matcher.name} "{matcher.value}"', mend=nearest(matcher.value, known))
+
+
+def _effect(silence: Silence, firing: Sequence[Alert], now: datetime) -> list[str]:
+    """What it does to the alerts that fire now."""
+    quiet = [alert for alert in firing if silencing(alert, (silence,), now) is not None]
+    lines = [f"of what fires now it keeps quiet: {_numbers(quiet)}" if quiet else "it holds for nothing that fires now"]
+    everything = replace(silence, include_critical=True)
+    spared = [alert for alert in firing if alert not in quiet and silencing(alert, (everything,), now) is not None]
+    if spared:
+        lines.append(f"critical alerts are spared: {_numbers(spared)}; --include-critical keeps them quiet, too")
+    return lines
+
+
+def _numbers(alerts: Sequence[Alert]) -> str:
+    return ", ".join(f"#{alert.id} ({alert.key.rule})" for alert in alerts)
+
+
+def _row(silence: Silence, now: datetime) -> list[str | output.Cell]:
+    state = silence_document(silence, now)["state"]
+    spares = "" if silence.include_critical else " (not critical)"
+    return [
+        str(silence.id),
+        output.Cell(state, "good" if state == "active" else "dim"),
+        " ".join(matcher_text(matcher) for matcher in silence.matchers) + spares,
+        output.Cell(time_text(silence.ends_at), "dim"),
+        age_text(silence.ends_at - now) if state != "expired" else "",
+        silence.author,
+        silence.comment,
+    ]

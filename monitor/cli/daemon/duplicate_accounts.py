@@ -1,0 +1,63 @@
+"""Refuses a configuration with two accounts that are one and the same at the exchange."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+
+from monitor.app import daemon
+from monitor.clock import Clock
+from monitor.config.model import Config
+from monitor.errors import ConfigError, ExchangeError, StoreError
+from monitor.store.store import Store
+from monitor.store.writes import account_owners
+
+log = logging.getLogger(__name__)
+
+ANSWERS_WITHIN_S = 10.0
+"""Machine seconds that a key's answer is waited for."""
+
+
+async def refuse_twins(config: Config, clock: Clock, store: Store) -> None:
+    """Raise ConfigError where two accounts are the same account of the exchange.
+
+    What is remembered of a key needs no asking. A key that gives no answer is no reason to refuse: the daemon asks on,
+    and lets nobody send before it knows.
+    """
+    if len(config.accounts) < 2:
+        return
+    known: Mapping[str, int] = {}
+    with suppress(StoreError):
+        known = await store.read(account_owners.known)
+    uids = await asyncio.gather(*(_uid(config, account.name, clock, known) for account in config.accounts))
+    first: dict[int, str] = {}
+    for account, uid in zip(config.accounts, uids, strict=True):
+        if uid is None:
+            continue
+        if uid in first:
+            raise same_account(first[uid], account.name)
+        first[uid] = account.name
+
+
+def same_account(one: str, other: str) -> ConfigError:
+    """The refusal of two accounts that are one."""
+    return ConfigError(
+        f'is the same account of the exchange as account "{one}"',
+        where=f'accounts "{other}"',
+        mend="take one of the two out of the configuration",
+    )
+
+
+async def _uid(config: Config, account: str, clock: Clock, known: Mapping[str, int]) -> int | None:
+    exchange = daemon.open_exchange(config, account, clock)
+    try:
+        if exchange.key_mark in known:
+            return known[exchange.key_mark]
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            await exchange.sync_clock()
+            return await exchange.read_identity()
+    except (ExchangeError, TimeoutError) as error:
+        log.warning("owner.unknown account=%s cause=%s", account, error)
+        return None
+    finally:
+        await exchange.aclose()

@@ -1,0 +1,84 @@
+"""The last words of a daemon that ends by itself: on every channel, once, before its exit code."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.app import daemon
+from monitor.clock import machine_now
+from monitor.config.model import Config
+from monitor.errors import ConfigError, MonitorError
+
+if TYPE_CHECKING:
+    from monitor.notify.sinks import Sink
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 15.0
+"""So long (machine seconds) the end waits for the channels."""
+
+ONCE_IN_S = 3600.0
+"""A service manager may start it again and again: the same words are not said again within this."""
+
+
+async def say_goodbye(config: Config, error: BaseException) -> None:
+    """Says on all channels that the daemon ends and why; a channel that can't be used is passed over."""
+    why = str(error) if isinstance(error, MonitorError) else f"an error of its own ({type(error).__name__})"
+    text = f"margin-monitor ends and watches no more: {why}"
+    if not config.channels or _was_said(config, text):
+        return
+    sinks = [sink for channel in config.channels if (sink := _sink(config, channel.name)) is not None]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.gather(*(_say(sink, text) for sink in sinks))
+
+
+async def _say(sink: "Sink", text: str) -> None:
+    from monitor.notify.sinks import NotTold
+    from monitor.view.messages.message import notice_message
+
+    try:
+        result = await sink.send(notice_message("critical", text, recorded=True))
+    except Exception:
+        log.exception("goodbye.unsaid channel=%s", sink.name)
+        return
+    if isinstance(result, NotTold):
+        log.error("goodbye.unsaid channel=%s answer=%r", sink.name, result.answer)
+    else:
+        log.info("goodbye.said channel=%s", sink.name)
+    with suppress(Exception):
+        await sink.close()
+
+
+def _sink(config: Config, name: str) -> "Sink | None":
+    try:
+        return daemon.sink(config, name)
+    except ConfigError as error:
+        log.error("goodbye.unsaid channel=%s cause=%s", name, error)
+        return None
+
+
+def _was_said(config: Config, text: str) -> bool:
+    """Whether these very words were said within the hour; if not, it is noted that they are now."""
+    digest = hashlib.sha256(f"{config.source}\n{text}".encode()).hexdigest()
+    now = machine_now().timestamp()
+    folders = [Path(tempfile.gettempdir())]
+    with suppress(ConfigError):
+        folders.insert(0, config.state_folder)
+    for folder in folders:
+        path = folder / f"margin-monitor-goodbye-{digest[:12]}.json"
+        try:
+            if path.exists():
+                said_at = float(json.loads(path.read_text()).get("at", 0))
+                if 0 <= now - said_at < ONCE_IN_S:
+                    return True
+            path.write_text(json.dumps({"at": now}))
+        except (OSError, ValueError, AttributeError):
+            continue
+        return False
+    return False

@@ -1,0 +1,44 @@
+"""A look at the keys before a configuration is lived by: one that the exchange refuses is found out at once."""
+
+import asyncio
+import logging
+from collections.abc import Container
+
+from monitor.app import daemon
+from monitor.clock import Clock
+from monitor.config.model import Config
+from monitor.errors import ExchangeError, KeyInvalid, KeyRefused
+
+log = logging.getLogger(__name__)
+
+
+async def refuse_bad_keys(config: Config, clock: Clock, except_of: Container[str] = ()) -> None:
+    """Raises KeyRefused when the exchange refuses a key. An exchange that can't be reached is passed over.
+
+    `except_of` are accounts whose keys are not asked about.
+    """
+    names = [account.name for account in config.accounts if account.name not in except_of]
+    refusals = await asyncio.gather(*(_refusal(config, name, clock) for name in names))
+    for refusal in refusals:
+        if refusal is not None:
+            raise refusal
+
+
+async def _refusal(config: Config, account: str, clock: Clock) -> KeyRefused | None:
+    exchange = daemon.open_exchange(config, account, clock)
+    try:
+        await exchange.sync_clock()
+        await exchange.read_key()
+    except KeyInvalid as error:
+        refused = KeyRefused(
+            f"the exchange refuses the key ({error.message})",
+            where=f'accounts "{account}"',
+            mend="check the key, its secret, its IP restriction and its permissions on the exchange",
+        )
+        refused.__cause__ = error
+        return refused
+    except ExchangeError as error:
+        log.warning("exchange.unreachable account=%s cause=%s", account, error)
+    finally:
+        await exchange.aclose()
+    return None

@@ -1,0 +1,124 @@
+"""From TOML text to the dataclasses of the schema. Every mistake is noted with its place; reading goes on."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from monitor.config.errors import Mistakes, Place, Wrong, nearest
+from monitor.config.schema import LISTS, REQUIRED, TABLES, Key, Top, keys_of
+from monitor.config.secrets import SecretRef
+from monitor.config.unsupported import off_value, refusal
+from monitor.errors import ConfigError
+
+T = TypeVar("T")
+
+_SYNTAX = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
+
+
+def parse_toml(content: bytes, file: str) -> dict[str, Any]:
+    """The TOML document, its fractions as exact Decimals. Raises ConfigError with line and column."""
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError("is not UTF-8 text", where=f"{file}: line {line}", mend="save the file as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(str(error), file) from error
+    except (ArithmeticError, RecursionError) as error:
+        raise ConfigError("holds a number or nesting that can't be read", where=file, mend="correct it") from error
+
+
+def known_words() -> frozenset[str]:
+    """Names that may stand at the top of the file."""
+    return frozenset({*keys_of(Top), *TABLES, *LISTS, "rules"})
+
+
+def read_table(kind: type[T], content: object, path: str, place: Place, mistakes: Mistakes) -> T | None:
+    """The table as `kind`, or None when something in it is wrong. `path` is its name in the schema: `channels`."""
+    if not isinstance(content, dict):
+        mistakes.add(place, "must be a table", f"write [{place.path}] above its keys")
+        return None
+    before = len(mistakes)
+    keys = keys_of(kind)
+    note_unknown_keys(content, keys, place, mistakes)
+    values: dict[str, Any] = {}
+    for name, key in keys.items():
+        full = f"{path}.{name}" if path else name
+        if name in content:
+            try:
+                values[name] = _read_value(key, content[name], full, place.key(name))
+            except Wrong as wrong:
+                mistakes.add_wrong(place.key(name), wrong)
+        elif key.default is REQUIRED:
+            mistakes.add(place.key(name), "is missing", f'write {name} = "…"')
+        elif key.default is not None and (off := off_value(full)) is not None:
+            values[name] = key.kind.read(off)
+    return kind(**values) if len(mistakes) == before else None
+
+
+def read_tables(kind: type[T], content: object, name: str, file: str, mistakes: Mistakes) -> list[tuple[Place, T]]:
+    """The good tables of an array of tables, each with its place."""
+    read: list[tuple[Place, T]] = []
+    for place, item in places(content, name, file, mistakes):
+        table = read_table(kind, item, name, place, mistakes)
+        if table is not None:
+            read.append((place, table))
+    return read
+
+
+def places(content: object, name: str, file: str, mistakes: Mistakes) -> list[tuple[Place, Mapping[str, Any]]]:
+    """The tables of an array of tables with their places. No table, or a name already taken, is a mistake."""
+    if not isinstance(content, list):
+        mistakes.add(Place(file, name), "must be a list of tables", f"write [[{name}]] above each")
+        return []
+    found: list[tuple[Place, Mapping[str, Any]]] = []
+    seen: dict[str, int] = {}
+    for index, item in enumerate(content):
+        own_name = item.get("name") if isinstance(item, dict) else None
+        place = Place(file, name).item(index, own_name)
+        if not isinstance(item, dict):
+            mistakes.add(place, "must be a table", f"write [[{name}]] above its keys")
+            continue
+        if isinstance(own_name, str):
+            if own_name in seen:
+                mistakes.add(place.key("name"), f"{name}[{seen[own_name]}] has the same name", "give each its own")
+                continue
+            seen[own_name] = index
+        found.append((place, item))
+    return found
+
+
+def note_unknown_keys(content: Mapping[str, Any], known: Iterable[str], place: Place, mistakes: Mistakes) -> None:
+    """Note every key that is not among the known, with the nearest one that is."""
+    known = tuple(known)
+    top = known_words()
+    for name in content:
+        if name in known:
+            continue
+        mend = f'did you mean "{nearest(name, known)}"?'
+        if place.path and name in keys_of(Top):
+            mend = "it belongs above the first [table] of the file"
+        elif place.path and name in top:
+            mend = f"write it as a table of its own, [{name}] or [[{name}]]"
+        mistakes.add(place.key(name if name.isprintable() else repr(name)), "unknown key", mend)
+
+
+def _read_value(key: Key, value: object, path: str, place: Place) -> Any:
+    if refused := refusal(path, value):
+        raise refused
+    if value == "" and key.empty_is_none:
+        return None
+    read = key.kind.read(value)
+    return replace(read, where=str(place)) if isinstance(read, SecretRef) else read
+
+
+def _syntax_error(message: str, file: str) -> ConfigError:
+    match = _SYNTAX.fullmatch(message)
+    if match is None:
+        return ConfigError(f"is not TOML: {message}", where=file)
+    what = match["what"]
+    where = f"line {match['line']}, column {match['column']}" if match["line"] else "end of file"
+    return ConfigError(f"is not TOML: {what[0].lower()}{what[1:]}", where=f"{file}: {where}", mend="correct the line")

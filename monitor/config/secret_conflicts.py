@@ -1,0 +1,52 @@
+"""Keys against each other by what their references hold: the table of relations that needs the secrets."""
+
+from collections.abc import Iterator
+
+from monitor.config.conflicts import ERROR, Conflict, Relation, accounts_of
+from monitor.config.credentials import resolve_secret
+from monitor.config.errors import Mistakes
+from monitor.config.model import Config
+from monitor.config.secrets import SecretRef
+from monitor.errors import ConfigError
+
+
+def refuse_equal_secrets(config: Config) -> None:
+    """Raise ConfigError, with all others in its `others`, for what can never work. Raises it for a secret, too."""
+    mistakes = Mistakes()
+    for conflict in secret_conflicts(config):
+        mistakes.add(conflict.place, conflict.what, conflict.mend)
+    mistakes.refuse()
+
+
+def secret_conflicts(config: Config) -> Iterator[Conflict]:
+    """Every conflict, in the order of the table. Raises ConfigError for a secret that can't be read."""
+    for relation in WITH_SECRETS:
+        yield from relation.find(config)
+
+
+def readable_conflicts(config: Config) -> list[Conflict]:
+    """The same; none while a secret can't be read, which others tell."""
+    try:
+        return list(secret_conflicts(config))
+    except ConfigError:
+        return []
+
+
+def _one_key_by_two_names(config: Config) -> Iterator[Conflict]:
+    seen: dict[str, str] = {}
+    for place, account in accounts_of(config):
+        for key in ("api_key", "action_api_key"):
+            ref: SecretRef | None = getattr(account, key)
+            if ref is None:
+                continue
+            value = resolve_secret(config, ref).reveal()
+            if value in seen:
+                what = f"holds the very key of {seen[value]}"
+                mend = "leave action_api_key out, or give a key of its own" if key == "action_api_key" else ""
+                yield Conflict(place.key(key), what, mend or "give each account its own key, and each account once")
+            seen.setdefault(value, f"{place.path}.{key}")
+
+
+WITH_SECRETS: tuple[Relation, ...] = (
+    Relation("accounts.api_key against every other key, by value", ERROR, _one_key_by_two_names),
+)

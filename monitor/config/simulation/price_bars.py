@@ -1,0 +1,67 @@
+"""Files of price bars: CSV, plain or packed with gzip."""
+
+import csv
+import gzip
+import io
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from monitor.core.numbers.amounts import parse_amount
+from monitor.errors import ConfigError
+from monitor.simulation.price_path import Bar
+
+COLUMNS = ("open_time_ms", "open", "high", "low", "close")
+_MEND = "columns are open_time_ms,open,high,low,close,volume"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_MS = 4_102_444_800_000
+_TIMES = ("open_time_ms", "open_time", "opentime", "time", "timestamp")
+"""What the first column may be called, in any case and with blanks or underscores."""
+
+
+def read_bars(path: Path) -> tuple[Bar, ...]:
+    """The bars of a file, oldest first; one at least. A first line of headings is passed over,
+    and times are milliseconds or, as in the exchange's files since 2025, microseconds.
+
+    Raises ConfigError that names the line.
+    """
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "no CSV, or broken"
+        raise ConfigError(f"can't read {path} ({reason})", where="--prices", mend="give a .csv or .csv.gz") from error
+    bars: list[Bar] = []
+    for number, row in enumerate(csv.reader(io.StringIO(text)), start=1):
+        if not row or (number == 1 and _is_heading(row)):
+            continue
+        where = f"{path.name}: line {number}"
+        bar = _bar(row, where)
+        if bars and bar.opens_at <= bars[-1].opens_at:
+            raise ConfigError("is not later than the line before it", where=where, mend="sort the file by time")
+        bars.append(bar)
+    if not bars:
+        raise ConfigError("has no bars", where=path.name, mend=_MEND)
+    return tuple(bars)
+
+
+def _is_heading(row: list[str]) -> bool:
+    names = [name.strip().lower().replace(" ", "_") for name in row[: len(COLUMNS)]]
+    return names[0] in _TIMES and tuple(names[1:]) == COLUMNS[1:]
+
+
+def _bar(row: list[str], where: str) -> Bar:
+    if len(row) < len(COLUMNS):
+        raise ConfigError(f"has {len(row)} columns", where=where, mend=_MEND)
+    stamp = row[0].strip()
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 16 and int(stamp) < _LATEST_MS * 1000):
+        raise ConfigError(f"{stamp[:40]!r} is no time in milliseconds or microseconds", where=where, mend=_MEND)
+    microseconds = int(stamp) if int(stamp) >= _LATEST_MS else int(stamp) * 1000
+    try:
+        values: list[Decimal] = [parse_amount(word) for word in row[1:5]]
+    except ValueError as error:
+        raise ConfigError(str(error), where=where, mend=_MEND) from error
+    opened, high, low, close = values
+    if not 0 < low <= min(opened, close) <= max(opened, close) <= high:
+        raise ConfigError("its low and high don't enclose its open and close", where=where, mend=_MEND)
+    return Bar(_EPOCH + timedelta(microseconds=microseconds), opened, high, low, close)

@@ -1,0 +1,1 @@
+"""Alerts: from rule findings to their life cycle, silences and notifications."""

@@ -1,0 +1,48 @@
+"""The conditions of a silence as people write them: `rule=near-call`, `severity!=info`, `symbol=~"BTC.*"`."""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from monitor.core.model.events import Matcher
+
+LONGEST_VALUE = 200
+
+_SHAPE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_PLAIN = re.compile(r"[\w.:*+-]+")
+_OPERATORS: Mapping[str, Literal["=", "!=", "=~", "!~"]] = {"=": "=", "!=": "!=", "=~": "=~", "!~": "!~"}
+
+
+def parse_matcher(text: str) -> Matcher:
+    r"""The condition that `text` states; its value may stand in double quotes, where `\"` and `\\` mean `"` and `\`.
+
+    Raises ValueError, with the mend, for another shape and for a regular expression that can't be.
+    """
+    found = _SHAPE.fullmatch(text)
+    if found is None or len(text) > LONGEST_VALUE:
+        raise ValueError(f"{_shown(text)} is no matcher; write rule=NAME, severity!=info or symbol=~REGEX")
+    name, operator, value = found.groups()
+    if value.startswith('"'):
+        quoted = _QUOTED.fullmatch(value)
+        if quoted is None:
+            raise ValueError(f"{_shown(text)}: quotes stand around the whole value; write {name}{operator}VALUE")
+        value = re.sub(r'\\(["\\])', r"\1", quoted.group(1))
+    if operator in ("=~", "!~"):
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{_shown(text)} holds no regular expression ({error}); write it like BTC.*") from error
+    return Matcher(name, _OPERATORS[operator], value)
+
+
+def matcher_text(matcher: Matcher) -> str:
+    """The matcher as `parse_matcher` reads it, its value quoted where it could be mistaken."""
+    value = matcher.value
+    if not _PLAIN.fullmatch(value):
+        value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"{matcher.name}{matcher.op}{value}"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -1,0 +1,1 @@
+"""Risk arithmetic on values and prices, without any account state."""

@@ -1,0 +1,104 @@
+"""Margin interest: simple, on principal, charged when borrowing and then at each full clock hour (Binance FAQ)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.model.account import INFINITE, ZERO
+
+HOURS_A_DAY = 24
+HOURS_A_YEAR = 24 * 365
+_HOUR = timedelta(hours=1)
+_NEVER_HOURS = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Loan:
+    """What is borrowed of one asset (principal), its rate per hour as a fraction, and its price."""
+
+    asset: str
+    principal: Decimal
+    hourly_rate: Decimal
+    price: Decimal
+
+
+def charged_hours(borrowed_at: datetime, now: datetime) -> int:
+    """How often interest was charged: once at the moment of borrowing, once at each full clock hour since.
+
+    Zero before the loan. A loan of minutes across a full hour is charged twice.
+    """
+    if now < borrowed_at:
+        return 0
+    return 1 + (_hour_of(now) - _hour_of(borrowed_at)) // _HOUR
+
+
+def accrued(principal: Decimal, hourly_rate: Decimal, hours: int) -> Decimal:
+    """Interest in the asset after `hours` charges; interest bears no interest."""
+    return principal * hourly_rate * hours
+
+
+def hourly_from_daily(daily_rate: Decimal) -> Decimal:
+    """The venue charges a 24th of the daily rate each hour."""
+    return daily_rate / HOURS_A_DAY
+
+
+def daily_from_hourly(hourly_rate: Decimal) -> Decimal:
+    """Rate per day as a fraction."""
+    return hourly_rate * HOURS_A_DAY
+
+
+def annual_from_hourly(hourly_rate: Decimal) -> Decimal:
+    """Rate per year of 365 days as a fraction; simple, since interest bears no interest."""
+    return hourly_rate * HOURS_A_YEAR
+
+
+def hourly_cost(loans: Iterable[Loan]) -> Decimal:
+    """Value charged at each full hour at present rates and prices; zero without loans."""
+    return sum((loan.principal * loan.hourly_rate * loan.price for loan in loans), ZERO)
+
+
+def projected_cost(loans: Iterable[Loan], hours: int) -> Decimal:
+    """Value charged in the next `hours` full hours if principal, rates and prices stay."""
+    return hourly_cost(loans) * hours
+
+
+def next_charge(now: datetime) -> datetime:
+    """The next full clock hour after `now` (UTC)."""
+    return _hour_of(now) + _HOUR
+
+
+def charges_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost: Decimal) -> Decimal:
+    """How many hourly charges of value `cost` bring the level down to `level`, all else unchanged: a whole number.
+
+    ZERO when it is there already; INFINITE when nothing is owed or charged, and beyond a million hours. Raises
+    ValueError unless the level is positive.
+    """
+    if level <= ZERO:
+        raise ValueError(f"a level must be positive, not {level}")
+    if liabilities <= ZERO:
+        return INFINITE
+    room = assets - level * liabilities
+    if room <= ZERO:
+        return ZERO
+    step = level * cost
+    if step <= ZERO or room > step * _NEVER_HOURS:
+        return INFINITE
+    charges, rest = divmod(room, step)
+    return charges + 1 if rest else charges
+
+
+def seconds_to_level(assets: Decimal, liabilities: Decimal, level: Decimal, cost: Decimal, now: datetime) -> Decimal:
+    """Seconds until interest alone brings the level down to `level`, a step of value `cost` at each full hour.
+
+    ZERO and INFINITE as in `charges_to_level`.
+    """
+    charges = charges_to_level(assets, liabilities, level, cost)
+    if not charges or charges == INFINITE:
+        return charges
+    wait = (next_charge(now) - now) // timedelta(microseconds=1)
+    return Decimal(wait) / 1_000_000 + (charges - 1) * 3600
+
+
+def _hour_of(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)

@@ -1,0 +1,1 @@
+"""Metric values of every subject, computed from the account's state."""

@@ -1,0 +1,41 @@
+"""How long an asset or a pair stays in margin trading."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.metrics.valuation import is_fresh
+from monitor.core.model.account import CROSS, INFINITE, Scope
+from monitor.core.model.lending_terms import time_to_delist
+from monitor.core.model.metric import Missing, Value
+from monitor.core.state.account_state import AccountState, Settings
+
+
+def delisting(
+    state: AccountState, settings: Settings, kind: Literal["isolated", "asset"], subject: str, now: datetime
+) -> Value:
+    """Seconds until margin trading of it ends, infinite while nothing is scheduled; unavailable on an old schedule."""
+    schedules = state.followed.schedules
+    if schedules is None or not is_fresh(schedules.at, now, settings.reference_stale_after):
+        return Missing.UNAVAILABLE
+    left: Decimal | None = time_to_delist(subject, kind, schedules.delistings, now)
+    return INFINITE if left is None else left
+
+
+def monitoring_tag(state: AccountState, settings: Settings, asset: str, now: datetime) -> Value:
+    """1 where the exchange has tagged the asset *Monitoring*, else 0; unavailable on old tags."""
+    tags = state.followed.tags
+    if tags is None or not is_fresh(tags.at, now, settings.reference_stale_after):
+        return Missing.UNAVAILABLE
+    return Decimal(asset in tags.monitored)
+
+
+def leaving(state: AccountState, scope: Scope, assets: Iterable[str]) -> frozenset[str]:
+    """What is to be delisted in the scope: assets of cross, or both `assets` of a pair that goes itself."""
+    schedules = state.followed.schedules
+    if schedules is None:
+        return frozenset()
+    if scope == CROSS:
+        return frozenset(asset for one in schedules.delistings for asset in one.assets)
+    return frozenset(assets) if any(scope.symbol in one.symbols for one in schedules.delistings) else frozenset()

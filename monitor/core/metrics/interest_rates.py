@@ -1,0 +1,97 @@
+"""Rates of interest, as charged and as published, and how long interest alone takes to liquidate."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.margin.interest import Loan, hourly_cost, hourly_from_daily, seconds_to_level
+from monitor.core.model.account import INFINITE, ZERO, Balance, Scope
+from monitor.core.model.metric import Missing, Value
+from monitor.core.state.account_state import AccountState, Settings
+
+CHARGED_COUNTS_FOR = timedelta(hours=2)
+"""A debt is charged at each full hour: a charge older than this against the published rate is of a debt repaid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Fractions an hour on a debt: the one in force as of `as_of`, and the one of the coming hour where it is known."""
+
+    hourly: Decimal
+    as_of: datetime
+    next_hourly: Decimal | None = None
+
+
+def rate_of(state: AccountState, asset: str, symbol: str = "") -> Rate | None:
+    """The rate in one scope: as it was last charged there, else as it is published; None: neither is known."""
+    paid = state.interest.paid.get((Scope(symbol), asset)) if state.interest is not None else None
+    published, at = _published(state, asset, symbol)
+    ahead = _next_rate(state, asset, symbol)
+    if paid is not None and (at is None or paid.last.charged_at >= at - CHARGED_COUNTS_FOR):
+        return Rate(hourly_from_daily(paid.last.daily_rate), paid.last.charged_at, ahead)
+    return Rate(published, at, ahead) if published is not None and at is not None else None
+
+
+def hourly_rate(state: AccountState, asset: str, symbol: str = "") -> Decimal | None:
+    """Fraction per hour on a debt in `asset` of one scope; None: not known."""
+    rate = rate_of(state, asset, symbol)
+    return rate.hourly if rate is not None else None
+
+
+def is_current(rate: Rate, settings: Settings, now: datetime) -> bool:
+    """Whether the rate is no older than charges and published rates may be."""
+    return now - rate.as_of <= max(settings.interest_stale_after, settings.rates_stale_after)
+
+
+def seconds_to_liquidation(
+    state: AccountState,
+    settings: Settings,
+    symbol: str,
+    balances: Iterable[Balance],
+    prices: Mapping[str, Decimal],
+    level: Decimal,
+    bar: Value,
+    now: datetime,
+) -> Value:
+    """Seconds until interest alone brings the scope's `level` down to `bar`.
+
+    `prices` by asset, all in one currency. INFINITE when nothing is owed; unavailable while the bar, a price or a
+    rate is not known, or a rate is too old.
+    """
+    if not level.is_finite():
+        return INFINITE
+    if not isinstance(bar, Decimal):
+        return Missing.UNAVAILABLE
+    owed = ZERO
+    loans: list[Loan] = []
+    for balance in balances:
+        if not balance.owed:
+            continue
+        price = prices.get(balance.asset)
+        if price is None:
+            return Missing.UNAVAILABLE
+        owed += balance.owed * price
+        if balance.borrowed:
+            rate = rate_of(state, balance.asset, symbol)
+            if rate is None or not is_current(rate, settings, now):
+                return Missing.UNAVAILABLE
+            loans.append(Loan(balance.asset, balance.borrowed, rate.hourly, price))
+    return seconds_to_level(level * owed, owed, bar, hourly_cost(loans), now)
+
+
+def _published(state: AccountState, asset: str, symbol: str) -> tuple[Decimal | None, datetime | None]:
+    """What the venue publishes; of a pair only the rate of the coming hour is."""
+    if symbol:
+        ahead = state.next_rates
+        rate = ahead.isolated.get(asset) if ahead is not None else None
+        return (rate, ahead.at) if ahead is not None and rate is not None else (None, None)
+    rates = state.rates
+    rate = rates.hourly.get(asset) if rates is not None else None
+    return (rate, rates.at) if rates is not None and rate is not None else (None, None)
+
+
+def _next_rate(state: AccountState, asset: str, symbol: str) -> Decimal | None:
+    if state.next_rates is None:
+        return None
+    return (state.next_rates.isolated if symbol else state.next_rates.cross).get(asset)

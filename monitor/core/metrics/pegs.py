@@ -1,0 +1,74 @@
+"""What should track what: the price ratios of a week, and the ratio that is fair.
+
+A stable asset is worth one USDT. Of any other pegged asset nobody publishes what is fair, and a staking token gains
+on its asset for ever: the median of a week follows that, and a crash of a few hours does not move it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.metrics.valuation import is_fresh, newest_at, price_of
+from monitor.core.model.account import CROSS, Price
+from monitor.core.numbers.amounts import ONE
+from monitor.core.state.account_state import AccountState, Settings, scopes
+from monitor.core.state.peg_history import ratios_of, slot_of
+
+
+def reference_of(asset: str, settings: Settings) -> str | None:
+    """The asset that this one should track; None: it is not pegged."""
+    if asset in settings.stable_assets:
+        return "USDT" if asset != "USDT" else None
+    return settings.pegs.get(asset)
+
+
+def price_ratio(asset: str, reference: str, prices: Mapping[str, Price]) -> Decimal | None:
+    """What one unit of `asset` is worth in `reference`, by their own prices in USDT, which levels go by.
+
+    Where they have none: by the pair of the two. None when neither is known.
+    """
+    value, unit = price_of(asset, prices), price_of(reference, prices)
+    if value is not None and unit is not None:
+        return value / unit
+    pair = prices.get(f"{asset}{reference}")
+    return pair.value if pair is not None else None
+
+
+def fair_ratio(state: AccountState, settings: Settings, asset: str) -> Decimal | None:
+    """What the ratio of a pegged asset should be; None while too little is known."""
+    if asset in settings.stable_assets:
+        return ONE
+    known = state.pegs.get(asset)
+    return known.fair if known is not None else None
+
+
+def noted(state: AccountState, settings: Settings, now: datetime) -> AccountState:
+    """The state with the present ratios of what is held or owed, where these ten minutes lack one."""
+    slot = slot_of(now)
+    lacking = [
+        asset
+        for asset in settings.pegs
+        if ((known := state.pegs.get(asset)) is None or not known.points or known.points[-1][0] < slot)
+        and _has(state, settings, asset)
+    ]
+    if not lacking or not is_fresh(newest_at(state), now, settings.prices_stale_after):
+        return state
+    pegs = dict(state.pegs)
+    for asset in lacking:
+        ratio = price_ratio(asset, settings.pegs[asset], state.prices)
+        if ratio is not None and ratio > 0:
+            before = pegs[asset].points if asset in pegs else ()
+            pegs[asset] = ratios_of((*before, (slot, ratio)), now)
+    return replace(state, pegs=pegs)
+
+
+def _has(state: AccountState, settings: Settings, asset: str) -> bool:
+    if settings.cross and state.cross is not None:
+        balance = state.cross.balances.get(asset)
+        if balance is not None and not balance.is_zero:
+            return True
+    if state.isolated is None:
+        return False
+    pairs = (state.isolated.pairs[scope.symbol] for scope in scopes(state, settings) if scope != CROSS)
+    return any(side.asset == asset and not side.is_zero for pair in pairs for side in (pair.base, pair.quote))

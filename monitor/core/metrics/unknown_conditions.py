@@ -1,0 +1,108 @@
+"""Critical conditions of which nobody can say whether they hold, although the account itself is read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from monitor.core.model.alert import AlertKey
+from monitor.core.model.metric import Missing, Value
+
+if TYPE_CHECKING:
+    from monitor.core.state.account_state import AccountState, Settings
+
+LASTING = timedelta(minutes=1)
+"""A condition that is unknown for longer than this counts."""
+
+MOST_NAMED = 3
+"""So many conditions are named in one line."""
+
+HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
+    {
+        "margin_level_change_5m": timedelta(minutes=5),
+        "peg_deviation": timedelta(minutes=70),
+        "interest_24h_usdt": timedelta(minutes=30),
+        "interest_30d_usdt": timedelta(minutes=30),
+    }
+)
+"""Figures that need a history first: a condition that lacks nothing else is given this long more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Since when a condition is unknown, and the metrics that it lacks; none: its arithmetic has no result."""
+
+    since: datetime
+    lacking: tuple[str, ...]
+
+
+Unknowns = Mapping[AlertKey, Unknown]
+
+
+def lacking(names: Sequence[str], read: Callable[[str], Value]) -> tuple[str, ...]:
+    """The metrics of a condition that are not available."""
+    return tuple(name for name in names if read(name) is Missing.UNAVAILABLE)
+
+
+def noted(
+    state: "AccountState", settings: "Settings", found: Mapping[AlertKey, tuple[str, ...]], now: datetime
+) -> Unknowns:
+    """The unknown conditions after a look that `found` these; while a scope is not read, blindness speaks instead."""
+    known = state.unknown
+    if not found and not known:
+        return known
+    seen = {kind: _is_read(state, settings, kind, now) for kind in ("cross", "isolated")}
+    after: dict[AlertKey, Unknown] = {}
+    for key, lacks in found.items():
+        if not (seen[key.scope] if key.scope in seen else all(seen.values())):
+            continue
+        before = known.get(key)
+        after[key] = (
+            before
+            if before is not None and before.lacking == lacks
+            else Unknown(before.since if before is not None else now, lacks)
+        )
+    return after if after != known else known
+
+
+def lasting(unknown: Unknowns, now: datetime) -> Unknowns:
+    """Those that have been unknown for too long."""
+    return {key: one for key, one in unknown.items() if now - one.since > LASTING + _history_needed(one.lacking)}
+
+
+def unknown_text(unknown: Unknowns, now: datetime) -> str:
+    """Such as `2 conditions unknown: near-call of cross (margin call level), depeg of BNB (peg deviation)`."""
+    counted = lasting(unknown, now)
+    named = [_named(key, one) for key, one in sorted(counted.items())]
+    more = [f"{len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
+    word = "condition" if len(named) == 1 else "conditions"
+    parts = [*named[:MOST_NAMED], *more]
+    return f"{len(named)} {word} unknown" + (f": {', '.join(parts)}" if parts else "")
+
+
+def count(unknown: Unknowns, now: datetime) -> Decimal:
+    """How many have been unknown for too long."""
+    return Decimal(len(lasting(unknown, now))) if unknown else Decimal(0)
+
+
+def lacking_text(lacks: Sequence[str]) -> str:
+    """The missing figures in words."""
+    return ", ".join(name.replace("_", " ") for name in lacks) or "its arithmetic has no result"
+
+
+def _named(key: AlertKey, one: Unknown) -> str:
+    return f"{key.rule} of {key.subject or key.scope} ({lacking_text(one.lacking)})"
+
+
+def _history_needed(lacks: Sequence[str]) -> timedelta:
+    return min((HISTORY_NEEDED.get(name, timedelta(0)) for name in lacks), default=timedelta(0))
+
+
+def _is_read(state: "AccountState", settings: "Settings", kind: str, now: datetime) -> bool:
+    """Whether the snapshot of this kind of scope is fresh; what is not watched does not matter."""
+    if not (settings.cross if kind == "cross" else settings.isolated != ()):
+        return True
+    snapshot = state.cross if kind == "cross" else state.isolated
+    return snapshot is not None and now - snapshot.as_of <= settings.stale_after

@@ -1,0 +1,1 @@
+"""Domain types: accounts, alerts, intents, events, reads, metrics. Data, and no decisions."""

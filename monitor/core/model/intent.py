@@ -1,0 +1,345 @@
+"""An action that was approved, recorded and uniquely identified, and the only ways its state may go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from monitor.core.model.account import ZERO, Scope
+
+Mode = Literal["dry-run", "approve", "live", "manual"]
+ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
+CallKind = Literal[
+    "borrow", "transfer_out", "transfer", "order", "cancel_orders", "setting", "dust", "small_debts", "liquidation_loan"
+]
+"""What a person can order by name and no action does, `cancel_orders` apart."""
+Wallet = Literal["spot", "funding"]
+Side = Literal["BUY", "SELL"]
+Purpose = Literal["repay", "collateral"]
+"""What money is brought in for."""
+
+
+class IntentState(StrEnum):
+    PROPOSED = "PROPOSED"
+    PLANNED = "PLANNED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    SIMULATED = "SIMULATED"
+    SUBMITTING = "SUBMITTING"
+    ACKNOWLEDGED = "ACKNOWLEDGED"
+    REFUSED = "REFUSED"
+    UNCERTAIN = "UNCERTAIN"
+    CONFIRMED = "CONFIRMED"
+    FAILED = "FAILED"
+    UNRESOLVED = "UNRESOLVED"
+
+
+_S = IntentState
+
+LEGAL: frozenset[tuple[IntentState | None, IntentState]] = frozenset(
+    {
+        (None, _S.PROPOSED),
+        (None, _S.PLANNED),
+        (_S.PROPOSED, _S.PLANNED),
+        (_S.PROPOSED, _S.REJECTED),
+        (_S.PROPOSED, _S.EXPIRED),
+        (_S.PLANNED, _S.SUBMITTING),
+        (_S.PLANNED, _S.EXPIRED),
+        (_S.PLANNED, _S.SIMULATED),
+        (_S.SUBMITTING, _S.ACKNOWLEDGED),
+        (_S.SUBMITTING, _S.REFUSED),
+        (_S.SUBMITTING, _S.UNCERTAIN),
+        (_S.SUBMITTING, _S.EXPIRED),
+        (_S.ACKNOWLEDGED, _S.CONFIRMED),
+        (_S.ACKNOWLEDGED, _S.FAILED),
+        (_S.ACKNOWLEDGED, _S.UNRESOLVED),
+        (_S.UNCERTAIN, _S.CONFIRMED),
+        (_S.UNCERTAIN, _S.FAILED),
+        (_S.UNCERTAIN, _S.UNRESOLVED),
+        (_S.UNRESOLVED, _S.CONFIRMED),
+        (_S.UNRESOLVED, _S.FAILED),
+    }
+)
+"""Every edge of an intent's life; None is its birth. The database holds the same list as a CHECK.
+
+From SUBMITTING to EXPIRED goes only what provably never left: its sender itself withheld it.
+"""
+
+IN_FLIGHT = frozenset({_S.SUBMITTING, _S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
+"""States in which money may have moved and the outcome is not yet known."""
+
+FINAL = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRMED, _S.FAILED})
+
+SPENT = IN_FLIGHT | {_S.CONFIRMED}
+"""States whose amount counts against the caps: what moved or may have moved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repay:
+    """Repay `amount` of `asset` from the free balance of `scope`."""
+
+    scope: Scope
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Bring `amount` of `asset` from a wallet, or from cross, into `scope` by universal transfer.
+
+    `source` "cross" is the second hop of the two-hop way into an isolated pair.
+    """
+
+    source: Wallet | Literal["cross"]
+    scope: Scope
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Trade `sells` for what is owed of `asset`, by one order with a price bound; the exchange then repays with it.
+
+    `amount` of the debt is what the order may bring at the price it was sized by; once settled, what it brought.
+    `quantity` and the bound `price` are those of the order on `symbol`: whoever sells gets at least that price,
+    whoever buys pays at most that. `client_id` is the name that the order bears at the exchange.
+    """
+
+    scope: Scope
+    asset: str
+    amount: Decimal
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    sells: str
+    client_id: str = ""
+
+    @property
+    def least(self) -> Decimal:
+        """What it brings when it is filled at the bound, before any fee."""
+        return self.quantity * self.price if self.side == "SELL" else self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrders:
+    """Cancel every open order on `symbol` of the scope, so that what they lock of `frees` is free."""
+
+    scope: Scope
+    symbol: str
+    frees: str
+
+    @property
+    def asset(self) -> str:
+        """What it is about, as of all orders that are no amount of anything: the symbol."""
+        return self.symbol
+
+    @property
+    def amount(self) -> Decimal:
+        return ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """Any other change that a person ordered by the name of the exchange's `function`.
+
+    `asset` is what it is about: a symbol for orders, nothing for settings; `amount` is zero where it has none. Only
+    who ordered it sends it, and nothing here can look for its traces: what became of it is what the exchange answered,
+    or what a person says.
+    """
+
+    function: str
+    scope: Scope
+    asset: str
+    amount: Decimal
+
+
+Order = Repay | Transfer | Reduce | CancelOrders
+"""What the program sends by itself, and whose traces it can find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What was asked and what came back, as text without secrets, for the record."""
+
+    request: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue took the request. Not yet proof that money moved."""
+
+    ref: str
+    trace: Trace | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The venue said no and nothing happened. `transient`: the same wish may be granted later."""
+
+    code: int
+    reason: str
+    transient: bool = False
+    trace: Trace | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Whether it happened is not known. Never retried, only looked into."""
+
+    cause: str
+    trace: Trace | None = field(default=None, compare=False)
+
+
+Outcome = Accepted | Refused | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """No request was made: the last look before it found a reason against it. `by_limit`: a limit's."""
+
+    reason: str
+    by_limit: bool = False
+
+
+Objection = Callable[[], Withheld | None]
+"""Asked right before an order leaves: the reason against it, None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of the venue's own history that may be the trace of an order."""
+
+    ref: str
+    asset: str
+    amount: Decimal
+    status: Literal["PENDING", "CONFIRMED", "FAILED"]
+    at: datetime
+    automatic: bool = False
+    spent: Decimal | None = None
+    """What an order on the market gave for `amount`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The time in which to look for records."""
+
+    since: datetime
+    until: datetime
+
+
+class BalanceBefore(NamedTuple):
+    """What was held and owed of an asset in the scope that an order is to help, right before it was sent."""
+
+    asset: str
+    held: Decimal
+    owed: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One order that may be sent at most once.
+
+    `plan` groups the intents of one alert episode; `goal` is the scope that the plan is to help where the order goes
+    elsewhere first, None where it goes there; `purpose` is what a transfer is made for; `ref` is the venue's
+    transaction id once it is known; `submitted_at` is when it was sent, in the exchange's time as its records are;
+    `*_before` are what the account showed right before the send (owed: of the asset in the scope; free: there; source:
+    free where a transfer comes from, held of what is sold, locked of what is to be freed; balances: of the whole scope
+    that it is to help).
+    `refused_code` is the venue's code when it said no; `refused_transiently`: the same wish may be granted later.
+    `executed_late`: it is FAILED, but moved money after all, which counts as spent. `resolved_by` is the person who
+    settled it; `stopped_by_limit`: it is EXPIRED because a limit stopped it right before the send. `asked_at` is when
+    the first channel took a message about it, or when a person approved what no channel had told of: from then on
+    counts the time until `expires_at`. `evidence` is text for people alone.
+    `uid` is the exchange's number of the user in whose account it was decided; None: not known, or a person's.
+    `awaits_judgement`: it is CONFIRMED, and whether it made things worse could not be told yet.
+    """
+
+    id: int
+    plan: int | None
+    action: str
+    kind: ActionKind | CallKind
+    mode: Mode
+    account: str
+    order: Order | ByName
+    state: IntentState
+    amount_usdt: Decimal
+    created_at: datetime
+    alert: int | None = None
+    goal: Scope | None = None
+    purpose: Purpose | None = None
+    reason: str | None = None
+    level_before: Decimal | None = None
+    level_after: Decimal | None = None
+    submitted_at: datetime | None = None
+    settled_at: datetime | None = None
+    owed_before: Decimal | None = None
+    free_before: Decimal | None = None
+    source_before: Decimal | None = None
+    ref: str | None = None
+    evidence: str | None = None
+    expires_at: datetime | None = None
+    refused_code: int | None = None
+    refused_transiently: bool = False
+    executed_late: bool = False
+    resolved_by: str | None = None
+    stopped_by_limit: bool = False
+    asked_at: datetime | None = None
+    balances_before: tuple[BalanceBefore, ...] = ()
+    uid: int | None = None
+    awaits_judgement: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        return self.order.scope
+
+    def made_by(self, action: str) -> bool:
+        """Whether the configured `action` made it. What people order by hand is nobody's, whatever it is called."""
+        return self.mode != "manual" and self.action == action
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether it was proposed and its time passed, with nobody asked or nobody answering."""
+        at, ends = self.settled_at, self.expires_at
+        return self.state is IntentState.EXPIRED and at is not None and ends is not None and at >= ends
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether its time passed and no channel had taken the question."""
+        return self.ran_out and self.asked_at is None
+
+    @property
+    def helps(self) -> Scope:
+        """The scope whose level it is to raise."""
+        return self.scope if self.goal is None else self.goal
+
+    @property
+    def asset(self) -> str:
+        return self.order.asset
+
+    @property
+    def amount(self) -> Decimal:
+        return self.order.amount
+
+
+def asked(intent: Intent, at: datetime) -> Intent:
+    """The intent once a channel has taken a message about it: the time to answer a proposal begins then."""
+    if intent.state is not IntentState.PROPOSED or intent.expires_at is None:
+        return replace(intent, asked_at=at)
+    begins = max(at, intent.created_at)
+    return replace(intent, asked_at=at, expires_at=begins + (intent.expires_at - intent.created_at))
+
+
+@dataclass(frozen=True, slots=True)
+class IntentStep:
+    """One step of an intent's life: appended, never changed. `trace` is there when a request led to it."""
+
+    intent: int
+    from_state: IntentState | None
+    to_state: IntentState
+    at: datetime
+    note: str
+    trace: Trace | None = field(default=None, compare=False)

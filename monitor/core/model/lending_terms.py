@@ -1,0 +1,161 @@
+"""The terms on which the exchange lends: bars, tiers, collateral ratios. When they change, people are told."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.margin.levels import CollateralTier
+from monitor.core.model.account import Bars, Tier
+from monitor.core.numbers.amounts import plain
+
+TermsKind = Literal["bars", "tiers", "collateral", "restricted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """One thing's terms, in words that can be compared, and when they were first seen.
+
+    `subject` is an asset, a pair, or empty for the cross account.
+    """
+
+    kind: TermsKind
+    subject: str
+    text: str
+    seen_at: datetime
+
+
+TermsKey = tuple[TermsKind, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The bars and tiers that terms of an earlier run tell."""
+
+    bars: Bars | None = None
+    tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Restricted:
+    """Assets without new longs by borrowing, and assets of which the exchange takes no more as collateral."""
+
+    no_new_longs: frozenset[str] = frozenset()
+    no_more_collateral: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Delisting:
+    """What leaves margin trading at `at`: positions are closed then, and borrowing stops about a day before."""
+
+    at: datetime
+    assets: frozenset[str]
+    symbols: frozenset[str]
+
+
+def bars_text(bars: Bars) -> str:
+    return f"initial {_n(bars.initial)}, margin call {_n(bars.margin_call)}, liquidation {_n(bars.liquidation)}"
+
+
+def tiers_text(tiers: Sequence[Tier]) -> str:
+    """The tiers in order: initial and liquidation level, and the debts up to which they hold."""
+    return "; ".join(
+        f"{tier.number}: {_n(tier.initial)}/{_n(tier.liquidation)} "
+        f"up to {_n(tier.base_max_borrowable)}/{_n(tier.quote_max_borrowable)}"
+        for tier in tiers
+    )
+
+
+def remembered(known: Iterable[Terms]) -> Remembered:
+    """What `bars_text` and `tiers_text` were made of; what can't be read is as if never seen."""
+    bars: Bars | None = None
+    tiers: dict[str, tuple[Tier, ...]] = {}
+    for terms in known:
+        if terms.kind == "bars" and (found := _BARS.fullmatch(terms.text)) is not None:
+            bars = Bars(*map(Decimal, found.groups()))
+        if terms.kind == "tiers" and terms.text:
+            parts = [_TIER.fullmatch(part) for part in terms.text.split("; ")]
+            read = [Tier(int(part[1]), *map(Decimal, part.groups()[1:])) for part in parts if part is not None]
+            if len(read) == len(parts):
+                tiers[terms.subject] = tuple(read)
+    return Remembered(bars, tiers)
+
+
+def collateral_text(tiers: Sequence[CollateralTier]) -> str:
+    """The share that counts, by what is held of it in USDT. An asset that is not listed counts for nothing."""
+    if not tiers:
+        return "not listed"
+    parts = [f"{_n(t.ratio)} up to {_n(t.end)}" if t.end is not None else _n(t.ratio) for t in tiers]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])}, then {parts[-1]}"
+
+
+def restricted_text(asset: str, restricted: Restricted) -> str:
+    """What the exchange does not allow with the asset."""
+    words = []
+    if asset in restricted.no_new_longs:
+        words.append("no new longs by borrowing")
+    if asset in restricted.no_more_collateral:
+        words.append("no more of it is taken as collateral")
+    return "; ".join(words) or "none"
+
+
+def seen(
+    known: Mapping[TermsKey, Terms], kind: TermsKind, texts: Mapping[str, str], now: datetime
+) -> tuple[Terms, ...]:
+    """Those of the terms, by subject, that are new or other than known."""
+    return tuple(
+        Terms(kind, subject, text, now)
+        for subject, text in sorted(texts.items())
+        if (kind, subject) not in known or known[kind, subject].text != text
+    )
+
+
+def changes(known: Mapping[TermsKey, Terms], new: Iterable[Terms]) -> tuple[str, ...]:
+    """What people are told of the new terms; those that were never seen before are no change."""
+    told = []
+    for terms in new:
+        before = known.get((terms.kind, terms.subject))
+        if before is not None and before.text != terms.text:
+            told.append(f"{_title(terms)} changed: {before.text} → {terms.text} (first seen {_at(terms)})")
+    return tuple(told)
+
+
+def time_to_delist(
+    subject: str, kind: Literal["isolated", "asset"], schedule: Iterable[Delisting], now: datetime
+) -> Decimal | None:
+    """Seconds until the pair, or the asset in cross margin, leaves margin trading; None: nothing is scheduled.
+
+    Zero once the time has come.
+    """
+    times = [d.at for d in schedule if subject in (d.symbols if kind == "isolated" else d.assets)]
+    if not times:
+        return None
+    left = min(times) - now
+    return max(Decimal(0), Decimal(left.days * 86_400 + left.seconds) + Decimal(left.microseconds) / 1_000_000)
+
+
+def _title(terms: Terms) -> str:
+    match terms.kind:
+        case "bars":
+            return "the bars of the cross account"
+        case "tiers":
+            return f"the tiers of {terms.subject}"
+        case "collateral":
+            return f"the collateral ratio of {terms.subject}"
+        case "restricted":
+            return f"what is restricted of {terms.subject}"
+
+
+def _at(terms: Terms) -> str:
+    return f"{terms.seen_at:%Y-%m-%d %H:%M} UTC"
+
+
+def _n(number: Decimal) -> str:
+    return plain(number + 0)
+
+
+_NUMBER = r"(-?\d+(?:\.\d+)?)"
+_BARS = re.compile(f"initial {_NUMBER}, margin call {_NUMBER}, liquidation {_NUMBER}")
+_TIER = re.compile(rf"(\d+): {_NUMBER}/{_NUMBER} up to {_NUMBER}/{_NUMBER}")

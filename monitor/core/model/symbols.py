@@ -1,0 +1,103 @@
+"""The rules of a symbol that orders must keep, and orders open on symbols."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.model.intent import Side
+from monitor.core.numbers.amounts import ceil_to, floor_to
+
+TRADING = "TRADING"
+"""The only status under which a symbol is traded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One symbol: its two assets, and the steps and bounds of its orders. `is_open`: orders are taken now.
+
+    `buys` and `sells`: whether a margin account may.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    tick: Decimal
+    step: Decimal
+    min_quantity: Decimal = ZERO
+    max_quantity: Decimal = INFINITE
+    min_notional: Decimal = ZERO
+    max_notional: Decimal = INFINITE
+    is_open: bool = True
+    status: str = TRADING
+    """The exchange's own word."""
+    buys: bool = True
+    sells: bool = True
+    in_cross: bool = True
+    """Whether cross trades it; a pair may be there for isolated margin alone."""
+
+    @property
+    def is_traded(self) -> bool:
+        """Whether it is traded at all, be it by margin accounts or not."""
+        return self.status == TRADING
+
+    def takes(self, side: Side) -> bool:
+        """Whether a margin account may trade this way now."""
+        return self.is_open and (self.buys if side == "BUY" else self.sells)
+
+    def bound(self, side: Side, price: Decimal, slippage: Decimal) -> Decimal:
+        """The worst price that an order may be filled at, on the tick; never worse than `slippage` off `price`."""
+        if side == "SELL":
+            return ceil_to(price * (1 - slippage), self.tick)
+        return floor_to(price * (1 + slippage), self.tick)
+
+    def why_not(self, quantity: Decimal, price: Decimal) -> str | None:
+        """The rule that an order of this quantity at this price would break; None where it keeps them all."""
+        if quantity <= ZERO or quantity < self.min_quantity:
+            return f"less than the least lot of {self.symbol}"
+        if quantity * price < self.min_notional:
+            return f"worth less than the least order on {self.symbol}"
+        return None
+
+    def largest(self, price: Decimal) -> Decimal:
+        """The largest quantity that one order at this price may have."""
+        return min(self.max_quantity, self.max_notional / price)
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """An open order: its number, the symbol and the side, which tells what it locks."""
+
+    number: int
+    symbol: str
+    side: Side
+
+
+@dataclass(frozen=True, slots=True)
+class MarketsRead:
+    """The rules of every symbol between assets of `assets` (cross), and of the isolated pairs; replaces what was known.
+
+    A symbol between two of `assets` that is not among `markets` does not exist, or not for margin.
+    """
+
+    markets: Mapping[str, Market]
+    assets: frozenset[str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Markets:
+    """What is known of symbols."""
+
+    by_symbol: Mapping[str, Market] = field(default_factory=dict)
+    assets: frozenset[str] = frozenset()
+
+    def between(self, one: str, other: str) -> Market | None:
+        """The symbol by which cross trades the two assets for each other."""
+        wanted = {one, other}
+        return next((m for m in self.by_symbol.values() if m.in_cross and {m.base, m.quote} == wanted), None)
+
+    def knows(self, symbol: str, assets: Iterable[str]) -> bool:
+        """Whether the symbol of an isolated pair, or all of cross between these assets, was read."""
+        return symbol in self.by_symbol if symbol else self.assets.issuperset(assets)

@@ -1,0 +1,1 @@
+"""Delivery of notifications to channels: outbox decisions, throttling, quiet hours."""

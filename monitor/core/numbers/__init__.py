@@ -1,0 +1,1 @@
+"""Exact numbers, durations, time intervals and times of day."""

@@ -1,0 +1,97 @@
+"""Exact money arithmetic: the one Decimal context, parsing from text, rounding to a step, printing.
+
+Importing this module sets the context for this thread and for every thread started later. Fifty digits keep sums and
+products of eight-decimal amounts and prices exact; undefined results raise instead of becoming NaN.
+"""
+
+import decimal
+import re
+from decimal import Decimal
+
+from monitor.core.model.account import INFINITE, ZERO
+
+PRECISION = 50
+ONE = Decimal(1)
+EIGHT = Decimal("1E-8")
+"""The venue's step for amounts of any asset."""
+
+_LARGEST = Decimal("1E30")
+_DEEPEST = -40
+_AMOUNT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+_TRAPS = (decimal.InvalidOperation, decimal.DivisionByZero, decimal.Overflow)
+
+
+def parse_amount(text: str) -> Decimal:
+    """Exactly the finite number that `text` says, such as `-0.00012`, `1e-8` or `500`.
+
+    Raises ValueError for anything else: NaN, Infinity, digits of other scripts, separators, and numbers that no
+    amount can be (beyond 1e30, more than 40 decimals, or more digits than are kept exactly).
+    """
+    stripped = text.strip()
+    if not _AMOUNT.fullmatch(stripped):
+        raise ValueError(f"{_shown(text)} is not a number; write it like 1250.5")
+    value = Decimal(stripped)
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(value) > _LARGEST or exponent < _DEEPEST or exponent > 30:
+        raise ValueError(f"{_shown(text)} is too large or too fine to be an amount")
+    if len(value.as_tuple().digits) > PRECISION:
+        raise ValueError(f"{_shown(text)} has more than {PRECISION} digits")
+    return value
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` that is not above `value`; infinite stays infinite.
+
+    Raises ValueError unless `step` is positive.
+    """
+    return _to_step(value, step, up=False)
+
+
+def ceil_to(value: Decimal, step: Decimal) -> Decimal:
+    """The smallest multiple of `step` that is not below `value`; infinite stays infinite.
+
+    Raises ValueError unless `step` is positive.
+    """
+    return _to_step(value, step, up=True)
+
+
+def plain(value: Decimal) -> str:
+    """The number as text without exponent and without trailing zeros: `1.5`, `100`, `0`.
+
+    Raises ValueError for an infinite value, which has no such text: the caller says null or "nothing owed".
+    """
+    if not value.is_finite():
+        raise ValueError(f"{value} has no plain text")
+    if not value:
+        return "0"
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def use_exact_context() -> None:
+    """Decimal arithmetic of this thread, and of threads started later, is exact to `PRECISION` digits."""
+    for context in (decimal.DefaultContext, decimal.getcontext()):
+        context.prec = PRECISION
+        context.rounding = decimal.ROUND_HALF_EVEN
+        for trap in _TRAPS:
+            context.traps[trap] = True
+
+
+def _to_step(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
+    if not (step.is_finite() and step > ZERO):
+        raise ValueError(f"step must be positive, not {step}")
+    if abs(value) == INFINITE:
+        return value
+    steps, rest = divmod(value, step)
+    if up and rest > ZERO:
+        steps += 1
+    elif not up and rest < ZERO:
+        steps -= 1
+    return steps * step
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+use_exact_context()

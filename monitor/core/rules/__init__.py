@@ -1,0 +1,1 @@
+"""The rule language: lexer, units, parser, compiler, rules and their index."""

@@ -1,0 +1,172 @@
+"""What may be added to, multiplied by and compared with what: the units of expressions, checked when they are read."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, assert_never
+
+from monitor.core.model.account import ZERO
+from monitor.core.model.metric import Metric, Unit
+from monitor.core.numbers.amounts import plain
+from monitor.core.numbers.durations import format_duration, from_seconds
+from monitor.core.rules.lexer import ExpressionError
+
+Kind = Unit | Literal["number", "percent", "duration", "derived"]
+"""A metric's unit, what a literal was written as, or `derived`: a product of units that has no name here."""
+
+_PURE: frozenset[Kind] = frozenset({"number", "percent", Unit.LEVEL, Unit.FRACTION, Unit.COUNT, Unit.BOOLEAN})
+_WRITTEN: frozenset[Kind] = frozenset({"number", "percent", "duration"})
+_WORDS: dict[Kind, str] = {
+    Unit.LEVEL: "a level such as 1.5",
+    Unit.FRACTION: "a fraction such as 10%",
+    Unit.USDT: "an amount of USDT",
+    Unit.AMOUNT: "an amount of the asset",
+    Unit.PRICE: "a price",
+    Unit.SECONDS: "a duration such as 30s",
+    Unit.COUNT: "a count",
+    Unit.BOOLEAN: "0 or 1",
+    Unit.STATUS: "a status word such as MARGIN_CALL",
+    "number": "a plain number",
+    "percent": "a percentage",
+    "duration": "a duration",
+    "derived": "a product of different units",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A part of an expression: its kind, its value when it is constant, its metric when it is nothing else."""
+
+    kind: Kind
+    text: str
+    column: int
+    value: Decimal | None = None
+    metric: Metric | None = None
+
+
+def kind_of_sum(left: Term, right: Term, column: int) -> Kind:
+    """The kind of a sum, difference, minimum or maximum. Raises ExpressionError when they can't be put together."""
+    for term in (left, right):
+        if term.kind is Unit.STATUS:
+            raise ExpressionError(
+                f"`{term.text}` can't be calculated with", term.column, "compare it with a status word"
+            )
+    return _common(left, right, column)
+
+
+def kind_of_product(left: Term, right: Term) -> Kind:
+    """The kind of a product. Raises ExpressionError for a status."""
+    _refuse_status(left, right)
+    pairs = ((left.kind, right.kind), (right.kind, left.kind))
+    for neutral in ("number", "percent"):
+        for one, other in pairs:
+            if one == neutral:
+                return other
+    for one, other in pairs:
+        if one in _PURE and other not in _PURE:
+            return other
+    if left.kind not in _PURE:
+        return "derived"
+    return Unit.LEVEL if {left.kind, right.kind} == {Unit.LEVEL, Unit.FRACTION} else "number"
+
+
+def kind_of_quotient(left: Term, right: Term) -> Kind:
+    """The kind of a quotient: equal units cancel out. Raises ExpressionError for a status."""
+    _refuse_status(left, right)
+    spans = {Unit.SECONDS, "duration"}
+    if (left.kind == right.kind and left.kind != "derived") or (left.kind in spans and right.kind in spans):
+        return "number"
+    return left.kind if right.kind in _PURE else "derived"
+
+
+def check_comparison(left: Term, right: Term, column: int) -> None:
+    """Raises ExpressionError when the two can't be compared, or when a metric can never have the constant's value."""
+    _common(left, right, column)
+    for term, other in ((left, right), (right, left)):
+        metric = term.metric
+        if metric is not None and other.value is not None and not metric.low <= other.value <= metric.high:
+            low, high = (_as_written(metric.unit, bound) for bound in (metric.low, metric.high))
+            raise ExpressionError(f"`{metric.name}` goes from {low} to {high}, never to {other.text}", other.column)
+
+
+def _common(left: Term, right: Term, column: int) -> Kind:
+    if left.kind in _WRITTEN and right.kind in _WRITTEN:
+        return _common_of_written(left, right, column)
+    if right.kind in _WRITTEN:
+        _check_written(left.kind, left, right)
+        return left.kind
+    if left.kind in _WRITTEN:
+        _check_written(right.kind, right, left)
+        return right.kind
+    if left.kind == right.kind or "derived" in (left.kind, right.kind):
+        return left.kind if right.kind == "derived" else right.kind
+    raise ExpressionError(
+        f"`{left.text}` is {_WORDS[left.kind]}, `{right.text}` is {_WORDS[right.kind]}: they don't go together", column
+    )
+
+
+def _common_of_written(left: Term, right: Term, column: int) -> Kind:
+    if left.kind == right.kind:
+        return left.kind
+    for term, other in ((left, right), (right, left)):
+        if term.kind == "number" and term.value == ZERO:
+            return other.kind
+    if "duration" in (left.kind, right.kind):
+        raise ExpressionError(
+            f"`{left.text}` is {_WORDS[left.kind]}, `{right.text}` is {_WORDS[right.kind]}: they don't go together",
+            column,
+        )
+    return "number"
+
+
+def _check_written(kind: Kind, term: Term, literal: Term) -> None:
+    """Raises ExpressionError unless a literal may stand beside a term of `kind`."""
+    if literal.kind == "number" and literal.value == ZERO and kind is not Unit.STATUS:
+        return
+    match literal.kind:
+        case "number":
+            _check_number(kind, term, literal)
+        case "percent" if kind is Unit.LEVEL:
+            mend = f"write {plain(literal.value)}" if literal.value is not None else "write it as a plain number"
+            raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a percentage", literal.column, mend)
+        case "percent" if kind not in (Unit.FRACTION, "derived"):
+            raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a percentage", literal.column)
+        case "duration" if kind not in (Unit.SECONDS, "derived"):
+            raise ExpressionError(f"`{term.text}` is {_WORDS[kind]}, not a duration", literal.column)
+        case _:
+            pass
+
+
+def _check_number(kind: Kind, term: Term, literal: Term) -> None:
+    written, column = literal.text, literal.column
+    match kind:
+        case Unit.STATUS:
+            raise ExpressionError(f"`{term.text}` is compared with a status word such as MARGIN_CALL", column)
+        case Unit.SECONDS:
+            raise ExpressionError(f"`{term.text}` is a duration, {written} has no unit", column, f"write {written}s?")
+        case Unit.BOOLEAN if literal.value is not None and literal.value != 1:
+            raise ExpressionError(f"`{term.text}` is 0 or 1, never {written}", column)
+        case Unit.FRACTION if literal.value is not None and abs(literal.value) >= 1:
+            raise ExpressionError(f"`{term.text}` is a fraction, not {written}", column, f"{written}% was meant?")
+        case _:
+            pass
+
+
+def _refuse_status(*terms: Term) -> None:
+    for term in terms:
+        if term.kind is Unit.STATUS:
+            raise ExpressionError(
+                f"`{term.text}` can't be calculated with", term.column, "compare it with a status word"
+            )
+
+
+def _as_written(unit: Unit, bound: Decimal) -> str:
+    match unit:
+        case Unit.FRACTION:
+            return f"{plain(bound * 100)}%"
+        case Unit.SECONDS:
+            sign = "-" if bound < ZERO else ""
+            return sign + format_duration(from_seconds(abs(bound)))
+        case Unit.LEVEL | Unit.USDT | Unit.AMOUNT | Unit.PRICE | Unit.COUNT | Unit.BOOLEAN | Unit.STATUS:
+            return plain(bound)
+        case _:
+            assert_never(unit)

@@ -1,0 +1,1 @@
+"""Settlement of sent intents: observations, verification, state transitions, notices."""

@@ -1,0 +1,147 @@
+"""What people are told of money actions: proposals that wait for them, and how each order ended."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.metrics.value_text import span_text
+from monitor.core.model.alert import Severity
+from monitor.core.model.blocks import StopCause
+from monitor.core.model.intent import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
+from monitor.core.model.journal import Notice
+from monitor.core.numbers.amounts import floor_to, plain
+
+_S = IntentState
+_CENT = Decimal("0.01")
+
+
+def notices_of(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """One notice for every intent that has come to a state people must hear of; none without channels."""
+    if not channels:
+        return ()
+    said = ((intent, _said(intent)) for intent in intents)
+    return tuple(
+        Notice(what[0], f"{_about(intent)}: {what[1]}", channels, now, intent.id) for intent, what in said if what
+    )
+
+
+def stopped_notice(intent: Intent, cause: StopCause, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """What is said when a confirmed order made things worse, or may have; none without channels."""
+    told = "it made things worse" if cause.grounds == "worse" else "whether it made things worse can't be told"
+    text = (
+        f"{_about(intent)}: {told}: {cause.reason}; the actions of its rule are stopped. See to the account, "
+        "then `margin-monitor actions resume`"
+    )
+    return (Notice("critical", text, channels, now, intent.id),) if channels else ()
+
+
+def paused_notice(paused_by: str, channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """What is said when all actions are paused for `paused_by`; none where they are not, or without channels."""
+    text = (
+        f"all actions are paused: another hand is at work ({paused_by}). See who it is, then `margin-monitor actions "
+        "resume`"
+    )
+    return (Notice("critical", text, channels, now),) if paused_by and channels else ()
+
+
+def lost_notices(intents: Iterable[Intent], channels: tuple[str, ...], now: datetime) -> tuple[Notice, ...]:
+    """What is said of orders whose record the database had lost; none without channels."""
+    words = "the database had lost the record of this order, as after a failover: it was recorded once more, and counts"
+    said = (Notice("critical", f"{_about(intent)}: {words}", channels, now, intent.id) for intent in intents)
+    return tuple(said) if channels else ()
+
+
+def _about(intent: Intent) -> str:
+    wish = f"repay {plain(intent.amount)} {intent.asset}"
+    if isinstance(intent.order, Transfer):
+        use = {"repay": " to repay with", "collateral": " as collateral", None: ""}[intent.purpose]
+        over = "" if intent.goal is None else f" over {intent.scope}"
+        wish = f"bring in {plain(intent.amount)} {intent.asset} from {intent.order.source}{over}{use}"
+    if isinstance(intent.order, Reduce):
+        wish = _trade(intent, intent.order)
+    if isinstance(intent.order, CancelOrders):
+        wish = f"cancel the orders on {intent.order.symbol}, which lock {intent.order.frees}"
+    if isinstance(intent.order, ByName):
+        amount = f" {plain(intent.amount)}" if intent.amount else ""
+        return f"{intent.account} {intent.scope}: {intent.action}{amount} {intent.asset}".rstrip() + f" (R-{intent.id})"
+    return f"{intent.account} {intent.helps}: {wish} ({intent.action}, R-{intent.id})"
+
+
+def _trade(intent: Intent, order: Reduce) -> str:
+    """What is traded; once it is done, what it brought."""
+    if intent.state is _S.CONFIRMED:
+        return f"{order.sells} traded for {plain(order.amount)} {order.asset} owed"
+    what = f"sell {plain(order.quantity)} {order.sells} for the {order.asset} owed"
+    if order.side == "BUY":
+        what = f"buy {plain(order.quantity)} of the {order.asset} owed with {order.sells}"
+    return f"{what}, at {plain(order.price)} or better"
+
+
+def _said(intent: Intent) -> tuple[Severity, str] | None:
+    """How bad the news is, and the news; None while it is nobody's business but ours."""
+    match intent.state:
+        case _S.PROPOSED:
+            return (
+                "critical",
+                f"waits for you{_time_for(intent)}: `margin-monitor actions approve {intent.id}` or "
+                f"`reject {intent.id}`{_levels(intent, 'would become')}",
+            )
+        case _S.SIMULATED:
+            return "info", f"dry run, nothing was sent{_levels(intent, 'would have become')}"
+        case _S.CONFIRMED if intent.resolved_by is not None:
+            return "info", f"counts as done ({intent.evidence})"
+        case _S.CONFIRMED:
+            return "info", f"done{_levels(intent, 'is now')}"
+        case _S.REFUSED:
+            words = (intent.evidence or "no reason given").removeprefix("refused ")
+            again = "it may be tried again" if intent.refused_transiently else "nothing was moved"
+            return "info" if intent.refused_transiently else "warning", f"the exchange refused it ({words}); {again}"
+        case _S.UNCERTAIN if isinstance(intent.order, ByName):
+            # Nothing can be looked into: a person is asked in the same breath.
+            return None
+        case _S.UNCERTAIN:
+            return (
+                "warning",
+                "sent, but whether it was carried out is not known; it is being looked into, not sent again",
+            )
+        case _S.FAILED if intent.executed_late:
+            return "critical", (
+                f"it had counted as not carried out, but was {intent.evidence}; it counts as spent now: "
+                "check whether another was sent in its place"
+            )
+        case _S.FAILED:
+            return "warning", f"was not carried out ({intent.evidence or 'no trace of it'}); it is not sent again"
+        case _S.UNRESOLVED:
+            return "critical", (
+                f"it is not certain whether it was carried out ({intent.evidence or 'no trace of it'}): look at the "
+                f"exchange, then `margin-monitor actions resolve {intent.id} --as confirmed|failed --comment …`"
+            )
+        case _S.EXPIRED if intent.is_unasked:
+            return "critical", (
+                "nothing was sent: no channel took the question in the time there was; it is asked again once this "
+                "message arrives and its alert still fires"
+            )
+        case _S.EXPIRED if intent.mode == "approve" or intent.stopped_by_limit:
+            return "warning", f"nothing was sent: {intent.evidence or 'it was no longer wanted'}"
+        case _:
+            return None
+
+
+def _time_for(intent: Intent) -> str:
+    """How long a person has, which counts from the moment at which the first channel takes the question."""
+    if intent.expires_at is None:
+        return ""
+    return f" for {span_text(Decimal((intent.expires_at - intent.created_at) // timedelta(seconds=1)))}"
+
+
+def _levels(intent: Intent, relation: str) -> str:
+    """The level before, and after as far as it is known: nothing may be owed then."""
+    if intent.level_before is None:
+        return ""
+    after = "" if intent.level_after is None else f", {relation} {_level(intent.level_after)}"
+    return f"; the level was {_level(intent.level_before)}{after}"
+
+
+def _level(level: Decimal) -> str:
+    """Two decimals, never better than it is."""
+    return f"{floor_to(level, _CENT):.2f}"

@@ -1,0 +1,179 @@
+"""How an intent moves on once it was sent: by the answer to its one request, then by what looks at it prove."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal, assert_never
+
+from monitor.core.model.blocks import StopCause
+from monitor.core.model.intent import (
+    Accepted,
+    ByName,
+    Intent,
+    IntentState,
+    IntentStep,
+    Outcome,
+    Record,
+    Reduce,
+    Refused,
+    Trace,
+    Unknown,
+    Withheld,
+)
+from monitor.core.model.ledger import LedgerRow
+from monitor.core.settlement.observation import Confirmed, Failed, Judgement, LookAgain, Unresolved
+
+_S = IntentState
+
+ABANDONED_AFTER = timedelta(minutes=2)
+"""A person's command that has not said by then what became of its order is gone: no request takes that long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An intent one step on, and the step. `stop`: why that stops its rule."""
+
+    intent: Intent
+    step: IntentStep
+    stop: StopCause | None = None
+
+
+def moved(before: Intent, after: Intent, now: datetime, note: str, trace: Trace | None = None) -> Moved:
+    """`after` as the next step of `before`; `trace` is the request that led to it."""
+    return Moved(after, IntentStep(before.id, before.state, after.state, now, note, trace))
+
+
+def expired(planned: Intent, now: datetime, reason: str, *, by_limit: bool = False) -> Moved:
+    """An intent that is not sent; `by_limit`: a limit stopped it, and not the end of what it was wanted for."""
+    after = replace(planned, state=_S.EXPIRED, settled_at=now, evidence=reason, stopped_by_limit=by_limit)
+    return moved(planned, after, now, reason)
+
+
+def is_abandoned(sent: Intent, now: datetime) -> bool:
+    """Whether nobody is sending an intent that is SUBMITTING, seen from a daemon that starts.
+
+    Its own sender ended with the daemon before; a person's command may still be at it.
+    """
+    return sent.mode != "manual" or now - sent.created_at > ABANDONED_AFTER
+
+
+def abandoned(sent: Intent, now: datetime, note: str) -> Moved:
+    """An intent whose sender ended in the middle: nobody knows whether it left."""
+    return moved(sent, replace(sent, state=_S.UNCERTAIN, evidence=note), now, note)
+
+
+def answered(sent: Intent, outcome: Outcome | Withheld, now: datetime) -> Moved:
+    """What the answer makes of an intent that is being sent."""
+    match outcome:
+        case Withheld(reason, by_limit):
+            return expired(replace(sent, submitted_at=None), now, reason, by_limit=by_limit)
+        case Accepted(ref):
+            after = replace(sent, state=_S.ACKNOWLEDGED, ref=ref)
+            return moved(sent, after, now, f"accepted as {ref}", outcome.trace)
+        case Refused(code, reason, transient):
+            note = f"refused {code}: {reason}"
+            after = replace(sent, state=_S.REFUSED, settled_at=now, evidence=note)
+            after = replace(after, refused_code=code, refused_transiently=transient)
+            return moved(sent, after, now, note, outcome.trace)
+        case Unknown(cause):
+            after = replace(sent, state=_S.UNCERTAIN, evidence=cause)
+            return moved(sent, after, now, f"outcome unknown: {cause}", outcome.trace)
+        case _:
+            assert_never(outcome)
+
+
+def answered_by_name(sent: Intent, outcome: Outcome, now: datetime) -> tuple[Moved, ...]:
+    """What the answer makes of a change that was ordered by name: the answer is all that there is to tell by.
+
+    Also of one that was given up before the answer came.
+    """
+    if sent.state is _S.SUBMITTING:
+        first = answered(sent, outcome, now)
+        if isinstance(outcome, Refused):
+            return (first,)
+        return first, _told(first.intent, outcome, now)
+    return () if isinstance(outcome, Unknown) else (_told(sent, outcome, now),)
+
+
+def given_up(sent: Intent, now: datetime) -> tuple[Moved, ...]:
+    """What becomes of an intent whose sender is gone; what was ordered by name is a person's at once."""
+    first = abandoned(sent, now, "its sender ended while sending")
+    if not isinstance(sent.order, ByName):
+        return (first,)
+    return first, _told(first.intent, Unknown("its sender ended while sending"), now)
+
+
+def judged(intent: Intent, verdict: Judgement, now: datetime, level_after: Decimal | None = None) -> Moved | None:
+    """What a verdict makes of an intent that is looked into; None while nothing changes.
+
+    A confirmed one is settled as of the snapshot that proves it, so that a decision can tell whether it has seen it.
+    """
+    match verdict:
+        case LookAgain():
+            return None
+        case Confirmed(evidence, ref, at, amount):
+            after = replace(
+                _brought(intent, amount),
+                state=_S.CONFIRMED,
+                ref=ref,
+                settled_at=at,
+                evidence=evidence,
+                level_after=level_after,
+            )
+            return moved(intent, after, now, evidence)
+        case Failed(evidence):
+            return moved(intent, replace(intent, state=_S.FAILED, settled_at=now, evidence=evidence), now, evidence)
+        case Unresolved(reason):
+            if intent.state is _S.UNRESOLVED:
+                return None
+            after = replace(intent, state=_S.UNRESOLVED, evidence=reason)
+            return moved(intent, after, now, f"a person has to look: {reason}")
+        case _:
+            assert_never(verdict)
+
+
+def resolved(
+    asked: Intent, outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED], by: str, comment: str, now: datetime
+) -> Moved:
+    """An UNRESOLVED intent as a person settles it. What level it led to, nobody has measured."""
+    note = f"resolved by {by}: {comment}"
+    after = replace(asked, state=outcome, settled_at=now, evidence=note, level_after=None, resolved_by=by)
+    return moved(asked, after, now, note)
+
+
+def _brought(intent: Intent, amount: Decimal | None) -> Intent:
+    """The intent with what its order on the market brought, which is what counts against the caps."""
+    if amount is None or not isinstance(intent.order, Reduce) or not intent.amount:
+        return intent
+    order = replace(intent.order, amount=amount)
+    return replace(intent, order=order, amount_usdt=intent.amount_usdt * amount / intent.amount)
+
+
+def _told(intent: Intent, outcome: Outcome, now: datetime) -> Moved:
+    """The end of a change by name as far as the exchange told it, or the question to a person."""
+    match outcome:
+        case Accepted(ref):
+            note = f"the exchange's own answer: done{f' as {ref}' if ref else ''}"
+            return moved(
+                intent, replace(intent, state=_S.CONFIRMED, ref=ref or None, settled_at=now, evidence=note), now, note
+            )
+        case Refused(code, reason):
+            note = f"refused {code}: {reason}"
+            after = replace(intent, state=_S.FAILED, settled_at=now, evidence=note, refused_code=code)
+            return moved(intent, after, now, note)
+        case Unknown(cause):
+            note = f"a person has to look: {cause}"
+            return moved(intent, replace(intent, state=_S.UNRESOLVED, evidence=cause), now, note)
+        case _:
+            assert_never(outcome)
+
+
+def executed_late(failed: Intent, trace: Record | LedgerRow) -> Intent:
+    """A failed intent that turned out to be executed: it stays FAILED, and counts as spent from now on."""
+    ref, told = (trace.ref, f"record {trace.ref}") if isinstance(trace, Record) else _shown(trace)
+    evidence = f"executed late: {told} of {trace.at:%H:%M:%S}"
+    return replace(failed, ref=ref, evidence=evidence, executed_late=True)
+
+
+def _shown(row: LedgerRow) -> tuple[str, str]:
+    return str(row.tran_id), f"capital flow {row.id}, which the history does not show,"

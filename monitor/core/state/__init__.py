@@ -1,0 +1,1 @@
+"""The state of one account, and how each event and price changes it."""

@@ -1,0 +1,222 @@
+"""What the exchange's histories tell of money that came, went or changed its form, and whose doing it was."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.model.account import ZERO, Liquidation, Scope
+from monitor.core.model.intent import SPENT, Intent, Record, Reduce, Repay, Transfer
+from monitor.core.model.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, record_of
+from monitor.core.model.reads import OrderTold
+from monitor.core.numbers.amounts import plain
+
+MovementKind = Literal["capital-flow", "transfer", "liquidation", "order"]
+"""`order`: one on the market that another daemon of this program placed, by the name that it bears."""
+
+Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
+"""Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in top-up,
+and in auto-repay unless a sale of ours asked for it."""
+
+AFTER_SENDING = timedelta(minutes=10)
+"""How long after an order was sent a row of its very amount may still be its trace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One thing that moved, as it is kept. `key` tells it apart from others of its kind and scope.
+
+    `type` is the venue's own word, `intent` the one of ours that it belongs to, `detail` what else is known.
+    """
+
+    scope: Scope
+    kind: MovementKind
+    key: str
+    at: datetime
+    seen_at: datetime
+    asset: str
+    amount: Decimal
+    type: str
+    origin: Origin
+    intent: int | None = None
+    detail: Mapping[str, str | int | None] | None = None
+
+
+def of_ledger(
+    rows: Iterable[LedgerRow], repayments: Sequence[Record], intents: Iterable[Intent], seen_at: datetime
+) -> tuple[Movement, ...]:
+    """The rows of the ledger and whose doing each was. `repayments` is the history of repayments in their time."""
+    known = tuple(intents)
+    found = []
+    for row in rows:
+        own = _own(row, known) or _repaid_by_sale(row, repayments, known)
+        origin: Origin = "ours" if own is not None else _ledger_origin(row, repayments)
+        detail = {"id": row.id, "tranId": row.tran_id, "note": row.note or None}
+        found.append(
+            Movement(
+                scope=row.scope,
+                kind="capital-flow",
+                key=str(row.id),
+                at=row.at,
+                seen_at=seen_at,
+                asset=row.asset,
+                amount=row.amount,
+                type=row.kind,
+                origin=origin,
+                intent=None if own is None else own.id,
+                detail=detail,
+            )
+        )
+    return tuple(found)
+
+
+def of_transfers(
+    transfers: Iterable[MarginTransfer], intents: Iterable[Intent], seen_at: datetime
+) -> tuple[Movement, ...]:
+    """The transfers that are settled, and whose doing each was."""
+    known = tuple(intents)
+    found = []
+    for transfer in transfers:
+        if transfer.status not in ("CONFIRMED", "FAILED"):
+            continue
+        own = _own_transfer(transfer, known)
+        origin: Origin = "ours" if own is not None else _ASKED_FOR[transfer.was_asked_for]
+        found.append(
+            Movement(
+                scope=transfer.scope,
+                kind="transfer",
+                key=f"{transfer.tx_id} {'in' if transfer.is_incoming else 'out'}",
+                at=transfer.at,
+                seen_at=seen_at,
+                asset=transfer.asset,
+                amount=transfer.amount,
+                type="ROLL_IN" if transfer.is_incoming else "ROLL_OUT",
+                origin=origin,
+                intent=None if own is None else own.id,
+                detail={"txId": transfer.tx_id, "other": transfer.other, "status": transfer.status},
+            )
+        )
+    return tuple(found)
+
+
+def of_liquidations(orders: Iterable[Liquidation], seen_at: datetime) -> tuple[Movement, ...]:
+    """The forced orders; `amount` is in the base asset, which the symbol names."""
+    return tuple(
+        Movement(
+            scope=Scope(order.symbol) if order.isolated else Scope(),
+            kind="liquidation",
+            key=f"{order.symbol} {order.order_id}",
+            at=order.at,
+            seen_at=seen_at,
+            asset=order.symbol,
+            amount=order.quantity,
+            type=order.side,
+            origin="liquidation",
+            detail={"symbol": order.symbol, "orderId": order.order_id, "avgPrice": plain(order.price + ZERO)},
+        )
+        for order in orders
+    )
+
+
+def of_order(scope: Scope, told: OrderTold, intents: Iterable[Intent], seen_at: datetime) -> tuple[Movement, ...]:
+    """An order that bears the name of a daemon of this program, where no intent here has given it that name."""
+    if any(isinstance(i.order, Reduce) and i.order.client_id == told.client_id for i in intents):
+        return ()
+    return (
+        Movement(
+            scope=scope,
+            kind="order",
+            key=f"{told.symbol} {told.number}",
+            at=told.as_of,
+            seen_at=seen_at,
+            asset=told.symbol,
+            amount=told.quantity,
+            type="ORDER",
+            origin="another hand",
+            detail={"clientOrderId": told.client_id, "orderId": told.number},
+        ),
+    )
+
+
+def needs_repayments(rows: Iterable[LedgerRow]) -> bool:
+    """Whether only the history of repayments can tell whose doing some of the rows were."""
+    return any(row.kind == "REPAY" for row in rows)
+
+
+_ASKED_FOR: Mapping[bool | None, Origin] = {
+    True: "another hand",
+    False: "exchange",
+    None: "another hand or exchange",
+}
+
+_TRADES = ("BUY_INCOME", "BUY_EXPENSE", "SELL_INCOME", "SELL_EXPENSE", "TRADING_COMMISSION")
+
+
+def _ledger_origin(row: LedgerRow, repayments: Sequence[Record]) -> Origin:
+    if row.kind in _TRADES:
+        return "trade"
+    if "LIQUIDATION" in row.kind:
+        return "liquidation"
+    if row.kind == "COMMISSION_RETURN":
+        return "exchange"
+    if row.kind == "REPAY":
+        record = record_of(row, repayments)
+        if record is not None:
+            return "exchange" if record.automatic else "another hand"
+    return "another hand or exchange" if row.kind in ("REPAY", "TRANSFER", "BORROW") else "another hand"
+
+
+def _own(row: LedgerRow, intents: Iterable[Intent]) -> Intent | None:
+    kind = {"REPAY": Repay, "TRANSFER": Transfer}.get(row.kind)
+    if kind is None:
+        return None
+    ours = [i for i in intents if isinstance(i.order, kind) and _touches(i, row.scope)]
+    return _matching(ours, str(row.tran_id), row.asset, row.amount, row.at)
+
+
+def _repaid_by_sale(row: LedgerRow, repayments: Sequence[Record], intents: Iterable[Intent]) -> Intent | None:
+    """The sale of ours whose proceeds the exchange repaid with, as its order asked for."""
+    record = record_of(row, repayments) if row.kind == "REPAY" else None
+    if record is None or not record.automatic:
+        return None
+    sales = (
+        intent
+        for intent in intents
+        if isinstance(intent.order, Reduce)
+        and (intent.state in SPENT or intent.executed_late)
+        and (intent.scope, intent.asset) == (row.scope, row.asset)
+        and intent.submitted_at is not None
+        and -SAME_MOMENT <= row.at - intent.submitted_at <= AFTER_SENDING
+    )
+    return max(sales, key=lambda intent: intent.id, default=None)
+
+
+def _own_transfer(transfer: MarginTransfer, intents: Iterable[Intent]) -> Intent | None:
+    ours = [i for i in intents if isinstance(i.order, Transfer) and _touches(i, transfer.scope)]
+    return _matching(ours, str(transfer.tx_id), transfer.asset, transfer.amount, transfer.at)
+
+
+def _touches(intent: Intent, scope: Scope) -> bool:
+    """Whether the order changes the scope: where it goes, or cross where it comes from."""
+    from_cross = isinstance(intent.order, Transfer) and intent.order.source == "cross"
+    return scope == intent.scope or (from_cross and not scope.symbol)
+
+
+def _matching(intents: Sequence[Intent], number: str, asset: str, amount: Decimal, at: datetime) -> Intent | None:
+    """By the transaction's number; else, since numbers may differ between histories, by what it moved and when."""
+    numbered = next((i for i in intents if i.ref == number), None)
+    if numbered is not None:
+        return numbered
+    return next(
+        (
+            i
+            for i in intents
+            if (i.state in SPENT or i.executed_late)
+            and i.asset == asset
+            and i.amount == amount
+            and i.submitted_at is not None
+            and -SAME_MOMENT <= at - i.submitted_at <= AFTER_SENDING
+        ),
+        None,
+    )

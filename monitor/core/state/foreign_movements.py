@@ -1,0 +1,74 @@
+"""Movements of the kinds that actions make, which no order of this record has made: another hand's or daemon's."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.model.account import Scope
+from monitor.core.model.intent import ActionKind
+from monitor.core.state.attribution import Movement
+
+_NAME = re.compile(r"mm-([0-9]{1,19})-([0-9]{1,15})")
+_WALLETS = ("SPOT", "FUNDING")
+"""The exchange's words for where an action brings money in from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """One movement of a kind that actions make, by nobody that this record knows of.
+
+    `is_certain`: somebody asked for it; otherwise the exchange may have moved it by itself, as in auto-repay. `key`
+    tells it apart from others of the account, `seen_at` is when it was read.
+    """
+
+    kind: ActionKind
+    scope: Scope
+    asset: str
+    amount: Decimal
+    at: datetime
+    is_certain: bool
+    key: str
+    seen_at: datetime
+
+
+def foreign(movements: Iterable[Movement]) -> tuple[Foreign, ...]:
+    """The movements that no order of ours explains and that an action could have made, oldest first.
+
+    Repayments, those with what a sale brought as `reduce`, and what came in from outside margin. What only went from
+    cross into a pair is no new money, and is left out as it is in the caps.
+    """
+    found = [one for movement in movements if (one := _foreign(movement)) is not None]
+    return tuple(sorted(found, key=lambda one: one.at))
+
+
+def is_name_of_daemon(client_id: str) -> bool:
+    """Whether an order on the market bears a name as a daemon of this program gives them, whatever its record."""
+    return _NAME.fullmatch(client_id) is not None
+
+
+def _foreign(movement: Movement) -> Foreign | None:
+    if movement.intent is not None:
+        return None
+    match movement.kind, movement.type, movement.origin:
+        case "capital-flow", "REPAY", "another hand" | "another hand or exchange":
+            kind: ActionKind = "repay"
+        case "capital-flow", "REPAY", "exchange":
+            # What a sale of ours brought is repaid by the exchange itself.
+            kind = "reduce"
+        case "transfer", "ROLL_IN", "another hand" | "another hand or exchange" if _came_from_outside(movement):
+            kind = "transfer_in"
+        case "order", _, "another hand":
+            kind = "reduce"
+        case _:
+            return None
+    certain = movement.origin == "another hand"
+    key = f"{movement.kind} {movement.scope} {movement.key}"
+    return Foreign(kind, movement.scope, movement.asset, movement.amount, movement.at, certain, key, movement.seen_at)
+
+
+def _came_from_outside(movement: Movement) -> bool:
+    """Whether it arrived from a wallet that actions bring money in from, as far as the exchange says from where."""
+    detail = movement.detail or {}
+    return detail.get("status") != "FAILED" and detail.get("other") in (*_WALLETS, "", None)

@@ -1,0 +1,78 @@
+"""The basis of an index: index price over the spot price of the same moment, believed only where that is certain.
+
+The exchange dates an index price by its own clock; a stream tells of a spot price up to a second after it came about.
+So the spot price of the index's moment lies between the last report dated up to it and the first one after it. Where
+these two differ, no basis is taken from them and the one before stays.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.core.model.account import Price
+from monitor.core.numbers.amounts import EIGHT, floor_to
+
+SAME_TIME = timedelta(seconds=15)
+"""Index and spot price compare when the reports around the index are no further from it than this."""
+
+TOLERANCE = Decimal("0.001")
+"""How much the two spot prices around an index may differ, as a fraction: a basis is off by no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReading:
+    """The index price of a symbol, and the spot price that was in force at its time."""
+
+    index: Price
+    spot: Price | None = None
+    """The last report dated no later than the index; None: none near enough is known."""
+    before: Decimal | None = None
+    """The basis that holds where this reading gives none."""
+    is_open: bool = True
+    """Whether a report may still come that tells more about the index's moment."""
+
+    @property
+    def is_unmatched(self) -> bool:
+        """Whether no spot price of its moment can be known any more."""
+        return self.spot is None and not self.is_open
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether another reading should not wait for its turn: this one matched nothing, and no basis is known."""
+        return self.is_unmatched and self.before is None
+
+    @property
+    def basis(self) -> Decimal | None:
+        """Index over spot, floored to eight decimals, which keep everything computed from it exact; else `before`."""
+        return self.before if self.spot is None else floor_to(self.index.value / self.spot.value, EIGHT)
+
+    def with_report(self, spot: Price) -> "IndexReading":
+        """The reading after another report of the spot price, in whatever order the reports come."""
+        if not self.is_open:
+            return self
+        if self.spot is not None and spot.at == self.spot.at and spot.value != self.spot.value:
+            # Two prices of one moment: which of them the index knew can't be told.
+            return replace(self, is_open=False, spot=None)
+        if spot.at <= self.index.at:
+            is_nearer = self.index.at - spot.at <= SAME_TIME and (self.spot is None or spot.at >= self.spot.at)
+            return replace(self, spot=spot) if is_nearer else self
+        if self.spot is None or spot.at - self.index.at > SAME_TIME:
+            return replace(self, is_open=False)
+        is_steady = abs(spot.value - self.spot.value) <= TOLERANCE * self.spot.value
+        return replace(self, is_open=False, spot=self.spot if is_steady else None)
+
+
+def read_index(index: Price, spot: Price | None, before: Decimal | None) -> IndexReading:
+    """The reading of an index that just came; `spot` is the newest report known, `before` the basis known."""
+    reading = IndexReading(index, before=before)
+    # A report from after the index has taken the place of the one that was in force: then the moment is not matched.
+    return reading if spot is None else reading.with_report(spot)
+
+
+def bases_of(bases: Mapping[str, Decimal], readings: Mapping[str, IndexReading]) -> Mapping[str, Decimal]:
+    """`bases` with those of the readings; a symbol whose reading gives none, and had none before, has none."""
+    changed = {symbol: reading.basis for symbol, reading in readings.items() if bases.get(symbol) != reading.basis}
+    if not changed:
+        return bases
+    return {symbol: basis for symbol, basis in {**bases, **changed}.items() if basis is not None}

@@ -1,0 +1,1 @@
+"""The demo: a simulated crash, played with and without help."""

@@ -1,0 +1,171 @@
+"""One run of the demo, in a process of its own: the sandbox and the real daemon, and what came of it as JSON lines.
+
+Every line on stdout is one object: {"frame": …} while it runs, {"result": …} once at the end.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from monitor.app import daemon as daemon_module
+from monitor.cli.commands.run import run_loop
+from monitor.clock import Clock, SystemClock
+from monitor.config.loading import load_config
+from monitor.core.metrics.cross import cross_figures
+from monitor.core.model.alert import AlertState
+from monitor.core.model.intent import IntentState
+from monitor.core.model.metric import Missing, Value
+from monitor.core.numbers.amounts import plain
+from monitor.core.numbers.durations import rfc3339
+from monitor.core.state.account_state import AccountState
+from monitor.demo.config import write_config
+from monitor.demo.story import Heard, read_story
+from monitor.runtime.daemon import Daemon
+from monitor.sandbox.scenario.scenario import Scenario
+from monitor.sandbox.server import Sandbox
+from monitor.sandbox.server_main import scenario_from
+
+FRAME_EVERY_S = 0.2
+
+
+@dataclass(slots=True)
+class Phone:
+    """The channel's other end: a webhook receiver on loopback that keeps what it was told, and when."""
+
+    clock: Clock | None = None
+    received: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        assert self.clock is not None
+        self.received.append((self.clock.now(), await request.json()))
+        return web.Response(status=204)
+
+
+async def play(
+    name: str,
+    scenario: Scenario,
+    folder: Path,
+    speed: float,
+    *,
+    guarded: bool,
+    show: Callable[[dict[str, Any]], None] = lambda _: None,
+    inspect: Callable[[Sandbox], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Plays the scenario once and returns the run's part of the demo document, with the series for its picture.
+
+    `show` gets a frame now and then, `inspect` is shown the exchange when all is over.
+    """
+    phone = Phone()
+    receiver, webhook = await _listen(phone)
+    sandbox = Sandbox(scenario, speed=speed)
+    ready = await sandbox.start()
+    start = datetime.fromtimestamp(ready.timeline.start, UTC)
+    clock = SystemClock(start, speed, anchor=ready.timeline.anchor)
+    phone.clock = clock
+    config = load_config(write_config(folder, ready, webhook, guarded=guarded), os.environ)
+    store = await asyncio.to_thread(daemon_module.open_store, config)
+    try:
+        daemon = daemon_module.build(config, store, clock)
+        running = asyncio.create_task(daemon.run())
+        end = start + timedelta(seconds=scenario.duration_s or 3600)
+        while clock.now() < end and not running.done():
+            show(_frame(daemon, clock.now(), start, end, phone))
+            await asyncio.sleep(FRAME_EVERY_S)
+        seen = [order for state in daemon.states().values() for order in state.liquidations or ()]
+        daemon.stop()
+        await running
+        inspect(sandbox)
+        heard = [Heard(at, str(document.get("title", ""))) for at, document in phone.received]
+        return await read_story(name, config.accounts[0].name, store, seen, heard)
+    finally:
+        await store.close()
+        await sandbox.stop()
+        await receiver.cleanup()
+
+
+async def _listen(phone: Phone) -> tuple[web.AppRunner, str]:
+    application = web.Application()
+    application.router.add_post("/", phone.receive)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    return runner, f"http://127.0.0.1:{port}/"
+
+
+def _frame(daemon: Daemon, now: datetime, start: datetime, end: datetime, phone: Phone) -> dict[str, Any]:
+    state = next(iter(daemon.states().values()), None)
+    frame: dict[str, Any] = {"at": rfc3339(now), "progress": (now - start) / (end - start), "told": len(phone.received)}
+    if state is None:
+        return frame
+    figures = cross_figures(state, daemon.settings(state.account), now)
+    for metric in (
+        "margin_level",
+        "initial_level",
+        "margin_call_level",
+        "liquidation_level",
+        "distance_to_liquidation",
+    ):
+        frame[metric] = _text(figures.shown.get(metric, Missing.UNAVAILABLE))
+    return frame | {
+        "state": figures.state,
+        "prices": {symbol: plain(price.value) for symbol, price in sorted(state.prices.items())},
+        "firing": [
+            a.key.rule for a in state.alerts.values() if a.state is AlertState.FIRING and a.key.scope == "cross"
+        ],
+        "intents": len([i for i in state.intents.values() if i.state is not IntentState.SIMULATED]),
+        "liquidated": _is_liquidated(state),
+    }
+
+
+def _is_liquidated(state: AccountState) -> bool:
+    return any(not order.isolated for order in state.liquidations or ())
+
+
+def _text(value: Value | None) -> str | None:
+    return plain(value) if isinstance(value, Decimal) and value.is_finite() else None
+
+
+def _print(line: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """The child of `margin-monitor demo`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--scenario", required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--speed", type=float, required=True)
+    parser.add_argument("--guarded", action="store_true")
+    args = parser.parse_args()
+
+    async def run() -> None:
+        scenario = scenario_from(args.scenario, [])
+        result = await play(
+            args.name,
+            scenario,
+            args.folder,
+            args.speed,
+            guarded=args.guarded,
+            show=lambda frame: _print({"frame": frame}),
+        )
+        _print({"result": result})
+
+    run_loop(run)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,20 @@
+"""Every function of the margin API by its name and by its other names."""
+
+from collections.abc import Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+from monitor.exchange.binance.api import accounts, loans, market, orders, transfers, wallets
+from monitor.exchange.binance.api.function import Function
+
+AnyFunction = Function[Any, Any]
+
+TOPICS: tuple[ModuleType, ...] = (accounts, loans, orders, transfers, market, wallets)
+
+FUNCTIONS: Mapping[str, AnyFunction] = MappingProxyType(
+    {one.name: one for topic in TOPICS for one in vars(topic).values() if isinstance(one, Function)}
+)
+"""By name, in the order of their declaration."""
+
+ALIASES: Mapping[str, str] = MappingProxyType({alias: one.name for one in FUNCTIONS.values() for alias in one.aliases})
+"""Names that other programs use for some of them."""

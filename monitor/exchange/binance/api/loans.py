@@ -1,0 +1,222 @@
+"""Borrowing, repaying, and what it costs."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.exchange.binance.api.function import History, change, read, the_venue_answers
+from monitor.exchange.binance.rate_limits import Priority
+from monitor.exchange.binance.wire.field_types import Rows
+from monitor.exchange.binance.wire.loans import (
+    ForcedOrder,
+    HourlyRate,
+    Interest,
+    InterestRate,
+    LiquidationLoan,
+    LiquidationLoanRepayment,
+    Loan,
+    NoAnswer,
+    SmallLiability,
+    SmallLiabilityExchange,
+    TransactionId,
+)
+from monitor.exchange.binance.wire.market_data import Inventory
+
+_LIMIT = {"limit": "size"}
+_ISOLATED = {"symbol": ("isIsolated", "TRUE")}
+_BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
+# Without an asset the venue gives seven days, with one thirty: the shorter holds for both.
+_LOANS = History("page", timedelta(days=7), ("tx_id",), "timestamp")
+
+
+@change("borrow", "POST", _BORROW_REPAY, weight=1500, fixed={"type": "BORROW"}, implied=_ISOLATED)
+def create_margin_loan(
+    *, asset: str, amount: Decimal, is_isolated: bool = False, symbol: str | None = None
+) -> TransactionId:
+    """Borrows; in the isolated pair `symbol` where one is given."""
+    the_venue_answers()
+
+
+@change("repay", "POST", _BORROW_REPAY, weight=1500, fixed={"type": "REPAY"}, implied=_ISOLATED)
+def repay_margin_loan(
+    *, asset: str, amount: Decimal, is_isolated: bool = False, symbol: str | None = None
+) -> TransactionId:
+    """Repays, interest first, from what is free in the same margin account."""
+    the_venue_answers()
+
+
+@read("GET", _BORROW_REPAY, weight=10, fixed={"type": "BORROW"}, older=_LIMIT, history=_LOANS)
+def get_margin_loan_details(
+    *,
+    asset: str | None = None,
+    isolated_symbol: str | None = None,
+    tx_id: int | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    current: int | None = None,
+    size: int | None = None,
+) -> Rows[Loan]:
+    """What was borrowed, newest first; `limit` of old means `size`. A row's type is AUTO or MANUAL."""
+    the_venue_answers()
+
+
+@read("GET", _BORROW_REPAY, weight=10, fixed={"type": "REPAY"}, older=_LIMIT, history=_LOANS)
+def get_margin_repay_details(
+    *,
+    asset: str | None = None,
+    isolated_symbol: str | None = None,
+    tx_id: int | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    current: int | None = None,
+    size: int | None = None,
+) -> Rows[Loan]:
+    """What was repaid, newest first; `limit` of old means `size`. A row's type is AUTO, MANUAL …"""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/interestHistory",
+    older=_LIMIT,
+    aliases=("margin_interest_history",),
+    history=History(
+        "page",
+        timedelta(days=30),
+        ("tx_id", "charged_at", "asset", "type"),
+        "charged_at",
+        depth=timedelta(days=90),
+    ),
+)
+def get_margin_interest_history(
+    *,
+    asset: str | None = None,
+    isolated_symbol: str | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    current: int | None = None,
+    size: int | None = None,
+) -> Rows[Interest]:
+    """Interest charged, newest first; cross alone where no pair is named. `limit` of old means `size`."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/interestRateHistory",
+    aliases=("margin_interest_rate_history",),
+    history=History("none", timedelta(days=28), ("asset", "timestamp"), "timestamp"),
+    priority=Priority.LAST,
+)
+def get_margin_interest_rate_history(
+    *,
+    asset: str,
+    vip_level: int | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+) -> list[InterestRate]:
+    """The daily rates of an asset, newest first; no pages, at most a month."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/next-hourly-interest-rate",
+    weight=100,
+    aliases=("margin_next_hourly_interest_rate",),
+)
+def get_margin_next_hourly_interest_rate(*, assets: Sequence[str], is_isolated: bool) -> list[HourlyRate]:
+    """The rates of the next hour, of at most twenty assets."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/available-inventory",
+    weight=50,
+    counted="uid",
+    aliases=("margin_available_inventory",),
+    priority=Priority.LAST,
+)
+def get_margin_available_inventory(*, type: str) -> Inventory:
+    """What there is to borrow: `type` MARGIN or ISOLATED."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/forceLiquidationRec",
+    older=_LIMIT,
+    aliases=("get_margin_force_liquidation_rec",),
+    history=History("page", timedelta(days=30), ("symbol", "order_id"), "updated_time"),
+)
+def get_margin_force_liquidation_record(
+    *,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    isolated_symbol: str | None = None,
+    current: int | None = None,
+    size: int | None = None,
+) -> Rows[ForcedOrder]:
+    """Orders by which the venue liquidated, newest first; look at `isIsolated`. `limit` of old means `size`."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/margin/exchange-small-liability", weight=100, priority=Priority.LAST)
+def get_margin_small_liabilities() -> list[SmallLiability]:
+    """The cross account's debts small enough to be exchanged."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/exchange-small-liability-history",
+    weight=100,
+    counted="uid",
+    history=History("page", timedelta(days=30), ("asset", "timestamp", "amount"), "timestamp"),
+)
+def get_margin_small_liability_history(
+    *,
+    current: int,
+    size: int,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+) -> Rows[SmallLiabilityExchange]:
+    """Small debts that were exchanged, newest first."""
+    the_venue_answers()
+
+
+@change("small_debts", "POST", "/sapi/v1/margin/exchange-small-liability", weight=3000)
+def exchange_margin_small_liabilities(*, asset_names: Sequence[str]) -> NoAnswer:
+    """Exchanges small debts of at most ten assets; once in six hours. The answer is empty."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/margin/liquidation-loan", weight=100, counted="uid")
+def get_margin_liquidation_loan() -> LiquidationLoan:
+    """What a bankrupt liquidation left owing; repaid from the spot wallet."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/liquidation-loan/repay-history",
+    weight=100,
+    counted="uid",
+    history=History("page", timedelta(days=90), ("repay_id",), "create_time"),
+)
+def get_margin_liquidation_loan_repayments(
+    *,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    current: int | None = None,
+    size: int | None = None,
+) -> Rows[LiquidationLoanRepayment]:
+    """Repayments of that loan that were done or are pending."""
+    the_venue_answers()
+
+
+@change("liquidation_loan", "POST", "/sapi/v1/margin/liquidation-loan/repay", weight=100)
+def repay_margin_liquidation_loan(*, asset: str, amount: Decimal) -> LiquidationLoanRepayment:
+    """Repays the liquidation loan from the spot wallet."""
+    the_venue_answers()

@@ -1,0 +1,161 @@
+"""Orders of margin accounts, and what became of them."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from monitor.exchange.binance.api.function import History, change, read, the_venue_answers
+from monitor.exchange.binance.signing import Parameters
+from monitor.exchange.binance.wire.orders import (
+    Cancelled,
+    CancelledOrder,
+    NewOrder,
+    Order,
+    OrderCount,
+    OrderList,
+    PreventedMatch,
+    Trade,
+)
+
+_ORDER = "/sapi/v1/margin/order"
+BORROWING = frozenset({"MARGIN_BUY", "AUTO_BORROW_REPAY"})
+"""Side effects of an order that cost 1500 instead of 6."""
+
+# A window must be shorter than 24 hours, not as long.
+_DAY = timedelta(hours=24) - timedelta(milliseconds=1)
+
+
+ALL_SYMBOLS_WEIGHT = 2000
+"""Open orders without a symbol cost as much as there are symbols, if the documents are right."""
+
+
+def _open_orders_weight(asked: Parameters) -> int:
+    return 10 if asked.get("symbol") else ALL_SYMBOLS_WEIGHT
+
+
+def _order_weight(asked: Parameters) -> int:
+    return 1500 if asked.get("sideEffectType") in BORROWING else 6
+
+
+@change("order", "POST", _ORDER, weight=1500, weigh=_order_weight)
+def create_margin_order(
+    *,
+    symbol: str,
+    side: str,
+    type: str,
+    is_isolated: bool | None = None,
+    quantity: Decimal | None = None,
+    quote_order_qty: Decimal | None = None,
+    price: Decimal | None = None,
+    stop_price: Decimal | None = None,
+    trailing_delta: int | None = None,
+    iceberg_qty: Decimal | None = None,
+    time_in_force: str | None = None,
+    new_client_order_id: str | None = None,
+    new_order_resp_type: str | None = None,
+    side_effect_type: str | None = None,
+    auto_repay_at_cancel: str | None = None,
+    self_trade_prevention_mode: str | None = None,
+) -> NewOrder:
+    """Places an order. Without `sideEffectType` it neither borrows nor repays."""
+    the_venue_answers()
+
+
+@change("cancel_orders", "DELETE", _ORDER, weight=10, counted="ip")
+def cancel_margin_order(
+    *,
+    symbol: str,
+    is_isolated: bool | None = None,
+    order_id: int | None = None,
+    orig_client_order_id: str | None = None,
+    new_client_order_id: str | None = None,
+) -> CancelledOrder:
+    """Cancels one order, named by `orderId` or `origClientOrderId`."""
+    the_venue_answers()
+
+
+@change("cancel_orders", "DELETE", "/sapi/v1/margin/openOrders", counted="ip")
+def cancel_all_open_margin_orders(*, symbol: str, is_isolated: bool | None = None) -> list[Cancelled]:
+    """Cancels all open orders of a symbol, lists of orders among them."""
+    the_venue_answers()
+
+
+@read("GET", _ORDER, weight=10)
+def get_margin_order(
+    *,
+    symbol: str,
+    is_isolated: bool | None = None,
+    order_id: int | None = None,
+    orig_client_order_id: str | None = None,
+) -> Order:
+    """One order, named by `orderId` or `origClientOrderId`."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/margin/openOrders", weight=ALL_SYMBOLS_WEIGHT, weigh=_open_orders_weight)
+def get_open_margin_orders(*, symbol: str | None = None, is_isolated: bool | None = None) -> list[Order]:
+    """Open orders. Isolated ones only with their symbol; without one it costs as much as there are symbols."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/allOrders",
+    weight=200,
+    history=History("from", _DAY, ("order_id",), "time", size=500, by="orderId"),
+)
+def get_all_margin_orders(
+    *,
+    symbol: str,
+    is_isolated: bool | None = None,
+    order_id: int | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    limit: int | None = None,
+) -> list[Order]:
+    """Orders of a symbol: from `orderId` on, or of less than 24 hours; at most 60 calls a minute."""
+    the_venue_answers()
+
+
+@read(
+    "GET",
+    "/sapi/v1/margin/myTrades",
+    weight=10,
+    history=History("from", _DAY, ("id",), "time", size=1000, by="fromId"),
+)
+def get_margin_trades(
+    *,
+    symbol: str,
+    is_isolated: bool | None = None,
+    order_id: int | None = None,
+    start_time: datetime | None = None,
+    end_time: datetime | None = None,
+    from_id: int | None = None,
+    limit: int | None = None,
+) -> list[Trade]:
+    """Trades of a symbol: from `fromId` on, itself included, or of less than 24 hours."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/margin/rateLimit/order", weight=20)
+def get_margin_order_rate_limit(*, is_isolated: bool | None = None, symbol: str | None = None) -> list[OrderCount]:
+    """How many orders were used of what is allowed."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/margin/openOrderList", weight=10)
+def get_open_margin_oco_orders(*, is_isolated: bool | None = None, symbol: str | None = None) -> list[OrderList]:
+    """Open lists of orders; a symbol for isolated ones, none for cross."""
+    the_venue_answers()
+
+
+@read("GET", "/sapi/v1/margin/myPreventedMatches", weight=10)
+def get_margin_prevented_matches(
+    *,
+    symbol: str,
+    is_isolated: bool | None = None,
+    prevented_match_id: int | None = None,
+    order_id: int | None = None,
+    from_prevented_match_id: int | None = None,
+) -> list[PreventedMatch]:
+    """Matches with an order of one's own that were prevented: one by `preventedMatchId`, or those of `orderId`."""
+    the_venue_answers()

@@ -1,0 +1,63 @@
+"""Walks over histories: windows of time, and pages numbered from 1 with a total."""
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from monitor.core.model.intent import Record, Window
+
+Row = TypeVar("Row")
+
+PAGE_SIZE = 100
+"""The most that the venue gives at once."""
+
+_MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """The wanted rows of one page, how many rows it had in all, and how many the whole history has."""
+
+    rows: Sequence[Row]
+    received: int
+    total: int
+
+
+def windows(since: datetime, until: datetime, span: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """Windows of at most `span` that cover `since` to `until`, oldest first.
+
+    Neighbours share their edge, since nobody documents whether edges belong to a window: the caller drops repeats.
+    """
+    start = since
+    while True:
+        end = min(start + span, until)
+        yield start, end
+        if end >= until:
+            return
+        start = end
+
+
+async def pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIterator[Row]:
+    """Every row of all pages. `read` is given the page number."""
+    for number in range(1, _MOST_PAGES + 1):
+        page = await read(number)
+        for row in page.rows:
+            yield row
+        if not page.received or number * PAGE_SIZE >= page.total:
+            return
+
+
+async def records(
+    window: Window, span: timedelta, read: Callable[[datetime, datetime, int], Awaitable[Page[Record]]]
+) -> tuple[Record, ...]:
+    """Every record within the window, newest first, each once.
+
+    `read` is given the beginning and end of a window of at most `span`, and the page number.
+    """
+    found: dict[str, Record] = {}
+    for start, end in windows(window.since, window.until, span):
+        async for record in pages(functools.partial(read, start, end)):
+            found[record.ref] = record
+    return tuple(sorted(found.values(), key=lambda record: record.at, reverse=True))

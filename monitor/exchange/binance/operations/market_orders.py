@@ -1,0 +1,88 @@
+"""Orders that make a position smaller, cancelling what is open, and the traces of both."""
+
+from decimal import Decimal
+
+from monitor.core.model.account import ZERO
+from monitor.core.model.intent import CancelOrders, Outcome, Record, Reduce
+from monitor.errors import ExchangeRefused
+from monitor.exchange.binance.api.orders import (
+    cancel_all_open_margin_orders,
+    create_margin_order,
+    get_margin_order,
+    get_margin_trades,
+    get_open_margin_orders,
+)
+from monitor.exchange.binance.api.transport import Transport
+from monitor.exchange.binance.translate.activity import exact, moment
+from monitor.exchange.binance.wire.orders import Order
+
+NO_SUCH_ORDER = -2013
+
+_OPEN = frozenset({"NEW", "PENDING_NEW", "PARTIALLY_FILLED", "PENDING_CANCEL"})
+
+
+async def reduce(transport: Transport, order: Reduce) -> Outcome:
+    """Send one order, once: what can't be filled at its price at once is killed, and what comes in repays."""
+    sent = await create_margin_order(
+        transport,
+        symbol=order.symbol,
+        side=order.side,
+        type="LIMIT",
+        is_isolated=bool(order.scope.symbol),
+        quantity=order.quantity,
+        price=order.price,
+        time_in_force="IOC",
+        new_client_order_id=order.client_id,
+        new_order_resp_type="FULL",
+        side_effect_type="AUTO_REPAY",
+    )
+    return sent.outcome
+
+
+async def cancel(transport: Transport, order: CancelOrders) -> Outcome:
+    """Cancel all that is open on the symbol, once."""
+    sent = await cancel_all_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
+    return sent.outcome
+
+
+async def find_order(transport: Transport, order: Reduce) -> tuple[Record, ...]:
+    """The order by its name, as what it brought of the debt; nothing where the venue does not know it."""
+    isolated = bool(order.scope.symbol)
+    try:
+        known = await get_margin_order(
+            transport, symbol=order.symbol, is_isolated=isolated, orig_client_order_id=order.client_id
+        )
+    except ExchangeRefused as refusal:
+        if refusal.venue_code != NO_SUCH_ORDER:
+            raise
+        return ()
+    base, quote = exact(known.executed_qty), exact(known.cummulative_quote_qty)
+    if base and quote < ZERO:
+        quote = await _traded(transport, known, isolated=isolated)
+    brought, spent = (quote, base) if order.side == "SELL" else (base, quote)
+    return (
+        Record(
+            ref=str(known.order_id),
+            asset=order.asset,
+            amount=brought,
+            status="PENDING" if known.status in _OPEN else "CONFIRMED" if base else "FAILED",
+            at=moment(known.time),
+            spent=spent,
+        ),
+    )
+
+
+async def find_open(transport: Transport, order: CancelOrders) -> tuple[Record, ...]:
+    """What is still open on the symbol, each as a record that pends."""
+    rows = await get_open_margin_orders(transport, symbol=order.symbol, is_isolated=bool(order.scope.symbol))
+    return tuple(
+        Record(str(row.order_id), order.asset, exact(row.orig_qty), "PENDING", moment(row.time))
+        for row in rows
+        if (row.symbol, row.is_isolated) == (order.symbol, bool(order.scope.symbol))
+    )
+
+
+async def _traded(transport: Transport, order: Order, *, isolated: bool) -> Decimal:
+    """How much of the quote changed hands, where the order itself does not tell."""
+    trades = await get_margin_trades(transport, symbol=order.symbol, is_isolated=isolated, order_id=order.order_id)
+    return sum((exact(trade.price) * exact(trade.qty) for trade in trades), ZERO)

@@ -1,0 +1,48 @@
+"""What is odd about the events of an account's streams: found where they arrive, counted by whom they reach."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from monitor.core.model.account import Scope
+from monitor.core.model.events import Event, Oddity, StreamEvent, StreamName
+
+REMEMBERED = 2000
+"""An event that comes again after more others than these is not known to be the same; the record knows."""
+
+KNOWN = frozenset(
+    {
+        "outboundAccountPosition", "balanceUpdate", "executionReport", "listStatus", "externalLockUpdate",
+        "eventStreamTerminated", "listenKeyExpired", "USER_LIABILITY_CHANGE", "MARGIN_LEVEL_STATUS_CHANGE",
+    }
+)  # fmt: skip
+
+
+class Tally:
+    """Hands events on, each with what is odd about it."""
+
+    def __init__(self, deliver: Callable[[Event], None]) -> None:
+        self._deliver = deliver
+        self._seen: dict[str, None] = {}
+        self._newest: dict[tuple[StreamName, Scope], datetime] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Hand on one event."""
+        if isinstance(event, StreamEvent) and (oddity := self._oddity(event)) is not None:
+            event = replace(event, oddity=oddity)
+        self._deliver(event)
+
+    def _oddity(self, event: StreamEvent) -> Oddity | None:
+        if event.rejected is not None:
+            return "rejected"
+        if event.key in self._seen:
+            return "repeated"
+        self._seen[event.key] = None
+        if len(self._seen) > REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        place = event.stream, event.scope
+        newest = self._newest.get(place)
+        if newest is not None and event.event_time < newest:
+            return "late"
+        self._newest[place] = event.event_time
+        return None if event.type in KNOWN else "unknown"

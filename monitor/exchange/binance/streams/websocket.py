@@ -1,0 +1,180 @@
+"""WebSocket connections as the streams want them: watched for silence, deaf to the environment, quiet in logs."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from monitor.exchange.binance.streams.frame_cutter import LARGEST_FRAME, Connection
+from monitor.exchange.binance.streams.happy_eyeballs import first_to_answer
+from monitor.exchange.binance.streams.stream_limits import Guards
+
+_OPEN_TIMEOUT_S = 10.0
+_CLOSE_TIMEOUT_S = 2.0
+_SEND_TIMEOUT_S = 10.0
+
+# The library's own lines may quote URLs with keys and, at the debug level, whole frames.
+_quiet = logging.getLogger("monitor.exchange.sockets")
+_quiet.setLevel(logging.CRITICAL)
+
+
+class LinkLost(Exception):
+    """The connection is gone or useless. The text is the reason, without any address or key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """How connections are made and guarded."""
+
+    proxy: str | None = None
+    tls: ssl.SSLContext | None = None
+    guards: Guards = field(default_factory=Guards)
+
+    @asynccontextmanager
+    async def open(self, url: str, on_alive: Callable[[], None]) -> AsyncIterator["Link"]:
+        """A connection, closed at the end; what still arrives until then is handed on like the rest.
+
+        `on_alive` is called whenever frames or pings arrived. Raises LinkLost.
+        """
+        try:
+            async with asyncio.timeout(_OPEN_TIMEOUT_S):
+                sock = await first_to_answer(url) if self.proxy is None else None
+            connection = await connect(
+                url,
+                sock=sock,
+                proxy=self.proxy,
+                ssl=self.tls if url.startswith("wss:") else None,
+                compression=None,
+                open_timeout=_OPEN_TIMEOUT_S,
+                close_timeout=_CLOSE_TIMEOUT_S,
+                # The venue's pings are watched instead; a ping of ours is only a last question before giving up.
+                ping_interval=None,
+                max_size=LARGEST_FRAME,
+                logger=_quiet,
+                user_agent_header="margin-monitor",
+                create_connection=Connection,
+            )
+        except (InvalidURI, ValueError):
+            raise LinkLost("the address is not a WebSocket URL") from None
+        except InvalidStatus as refused:
+            raise LinkLost(f"no connection: HTTP {refused.response.status_code}") from None
+        except (OSError, TimeoutError, InvalidHandshake, EOFError) as error:
+            raise LinkLost(f"no connection: {type(error).__name__}") from None
+        assert isinstance(connection, Connection)
+        connection.on_alive = on_alive
+        link = Link(connection, self.guards.silence_s)
+        try:
+            yield link
+        finally:
+            await link.end()
+
+
+class Link:
+    """One open connection."""
+
+    def __init__(self, connection: Connection, silence_s: float) -> None:
+        self._connection = connection
+        self._silence_s = silence_s
+        self._handle: Callable[[bytes], None] | None = None
+        self._failed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._resting: asyncio.TimerHandle | None = None
+
+    def rest(self, seconds: float) -> None:
+        """Leave what arrives unread for so long: what gathers meanwhile costs one wake-up instead of one a frame."""
+        if self._resting is None and not self._connection.transport.is_closing():
+            self._connection.transport.pause_reading()
+            self._resting = asyncio.get_running_loop().call_later(seconds, self._read_on)
+
+    async def prove(self, within_s: float) -> None:
+        """Return once the other side has answered a ping. Raises LinkLost."""
+        try:
+            async with asyncio.timeout(within_s):
+                await (await self._connection.ping())
+        except (ConnectionClosed, TimeoutError):
+            raise LinkLost("no answer to a ping") from None
+
+    async def send(self, message: object) -> None:
+        """Send one JSON message. Raises LinkLost."""
+        try:
+            async with asyncio.timeout(_SEND_TIMEOUT_S):
+                await self._connection.send(msgspec.json.encode(message), text=True)
+        except (ConnectionClosed, TimeoutError) as error:
+            raise LinkLost(_reason(error)) from None
+
+    async def read(self, handle: Callable[[bytes], None], done: Callable[[], None] | None = None) -> None:
+        """Hand every frame to `handle` until the connection is lost: then raise LinkLost, or what `handle` raised.
+
+        `handle` must not block; `done` is called after the last of the frames that came together.
+        """
+        self._handle = handle
+        silence = asyncio.create_task(self._watch())
+        closed: asyncio.Future[Any] = asyncio.create_task(self._connection.recv(decode=False))
+        try:
+            self._connection.hand_on(self._take, done)
+            await asyncio.wait([closed, self._failed], return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                self._failed.result()
+            await closed
+        except ConnectionClosed as error:
+            if silence.done():
+                raise LinkLost(f"silent for {self._silence_s:g} s") from None
+            raise LinkLost(_reason(error)) from None
+        finally:
+            silence.cancel()
+            closed.cancel()
+
+    async def end(self) -> None:
+        """Close; every frame that arrives before the other side has closed too is handed on."""
+        if self._resting is not None:
+            self._resting.cancel()
+            self._read_on()
+        await self._connection.close()
+
+    def _take(self, message: bytes) -> None:
+        assert self._handle is not None
+        try:
+            self._handle(message)
+        except Exception as error:  # noqa: BLE001  carried over to the waiting task; the frames behind it go on
+            if not self._failed.done():
+                self._failed.set_exception(error)
+
+    def _read_on(self) -> None:
+        self._resting = None
+        if not self._connection.transport.is_closing():
+            self._connection.transport.resume_reading()
+
+    async def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        asked_at = 0.0
+        while True:
+            alive_at, now = self._connection.alive_at, loop.time()
+            left = alive_at + self._silence_s - now
+            if left <= 0:
+                break
+            if left > self._silence_s / 2:
+                await asyncio.sleep(left - self._silence_s / 2)
+            elif asked_at < alive_at:
+                # A host whose pings are rarer than documented still answers ours.
+                asked_at = now
+                with suppress(ConnectionClosed, TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._connection.ping()
+            else:
+                await asyncio.sleep(left)
+        # A half-open peer would not answer a closing handshake either.
+        self._connection.transport.abort()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ConnectionClosed):
+        if error.sent is not None and error.sent.code == 1009:
+            return "a frame was too large"
+        return f"closed by the exchange with {error.rcvd.code}" if error.rcvd is not None else "cut"
+    return "not writable"

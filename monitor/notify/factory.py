@@ -1,0 +1,52 @@
+"""From a channel's address to its sink."""
+
+from typing import TYPE_CHECKING
+
+from monitor.errors import ConfigError
+from monitor.notify.sinks import Sink
+
+if TYPE_CHECKING:
+    from monitor.view.messages.template import MessageTemplate
+
+
+def build_sink(
+    name: str, *, url: str = "", webhook: str = "", timeout_s: float = 10.0, template: "MessageTemplate | None" = None
+) -> Sink:
+    """The sink of a channel with either an Apprise `url` or a `webhook` address. Loads and sends nothing yet."""
+    sink = _plain_sink(name, url, webhook, timeout_s)
+    if template is None:
+        return sink
+    from monitor.notify.template_sink import TemplatedSink
+
+    return TemplatedSink(sink, template)
+
+
+def parse(name: str, *, url: str = "", webhook: str = "") -> str:
+    """What kind of service the address is for, such as `Telegram`; sends nothing.
+
+    Raises ConfigError when the address can't be understood; the address itself is never in the message.
+    """
+    try:
+        if webhook:
+            from monitor.notify.webhook import check_address
+
+            check_address(webhook)
+            return "webhook"
+        from monitor.notify.apprise_plugins import plugin_of
+
+        return str(plugin_of(url).service_name)
+    except ValueError as error:
+        raise ConfigError(str(error), where=f'channels "{name}"') from None
+
+
+def _plain_sink(name: str, url: str, webhook: str, timeout_s: float) -> Sink:
+    if bool(url) == bool(webhook):
+        raise ValueError("a channel has either url or webhook")
+    # Imported here: a webhook user never pays for Apprise, nor the other way round.
+    if webhook:
+        from monitor.notify.webhook import WebhookSink
+
+        return WebhookSink(name, webhook, timeout_s)
+    from monitor.notify.apprise_sink import AppriseSink
+
+    return AppriseSink(name, url, timeout_s)

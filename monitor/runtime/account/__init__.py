@@ -1,0 +1,1 @@
+"""Everything that runs for one account: inbox, runner, reads, start state, supervision."""

@@ -1,0 +1,164 @@
+"""What one account wants recorded and the store has not taken yet, in the order in which it was decided."""
+
+import logging
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from monitor.core.model.events import StreamEvent
+from monitor.core.model.journal import Entry
+from monitor.store.writes.journal import Mark
+
+log = logging.getLogger(__name__)
+
+MOST = 10_000
+"""Stream events, and failed reads, kept in memory while neither database nor file can take them."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """An entry that waits. `mark` once it was tried: what became of it may be unknown, so it keeps its number.
+
+    `is_part`: it was a part of one that the store refused.
+    """
+
+    entry: Entry
+    mark: Mark | None = None
+    is_part: bool = False
+
+
+class Backlog:
+    """The entries of one account. It outlives the account's tasks, so that nothing decided is lost with them."""
+
+    def __init__(self) -> None:
+        self._writer = uuid.uuid4().hex
+        self._seq = 0
+        self._queue: deque[Waiting] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything is recorded."""
+        return not self._queue
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All that waits, oldest first."""
+        return tuple(waiting.entry for waiting in self._queue)
+
+    def add(self, entry: Entry) -> None:
+        """Comes after everything that waits; together with the last of it, unless that was tried already."""
+        last = self._queue[-1] if self._queue else None
+        if last is None or last.mark is not None or last.is_part:
+            self._queue.append(Waiting(entry))
+        else:
+            last.entry = _bounded(merged([last.entry, entry]))
+
+    def first(self) -> Waiting | None:
+        """What is to be written next, with the mark to give it; None when nothing waits."""
+        if not self._queue:
+            return None
+        waiting = self._queue[0]
+        if waiting.mark is None:
+            self._seq += 1
+            waiting.mark = Mark(self._writer, self._seq)
+        return waiting
+
+    def drop_first(self) -> None:
+        """The first was written, or is given up."""
+        self._queue.popleft()
+
+    def split_first(self, parts: Iterable[Entry]) -> None:
+        """The first was refused as a whole; its parts take its place."""
+        self._queue.popleft()
+        self._queue.extendleft(reversed([Waiting(part, is_part=True) for part in parts]))
+
+    def take_events(self) -> tuple[StreamEvent, ...]:
+        """The stream events of all that waits, which are then kept elsewhere."""
+        events = tuple(event for waiting in self._queue for event in waiting.entry.events)
+        if events:
+            self.rewrite(lambda entry: replace(entry, events=()))
+        return events
+
+    def rewrite(self, change: Callable[[Entry], Entry]) -> None:
+        """Puts another entry in the place of each; those that are empty then go, if they were never tried."""
+        for waiting in self._queue:
+            waiting.entry = change(waiting.entry)
+        self._queue = deque(w for w in self._queue if w.mark is not None or not w.entry.is_empty)
+
+    def put_first(self, entry: Entry) -> None:
+        """Comes before everything that waits, of which nothing was written in this database."""
+        for waiting in self._queue:
+            waiting.mark = None
+        self._queue.appendleft(Waiting(entry, is_part=True))
+
+    def forget_decided(self) -> None:
+        """Only what came from outside still waits: the database knows better what was decided."""
+        self.rewrite(
+            lambda entry: replace(
+                entry, alerts=(), transitions=(), notifications=(), notices=(), intents=(), intent_steps=()
+            )
+        )
+
+
+def merged(entries: Iterable[Entry]) -> Entry:
+    """Several entries of one account as one: everything that happened, and the newest row of each alert and intent.
+
+    An intent that was born and moved in one go is kept in its last state with all its steps.
+    """
+    parts = list(entries)
+    return Entry(
+        account=parts[-1].account,
+        at=parts[-1].at,
+        events=tuple(e for p in parts for e in p.events),
+        failures=tuple(f for p in parts for f in p.failures),
+        samples=tuple(s for p in parts for s in p.samples),
+        alerts=tuple({a.id: a for p in parts for a in p.alerts}.values()),
+        transitions=tuple(t for p in parts for t in p.transitions),
+        notifications=tuple(n for p in parts for n in p.notifications),
+        notices=tuple(n for p in parts for n in p.notices),
+        intents=tuple({i.id: i for p in parts for i in p.intents}.values()),
+        intent_steps=tuple(s for p in parts for s in p.intent_steps),
+        movements=tuple(m for p in parts for m in p.movements),
+        paused_by=next((part.paused_by for part in parts if part.paused_by), ""),
+        terms=tuple(t for p in parts for t in p.terms),
+        found=tuple(f for p in parts for f in p.found),
+        known_until=max((p.known_until for p in parts if p.known_until is not None), default=None),
+        live=next((p.live for p in reversed(parts) if p.live is not None), None),
+    )
+
+
+def parts_of(entry: Entry) -> Iterable[Entry]:
+    """The entry piece by piece: what was decided first and in one, then each thing that came from outside."""
+    bare = Entry(account=entry.account, at=entry.at)
+    decided = replace(entry, events=(), failures=(), samples=(), movements=(), terms=(), live=None)
+    if not decided.is_empty:
+        yield decided
+    yield from (replace(bare, events=(event,)) for event in entry.events)
+    yield from (replace(bare, failures=(failure,)) for failure in entry.failures)
+    yield from (replace(bare, samples=(sample,)) for sample in entry.samples)
+    yield from (replace(bare, movements=(movement,)) for movement in entry.movements)
+    yield from (replace(bare, terms=(terms,)) for terms in entry.terms)
+    if entry.live is not None:
+        yield replace(bare, live=entry.live)
+
+
+def is_decided(entry: Entry) -> bool:
+    """Whether it holds something that the account's state goes on from: memory and database differ without it."""
+    return bool(
+        entry.alerts
+        or entry.transitions
+        or entry.notifications
+        or entry.intents
+        or entry.intent_steps
+        or entry.paused_by
+        or entry.found
+    )
+
+
+def _bounded(entry: Entry) -> Entry:
+    given_up = max(0, len(entry.events) - MOST) + max(0, len(entry.failures) - MOST)
+    if not given_up:
+        return entry
+    log.error("store.backlog_full account=%s given_up=%d", entry.account, given_up)
+    return replace(entry, events=entry.events[-MOST:], failures=entry.failures[-MOST:])

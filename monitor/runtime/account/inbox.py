@@ -1,0 +1,95 @@
+"""The one door into an account: events in order, one at a time, prices and snapshots conflated."""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+
+from monitor.core.model.account import Price
+from monitor.core.model.events import (
+    ClockSetBack,
+    CrossRead,
+    Event,
+    HealthRead,
+    IsolatedRead,
+    OperatorRead,
+    PricesRead,
+    StreamAlive,
+    StreamName,
+    Tick,
+)
+from monitor.core.owner import OwnerRead
+
+MOST_AT_ONCE = 500
+"""Events handed out in one go, so that a flood is committed in parts and nothing else waits for all of it."""
+
+
+class Inbox:
+    """Unbounded for what must not be lost (stream events, settled actions), one place for what only ages.
+
+    `put` never blocks and never fails, so a stream handler may call it; all calls come from one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._events: deque[Event] = deque()
+        self._prices: dict[str, Price] = {}
+        self._alive: dict[StreamName, StreamAlive] = {}
+        self._latest: dict[type[Event], Event] = {}
+        self._arrived = asyncio.Event()
+        self.conflated = 0
+
+    def put(self, event: Event) -> None:
+        """Leave an event; one that replaces itself takes the place of the one that waits, unless that is newer."""
+        match event:
+            case PricesRead(prices):
+                self._put_prices(prices)
+            case StreamAlive(stream):
+                self._alive[stream] = event
+            case CrossRead() | IsolatedRead():
+                waiting = self._latest.get(type(event))
+                if not isinstance(waiting, CrossRead | IsolatedRead) or event.snapshot.as_of >= waiting.snapshot.as_of:
+                    self._latest[type(event)] = event
+                self.conflated += waiting is not None
+            case ClockSetBack():
+                # What waits was stamped before; it is read again.
+                self._latest.pop(CrossRead, None)
+                self._latest.pop(IsolatedRead, None)
+                self._events.append(event)
+            case HealthRead() | OperatorRead() | OwnerRead() | Tick():
+                self.conflated += type(event) in self._latest
+                self._latest[type(event)] = event
+            case _:
+                self._events.append(event)
+        self._arrived.set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._arrived.is_set()
+
+    async def take(self) -> list[Event]:
+        """What waits, oldest first, at least one event; prices and what replaces itself come last, once each."""
+        await self._arrived.wait()
+        taken = [self._events.popleft() for _ in range(min(len(self._events), MOST_AT_ONCE))]
+        taken += self._alive.values()
+        self._alive = {}
+        if self._prices:
+            taken.append(PricesRead(self._prices))
+            self._prices = {}
+        # Prices before snapshots: a snapshot is compared with the newest prices known when it came. Whose account it is
+        # comes before the word that it is known, and time comes last.
+        taken += sorted(self._latest.values(), key=_turn)
+        self._latest = {}
+        if not self._events:
+            self._arrived.clear()
+        return taken
+
+    def _put_prices(self, prices: Mapping[str, Price]) -> None:
+        for symbol, price in prices.items():
+            waiting = self._prices.get(symbol)
+            self.conflated += waiting is not None
+            if waiting is None or price.at >= waiting.at:
+                self._prices[symbol] = price
+
+
+def _turn(event: Event) -> int:
+    return 2 if isinstance(event, Tick) else 0 if isinstance(event, OwnerRead) else 1

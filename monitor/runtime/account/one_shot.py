@@ -1,0 +1,42 @@
+"""One account read once, for a person who wants to know now: nothing is recorded, decided or told."""
+
+from collections.abc import AsyncIterator
+
+from monitor.clock import Clock
+from monitor.core.model.events import BarsRead, CrossRead, Event, IsolatedRead, PricesRead, TiersRead, WalletRead
+from monitor.core.state.account_state import AccountState, Settings, apply, needed_symbols, scopes
+from monitor.exchange.port import Exchange
+
+
+async def fetch(exchange: Exchange, settings: Settings, clock: Clock) -> AccountState:
+    """Balances, prices, bars and what lies outside, all read now. Raises ExchangeError when a read fails."""
+    state = AccountState(account=settings.account, started_at=clock.now(), key_accepted=True)
+    snapshots = [event async for event in _snapshots(exchange, settings)]
+    for event in snapshots:
+        state = apply(state, event, clock.now())
+    state = apply(state, PricesRead(await exchange.read_prices(sorted(needed_symbols(state, settings)))), clock.now())
+    # Once more after the prices: a snapshot is compared at those known when it is taken in.
+    for event in snapshots:
+        state = apply(state, event, clock.now())
+    async for event in _surroundings(exchange, settings, state):
+        state = apply(state, event, clock.now())
+    return state
+
+
+async def _snapshots(exchange: Exchange, settings: Settings) -> AsyncIterator[Event]:
+    if settings.cross:
+        yield CrossRead(await exchange.read_cross())
+    if settings.isolated != ():
+        yield IsolatedRead(await exchange.read_isolated())
+
+
+async def _surroundings(exchange: Exchange, settings: Settings, state: AccountState) -> AsyncIterator[Event]:
+    """The bars of what owes something, and what could be brought in."""
+    if settings.cross:
+        yield BarsRead(await exchange.read_bars())
+    pairs = state.isolated.pairs if state.isolated is not None else {}
+    for symbol in (scope.symbol for scope in scopes(state, settings)):
+        if symbol and symbol in pairs and (pairs[symbol].base.owed or pairs[symbol].quote.owed):
+            yield TiersRead(symbol, await exchange.read_tiers(symbol))
+    yield WalletRead("spot", await exchange.read_spot())
+    yield WalletRead("funding", await exchange.read_funding())

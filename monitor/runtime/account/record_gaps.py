@@ -1,0 +1,144 @@
+"""Closes the gaps in an account's record: what moved in them is read from the exchange's own histories."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from monitor.clock import Clock
+from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.model.account import Scope
+from monitor.core.model.events import Event, ReadFailed
+from monitor.core.model.intent import Record
+from monitor.core.model.ledger import MarginTransfer
+from monitor.core.state.account_state import AccountState, Settings, scopes
+from monitor.core.state.record_coverage import RECORD, TOLD_AFTER, RecordRead
+from monitor.exchange.port import Exchange
+from monitor.runtime.account.activity_reads import Guarded
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.2
+BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Machine seconds between tries that fail, however long they do."""
+
+LATE_EVERY_S = 5.0
+"""Machine seconds between two looks whether a gap is still open; each one counts like a read that failed."""
+
+AT_ONCE = 5
+"""The histories of so many scopes are read side by side."""
+
+
+class RecordWatch:
+    """One account's reader of gaps. Where no action may send, none matters."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        settings: Settings,
+        clock: Clock,
+        deliver: Callable[[Event], None],
+        state: Callable[[], AccountState],
+        actions: Sequence[ActionSpec],
+        safety: Safety,
+    ) -> None:
+        self._exchange = exchange
+        self._settings = settings
+        self._clock = clock
+        self._deliver = deliver
+        self._state = state
+        self._acts = any(spec.mode != "dry-run" for spec in actions)
+        self._safety = safety
+        self._again: tuple[datetime, datetime] | None = None
+        """A gap that was closed, since the histories may tell late of its end: from when on, and when it was read."""
+
+    async def run(self, guarded: Guarded) -> None:
+        """Until cancelled."""
+        if not self._acts:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._close(guarded))
+            tasks.create_task(self._count_late())
+
+    async def _close(self, guarded: Guarded) -> None:
+        failures = 0
+        while True:
+            wanted = self._wanted()
+            if wanted is None:
+                await asyncio.sleep(LOOK_S)
+                continue
+            since, until = wanted
+            is_second = self._state().record.open_since is None
+
+            async def read(since: datetime = since, until: datetime = until) -> None:
+                self._deliver(await self._read(since, until))
+
+            if await guarded(RECORD, None, read):
+                failures = 0
+                self._again = None if is_second else wanted
+                await self._taken(since)
+            else:
+                failures += 1
+                if is_second and failures >= TOLD_AFTER:
+                    self._again, failures = None, 0
+                await asyncio.sleep(BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
+
+    async def _count_late(self) -> None:
+        """A gap that stays open although no read fails: nothing else would tell that nothing is sent."""
+        while True:
+            await asyncio.sleep(LATE_EVERY_S)
+            state = self._state()
+            if state.record.open_since is None or state.record.is_failing:
+                continue
+            cause = self._lacking() or "its history does not answer in time"
+            log.warning("record.late account=%s cause=%s", state.account, cause)
+            self._deliver(ReadFailed(RECORD, None, self._clock.now(), cause))
+
+    def _lacking(self) -> str | None:
+        """What has to be known before a gap can be read; None: nothing more."""
+        state = self._state()
+        if self._settings.cross and state.cross is None:
+            return "the cross account is not read yet"
+        if self._settings.isolated != () and state.isolated is None:
+            return "the isolated pairs are not read yet"
+        return "whose account it is, is not known yet" if state.owner is None else None
+
+    def _wanted(self) -> tuple[datetime, datetime] | None:
+        """From when on to read, and up to when; None: nothing, for now."""
+        if self._lacking() is not None:
+            # Which scopes there are is not known, or what was done in the account under other names.
+            return None
+        now, open_since = self._clock.now(), self._state().record.open_since
+        if open_since is not None:
+            return min(open_since, now), now
+        if self._again is not None and now - self._again[1] >= self._safety.settle:
+            # What moved after the gap is recorded, or a person's.
+            return self._again
+        return None
+
+    async def _taken(self, since: datetime) -> None:
+        """Wait until the read was looked at, for a moment: another one would tell the same."""
+        for _ in range(10):
+            open_since = self._state().record.open_since
+            if open_since is None or open_since < since:
+                return
+            await asyncio.sleep(LOOK_S / 4)
+
+    async def _read(self, since: datetime, until: datetime) -> RecordRead:
+        places = scopes(self._state(), self._settings)
+        repayments: list[tuple[Scope, tuple[Record, ...]]] = []
+        transfers: list[MarginTransfer] = []
+        for first in range(0, len(places), AT_ONCE):
+            some = places[first : first + AT_ONCE]
+            found = await asyncio.gather(*(self._of_scope(scope, since, until) for scope in some))
+            for scope, (repaid, moved) in zip(some, found, strict=True):
+                repayments.append((scope, repaid))
+                transfers += moved
+        return RecordRead(since, until, tuple(repayments), tuple(transfers))
+
+    async def _of_scope(
+        self, scope: Scope, since: datetime, until: datetime
+    ) -> tuple[tuple[Record, ...], tuple[MarginTransfer, ...]]:
+        around = self._exchange.surroundings
+        # Of every kind, whatever acts now: a gap is closed once, and another kind may go live later.
+        return await around.repayments(scope, since, until), await around.transfers(scope, since, until)

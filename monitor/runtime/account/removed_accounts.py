@@ -1,0 +1,153 @@
+"""Accounts that a reload took out of the configuration while orders are under way: read until these are settled."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from monitor.clock import Clock
+from monitor.core.engine.step import Policy
+from monitor.core.model.alert import Severity
+from monitor.core.model.events import ActionSettled, Event
+from monitor.core.model.intent import IN_FLIGHT, Intent
+from monitor.core.state.account_state import AccountState, apply
+from monitor.errors import StoreError
+from monitor.exchange.port import Exchange
+from monitor.runtime.account.supervisor import WatchedAccount
+from monitor.runtime.orders.executor import Executor
+from monitor.store.store import Store
+from monitor.store.writes import intents as intent_rows
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.5
+"""Machine seconds between two looks at what the database knows of the orders."""
+
+RETRY_S = 5.0
+
+
+class LeavingAccounts:
+    """The accounts of the configuration before, with the keys that it had. Nothing is decided or sent for them."""
+
+    def __init__(
+        self,
+        accounts: Mapping[str, WatchedAccount],
+        channels: tuple[str, ...],
+        store: Store,
+        clock: Clock,
+        is_store_known: Callable[[], bool],
+        say: Callable[[Severity, str], Awaitable[None]],
+        wake_channels: Callable[[Iterable[str]], None],
+        on_change: Callable[[], None],
+    ) -> None:
+        """`say` gives a notice to all `channels`; `wake_channels` is told which have something new to send.
+
+        `on_change` is called when an order is known to have gone on: an account of another name may count it.
+        """
+        self._accounts = dict(accounts)
+        self._channels = channels
+        self._store = store
+        self._clock = clock
+        self._is_store_known = is_store_known
+        self._say = say
+        self._wake_channels = wake_channels
+        self._on_change = on_change
+        self._said: set[str] = set()
+
+    @property
+    def accounts(self) -> Mapping[str, WatchedAccount]:
+        """Those of which something is not settled yet."""
+        return dict(self._accounts)
+
+    async def settle(self, name: str) -> None:
+        """Look into the orders of the account until each is settled; then its session ends, and it is dropped."""
+        while True:
+            try:
+                await self._until_settled(name)
+                break
+            except (Exception, ExceptionGroup):
+                log.exception("leaving.restarting account=%s in_s=%s", name, RETRY_S)
+                await asyncio.sleep(RETRY_S)
+        del self._accounts[name]
+        log.info("leaving.dropped account=%s", name)
+        if name in self._said:
+            await self._say("info", f"Account {name}: nothing is under way any more, it is dropped.")
+
+    async def _until_settled(self, name: str) -> None:
+        account = self._accounts[name]
+        knowledge = _Knowledge(name, self._clock, self._on_change)
+        knowledge.learn(await self._read(name))
+        exchange = account.open_exchange()
+        try:
+            executor = self._executor(account.policy, exchange, knowledge)
+            await self._announce(name, executor.unsettled)
+            async with asyncio.TaskGroup() as tasks:
+                looking = tasks.create_task(executor.run(), name=f"leaving {name}")
+                while executor.unsettled:
+                    await asyncio.sleep(LOOK_S)
+                    knowledge.learn(await self._read(name))
+                looking.cancel()
+        finally:
+            with suppress(Exception):
+                await asyncio.wait_for(exchange.aclose(), timeout=5)
+
+    def _executor(self, policy: Policy, exchange: Exchange, knowledge: "_Knowledge") -> Executor:
+        """Without an action it finds nothing to send, and looks into what was sent."""
+        audience = replace(policy.audience, channels=self._channels)
+        return Executor(
+            account=policy.settings.account,
+            exchange=exchange,
+            store=self._store,
+            clock=self._clock,
+            policy=replace(policy, rules=(), actions=(), audience=audience),
+            deliver=knowledge.take,
+            state=lambda: knowledge.state,
+            wake_channels=self._wake_channels,
+        )
+
+    async def _announce(self, name: str, unsettled: tuple[Intent, ...]) -> None:
+        under_way = [intent for intent in unsettled if intent.state in IN_FLIGHT]
+        if not under_way or name in self._said:
+            return
+        self._said.add(name)
+        named = ", ".join(f"R-{intent.id}" for intent in under_way)
+        log.warning("leaving.begun account=%s intents=%s", name, named)
+        await self._say(
+            "warning",
+            f"Account {name} was taken out of the configuration while {named} is under way: that is looked into to the "
+            "end, with the key that the account had. Nothing else is done for it.",
+        )
+
+    async def _read(self, name: str) -> tuple[Intent, ...]:
+        """The orders of the account as the database knows them, once it can tell."""
+        while True:
+            if self._is_store_known() and not self._store.failing:
+                try:
+                    return await self._store.read(intent_rows.recent, name, self._clock.now())
+                except StoreError as error:
+                    log.error("leaving.unread account=%s cause=%s", name, error)
+            await asyncio.sleep(LOOK_S)
+
+
+class _Knowledge:
+    """What is known of one account: what was read for its orders, and the orders as the database has them."""
+
+    def __init__(self, name: str, clock: Clock, on_change: Callable[[], None]) -> None:
+        self._clock = clock
+        self._on_change = on_change
+        self._known: tuple[Intent, ...] = ()
+        self.state = AccountState(account=name, started_at=clock.now())
+
+    def learn(self, known: tuple[Intent, ...]) -> None:
+        """Go on from what the database knows: people and their commands settle orders, too."""
+        self.state = replace(self.state, intents={intent.id: intent for intent in known})
+        if known != self._known:
+            self._known = known
+            self._on_change()
+
+    def take(self, event: Event) -> None:
+        self.state = apply(self.state, event, self._clock.now())
+        if isinstance(event, ActionSettled):
+            # It is recorded already.
+            self._on_change()

@@ -1,0 +1,38 @@
+"""The numbers of new alerts and intents, shared by all accounts of the daemon."""
+
+from datetime import UTC, datetime
+
+from monitor.core.engine.step import Ids
+from monitor.store.startup import NextIds
+from monitor.store.writes.id_allocation import FIRST_UNRECORDED
+
+_SINCE = datetime(2025, 1, 1, tzinfo=UTC)
+_FIRST_INTENT = 2_000_000_000
+
+
+class Numbers:
+    """Rising, and never given twice. While the database is not known they are of a range of their own.
+
+    That range begins anew with the second of each start, so that two starts without the database never share one.
+    """
+
+    def __init__(self, now: datetime) -> None:
+        second = max(0, int((now - _SINCE).total_seconds()))
+        self._alert = FIRST_UNRECORDED + second
+        self._intent = _FIRST_INTENT + second
+        self._is_known = False
+        self.ids = Ids(self._next_alert, self._next_intent)
+
+    def go_on_from(self, first: NextIds) -> None:
+        """The database tells where its numbers end."""
+        self._alert = max(self._alert, first.alert) if self._is_known else first.alert
+        self._intent = max(self._intent, first.intent) if self._is_known else first.intent
+        self._is_known = True
+
+    def _next_alert(self) -> int:
+        self._alert += 1
+        return self._alert - 1
+
+    def _next_intent(self) -> int:
+        self._intent += 1
+        return self._intent - 1

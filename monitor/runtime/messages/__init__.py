@@ -1,0 +1,1 @@
+"""Messages to people: queues, sending, drills, the daily report."""

@@ -1,0 +1,104 @@
+"""The daily report: made when its time has come, once a day, and put on its way like any other notice."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from monitor.clock import Clock
+from monitor.core.notifications.outbox import Delivery
+from monitor.core.notifications.report_schedule import Daily, span_of
+from monitor.errors import StoreError
+from monitor.runtime import pause_file
+from monitor.runtime.schedule import run_every, run_now
+from monitor.store.readers.report import ReportRows, read_report
+from monitor.store.store import Store
+from monitor.store.writes import reports
+from monitor.store.writes.daemon_row import first_run
+from monitor.store.writes.reports import Reported
+from monitor.view.documents.report import report_document
+from monitor.view.report.text import report_text
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 20.0
+"""Exchange seconds from one look at the clock to the next."""
+
+SHORTEST_LOOK_S = 0.2
+"""Machine seconds: with a fast clock it is looked this often at most."""
+
+_JOB = "daily report"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOrder:
+    """When the report is wanted, on which accounts, and who gets it. `pause_file` "": there is none."""
+
+    daily: Daily
+    accounts: Sequence[str]
+    channels: Sequence[str]
+    pause_file: str = ""
+
+
+class DailyReport:
+    """Looks at the clock, and makes the report that is due. What was made is remembered in the store."""
+
+    def __init__(
+        self, order: ReportOrder, store: Store, clock: Clock, version: str, wake: Callable[[Iterable[str]], None]
+    ) -> None:
+        self._order = order
+        self._store = store
+        self._clock = clock
+        self._version = version
+        self._wake = wake
+        self._reported: date | None = None
+        self._scheduler: AsyncIOScheduler | None = None
+
+    def start(self, scheduler: AsyncIOScheduler) -> None:
+        """From now on it is looked for; a report that was missed is made at the first look."""
+        if not self._order.channels:
+            log.warning("report.unheard why='no channel of [report] takes info messages'")
+            return
+        self._scheduler = scheduler
+        run_every(scheduler, _JOB, max(SHORTEST_LOOK_S, LOOK_S / self._clock.speed), self.look)
+
+    def restart(self) -> None:
+        """Look at once: the clock jumped."""
+        if self._scheduler is not None:
+            run_now(self._scheduler, _JOB)
+
+    async def look(self) -> None:
+        """Makes the report if it is due. A store that fails is asked again at the next look."""
+        now = self._clock.now()
+        day, _ = self._order.daily.newest(now)
+        if self._reported == day:
+            return
+        try:
+            await self._make(now)
+        except StoreError as error:
+            log.error("report.put_off cause=%s", error)
+
+    async def _make(self, now: datetime) -> None:
+        last = await self._store.read(reports.newest)
+        self._reported = None if last is None else date.fromisoformat(last.day)
+        due = self._order.daily.due(now, self._reported, await self._store.read(first_run))
+        if due is None:
+            return
+        day, at = due
+        since = span_of(now, None if last is None else last.until)
+        rows = await self._store.read(read_report, since, now)
+        # Beside the loop: a day of many pairs is a second's work.
+        text = await asyncio.to_thread(self._told, rows, since, now)
+        report = Reported(day.isoformat(), at, since, now, rows.head)
+        messages = [Delivery(0, name, None, "notice", "info", now, now, text=text) for name in self._order.channels]
+        if await self._store.order(reports.queue, report, messages) is not None:
+            log.info("report.made day=%s due=%s head=%s", report.day, at.isoformat(), rows.head)
+            self._wake(self._order.channels)
+        self._reported = day
+
+    def _told(self, rows: ReportRows, since: datetime, now: datetime) -> str:
+        paused = pause_file.is_there(self._order.pause_file)
+        return report_text(report_document(rows, self._order.accounts, since, now, self._version, pause_file=paused))

@@ -1,0 +1,121 @@
+"""Carries out the drills that people order: through the outbox and the channels, and past everything else."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from monitor.clock import Clock
+from monitor.core.alerting.drill import Drill, exercise, stages, subject_of
+from monitor.core.engine.step import Policy
+from monitor.core.metrics.snapshot import Sight
+from monitor.core.notifications.outbox import Delivery, DeliveryState
+from monitor.core.state.account_state import AccountState
+from monitor.errors import StoreError
+from monitor.store.store import Store
+from monitor.store.writes import outbox
+from monitor.view.messages.message import DrillMark, alert_message
+
+log = logging.getLogger(__name__)
+
+TOO_OLD = timedelta(minutes=5)
+"""A drill that no daemon was there for is not made up for later."""
+
+PATIENCE_S = 20.0
+"""Machine seconds in which its messages have to be taken; what is still tried then is given up."""
+
+LOOK_S = 0.2
+RETRY_S = 2.0
+
+
+class Drills:
+    """One drill after the other. It queues messages and waits for them, and does nothing else."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        policies: Mapping[str, Policy],
+        states: Callable[[], Mapping[str, AccountState]],
+        wake: Callable[[Iterable[str]], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._policies = policies
+        self._states = states
+        self._wake = wake
+        self._ordered: asyncio.Queue[Drill] = asyncio.Queue()
+        self._known: set[int] = set()
+
+    def order(self, drills: Iterable[Drill]) -> None:
+        """People want these; those that it knows of already are on their way."""
+        for drill in drills:
+            if drill.id not in self._known:
+                self._known.add(drill.id)
+                self._ordered.put_nowait(drill)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            drill = await self._ordered.get()
+            try:
+                outcome = await self._carry_out(drill)
+                await self._store.finish_drill(drill.id, self._clock.now(), outcome)
+                log.info("drill.done drill=%d rule=%r outcome=%r", drill.id, drill.rule, outcome)
+            except StoreError as error:
+                log.error("drill.put_off drill=%d in_s=%s cause=%s", drill.id, RETRY_S, error)
+                self._ordered.put_nowait(drill)
+                await asyncio.sleep(RETRY_S)
+
+    async def _carry_out(self, drill: Drill) -> str:
+        if self._clock.now() - drill.requested_at > TOO_OLD:
+            return "not carried out: no daemon was there in time"
+        queued = await self._store.read(outbox.read_drill, drill.id)
+        if not queued:
+            wanted = self._messages(drill)
+            if isinstance(wanted, str):
+                return wanted
+            # All or none, so that a drill that is taken up again after a crash is not begun anew.
+            await self._store.order(outbox.queue_all, wanted)
+        return await self._await_answers(drill)
+
+    def _messages(self, drill: Drill) -> Sequence[Delivery] | str:
+        """What is to be said, in order; or why nothing is."""
+        now = self._clock.now()
+        for account, policy in self._policies.items():
+            rule = next((rule for rule in policy.rules if rule.name == drill.rule), None)
+            if rule is None:
+                return f'there is no rule "{drill.rule}"'
+            state = self._states().get(account)
+            sight = None if state is None else Sight(state, policy.settings, now)
+            subject = subject_of(rule, account, sight)
+            if subject is None:
+                continue
+            known = sight is not None and subject in sight.subjects
+            figures = sight.of(subject) if sight is not None and known else None
+            deliveries = []
+            for stage in stages(policy.rules, rule, subject, account, policy.audience):
+                mark = DrillMark(drill.id, stage.number, stage.of)
+                alert = exercise(stage, subject, account, figures, now)
+                message = alert_message(alert, stage.reason, figures, now, drill=mark)
+                text = json.dumps(message.document, ensure_ascii=False)
+                deliveries += [
+                    Delivery(0, name, None, "drill", stage.severity, now, now, text=text, drill=drill.id)
+                    for name in stage.channels
+                ]
+            return deliveries or "there is no channel to tell"
+        return f'the rule "{drill.rule}" looks at no account that is watched'
+
+    async def _await_answers(self, drill: Drill) -> str:
+        deadline = asyncio.get_running_loop().time() + PATIENCE_S
+        while True:
+            queued = [d for d in await self._store.read(outbox.read_drill, drill.id) if d.state is DeliveryState.QUEUED]
+            if not queued:
+                return "carried out"
+            if asyncio.get_running_loop().time() > deadline:
+                given_up = {delivery.id: delivery.answer or "no answer" for delivery in queued}
+                await self._store.close_deliveries(DeliveryState.FAILED, given_up)
+                return "carried out, not everything was taken"
+            self._wake({delivery.channel for delivery in queued})
+            await asyncio.sleep(LOOK_S)

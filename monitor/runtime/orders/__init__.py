@@ -1,0 +1,1 @@
+"""Sending intents once, and settling what became of them."""

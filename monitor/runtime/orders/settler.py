@@ -1,0 +1,293 @@
+"""Looks into orders that were sent until it is certain what became of them. Reads only."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.clock import Clock
+from monitor.core.actions.level_loss import Untold, Worsening, worsening
+from monitor.core.engine.step import Policy
+from monitor.core.metrics.snapshot import figures_of
+from monitor.core.model.blocks import StopCause
+from monitor.core.model.intent import FINAL, ByName, Intent, IntentState
+from monitor.core.settlement.observation import LOOKS, Look, Unresolved
+from monitor.core.settlement.transitions import Moved, executed_late, judged
+from monitor.core.settlement.verification import judge, late_execution, wants_late_ledger, wants_ledger
+from monitor.core.state.account_state import AccountState
+from monitor.errors import ExchangeError, StoreError
+from monitor.runtime.orders.intent_recorder import Recorder
+from monitor.runtime.orders.order_reads import Snapshots
+
+log = logging.getLogger(__name__)
+
+PACE_S = (1.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+"""Exchange seconds before each look at an order of unknown outcome; then every LATER_S."""
+
+LATER_S = 10.0
+ASKED_S = 60.0
+"""Between looks once a person was asked, and while a failed order is watched for a late execution."""
+
+JUDGE_WITHIN = timedelta(minutes=2)
+"""How long an order may wait to be judged before its rule is stopped for want of that."""
+
+JUDGE_READ_S = 20.0
+"""Machine seconds that one read for a judgement may take."""
+
+KEPT_LOOKS = 200
+
+_ANOTHERS = "the account's key is of another account of the exchange now, so nothing here can look into it"
+
+_S = IntentState
+_OPEN = frozenset({_S.ACKNOWLEDGED, _S.UNCERTAIN, _S.UNRESOLVED})
+_UNASKED = _OPEN - {_S.UNRESOLVED}
+
+
+class Settler:
+    """One task for each order whose fate is open, and for each failed one that might still be executed."""
+
+    def __init__(
+        self,
+        snapshots: Snapshots,
+        recorder: Recorder,
+        clock: Clock,
+        policy: Policy,
+        state: Callable[[], AccountState],
+        settled: Callable[[Intent], None],
+    ) -> None:
+        self._snapshots = snapshots
+        self._recorder = recorder
+        self._clock = clock
+        self._policy = policy
+        self._state = state
+        self._settled = settled
+        self._looking: set[int] = set()
+        self._attributing = asyncio.Lock()
+
+    @property
+    def unsettled(self) -> tuple[Intent, ...]:
+        """The orders of which something may still be found out here."""
+        return tuple(intent for intent in self._state().intents.values() if self._is_unsettled(intent))
+
+    def look_into(self, tasks: asyncio.TaskGroup) -> None:
+        """Starts looking wherever nobody looks yet."""
+        for intent in self.unsettled:
+            if intent.id in self._looking:
+                continue
+            self._looking.add(intent.id)
+            if isinstance(intent.order, ByName):
+                tasks.create_task(self._ask(intent), name=f"ask about {intent.id}")
+            elif intent.awaits_judgement:
+                tasks.create_task(self._judge(intent), name=f"judge {intent.id}")
+            elif intent.state in _OPEN:
+                tasks.create_task(self._settle(intent), name=f"settle {intent.id}")
+            else:
+                tasks.create_task(self._watch_failed(intent), name=f"watch {intent.id}")
+
+    def _is_unsettled(self, intent: Intent) -> bool:
+        if isinstance(intent.order, ByName):
+            return intent.state in _UNASKED
+        return intent.state in _OPEN or self._can_judge(intent) or self._may_come_late(intent)
+
+    def _can_judge(self, intent: Intent) -> bool:
+        """Whether it is to be judged here: an account that left has no rules, and no prices to judge by."""
+        return intent.awaits_judgement and bool(self._policy.rules)
+
+    async def _settle(self, intent: Intent) -> None:
+        """Looks at growing intervals, without end, until records and balances agree or a person has settled it."""
+        looks: list[Look] = []
+        attempt = 0
+        while True:
+            await self._clock.sleep(self._pause(intent, attempt))
+            attempt += 1
+            intent = self._state().intents.get(intent.id, intent)
+            if intent.state not in _OPEN:
+                break
+            seen = self._state()
+            if _is_of_another(intent, seen):
+                # Its traces are in the other account: here their absence says nothing.
+                moved = judged(intent, Unresolved(_ANOTHERS), self._clock.now())
+                if moved is not None:
+                    await self._record(moved)
+                continue
+            try:
+                look, seen = await self._snapshots.look(seen, intent)
+            except ExchangeError as error:
+                log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            else:
+                looks = [*looks, look][-KEPT_LOOKS:]
+                looks[-1] = await self._asking_the_ledger(intent, looks)
+            verdict = judge(intent, looks, self._policy.safety, self._clock.now(), self._taken(intent))
+            moved = judged(intent, verdict, self._clock.now(), self._level(intent, seen))
+            if moved is not None and moved.intent.state is _S.CONFIRMED:
+                moved = self._with_judgement(moved, seen)
+            if moved is not None and not await self._record(moved):
+                if self._can_judge(moved.intent):
+                    await self._judge(moved.intent)
+                break
+        self._looking.discard(intent.id)
+
+    def _with_judgement(self, moved: Moved, seen: AccountState) -> Moved:
+        """With whether the order made things worse, by the balances that prove it, or that it awaits to be judged."""
+        found = worsening(seen, moved.intent, self._policy.settings, self._clock.now())
+        if isinstance(found, Untold):
+            # Without an alert it is of no rule: there is nothing to stop.
+            if moved.intent.alert is None:
+                return moved
+            if not found.is_lasting:
+                return replace(moved, intent=replace(moved.intent, awaits_judgement=True))
+        return replace(moved, stop=_cause(moved.intent, found))
+
+    async def _judge(self, intent: Intent) -> None:
+        """Judges a confirmed order as soon as that is possible; its rule is stopped where it is not in time."""
+        began, attempt = self._clock.now(), 0
+        while True:
+            found = await self._worsening_by_now(intent)
+            is_over = isinstance(found, Untold) and (found.is_lasting or self._clock.now() - began >= JUDGE_WITHIN)
+            if (is_over or not isinstance(found, Untold)) and await self._is_judged(intent, found):
+                break
+            await self._clock.sleep(PACE_S[attempt] if attempt < len(PACE_S) else LATER_S)
+            attempt += 1
+        self._looking.discard(intent.id)
+
+    async def _worsening_by_now(self, intent: Intent) -> Worsening | Untold | None:
+        """What the order made worse, by a fresh read of its scope and the one that it is to help."""
+        state = self._state()
+        if _is_of_another(intent, state):
+            return Untold(_ANOTHERS, is_lasting=True)
+        try:
+            async with asyncio.timeout(JUDGE_READ_S):
+                seen = await self._snapshots.refresh(state, intent, intent.helps)
+        except (ExchangeError, TimeoutError) as error:
+            log.info("intent.not_judged account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return Untold("the account could not be read")
+        return worsening(seen, intent, self._policy.settings, self._clock.now())
+
+    async def _is_judged(self, intent: Intent, found: Worsening | Untold | None) -> bool:
+        """Whether the judgement is recorded, by this or by another."""
+        judged = replace(intent, awaits_judgement=False)
+        try:
+            if await self._recorder.judge(judged, _cause(judged, found)):
+                log.info("intent.judged account=%s intent=%d", intent.account, intent.id)
+        except StoreError as error:
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return False
+        self._settled(judged)
+        return True
+
+    async def _asking_the_ledger(self, intent: Intent, looks: Sequence[Look]) -> Look:
+        """The last look, with the margin ledger where that has to say something."""
+        if not wants_ledger(intent, looks, self._policy.safety, self._taken(intent)):
+            return looks[-1]
+        try:
+            return await self._snapshots.with_ledger(looks[-1], intent)
+        except ExchangeError as error:
+            log.info("intent.no_ledger account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return looks[-1]
+
+    async def _ask(self, intent: Intent) -> None:
+        """What was ordered by name can't be looked into: only a person can say what became of it."""
+        moved = judged(intent, judge(intent, (), self._policy.safety, self._clock.now()), self._clock.now())
+        while moved is not None and await self._record(moved) and self._is_unasked(intent):
+            await self._clock.sleep(LATER_S)
+        self._looking.discard(intent.id)
+
+    def _is_unasked(self, intent: Intent) -> bool:
+        return self._state().intents.get(intent.id, intent).state in _UNASKED
+
+    async def _record(self, moved: Moved) -> bool:
+        """Whether looking goes on."""
+        intent, step = moved.intent, moved.step
+        try:
+            recorded = await self._recorder.record(moved)
+        except StoreError as error:
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return True
+        if not recorded:
+            # A person was quicker; what they ordered comes through the inbox.
+            log.info("intent.moved_elsewhere account=%s intent=%d", intent.account, intent.id)
+            return True
+        level = logging.WARNING if intent.state in (_S.FAILED, _S.UNRESOLVED) else logging.INFO
+        log.log(level, "intent.%s account=%s id=%d note=%s", intent.state.lower(), intent.account, intent.id, step.note)
+        self._settled(intent)
+        return intent.state not in FINAL
+
+    async def _watch_failed(self, intent: Intent) -> None:
+        """An order that counts as not done may still be executed: that is recorded, counted, and told at once."""
+        while self._may_come_late(intent):
+            await self._clock.sleep(ASKED_S)
+            try:
+                look, _ = await self._snapshots.look(self._state(), intent)
+                if wants_late_ledger(intent, look, self._policy.safety, self._taken(intent)):
+                    look = await self._snapshots.with_ledger(look, intent)
+            except ExchangeError as error:
+                log.info("intent.not_looked account=%s intent=%d cause=%s", intent.account, intent.id, error)
+                continue
+            # One at a time: what one of two equal orders is found to be is never counted for the other.
+            async with self._attributing:
+                if await self._is_late(intent, look):
+                    break
+
+    async def _is_late(self, intent: Intent, look: Look) -> bool:
+        """Whether it was executed after all, and that is recorded."""
+        trace = late_execution(intent, look, self._policy.safety, self._taken(intent))
+        if trace is None or self._another_is_open(intent):
+            return False
+        late = executed_late(intent, trace)
+        try:
+            await self._recorder.amend(late)
+        except StoreError as error:
+            log.error("intent.unrecorded account=%s intent=%d cause=%s", intent.account, intent.id, error)
+            return False
+        log.error("intent.executed_late account=%s intent=%d ref=%s", intent.account, intent.id, late.ref)
+        self._settled(late)
+        return True
+
+    def _may_come_late(self, intent: Intent) -> bool:
+        """Whether it is watched: for a while since it counts as failed, which a person may have said long after."""
+        if intent.state is not _S.FAILED or intent.submitted_at is None or intent.executed_late:
+            return False
+        if _is_of_another(intent, self._state()):
+            return False
+        since = max(intent.submitted_at, intent.settled_at or intent.submitted_at)
+        return self._clock.now() - since < 2 * self._policy.safety.unresolved_after
+
+    def _another_is_open(self, intent: Intent) -> bool:
+        """Whether an equal order is still looked into: the record could be its trace."""
+        return any(i.order == intent.order and i.state in _OPEN for i in self._state().intents.values())
+
+    def _pause(self, intent: Intent, attempt: int) -> float:
+        """Exchange seconds before the next look. The first at an acknowledged order comes at once."""
+        if intent.state is _S.UNRESOLVED and attempt:
+            return ASKED_S
+        if intent.state is _S.ACKNOWLEDGED and not attempt:
+            return 0.0
+        pause = PACE_S[attempt] if attempt < len(PACE_S) else LATER_S
+        return min(pause, self._policy.safety.settle.total_seconds() / LOOKS)
+
+    def _taken(self, intent: Intent) -> frozenset[str]:
+        """The records that belong to other intents."""
+        return frozenset(i.ref for i in self._state().intents.values() if i.ref is not None and i.id != intent.id)
+
+    def _level(self, intent: Intent, seen: AccountState) -> Decimal | None:
+        """The level that the order led to, in the scope that it is to help; None when nothing is owed any more."""
+        subject = (intent.helps.kind, intent.helps.symbol)
+        level = figures_of(seen, self._policy.settings, subject, self._clock.now()).read("margin_level")
+        return level if isinstance(level, Decimal) and level.is_finite() else None
+
+
+def _cause(intent: Intent, found: Worsening | Untold | None) -> StopCause | None:
+    """Why the order stops its rule; None where it made nothing worse."""
+    if found is None:
+        return None
+    cause = StopCause("worse", found.words) if isinstance(found, Worsening) else StopCause("untold", found.why)
+    event = "made_worse" if cause.grounds == "worse" else "unjudged"
+    log.error("intent.%s account=%s intent=%d %s", event, intent.account, intent.id, cause.reason)
+    return cause
+
+
+def _is_of_another(intent: Intent, state: AccountState) -> bool:
+    """Whether the account's key was replaced by that of another user since the order was decided."""
+    return intent.uid is not None and state.uid is not None and intent.uid != state.uid

@@ -1,0 +1,1 @@
+"""What all endpoints share: parameters, authentication, errors, request weight."""

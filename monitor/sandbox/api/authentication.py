@@ -1,0 +1,105 @@
+"""API keys: format, signature (HMAC, Ed25519, RSA) over the percent-encoded request, time window."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+from urllib.parse import unquote
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from monitor.sandbox.api.errors import Refusal, missing
+from monitor.sandbox.api.parameters import Params
+from monitor.sandbox.scenario.scenario import KeySpec
+
+DEFAULT_RECV_WINDOW_MS = 5000.0
+LONGEST_RECV_WINDOW_MS = 60_000.0
+AHEAD_MS = 1000
+
+_KEY_FORM = re.compile(r"[A-Za-z0-9]{64}")
+# What percent-encoding leaves behind; `+` is the form encoding of a space.
+_ENCODED_FORM = re.compile(r"(?:[A-Za-z0-9\-._~=&+]|%[0-9A-Fa-f]{2})*")
+
+
+def well_formed(api_key: str) -> bool:
+    """Whether a text could be an API key."""
+    return _KEY_FORM.fullmatch(api_key) is not None
+
+
+def check_time(params: Params, server_ms: int, *, speed: float, slack_ms: int) -> None:
+    """Refuse a request whose timestamp lies outside its window (-1021, -1131).
+
+    The window is as wide in real time as at normal speed, so it is widened by `speed`; `slack_ms` more
+    while a test holds or pushes the time.
+    """
+    timestamp = _number(params, "timestamp")
+    if timestamp is None:
+        raise missing("timestamp")
+    window = _number(params, "recvWindow")
+    window = DEFAULT_RECV_WINDOW_MS if window is None else window
+    if window > LONGEST_RECV_WINDOW_MS:
+        raise Refusal(-1131, "recvWindow must be less than 60000")
+    stretch = max(1.0, speed)
+    if timestamp >= server_ms + AHEAD_MS * stretch + slack_ms:
+        raise Refusal(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+    if server_ms - timestamp > window * stretch + slack_ms:
+        raise Refusal(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def check_signature(key: KeySpec, query: str, body: str) -> None:
+    """Refuse (-1022) a request whose signature does not fit its percent-encoded query and body."""
+    signed_query, in_query = _split(query)
+    signed_body, in_body = _split(body)
+    signature = in_query if in_query is not None else in_body
+    if not signature:
+        raise missing("signature")
+    payload = signed_query + signed_body
+    if not _ENCODED_FORM.fullmatch(payload) or not verify(key, payload, unquote(signature)):
+        raise Refusal(-1022, "Signature for this request is not valid.")
+
+
+def verify(key: KeySpec, payload: str, signature: str) -> bool:
+    """Whether `signature` (hex for HMAC, base64 else) is the key's over `payload`."""
+    if key.api_secret:
+        expected = hmac.digest(key.api_secret.encode(), payload.encode(), hashlib.sha256).hex()
+        return hmac.compare_digest(expected, signature.lower())
+    public = load_pem_public_key(key.public_key.encode())
+    try:
+        raw = base64.b64decode(signature, validate=True)
+        if isinstance(public, ed25519.Ed25519PublicKey):
+            public.verify(raw, payload.encode())
+        elif isinstance(public, rsa.RSAPublicKey):
+            public.verify(raw, payload.encode(), padding.PKCS1v15(), SHA256())
+        else:
+            return False
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _split(part: str) -> tuple[str, str | None]:
+    """A raw query or body without its signature, and the signature as it stands there."""
+    kept, signature = [], None
+    for pair in part.split("&"):
+        name, _, value = pair.partition("=")
+        if name == "signature":
+            signature = value
+        else:
+            kept.append(pair)
+    return "&".join(kept), signature
+
+
+def _number(params: Params, name: str) -> float | None:
+    value = params.values.get(name)
+    if value is None:
+        return None
+    try:
+        return float(value)
+    except ValueError as error:
+        raise Refusal(
+            -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+        ) from error

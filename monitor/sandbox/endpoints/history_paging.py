@@ -1,0 +1,61 @@
+"""Time windows and pages of the history endpoints."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from monitor.sandbox.api.errors import Refusal
+from monitor.sandbox.endpoints.registry import Call
+
+DAY_MS = 24 * 3600 * 1000
+LARGEST_PAGE = 100
+
+Row = TypeVar("Row")
+
+
+def bad_dates() -> Refusal:
+    """-3011: the window can't be."""
+    return Refusal(-3011, "Your input date is invalid.")
+
+
+def window(
+    call: Call,
+    *,
+    default_days: int = 7,
+    span_days: int | None = None,
+    depth_days: int | None = None,
+    too_long: Callable[[], Refusal] = bad_dates,
+) -> tuple[int, int]:
+    """First and last millisecond that rows are shown of.
+
+    Without times the last `default_days`; with the start alone up to now; with the end alone
+    `default_days` before it. Longer than `span_days` is refused; older than `depth_days` is cut off.
+    """
+    start, end = call.params.integer("startTime"), call.params.integer("endTime")
+    now = call.now_ms
+    last = now if end is None else end
+    first = last - default_days * DAY_MS if start is None else start
+    if first > last:
+        raise bad_dates()
+    if span_days is not None and last - first > span_days * DAY_MS:
+        if start is None or end is not None:
+            raise too_long()
+        first = last - span_days * DAY_MS
+    if depth_days is not None:
+        first = max(first, now - depth_days * DAY_MS)
+    return first, last if call.venue.scenario.readings.window_end == "included" else last - 1
+
+
+def visible(call: Call, rows: Iterable[Row], when: Callable[[Row], int], lag_s: int | None = None) -> list[Row]:
+    """The rows that the histories already show, newest first. `lag_s`: a lag of its own."""
+    horizon = call.now_ms - (call.venue.scenario.readings.history_lag_s if lag_s is None else lag_s) * 1000
+    return [row for row in reversed(list(rows)) if when(row) <= horizon]
+
+
+def page(call: Call, rows: Sequence[Row], show: Callable[[Row], object], *, size: int = 10) -> dict[str, object]:
+    """One page of `rows` by `current` and `size`, with the total."""
+    current = call.params.integer("current") or 1
+    wanted = min(LARGEST_PAGE, call.params.integer("size") or size)
+    if current < 1 or wanted < 1:
+        raise bad_dates()
+    chosen = rows[(current - 1) * wanted : current * wanted]
+    return {"rows": [show(row) for row in chosen], "total": len(rows)}

@@ -1,0 +1,122 @@
+"""What anyone may ask: time, system status, symbols and their filters, last prices."""
+
+import msgspec
+
+from monitor.sandbox.amounts import ZERO, plain, text
+from monitor.sandbox.api.errors import Refusal, bad_symbol
+from monitor.sandbox.api.weights import Weight
+from monitor.sandbox.endpoints.registry import Call, endpoint
+from monitor.sandbox.market.listings import Pair
+
+ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
+PREVENTION_MODES = ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"]
+
+
+@endpoint("GET", "/api/v3/time", "NONE", 1)
+def server_time(call: Call) -> object:
+    """The venue's clock."""
+    return {"serverTime": call.now_ms}
+
+
+@endpoint("GET", "/sapi/v1/system/status", "NONE", 1)
+def system_status(call: Call) -> object:
+    """0 normal, 1 maintenance."""
+    down = call.venue.scenario.maintenance
+    return {"status": int(down), "msg": "system_maintenance" if down else "normal"}
+
+
+@endpoint("GET", "/api/v3/exchangeInfo", "NONE", 20)
+def exchange_info(call: Call) -> object:
+    """Rate limits, and every symbol asked for with its filters."""
+    limits = call.venue.scenario.limits
+    return {
+        "timezone": "UTC",
+        "serverTime": call.now_ms,
+        "rateLimits": [
+            {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": limits.api_ip_weight},
+            {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
+        ],
+        "exchangeFilters": [],
+        "symbols": [_symbol(call, call.venue.catalogue.pairs[symbol]) for symbol in _asked(call)],
+    }
+
+
+def _ticker_weight(call: Call) -> Weight:
+    return Weight(2 if "symbol" in call.params.values else 4)
+
+
+@endpoint("GET", "/api/v3/ticker/price", "NONE", _ticker_weight)
+def ticker_price(call: Call) -> object:
+    """The last price of one symbol, of several, or of all."""
+    rows = []
+    for symbol in _asked(call):
+        price = call.venue.prices.spot(symbol)
+        if price is not None:
+            rows.append({"symbol": symbol, "price": text(price)})
+    if call.params.get("symbol") is not None:
+        if not rows:
+            raise bad_symbol()
+        return rows[0]
+    return rows
+
+
+def _asked(call: Call) -> list[str]:
+    one, several = call.params.get("symbol"), call.params.get("symbols")
+    if one is not None and several is not None:
+        raise Refusal(-1128, "Combination of optional parameters invalid.")
+    if one is not None:
+        return [call.listed(one)]
+    if several is None:
+        return list(call.venue.catalogue.pairs)
+    try:
+        names = msgspec.json.decode(several, type=list[str])
+    except msgspec.DecodeError as error:
+        raise Refusal(
+            -1100, "Illegal characters found in parameter 'symbols'; legal range is '^\\[(\"[A-Z0-9-_.]{1,20}\")*\\]$'."
+        ) from error
+    return [call.listed(name) for name in names]
+
+
+def _symbol(call: Call, pair: Pair) -> dict[str, object]:
+    return {
+        "symbol": pair.symbol,
+        "status": call.venue.halted.get(pair.symbol, "TRADING"),
+        "baseAsset": pair.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": pair.quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": ORDER_TYPES,
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "otoAllowed": True,
+        "opoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": True,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": True,
+        "pegInstructionsAllowed": True,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": True,
+        "filters": _filters(pair),
+        "permissions": [],
+        "permissionSets": [["SPOT", "MARGIN"]],
+        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "allowedSelfTradePreventionModes": PREVENTION_MODES,
+    }
+
+
+def _filters(pair: Pair) -> list[dict[str, object]]:
+    return [
+        {"filterType": "PRICE_FILTER", "minPrice": text(pair.tick), "maxPrice": "10000000.00000000",
+         "tickSize": text(pair.tick)},
+        {"filterType": "LOT_SIZE", "minQty": text(pair.step), "maxQty": "9000000.00000000",
+         "stepSize": text(pair.step)},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": text(ZERO), "maxQty": "9000000.00000000", "stepSize": text(ZERO)},
+        {"filterType": "PERCENT_PRICE_BY_SIDE", "bidMultiplierUp": "5", "bidMultiplierDown": "0.2",
+         "askMultiplierUp": "5", "askMultiplierDown": "0.2", "avgPriceMins": 5},
+        {"filterType": "NOTIONAL", "minNotional": plain(pair.min_notional), "applyMinToMarket": True,
+         "maxNotional": "9000000.00000000", "applyMaxToMarket": False, "avgPriceMins": 5},
+    ]  # fmt: skip

@@ -1,0 +1,286 @@
+"""What is listed and at which terms: assets, pairs, index prices, tiers, ratios, rates, schedules."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.sandbox.amounts import nearest, plain, text
+from monitor.sandbox.api.errors import Refusal, invalid, not_a_pair, not_an_asset
+from monitor.sandbox.api.weights import Weight
+from monitor.sandbox.endpoints.history_paging import DAY_MS, window
+from monitor.sandbox.endpoints.registry import Call, endpoint
+from monitor.sandbox.ledger.accounts import Margin
+from monitor.sandbox.ledger.ledger import Wallet
+from monitor.sandbox.lending.loans import borrow_limit
+from monitor.sandbox.market.listings import Pair, Tier
+
+HOUR_MS = 3_600_000
+INVENTORY = Decimal(100_000_000)
+MOST_RATE_ASSETS = 20
+
+
+@endpoint("GET", "/sapi/v1/margin/allAssets", "KEYED", 1)
+def all_assets(call: Call) -> object:
+    """Every margin asset, or the one asked for, as a list."""
+    wanted = call.params.get("asset")
+    return [
+        {
+            "assetFullName": asset,
+            "assetName": asset,
+            "isBorrowable": True,
+            "isMortgageable": asset not in call.venue.scenario.no_transfer_in,
+            "userMinBorrow": text(Decimal(0)),
+            "userMinRepay": text(call.venue.catalogue.min_repay(asset)),
+            **_delist_time(call, asset),
+        }
+        for asset in call.venue.catalogue.assets
+        if wanted in (None, asset)
+    ]
+
+
+@endpoint("GET", "/sapi/v1/margin/allPairs", "KEYED", 1)
+def all_pairs(call: Call) -> object:
+    """Every cross pair, or the one asked for, as a list."""
+    return [
+        {"base": row["base"], "id": pair.number, **row, **_delist_time(call, pair.base, pair.quote)}
+        for pair, row in _pairs(call)
+    ]
+
+
+@endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "EITHER", 10)
+def all_isolated_pairs(call: Call) -> object:
+    """Every isolated pair, or the one asked for, as a list."""
+    return [row for pair, row in _pairs(call) if pair.isolated]
+
+
+@endpoint("GET", "/sapi/v1/margin/priceIndex", "KEYED", 10)
+def price_index(call: Call) -> object:
+    """The margin index price of one symbol."""
+    symbol = call.listed(call.params.required("symbol"))
+    price = call.venue.prices.index(symbol)
+    if price is None or symbol in call.venue.scenario.no_index:
+        raise Refusal(-3042, "PriceIndex not available for this margin pair.")
+    return {"calcTime": call.now_ms, "price": text(price), "symbol": symbol}
+
+
+@endpoint("GET", "/sapi/v1/margin/isolatedMarginTier", "SIGNED", 1)
+def isolated_tiers(call: Call) -> object:
+    """The tiers of an isolated pair, or one of them."""
+    symbol = call.params.required("symbol")
+    if call.venue.catalogue.isolated_pair(symbol) is None:
+        raise not_a_pair()
+    wanted = call.params.integer("tier")
+    return [_tier(symbol, tier) for tier in call.venue.catalogue.tiers(symbol) if wanted in (None, tier.number)]
+
+
+@endpoint("GET", "/sapi/v1/margin/crossMarginCollateralRatio", "KEYED", 100)
+def collateral_ratios(call: Call) -> object:
+    """Groups of assets that share collateral tiers."""
+    groups: dict[object, list[str]] = {}
+    for asset, tiers in call.venue.catalogue.collateral.items():
+        groups.setdefault(tiers, []).append(asset)
+    answer = []
+    for tiers, assets in ((call.venue.catalogue.collateral[names[0]], names) for names in groups.values()):
+        rows = []
+        for number, tier in enumerate(tiers):
+            row = {"minUsdValue": plain(tier.min_usd)}
+            if number + 1 < len(tiers):
+                row["maxUsdValue"] = plain(tiers[number + 1].min_usd)
+            rows.append({**row, "discountRate": plain(tier.rate)})
+        answer.append({"collaterals": rows, "assetNames": assets})
+    return answer
+
+
+def _fee_weight(call: Call) -> Weight:
+    return Weight(1 if "coin" in call.params.values else 5)
+
+
+@endpoint("GET", "/sapi/v1/margin/crossMarginData", "SIGNED", _fee_weight)
+def cross_rates(call: Call) -> object:
+    """Daily rates and borrow limits of cross, by coin."""
+    wanted = call.params.get("coin")
+    level = call.params.integer("vipLevel")
+    probe = Margin(call.account.name, Wallet(call.account.name, "cross"))
+    pairs = call.venue.catalogue.pairs.values()
+    return [
+        {
+            "vipLevel": call.account.vip_level if level is None else level,
+            "coin": asset,
+            "transferIn": asset not in call.venue.scenario.no_transfer_in,
+            "borrowable": True,
+            "dailyInterest": text(rate),
+            "yearlyInterest": text(rate * 365, 4),
+            "borrowLimit": plain(borrow_limit(call.venue, probe, asset)),
+            "marginablePairs": [pair.symbol for pair in pairs if asset in (pair.base, pair.quote)][:50],
+        }
+        for asset, rate in call.venue.catalogue.rates.items()
+        if wanted in (None, asset)
+    ]
+
+
+def _isolated_fee_weight(call: Call) -> Weight:
+    return Weight(1 if "symbol" in call.params.values else 10)
+
+
+@endpoint("GET", "/sapi/v1/margin/isolatedMarginData", "SIGNED", _isolated_fee_weight)
+def isolated_rates(call: Call) -> object:
+    """Daily rates and borrow limits of isolated pairs."""
+    wanted = call.params.get("symbol")
+    level = call.params.integer("vipLevel")
+    catalogue = call.venue.catalogue
+    if wanted is not None and catalogue.isolated_pair(wanted) is None:
+        raise not_a_pair()
+    rows = []
+    for pair in catalogue.pairs.values():
+        if not pair.isolated or wanted not in (None, pair.symbol):
+            continue
+        last = catalogue.tiers(pair.symbol)[-1]
+        sides = ((pair.base, last.base_max), (pair.quote, last.quote_max))
+        rows.append(
+            {
+                "vipLevel": call.account.vip_level if level is None else level,
+                "symbol": pair.symbol,
+                "leverage": str(pair.leverage),
+                "data": [
+                    {"coin": coin, "dailyInterest": text(catalogue.rates[coin]), "borrowLimit": plain(limit)}
+                    for coin, limit in sides
+                ],
+            }
+        )
+    return rows
+
+
+@endpoint("GET", "/sapi/v1/margin/next-hourly-interest-rate", "SIGNED", 100)
+def next_hourly_rates(call: Call) -> object:
+    """The rate of the coming hour, as a fraction per hour."""
+    call.params.required("assets")
+    call.params.required("isIsolated")
+    call.params.flag("isIsolated")
+    assets = call.params.names("assets") or []
+    if len(assets) > MOST_RATE_ASSETS:
+        raise invalid("assets")
+    for asset in assets:
+        if asset not in call.venue.catalogue.rates:
+            raise not_an_asset()
+    hourly = call.venue.catalogue.hourly_rate
+    return [{"asset": asset, "nextHourlyInterestRate": text(nearest(hourly(asset)))} for asset in assets]
+
+
+@endpoint("GET", "/sapi/v1/margin/interestRateHistory", "SIGNED", 1)
+def rate_history(call: Call) -> object:
+    """Daily rates, one row an hour, newest first."""
+    asset = call.params.required("asset")
+    rate = call.venue.catalogue.rates.get(asset)
+    if rate is None:
+        raise not_an_asset()
+    first, last = window(call, span_days=31)
+    level = call.params.integer("vipLevel")
+    newest = min(last, call.now_ms) // HOUR_MS * HOUR_MS
+    return [
+        {
+            "asset": asset,
+            "dailyInterestRate": text(call.venue.rate_at(asset, moment)),
+            "timestamp": moment,
+            "vipLevel": call.account.vip_level if level is None else level,
+        }
+        for moment in range(newest, max(first, newest - 31 * DAY_MS) - 1, -HOUR_MS)
+    ]
+
+
+@endpoint("GET", "/sapi/v1/margin/available-inventory", "SIGNED", 50, "UID")
+def inventory(call: Call) -> object:
+    """What is left to lend of each asset."""
+    call.params.choice("type", "MARGIN", "ISOLATED")
+    own = call.venue.scenario.inventory
+    assets = {asset: plain(own.get(asset, INVENTORY)) for asset in call.venue.catalogue.assets}
+    return {"assets": assets, "updateTime": call.now_ms // 1000}
+
+
+@endpoint("GET", "/sapi/v1/margin/delist-schedule", "KEYED", 100)
+def delist_schedule(call: Call) -> object:
+    """What will be delisted, and when."""
+    return [_scheduled("delistTime", row) for row in call.venue.scenario.delistings]
+
+
+@endpoint("GET", "/sapi/v1/margin/list-schedule", "KEYED", 100)
+def list_schedule(call: Call) -> object:
+    """What will be listed, and when."""
+    return [_scheduled("listTime", row) for row in call.venue.scenario.listings]
+
+
+@endpoint("GET", "/sapi/v1/margin/restricted-asset", "KEYED", 1)
+def restricted_assets(call: Call) -> object:
+    """Assets that can't be gone long by borrowing, and those whose collateral cap is reached."""
+    return {
+        "openLongRestrictedAsset": list(call.venue.scenario.restricted_long),
+        "maxCollateralExceededAsset": list(call.venue.scenario.collateral_full),
+    }
+
+
+@endpoint("GET", "/sapi/v1/spot/asset/tags", "KEYED", 100, repeats=("tag",))
+def asset_tags(call: Call) -> object:
+    """The tags of the assets that have any, or one of those asked for."""
+    wanted = call.params.names("tag")
+    return [
+        {"assetCode": asset, "assetName": asset, "trading": True, "tags": list(tags)}
+        for asset, tags in call.venue.scenario.tags.items()
+        if wanted is None or set(wanted) & set(tags)
+    ]
+
+
+@endpoint("GET", "/sapi/v1/margin/limit-price-pairs", "KEYED", 1)
+def limit_price_pairs(call: Call) -> object:
+    """Pairs whose cross limit orders are bound to the index."""
+    return {"crossMarginSymbols": list(call.venue.scenario.limit_price_pairs)}
+
+
+@endpoint("GET", "/sapi/v1/margin/risk-based-liquidation-ratio", "KEYED", 1)
+def risk_based_ratios(_call: Call) -> object:
+    """A sample row: what the figure means is not documented."""
+    return [{"asset": "USDC", "riskBasedLiquidationRatio": "0.01"}]
+
+
+def _scheduled(name: str, row: tuple[datetime, tuple[str, ...], tuple[str, ...]]) -> dict[str, object]:
+    at, assets, symbols = row
+    return {
+        name: int(at.timestamp() * 1000),
+        "crossMarginAssets": list(assets),
+        "isolatedMarginSymbols": list(symbols),
+    }
+
+
+def _delist_time(call: Call, *assets: str) -> dict[str, int]:
+    """The optional field of what leaves cross margin."""
+    times = [at for at, leaving, _ in call.venue.scenario.delistings if set(assets) & set(leaving)]
+    unit = 1000 if call.venue.scenario.readings.delist_time_unit == "ms" else 1
+    return {"delistTime": int(min(times).timestamp()) * unit} if times else {}
+
+
+def _pairs(call: Call) -> list[tuple[Pair, dict[str, object]]]:
+    wanted = call.params.get("symbol")
+    return [
+        (
+            pair,
+            {
+                "base": pair.base,
+                "isBuyAllowed": True,
+                "isMarginTrade": True,
+                "isSellAllowed": True,
+                "quote": pair.quote,
+                "symbol": pair.symbol,
+            },
+        )
+        for pair in call.venue.catalogue.pairs.values()
+        if wanted in (None, pair.symbol)
+    ]
+
+
+def _tier(symbol: str, tier: Tier) -> dict[str, object]:
+    return {
+        "symbol": symbol,
+        "tier": tier.number,
+        "effectiveMultiple": tier.multiple,
+        "initialRiskRatio": plain(tier.initial_ratio),
+        "liquidationRiskRatio": plain(tier.liquidation_ratio),
+        "baseAssetMaxBorrowable": plain(tier.base_max),
+        "quoteAssetMaxBorrowable": plain(tier.quote_max),
+    }

@@ -1,0 +1,41 @@
+"""Paths that were switched off over the years, and the ways the exchange may answer them."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from monitor.sandbox.scenario.scenario import Readings
+
+_NOT_FOUND = "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>"
+_GONE = '{"code":-1016,"msg":"This service is no longer available."}'
+
+# Path -> the methods that are gone. GET /sapi/v1/margin/transfer lives on, its POST does not.
+RETIRED: Mapping[str, tuple[str, ...]] = {
+    "/sapi/v1/margin/loan": ("GET", "POST"),
+    "/sapi/v1/margin/repay": ("GET", "POST"),
+    "/sapi/v1/margin/transfer": ("POST",),
+    "/sapi/v1/margin/isolated/transfer": ("GET", "POST"),
+    "/sapi/v1/margin/asset": ("GET",),
+    "/sapi/v1/margin/pair": ("GET",),
+    "/sapi/v1/margin/isolated/pair": ("GET",),
+    "/sapi/v1/margin/dust": ("GET", "POST"),
+    "/sapi/v1/margin/dribblet": ("GET",),
+    "/sapi/v1/margin/leverageBracket": ("GET",),
+    "/sapi/v1/userDataStream": ("POST", "PUT", "DELETE"),
+    "/sapi/v1/userDataStream/isolated": ("POST", "PUT", "DELETE"),
+    "/api/v3/userDataStream": ("POST", "PUT", "DELETE"),
+}
+
+
+def no_such_path(method: str, path: str, readings: Readings) -> web.Response:
+    """The answer for a path that is not served: of a retired one as the readings say, else 404 with HTML."""
+    if method not in RETIRED.get(path, ()):
+        return web.Response(text=_NOT_FOUND, status=404, content_type="text/html")
+    status = readings.retired_path_status
+    match readings.retired_path_body:
+        case "html":
+            return web.Response(text=_NOT_FOUND, status=status, content_type="text/html")
+        case "empty":
+            return web.Response(status=status)
+        case "json":
+            return web.Response(text=_GONE, status=status, content_type="application/json")

@@ -1,0 +1,1 @@
+"""Accounts, double-entry ledger, and the valuation of margin accounts."""

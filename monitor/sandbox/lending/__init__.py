@@ -1,0 +1,1 @@
+"""Loans, interest, and transfers between wallets."""

@@ -1,0 +1,58 @@
+"""Interest: simple on the principal, the first hour at borrowing, then at every full clock hour."""
+
+from decimal import Decimal
+
+from monitor.sandbox.amounts import ZERO, nearest
+from monitor.sandbox.ledger.accounts import Account, InterestRecord, Margin
+from monitor.sandbox.venue import Venue
+
+HOUR_S = 3600
+BNB_DISCOUNT = Decimal("0.95")
+
+
+def charge(venue: Venue, account: Account, margin: Margin, asset: str, principal: Decimal, kind: str) -> Decimal:
+    """Charge one hour on `principal` of `asset`. `kind` is ON_BORROW or PERIODIC.
+
+    Returns what was charged in that asset: zero when it is charged in BNB instead.
+    """
+    amount = nearest(principal * venue.catalogue.hourly_rate(asset))
+    charged, charged_in = amount, asset
+    if account.interest_in_bnb and margin.symbol is None and venue.prices.usdt("BNB"):
+        in_bnb = amount * venue.prices.usdt(asset) / venue.prices.usdt("BNB")
+        charged, charged_in, kind = nearest(in_bnb * BNB_DISCOUNT), "BNB", f"{kind}_CONVERTED"
+    venue.books.accrue(margin.wallet, charged_in, charged)
+    account.interest.append(
+        InterestRecord(
+            tran_id=venue.next_interest_id(),
+            at_ms=venue.now_ms(),
+            symbol=margin.symbol,
+            asset=charged_in,
+            raw_asset=asset,
+            principal=principal,
+            interest=charged,
+            daily_rate=venue.catalogue.rates.get(asset, ZERO),
+            kind=kind,
+        )
+    )
+    if charged_in != asset and venue.scenario.readings.bnb_interest == "paid":
+        _pay_from_bnb(venue, margin)
+    return charged if charged_in == asset else ZERO
+
+
+def charge_hour(venue: Venue) -> None:
+    """Charge every debt of every account for the hour that begins now."""
+    for account in venue.accounts.values():
+        for margin in account.margins():
+            for asset in margin.wallet.debts():
+                principal = margin.wallet.get(asset).borrowed
+                if principal:
+                    amount = charge(venue, account, margin, asset, principal, "PERIODIC")
+                    venue.tell_liability(margin, asset, "INTEREST", ZERO, amount)
+
+
+def _pay_from_bnb(venue: Venue, margin: Margin) -> None:
+    balance = margin.wallet.get("BNB")
+    amount = min(balance.free, balance.interest)
+    if amount:
+        venue.books.repay(margin.wallet, "BNB", amount, "interest in BNB")
+        venue.tell_position(margin, ["BNB"])

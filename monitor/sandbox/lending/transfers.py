@@ -1,0 +1,164 @@
+"""Moves between the wallets of one user, by the types of the universal transfer."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from monitor.sandbox.amounts import ZERO, down
+from monitor.sandbox.amounts import places as decimals
+from monitor.sandbox.api.errors import Refusal, invalid, missing, no_cross_account, no_isolated_account, not_a_pair
+from monitor.sandbox.ledger.accounts import Account, Actor, Margin, TransferRecord
+from monitor.sandbox.ledger.ledger import Wallet
+from monitor.sandbox.ledger.margin_levels import EXCESSIVE_ABOVE
+from monitor.sandbox.lending.loans import check_asset
+from monitor.sandbox.venue import Venue
+
+Place = Literal["spot", "funding", "cross", "isolated", "elsewhere"]
+
+KINDS: dict[str, tuple[Place, Place]] = {
+    "MAIN_MARGIN": ("spot", "cross"),
+    "MARGIN_MAIN": ("cross", "spot"),
+    "MAIN_FUNDING": ("spot", "funding"),
+    "FUNDING_MAIN": ("funding", "spot"),
+    "FUNDING_MARGIN": ("funding", "cross"),
+    "MARGIN_FUNDING": ("cross", "funding"),
+    "MARGIN_ISOLATEDMARGIN": ("cross", "isolated"),
+    "ISOLATEDMARGIN_MARGIN": ("isolated", "cross"),
+    "ISOLATEDMARGIN_ISOLATEDMARGIN": ("isolated", "isolated"),
+    "UMFUTURE_MARGIN": ("elsewhere", "cross"),
+    "MARGIN_UMFUTURE": ("cross", "elsewhere"),
+    "CMFUTURE_MARGIN": ("elsewhere", "cross"),
+    "MARGIN_CMFUTURE": ("cross", "elsewhere"),
+    "OPTION_MARGIN": ("elsewhere", "cross"),
+    "MARGIN_OPTION": ("cross", "elsewhere"),
+    "MAIN_PORTFOLIO_MARGIN": ("spot", "elsewhere"),
+    "PORTFOLIO_MARGIN_MAIN": ("elsewhere", "spot"),
+}
+# Accepted for years and absent from today's official list: whether they still work is a reading.
+DIRECT_KINDS: dict[str, tuple[Place, Place]] = {
+    "MAIN_ISOLATED_MARGIN": ("spot", "isolated"),
+    "ISOLATED_MARGIN_MAIN": ("isolated", "spot"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a transfer goes from and to; a symbol where that end is an isolated pair."""
+
+    kind: str
+    source: Place
+    target: Place
+    from_symbol: str | None
+    to_symbol: str | None
+
+
+def route(venue: Venue, kind: str, from_symbol: str | None, to_symbol: str | None) -> Route:
+    """The route that a type and its symbols name. Raises Refusal.
+
+    A symbol that the type has no use for is ignored, as the exchange does.
+    """
+    known = {**KINDS, **DIRECT_KINDS} if venue.scenario.readings.direct_isolated_transfer else KINDS
+    ends = known.get(kind)
+    if ends is None:
+        raise invalid("type")
+    source, target = ends
+    if source == "isolated" and not from_symbol:
+        raise missing("fromSymbol")
+    if target == "isolated" and not to_symbol:
+        raise missing("toSymbol")
+    return Route(
+        kind, source, target, from_symbol if source == "isolated" else None, to_symbol if target == "isolated" else None
+    )
+
+
+def transfer(venue: Venue, account: Account, way: Route, asset: str, amount: Decimal, *, by: Actor) -> int:
+    """Carry out a transfer. Returns the tranId; raises Refusal and then nothing has moved."""
+    if amount <= 0:
+        raise Refusal(-5007, "Quantity must be greater than zero.")
+    if decimals(amount) > 8:
+        raise Refusal(-1111, "Precision is over the maximum defined for this asset.")
+    if "elsewhere" in (way.source, way.target):
+        raise Refusal(-5013, "Asset transfer failed: insufficient balance")
+    _check_target(venue, account, way, asset)
+    wallet, margin = _end(venue, account, way.source, way.from_symbol)
+    if wallet.free(asset) < amount:
+        raise Refusal(-5013, "Asset transfer failed: insufficient balance")
+    if margin is not None and amount > max_transferable(venue, account, margin, asset):
+        raise Refusal(-3020, "Transfer out amount exceeds max amount.")
+    if way.target == "isolated" and way.to_symbol is not None:
+        venue.open_isolated(account, way.to_symbol)
+    into, into_margin = _end(venue, account, way.target, way.to_symbol)
+    return _move(venue, account, way.kind, (wallet, margin), (into, into_margin), asset, amount, by)
+
+
+def top_up(venue: Venue, account: Account, asset: str, amount: Decimal) -> int:
+    """The exchange's own transfer from spot into cross. No history of asked-for transfers lists it. Raises Refusal."""
+    if account.spot.free(asset) < amount:
+        raise Refusal(-5013, "Asset transfer failed: insufficient balance")
+    ends = (account.spot, None), (account.cross.wallet, account.cross)
+    return _move(venue, account, "AUTO_TOP_UP", *ends, asset, amount, "venue")
+
+
+def max_transferable(venue: Venue, account: Account, margin: Margin, asset: str) -> Decimal:
+    """How much may leave a margin account: what is free, as long as the level stays above 2."""
+    free = margin.wallet.free(asset)
+    standing = venue.valuer.standing(account, margin)
+    if not standing.liabilities:
+        return free
+    price = venue.prices.usdt(asset)
+    if not price:
+        return ZERO
+    tiers = venue.catalogue.collateral.get(asset)
+    share = tiers[0].rate if margin.symbol is None and tiers else Decimal(1)
+    if not share:
+        return free
+    room = (standing.collateral - EXCESSIVE_ABOVE * standing.liabilities) / share / price
+    return max(ZERO, down(min(free, room)))
+
+
+def _move(
+    venue: Venue,
+    account: Account,
+    kind: str,
+    source: tuple[Wallet, Margin | None],
+    target: tuple[Wallet, Margin | None],
+    asset: str,
+    amount: Decimal,
+    by: Actor,
+) -> int:
+    places = source[0].place, target[0].place
+    venue.books.pay(asset, amount, source[0], target[0], kind)
+    tran_id = venue.next_tran_id()
+    account.transfers.append(TransferRecord(tran_id, venue.now_ms(), kind, asset, amount, *places, by))
+    venue.record_movement(account, "transfer", asset, amount, *places, tran_id, by)
+    for side, delta in ((source[1], -amount), (target[1], amount)):
+        if side is not None:
+            venue.record_flow(account, side.symbol, asset, "TRANSFER", delta, tran_id)
+            venue.tell_balance(side, asset, delta)
+            venue.tell_position(side, [asset])
+    return tran_id
+
+
+def _check_target(venue: Venue, account: Account, way: Route, asset: str) -> None:
+    if way.target == "cross":
+        if not account.cross.created:
+            raise no_cross_account()
+        check_asset(venue, account.cross, asset)
+    if way.target == "isolated":
+        pair = venue.catalogue.isolated_pair(way.to_symbol or "")
+        if pair is None:
+            raise not_a_pair()
+        check_asset(venue, Margin(account.name, account.cross.wallet, pair.symbol), asset)
+    if way.target in ("cross", "isolated") and asset in venue.scenario.no_transfer_in:
+        raise Refusal(-3043, "Transferring in not allowed.")
+
+
+def _end(venue: Venue, account: Account, place: Place, symbol: str | None) -> tuple[Wallet, Margin | None]:
+    if place == "spot":
+        return account.spot, None
+    if place == "funding":
+        return account.funding, None
+    margin = account.margin(symbol if place == "isolated" else None)
+    if margin is None:
+        raise no_cross_account() if place == "cross" else no_isolated_account()
+    return margin.wallet, margin

@@ -1,0 +1,1 @@
+"""Scenarios: accounts, prices and terms that a sandbox starts with."""

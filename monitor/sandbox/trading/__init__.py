@@ -1,0 +1,1 @@
+"""Orders, fills, order lists, and forced liquidation."""

@@ -1,0 +1,68 @@
+"""What orders of a rehearsal have moved so far, put on top of what was really held and owed later."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from monitor.core.model.account import ZERO, Balance, Scope
+from monitor.simulation.portfolio import Portfolio
+
+Amounts = tuple[Decimal, Decimal, Decimal]
+"""Of one asset of one scope: free, borrowed, interest."""
+
+Moved = Mapping[tuple[Scope | str, str], Amounts]
+"""By place (a scope, or the name of a wallet, where only free counts) and asset."""
+
+_NOTHING: Amounts = (ZERO, ZERO, ZERO)
+
+
+def difference(before: Portfolio, after: Portfolio, so_far: Moved) -> Moved:
+    """`so_far` with what lies between two portfolios of the same scopes."""
+    old, new = _amounts(before), _amounts(after)
+    total = dict(so_far)
+    for key in old.keys() | new.keys():
+        was, now, known = old.get(key, _NOTHING), new.get(key, _NOTHING), total.get(key, _NOTHING)
+        if was != now:
+            total[key] = (known[0] + now[0] - was[0], known[1] + now[1] - was[1], known[2] + now[2] - was[2])
+    return total
+
+
+def added(portfolio: Portfolio, moved: Moved) -> Portfolio:
+    """The portfolio with what was moved; what is no longer there can't be taken away."""
+    for (place, asset), amounts in moved.items():
+        if isinstance(place, str):
+            wallet = dict(portfolio.wallets.get(place, {}))
+            wallet[asset] = max(ZERO, wallet.get(asset, ZERO) + amounts[0])
+            portfolio = replace(portfolio, wallets={**portfolio.wallets, place: wallet})
+        elif not place.symbol:
+            row = _shifted(portfolio.cross.get(asset, Balance(asset)), amounts)
+            portfolio = replace(portfolio, cross={**portfolio.cross, asset: row})
+        elif place.symbol in portfolio.pairs:
+            pair = portfolio.pairs[place.symbol]
+            if pair.base.asset == asset:
+                pair = replace(pair, base=_shifted(pair.base, amounts))
+            else:
+                pair = replace(pair, quote=_shifted(pair.quote, amounts))
+            portfolio = replace(portfolio, pairs={**portfolio.pairs, place.symbol: pair})
+    return portfolio
+
+
+def _amounts(portfolio: Portfolio) -> dict[tuple[Scope | str, str], Amounts]:
+    found: dict[tuple[Scope | str, str], Amounts] = {
+        (scope, row.asset): (row.free, row.borrowed, row.interest)
+        for scope in portfolio.scopes
+        for row in portfolio.rows(scope)
+    }
+    for name, wallet in portfolio.wallets.items():
+        found |= {(name, asset): (free, ZERO, ZERO) for asset, free in wallet.items()}
+    return found
+
+
+def _shifted(row: Balance, amounts: Amounts) -> Balance:
+    free, borrowed, interest = amounts
+    return replace(
+        row,
+        free=max(ZERO, row.free + free),
+        borrowed=max(ZERO, row.borrowed + borrowed),
+        interest=max(ZERO, row.interest + interest),
+    )

@@ -1,0 +1,101 @@
+"""Prices through time: bars walked into a path, and the moments at which a rehearsal looks at it."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+from monitor.core.numbers.amounts import EIGHT
+
+SHORTEST_LOOK = timedelta(seconds=20)
+LONGEST_LOOK = timedelta(seconds=60)
+_MICROSECOND = timedelta(microseconds=1)
+_USUAL_LENGTH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar of a price: what it was from `opens_at` on."""
+
+    opens_at: datetime
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+
+
+class PricePath:
+    """A price through time: straight lines between points, flat before the first and after the last."""
+
+    def __init__(self, points: Sequence[tuple[datetime, Decimal]]) -> None:
+        """`points` rise in time; there is at least one."""
+        if not points or any(later <= earlier for (earlier, _), (later, _) in pairwise(points)):
+            raise ValueError("the points of a price must rise in time, and there must be one")
+        self.times = tuple(at for at, _ in points)
+        self.values = tuple(value for _, value in points)
+
+    def at(self, moment: datetime) -> Decimal:
+        """The price at a moment, to 8 decimals where it lies between two points."""
+        after = bisect_right(self.times, moment)
+        if after == 0:
+            return self.values[0]
+        if after == len(self.times) or self.times[after - 1] == moment:
+            return self.values[after - 1]
+        start, end = self.times[after - 1], self.times[after]
+        part = Decimal((moment - start) // _MICROSECOND) / ((end - start) // _MICROSECOND)
+        low, high = self.values[after - 1], self.values[after]
+        between: Decimal = low + (high - low) * part
+        return between.quantize(EIGHT)
+
+
+def walk(bars: Iterable[Bar]) -> PricePath:
+    """The path through `bars`, which rise in time and are at least one.
+
+    Each is walked open → nearer extreme → farther extreme → close, at 0, 1/3, 2/3 and 59/60 of its length; of two
+    equally near the low comes first.
+    """
+    series = list(bars)
+    length = bar_length(series)
+    points: list[tuple[datetime, Decimal]] = []
+    for bar in series:
+        is_low_first = bar.open - bar.low <= bar.high - bar.open
+        first, second = (bar.low, bar.high) if is_low_first else (bar.high, bar.low)
+        points += [
+            (bar.opens_at, bar.open),
+            (bar.opens_at + length / 3, first),
+            (bar.opens_at + length * 2 / 3, second),
+            (bar.opens_at + length * 59 / 60, bar.close),
+        ]
+    return PricePath(points)
+
+
+def bar_length(bars: Sequence[Bar]) -> timedelta:
+    """The shortest time from one bar to the next; a minute where there is only one."""
+    return min((later.opens_at - earlier.opens_at for earlier, later in pairwise(bars)), default=_USUAL_LENGTH)
+
+
+def looks(paths: Iterable[PricePath]) -> tuple[datetime, ...]:
+    """The moments from the first price to the last: every point of every path, and enough between them.
+
+    Between two points there is a look every 20 seconds, with bars of 20 minutes and more every 60.
+    """
+    corners = sorted({at for path in paths for at in path.times})
+    return filled(corners, longest_gap(corners))
+
+
+def filled(moments: Sequence[datetime], gap: timedelta) -> tuple[datetime, ...]:
+    """`moments`, which rise, with others put evenly between those that are more than `gap` apart."""
+    found = list(moments[:1])
+    for earlier, later in pairwise(moments):
+        count = -(-(later - earlier) // gap)
+        found += [earlier + (later - earlier) * part / count for part in range(1, count)]
+        found.append(later)
+    return tuple(found)
+
+
+def longest_gap(corners: Sequence[datetime]) -> timedelta:
+    """How far apart two looks may be, by how far apart the points are."""
+    typical = (corners[-1] - corners[0]) / max(1, len(corners) - 1)
+    return min(LONGEST_LOOK, max(SHORTEST_LOOK, typical / 5))

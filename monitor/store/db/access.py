@@ -1,0 +1,100 @@
+"""How the writer comes to its database: the file, the lease, the schema; again whenever it has to connect anew."""
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from monitor.errors import StoreError
+from monitor.store.db import connections as opening
+from monitor.store.db import session_names
+from monitor.store.db.lease import FileLease, ServerLease
+
+
+class Access:
+    """One database as its writer reaches it. All methods may wait for the database, and raise StoreError."""
+
+    def __init__(self, url: URL, *, create: bool, exclusive: bool) -> None:
+        self.url = url
+        self.path = opening.sqlite_path(url)
+        self._create = create
+        self._file_lease = FileLease(self.path) if self.path is not None and exclusive else None
+        name = session_names.new_name()
+        self._server_lease = ServerLease(opening.shown(url), name) if self.path is None and exclusive else None
+        self._session_name = name if exclusive else session_names.PROGRAM
+        self._file: tuple[int, int] | None = None
+        self.changes = 0
+        """How often the database turned out to be another one than before."""
+        self.connects = 0
+
+    def engine(self) -> Engine:
+        """What opens it for writing."""
+        return opening.writing_engine(self.url, name=self._session_name)
+
+    def before(self) -> None:
+        """What has to be there before it can be connected to: the file, and the lease on it."""
+        if self.path is None:
+            return
+        if self._create:
+            opening.create_file(self.path)
+        elif not self.path.exists():
+            raise opening.missing(self.url)
+        if self._file_lease is not None:
+            self._file_lease.take()
+
+    def prepare(self, connection: Connection) -> None:
+        """The lease of a server's database, and a schema of this program's revision; an empty database gets one."""
+        if self._server_lease is not None:
+            self._server_lease.take(connection)
+        if opening.is_empty(connection):
+            if not self._create:
+                raise opening.missing(self.url)
+            _make(connection)
+        opening.check_revision(connection, self.url)
+        self._note_file()
+        self.connects += 1
+
+    def has_moved(self) -> bool:
+        """Whether another file lies now where the one that is open was."""
+        return self._file is not None and self._found_file() != self._file
+
+    def describe(self, error: DBAPIError) -> StoreError:
+        """What to tell people about an error of the driver."""
+        return opening.unreachable(self.url, error)
+
+    def release(self) -> None:
+        """Gives up the lease of a file; that of a server's database goes with the connection."""
+        if self._file_lease is not None:
+            self._file_lease.release()
+
+    def _note_file(self) -> None:
+        found = self._found_file()
+        if self._file is not None and found != self._file:
+            self.changes += 1
+        self._file = found
+
+    def _found_file(self) -> tuple[int, int] | None:
+        if self.path is None:
+            return None
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return (0, 0)
+        except OSError:
+            return self._file
+        return found.st_dev, found.st_ino
+
+    @property
+    def wal(self) -> Path | None:
+        """The log of a SQLite database."""
+        return None if self.path is None else Path(f"{self.path}-wal")
+
+
+def _make(connection: Connection) -> None:
+    # alembic is heavy, and needed once in the life of a database
+    from monitor.store.db.migrate import upgrade_on
+
+    connection.rollback()
+    with connection.begin():
+        upgrade_on(connection)

@@ -1,0 +1,90 @@
+"""Bringing a database to this program's schema. The only module that knows alembic."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from monitor.errors import StoreError
+from monitor.resources import shipped
+from monitor.store.db import connections as opening
+from monitor.store.db import lease
+from monitor.store.db.connections import HEAD
+
+
+def upgrade(url: str) -> tuple[str | None, str]:
+    """The revisions before (None: it was empty or missing) and after, which is the newest.
+
+    A missing SQLite file is created. All migrations happen in one transaction: it is upgraded or unchanged.
+    Raises StoreError when the database is newer than this program or can't be reached, AnotherInstance when a daemon
+    of an older version still holds it.
+    """
+    parsed = opening.parse_url(url)
+    path = opening.sqlite_path(parsed)
+    if path is not None:
+        opening.create_file(path)
+    engine = opening.writing_engine(parsed, statement_ms=0)
+    try:
+        with naming_failures(parsed), engine.begin() as connection:
+            before = opening.revision(connection)
+            if before is not None and before > HEAD:
+                opening.check_revision(connection, parsed)
+            if before is not None and before < HEAD and lease.is_held(connection):
+                # A daemon of the older version would go on writing rows of the older shape.
+                raise lease.another_instance(opening.shown(parsed), None)
+            upgrade_on(connection)
+            return before, HEAD
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def naming_failures(url: URL) -> Iterator[None]:
+    """Raise StoreError, which names the database and the mend, for what an upgrade fails of."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        raise opening.unreachable(url, error) from error
+    except CommandError as error:
+        raise StoreError(f"the database {opening.shown(url)} can't be upgraded: {error}") from error
+
+
+def upgrade_on(connection: Connection) -> None:
+    """All migrations that it lacks, within the transaction that is open on the connection."""
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def check(url: str) -> list[str]:
+    """What is wrong with the database, in words; empty when nothing is.
+
+    On SQLite every page and every reference (PostgreSQL guards those itself).
+    Raises StoreError when it is missing, of another version or can't be reached.
+    """
+    parsed = opening.parse_url(url)
+    opening.check_present(parsed)
+    problems: list[str] = []
+    engine = opening.reading_engine(parsed)
+    try:
+        with closing(engine.connect()) as connection:
+            opening.check_revision(connection, parsed)
+            if parsed.get_backend_name() == "sqlite":
+                found = connection.execute(text("PRAGMA integrity_check")).scalars().all()
+                problems += [f"integrity: {line}" for line in found if line != "ok"]
+                problems += [
+                    f"a row of {row[0]} refers to a missing row of {row[2]}"
+                    for row in connection.execute(text("PRAGMA foreign_key_check")).all()
+                ]
+    except DBAPIError as error:
+        raise opening.unreachable(parsed, error) from error
+    finally:
+        engine.dispose()
+    return problems

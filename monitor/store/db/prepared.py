@@ -1,0 +1,151 @@
+"""The inserts that run for every event and sample: compiled once, then only the driver works."""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Insert, Table, insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
+
+from monitor.store.schema.columns import Moment, milliseconds
+
+Convert = Callable[[Any], Any]
+
+
+class HotInsert:
+    """INSERT of whole rows into one table, leaving out those whose key is already there."""
+
+    def __init__(self, table: Table, columns: tuple[str, ...], dialect: Dialect) -> None:
+        compiled = new_rows_only(table, dialect).compile(dialect=dialect, column_keys=list(columns))
+        self._sql = str(compiled)
+        if compiled.positiontup not in (None, list(columns)):
+            raise ValueError(f"the columns of {table.name} must stand in the table's own order")
+        self._columns = columns
+        self._named = dialect.paramstyle != "qmark"
+        converters = ((index, _converter(table.c[name].type, dialect)) for index, name in enumerate(columns))
+        self._converters = [(index, convert) for index, convert in converters if convert is not None]
+
+    def run(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> int:
+        """How many rows were new. The values of a row stand in the order of the columns given at construction."""
+        converted: list[Any] = []
+        for row in rows:
+            values = list(row)
+            for index, convert in self._converters:
+                if values[index] is not None:
+                    values[index] = convert(values[index])
+            converted.append(tuple(values))
+        if not converted:
+            return 0
+        if self._named:
+            converted = [dict(zip(self._columns, row, strict=True)) for row in converted]
+        with _driven(connection, self._sql) as cursor:
+            cursor.executemany(self._sql, converted)
+            return int(cursor.rowcount)
+
+
+class HotRow:
+    """A statement that writes one whole row of a table, such as an upsert. The database fills what is left out."""
+
+    def __init__(self, statement: Insert, table: Table, dialect: Dialect, leaving_out: tuple[str, ...] = ()) -> None:
+        self._columns = [column.name for column in table.columns if column.name not in leaving_out]
+        compiled = statement.compile(dialect=dialect, column_keys=self._columns)
+        self._sql = str(compiled)
+        self._order = list(compiled.positiontup) if compiled.positiontup is not None else None
+        self._converters = {name: _converter(table.c[name].type, dialect) for name in self._columns}
+
+    def run(self, connection: Connection, row: Mapping[str, Any]) -> int:
+        """How many rows were written; the row given has a value for every column."""
+        with _driven(connection, self._sql) as cursor:
+            cursor.execute(self._sql, self._given(row))
+            return int(cursor.rowcount)
+
+    def number(self, connection: Connection, row: Mapping[str, Any]) -> int:
+        """The one value that the statement returns for the row that it wrote."""
+        with _driven(connection, self._sql) as cursor:
+            cursor.execute(self._sql, self._given(row))
+            return int(cursor.fetchone()[0])
+
+    def _given(self, row: Mapping[str, Any]) -> Any:
+        values = {
+            name: row[name] if convert is None or row[name] is None else convert(row[name])
+            for name, convert in self._converters.items()
+        }
+        return values if self._order is None else tuple(values[name] for name in self._order)
+
+
+@contextlib.contextmanager
+def _driven(connection: Connection, sql: str) -> Iterator[Any]:
+    """A cursor of the driver in the connection's transaction, its errors told as SQLAlchemy tells them.
+
+    Its own way to a statement costs as much again as the statement.
+    """
+    if not connection.in_transaction():
+        connection.begin()
+    dialect: Any = connection.dialect
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except dialect.dbapi.Error as error:
+        raise DBAPIError.instance(
+            sql, None, error, dialect.dbapi.Error, hide_parameters=True, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
+    # The long way through the type costs as much as the insert itself.
+    return milliseconds if isinstance(kind, Moment) else kind.bind_processor(dialect)
+
+
+@lru_cache(maxsize=16)
+def hot_insert(table: Table, columns: tuple[str, ...], dialect: Dialect) -> HotInsert:
+    """The compiled insert of these columns for this database."""
+    return HotInsert(table, columns, dialect)
+
+
+@lru_cache(maxsize=16)
+def hot_upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()) -> HotRow:
+    """`upsert`, compiled for this database."""
+    return HotRow(upsert(table, dialect, keys, guard), table, dialect)
+
+
+@lru_cache(maxsize=16)
+def hot_numbered(table: Table, dialect: Dialect) -> HotRow:
+    """INSERT of a row without its `id`; the result holds the one that the database gave it."""
+    return HotRow(insert(table).returning(table.c.id), table, dialect, leaving_out=("id",))
+
+
+def new_rows_only(table: Table, dialect: Dialect) -> Insert:
+    """INSERT … ON CONFLICT DO NOTHING in the database's own words."""
+    if dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def upsert(table: Table, dialect: Dialect, keys: tuple[str, ...], guard: tuple[str, ...] = ()) -> Insert:
+    """INSERT … ON CONFLICT (keys) DO UPDATE every other column, only where the `guard` columns stay the same.
+
+    The result's rowcount tells whether a row was written.
+    """
+    return _upsert(table, dialect.name, keys, guard)
+
+
+@lru_cache
+def _upsert(table: Table, dialect: str, keys: tuple[str, ...], guard: tuple[str, ...]) -> Insert:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    changed: Mapping[str, Any] = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys and column.name not in guard
+    }
+    where = None
+    for name in guard:
+        same = table.c[name] == statement.excluded[name]
+        where = same if where is None else where & same
+    replacing = statement.on_conflict_do_update(index_elements=list(keys), set_=changed, where=where)
+    return replacing.execution_options(preserve_rowcount=True)

@@ -1,0 +1,46 @@
+"""A damaged SQLite database is kept aside, and a fresh one takes its place: only when a person says so."""
+
+from datetime import datetime
+from pathlib import Path
+
+from monitor.errors import MonitorError, OtherRevision, StoreError, UsageError
+from monitor.store.db import connections as opening
+from monitor.store.db import migrate
+
+_PASSING = ("is locked", "has not answered", "unable to open", "can't look")
+"""Words of trouble that says nothing of the file itself."""
+
+
+def set_aside(url: str, now: datetime) -> Path | None:
+    """Where the damaged file lies now, with what belongs to it; None where there was none.
+
+    Raises MonitorError for a database that is sound or can't be looked at, UsageError for PostgreSQL.
+    """
+    parsed = opening.parse_url(url)
+    path = opening.sqlite_path(parsed)
+    if path is None:
+        raise UsageError("--fresh is for SQLite files", mend="make another database on the server and give its URL")
+    if not path.exists() or path.stat().st_size == 0:
+        return None
+    if not _is_damaged(url):
+        raise MonitorError("the database is sound", where=str(path), mend="leave --fresh out")
+    aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}")
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            part = Path(f"{path}{suffix}")
+            if part.exists():
+                part.rename(f"{aside}{suffix}")
+    except OSError as error:
+        raise MonitorError(f"can't be moved: {error.strerror}", where=str(path), mend="mend the folder") from error
+    return aside
+
+
+def _is_damaged(url: str) -> bool:
+    try:
+        return bool(migrate.check(url))
+    except OtherRevision as error:
+        raise MonitorError(error.message, mend=error.mend) from error
+    except StoreError as error:
+        if any(words in error.message for words in _PASSING):
+            raise
+        return True

@@ -1,0 +1,61 @@
+"""Reads beside the writer, each on a connection that cannot write."""
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from monitor.errors import MonitorError, StoreError
+from monitor.store.db import connections as opening
+from monitor.store.db.open_connections import Lines
+from monitor.store.db.worker_threads import Threads
+
+T = TypeVar("T")
+
+PATIENCE_S = 5.0
+"""How long anybody waits for what is read."""
+
+THREADS = 2
+
+
+class Reading:
+    """Runs reading functions of the database."""
+
+    def __init__(self, engine: Engine, url: URL) -> None:
+        self._engine = engine
+        self._url = url
+        self._threads = Threads("store-reader", THREADS, PATIENCE_S, "the database", Lines(engine).cut)
+
+    async def do(self, function: Callable[[Connection], T]) -> T:
+        """What it returns. Raises StoreError, also when the database does not answer in time."""
+        return await self._threads.do(lambda: read(self._engine, self._url, function))
+
+    def close(self) -> None:
+        """Lets go of the database; what hangs is left behind."""
+        self._threads.close()
+        with contextlib.suppress(SQLAlchemyError):
+            self._engine.dispose()
+
+
+def read(engine: Engine, url: URL, function: Callable[[Connection], T]) -> T:
+    """What the function returns of one state of the database. Raises StoreError."""
+    try:
+        with engine.connect() as connection:
+            return function(connection)
+    except DBAPIError as error:
+        # Connections to a file that was replaced would go on reading the old one.
+        engine.dispose()
+        raise opening.unreachable(url, error) from error
+    except MonitorError:
+        raise
+    except SQLAlchemyError as error:
+        raise StoreError(f"reading {opening.shown(url)} failed: {error}") from error
+    except Exception as error:
+        # A row that no program of ours wrote, or a damaged one: as little use as a page that can't be read.
+        raise StoreError(
+            f"what the database {opening.shown(url)} holds can't be understood ({type(error).__name__}: {error})",
+            mend="look for what was changed by hand; `margin-monitor db check` looks for damage",
+        ) from error

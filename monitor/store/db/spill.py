@@ -1,0 +1,154 @@
+"""Where events wait that the database can't take: a file that only grows, until all of it is in the database."""
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from monitor.core.model.account import Scope
+from monitor.core.model.events import StreamEvent, StreamName
+from monitor.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_STREAMS: dict[str, StreamName] = {"account": "account", "risk": "risk", "market": "market"}
+
+
+class Spill:
+    """The events of one account that wait for the database, oldest first; they outlive the process.
+
+    One task uses it. Nothing of it is kept in memory. All methods block, and raise StoreError when the file can't be
+    used. What was read stays until `drop`: events carry keys, so that reading them twice doubles nothing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read_to = 0
+        self._known_size: int | None = None
+        try:
+            self._known_size = self._whole()
+        except StoreError as error:
+            log.error("spill.failing file=%s cause=%s", path.name, error)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits, as far as is known."""
+        return self._known_size is not None and self._read_to >= self._known_size
+
+    @property
+    def _size(self) -> int:
+        """How long the file is. What could not be looked at is looked at again, before anything in it may be lost."""
+        if self._known_size is None:
+            self._known_size = self._whole()
+        return self._known_size
+
+    def append(self, events: Iterable[StreamEvent]) -> None:
+        """Durable when it returns; of a failed attempt nothing stays."""
+        lines = b"".join(_line(event) for event in events)
+        with _described(self._path):
+            size = self._size
+            is_new = not size
+            descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                # A line that a killed process left half written ends here too.
+                os.ftruncate(descriptor, size)
+                _write(descriptor, lines, size)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if is_new:
+                _sync_folder(self._path.parent)
+        self._known_size = self._size + len(lines)
+
+    def read(self, most: int) -> tuple[tuple[StreamEvent, ...], int]:
+        """The oldest that wait, at most so many, and the mark that drops them; without lines that can't be read."""
+        found: list[StreamEvent] = []
+        mark = self._read_to
+        with _described(self._path), self._path.open("rb") as file:
+            file.seek(self._read_to)
+            while mark < self._size and len(found) < most:
+                line = file.readline()
+                if not line:
+                    log.error("spill.cut_off file=%s bytes=%d", self._path.name, self._size - mark)
+                    return tuple(found), self._size
+                mark += len(line)
+                try:
+                    found.append(_event(line))
+                except (ValueError, TypeError, KeyError) as error:
+                    log.error("spill.unreadable file=%s at=%d cause=%s", self._path.name, mark, type(error).__name__)
+        return tuple(found), mark
+
+    def drop(self, mark: int) -> None:
+        """What was read up to the mark is in the database. The file goes when that is all of it."""
+        self._read_to = mark
+        if self.is_empty:
+            with _described(self._path):
+                self._path.unlink(missing_ok=True)
+            self._read_to = self._known_size = 0
+
+    def _whole(self) -> int:
+        """How much of the file is whole lines."""
+        with _described(self._path):
+            try:
+                with self._path.open("rb") as file:
+                    return sum(len(line) for line in file if line.endswith(b"\n"))
+            except FileNotFoundError:
+                return 0
+
+
+def _line(event: StreamEvent) -> bytes:
+    row = (
+        event.stream,
+        event.scope.symbol,
+        event.type,
+        event.key,
+        (event.event_time - _EPOCH) // _MICROSECOND,
+        (event.received_at - _EPOCH) // _MICROSECOND,
+        event.payload,
+        event.rejected,
+    )
+    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+
+
+def _event(line: bytes) -> StreamEvent:
+    stream, symbol, kind, key, event_time, received_at, payload, rejected = json.loads(line)
+    return StreamEvent(
+        stream=_STREAMS[stream],
+        scope=Scope(symbol),
+        type=kind,
+        key=key,
+        event_time=_EPOCH + event_time * _MICROSECOND,
+        received_at=_EPOCH + received_at * _MICROSECOND,
+        payload=payload,
+        rejected=rejected,
+    )
+
+
+def _write(descriptor: int, content: bytes, at: int) -> None:
+    view = memoryview(content)
+    while view:
+        written = os.pwrite(descriptor, view, at)
+        view, at = view[written:], at + written
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _described(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"can't keep events in {path}: {error.strerror}", mend="mend the folder or the disk"
+        ) from error

@@ -1,0 +1,32 @@
+"""All recorded samples of one account, in order of time."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from monitor.core.model.account import INFINITE
+from monitor.core.model.metric import METRICS, Missing
+from monitor.simulation.recorded_frames import Recorded
+from monitor.store.schema import tables
+
+
+def read_recording(connection: Connection, account: str, since: datetime, until: datetime) -> tuple[Recorded, ...]:
+    """The samples from `since` to before `until`, oldest first; metrics that this version does not know left out."""
+    series, samples = tables.series, tables.samples
+    rows = connection.execute(
+        select(samples.c.at, series.c.scope, series.c.subject, series.c.metric, samples.c.value, samples.c.missing)
+        .join(series, series.c.id == samples.c.series)
+        .where(series.c.account == account, samples.c.at >= since, samples.c.at < until)
+        .order_by(samples.c.at)
+    )
+    return tuple(
+        Recorded(
+            row.at,
+            row.scope,
+            row.subject,
+            row.metric,
+            row.value if row.missing is None else INFINITE if row.missing == "infinite" else Missing.UNAVAILABLE,
+        )
+        for row in rows
+        if row.metric in METRICS
+    )

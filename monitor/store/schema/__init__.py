@@ -1,0 +1,1 @@
+"""Tables, column types, SQL checks, and the mapping of core values to rows."""

@@ -1,0 +1,38 @@
+"""The tables of what is followed beside the account itself: movements of money, and terms."""
+
+from sqlalchemy import Column, Index, Table, Text, UniqueConstraint
+
+from monitor.store.schema.columns import Amount, Id, Moment, metadata
+
+movements = Table(
+    "movements",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("intent", Id),
+    Column("detail", Text, nullable=False),
+    UniqueConstraint("account", "symbol", "kind", "key", name="uq_movements"),
+    Index("ix_movements_at", "at"),
+)
+
+terms = Table(
+    "terms",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    UniqueConstraint("account", "kind", "subject", "seen_at", name="uq_terms"),
+)

@@ -1,0 +1,40 @@
+"""The tables of what people decide about an order, and of the trail of every step."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Table, Text
+
+from monitor.store.schema.columns import Id, Moment, metadata
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("intent", Id),
+    Column("data", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("ix_audit_intent", "intent"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("intent", Id, ForeignKey("intents.id"), primary_key=True, autoincrement=False),
+    Column("approved", Boolean, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+rule_stops = Table(
+    "rule_stops",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("intent", Id, ForeignKey("intents.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lifted_at", Moment),
+    Column("lifted_by", Text),
+    Column("grounds", Text, nullable=False, server_default="worse"),
+)

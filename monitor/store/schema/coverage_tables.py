@@ -1,0 +1,26 @@
+"""How far back the record of each account is whole, and what moved in its gaps of which no intent is remembered."""
+
+from sqlalchemy import Boolean, Column, PrimaryKeyConstraint, Table, Text
+
+from monitor.store.schema.columns import Amount, Moment, metadata
+
+records = Table(
+    "records",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("known_until", Moment, nullable=False),
+)
+
+found = Table(
+    "found",
+    metadata,
+    Column("account", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("is_certain", Boolean, nullable=False),
+    Column("key", Text, nullable=False),
+    PrimaryKeyConstraint("account", "kind", "symbol", "asset", "at", "amount", "key"),
+)

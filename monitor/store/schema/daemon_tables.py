@@ -1,0 +1,72 @@
+"""The tables of the daemon itself: what it leaves for readers, when it was there, which reports it made."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, Text
+
+from monitor.store.schema.columns import Id, Moment, metadata
+
+live = Table(
+    "live",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+daemon = Table(
+    "daemon",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("pid", Integer, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("steady_base", Text),
+    Column("steady_ms", BigInteger),
+    CheckConstraint("id = 1", name="ck_daemon_one_row"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("version", Text, nullable=False),
+    Index("ix_runs_until", "until"),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("key_mark", Text, primary_key=True),
+    Column("uid", BigInteger, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("day", Text, primary_key=True),
+    Column("due", Moment, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("head", Text),
+)
+
+commits = Table(
+    "commits",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("writer", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+
+bans = Table(
+    "bans",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("until", Moment, nullable=False),
+    Column("noted_at", Moment),
+    CheckConstraint("id = 1", name="ck_bans_one_row"),
+)

@@ -1,0 +1,26 @@
+"""What the database itself holds intents to, in SQL, from the lists that the core decides by."""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from monitor.core.model.intent import IN_FLIGHT, LEGAL, IntentState
+
+
+def legal_steps() -> str:
+    """The CHECK of an intent's step, from the list that the core decides by."""
+    births = _listed({to for start, to in LEGAL if start is None})
+    edges = [f"(from_state IS NULL AND to_state IN ({births}))"]
+    for state in IntentState:
+        following = {to for start, to in LEGAL if start is state}
+        if following:
+            edges.append(f"(from_state IS NOT NULL AND from_state = '{state}' AND to_state IN ({_listed(following)}))")
+    return " OR ".join(edges)
+
+
+def in_flight() -> str:
+    """The WHERE of the index that lets one intent of a kind be under way."""
+    return f"state IN ({_listed(IN_FLIGHT)})"
+
+
+def _listed(states: Collection[StrEnum]) -> str:
+    return ", ".join(f"'{state}'" for state in sorted(states))

@@ -1,0 +1,222 @@
+"""Core values to rows and back."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from monitor.core.model.account import InterestCharge, Scope
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Reason
+from monitor.core.model.events import Matcher, Silence
+from monitor.core.model.intent import (
+    BalanceBefore,
+    ByName,
+    CancelOrders,
+    Intent,
+    IntentState,
+    Order,
+    Reduce,
+    Repay,
+    Transfer,
+)
+from monitor.core.notifications.outbox import Delivery, DeliveryState, Told
+from monitor.core.numbers.amounts import plain
+
+Row = RowMapping
+
+_ORDER_TYPES = {Repay: "repay", Transfer: "transfer", Reduce: "reduce", CancelOrders: "cancel_orders", ByName: "call"}
+
+
+def alert_row(alert: Alert) -> dict[str, Any]:
+    """The row of `alert`."""
+    return {
+        "id": alert.id,
+        "rule": alert.key.rule,
+        "account": alert.key.account,
+        "scope": alert.key.scope,
+        "subject": alert.key.subject,
+        "state": alert.state,
+        "severity": alert.severity,
+        "since": alert.since,
+        "when": alert.when,
+        "clear": alert.clear,
+        "summary": alert.summary,
+        "labels": json.dumps(dict(alert.labels), ensure_ascii=False),
+        "value": alert.value,
+        "fired_at": alert.fired_at,
+        "resolved_at": alert.resolved_at,
+        "unknown_since": alert.unknown_since,
+        "pending_s": alert.pending_s,
+        "clear_since": alert.clear_since,
+        "updated_at": alert.updated_at,
+        "notified_at": alert.notified_at,
+        "told_since": alert.told_since,
+        "escalated": alert.escalated,
+        "acked_by": alert.acked_by,
+        "acked_at": alert.acked_at,
+        "ack_comment": alert.ack_comment,
+        "ack_ended_at": alert.ack_ended_at,
+        "silenced_by": alert.silenced_by,
+        "inhibited_by": alert.inhibited_by,
+        "gone": alert.gone,
+    }
+
+
+def alert_of(row: Row) -> Alert:
+    """The alert of a row of `alerts`."""
+    values: dict[str, Any] = {**row}
+    key = AlertKey(values.pop("rule"), values.pop("account"), values.pop("scope"), values.pop("subject"))
+    labels = json.loads(values.pop("labels"))
+    return Alert(key=key, labels=labels, state=AlertState(values.pop("state")), **values)
+
+
+def intent_row(intent: Intent) -> dict[str, Any]:
+    """The row of `intent`."""
+    order = intent.order
+    return {
+        "id": intent.id,
+        "plan": intent.plan,
+        "action": intent.action,
+        "kind": intent.kind,
+        "mode": intent.mode,
+        "account": intent.account,
+        "order_type": _ORDER_TYPES[type(order)],
+        "scope": order.scope.kind,
+        "symbol": order.scope.symbol,
+        "asset": order.asset,
+        "amount": order.amount,
+        "source": _source(order),
+        "market": order.symbol if isinstance(order, Reduce) else None,
+        "side": order.side if isinstance(order, Reduce) else None,
+        "quantity": order.quantity if isinstance(order, Reduce) else None,
+        "price": order.price if isinstance(order, Reduce) else None,
+        "client_id": order.client_id if isinstance(order, Reduce) else None,
+        "state": intent.state,
+        "amount_usdt": intent.amount_usdt,
+        "created_at": intent.created_at,
+        "alert": intent.alert,
+        "goal": None if intent.goal is None else intent.goal.symbol,
+        "purpose": intent.purpose,
+        "reason": intent.reason,
+        "level_before": intent.level_before,
+        "level_after": intent.level_after,
+        "submitted_at": intent.submitted_at,
+        "settled_at": intent.settled_at,
+        "owed_before": intent.owed_before,
+        "free_before": intent.free_before,
+        "source_before": intent.source_before,
+        "ref": intent.ref,
+        "evidence": intent.evidence,
+        "expires_at": intent.expires_at,
+        "refused_code": intent.refused_code,
+        "refused_transiently": intent.refused_transiently,
+        "executed_late": intent.executed_late,
+        "resolved_by": intent.resolved_by,
+        "stopped_by_limit": intent.stopped_by_limit,
+        "asked_at": intent.asked_at,
+        "balances_before": _balances_text(intent.balances_before),
+        "uid": intent.uid,
+        "awaits_judgement": intent.awaits_judgement,
+    }
+
+
+def intent_of(row: Row) -> Intent:
+    """The intent of a row of `intents`."""
+    values: dict[str, Any] = {**row}
+    values.pop("scope")
+    scope, asset, amount = Scope(values.pop("symbol")), values.pop("asset"), values.pop("amount")
+    source, order_type, goal = values.pop("source"), values.pop("order_type"), values.pop("goal")
+    market, side, quantity = values.pop("market"), values.pop("side"), values.pop("quantity")
+    price, client_id = values.pop("price"), values.pop("client_id")
+    balances = _balances_of(values.pop("balances_before"))
+    order: Order | ByName
+    match order_type:
+        case "reduce":
+            order = Reduce(scope, asset, amount, market, side, quantity, price, source, client_id)
+        case "cancel_orders":
+            order = CancelOrders(scope, asset, source)
+        case "transfer":
+            order = Transfer(source, scope, asset, amount)
+        case "call":
+            order = ByName(values["action"], scope, asset, amount)
+        case _:
+            order = Repay(scope, asset, amount)
+    return Intent(
+        order=order,
+        state=IntentState(values.pop("state")),
+        goal=None if goal is None else Scope(goal),
+        balances_before=balances,
+        **values,
+    )
+
+
+def _balances_text(balances: tuple[BalanceBefore, ...]) -> str | None:
+    rows = [[row.asset, plain(row.held), plain(row.owed)] for row in balances]
+    return json.dumps(rows, separators=(",", ":")) if rows else None
+
+
+def _balances_of(text: str | None) -> tuple[BalanceBefore, ...]:
+    rows = [] if text is None else json.loads(text)
+    return tuple(BalanceBefore(asset, Decimal(held), Decimal(owed)) for asset, held, owed in rows)
+
+
+def _source(order: Order | ByName) -> str | None:
+    """What the order takes from: a wallet, the asset that is sold, or that of which something is locked."""
+    match order:
+        case Transfer(source=source):
+            return source
+        case Reduce(sells=asset) | CancelOrders(frees=asset):
+            return asset
+        case _:
+            return None
+
+
+def delivery_of(row: Row) -> Delivery:
+    """The delivery of a row of `deliveries`."""
+    values: dict[str, Any] = {**row}
+    reason = values.pop("reason")
+    return Delivery(
+        reason=reason if reason in ("notice", "drill") else Reason(reason),
+        state=DeliveryState(values.pop("state")),
+        **values,
+    )
+
+
+def told_of(row: Row) -> Told:
+    """What a row of `told` says."""
+    return Told(row["alert"], row["channel"], AlertState(row["state"]), row["severity"], row["at"])
+
+
+def charge_of(row: Row) -> InterestCharge:
+    """The charge of a row of `interest`."""
+    return InterestCharge(
+        scope=Scope(row["symbol"]),
+        asset=row["asset"],
+        raw_asset=row["raw_asset"],
+        principal=row["principal"],
+        interest=row["interest"],
+        daily_rate=row["daily_rate"],
+        kind=row["kind"],
+        tx_id=row["tx_id"],
+        charged_at=row["charged_at"],
+    )
+
+
+def silence_row(silence: Silence) -> dict[str, Any]:
+    """The row of `silence`, without its id."""
+    return {
+        "matchers": json.dumps([[m.name, m.op, m.value] for m in silence.matchers], ensure_ascii=False),
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "author": silence.author,
+        "comment": silence.comment,
+        "include_critical": silence.include_critical,
+    }
+
+
+def silence_of(row: Row) -> Silence:
+    """The silence of a row of `silences`."""
+    values: dict[str, Any] = {**row}
+    matchers = tuple(Matcher(*condition) for condition in json.loads(values.pop("matchers")))
+    return Silence(matchers=matchers, **values)

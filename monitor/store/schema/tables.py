@@ -1,0 +1,347 @@
+"""Every table, as the newest migration leaves it."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+from monitor.store.schema.activity_tables import movements as movements
+from monitor.store.schema.activity_tables import terms as terms
+from monitor.store.schema.audit_tables import audit as audit
+from monitor.store.schema.audit_tables import decisions as decisions
+from monitor.store.schema.audit_tables import rule_stops as rule_stops
+from monitor.store.schema.columns import Amount, Id, Moment
+from monitor.store.schema.columns import metadata as metadata
+from monitor.store.schema.coverage_tables import found as found
+from monitor.store.schema.coverage_tables import records as records
+from monitor.store.schema.daemon_tables import bans as bans
+from monitor.store.schema.daemon_tables import commits as commits
+from monitor.store.schema.daemon_tables import daemon as daemon
+from monitor.store.schema.daemon_tables import live as live
+from monitor.store.schema.daemon_tables import owners as owners
+from monitor.store.schema.daemon_tables import reports as reports
+from monitor.store.schema.daemon_tables import runs as runs
+from monitor.store.schema.intent_checks import in_flight, legal_steps
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("event_time", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("stream", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("rejected", Text),
+    UniqueConstraint("key", name="uq_events_key"),
+    Index("ix_events_received_at", "received_at"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("read", Text, nullable=False),
+    Column("scope", Text),
+    Column("symbol", Text),
+    Column("at", Moment, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("rejected", Text),
+    Column("payload", Text, nullable=False),
+    Index("ix_failures_at", "at"),
+)
+
+interest = Table(
+    "interest",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("raw_asset", Text, nullable=False),
+    Column("principal", Amount, nullable=False),
+    Column("interest", Amount, nullable=False),
+    Column("daily_rate", Amount, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("tx_id", Id, nullable=False),
+    Column("charged_at", Moment, nullable=False),
+    UniqueConstraint("account", "symbol", "tx_id", "charged_at", "asset", "kind", name="uq_interest_charge"),
+    Index("ix_interest_charged_at", "charged_at"),
+)
+
+interest_spans = Table(
+    "interest_spans",
+    metadata,
+    Column("account", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    PrimaryKeyConstraint("account", "symbol", "since"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("metric", Text, nullable=False),
+    UniqueConstraint("account", "scope", "subject", "metric", name="uq_series"),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("series", Id, ForeignKey("series.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("value", Amount),
+    Column("missing", Text),
+    PrimaryKeyConstraint("series", "at"),
+    CheckConstraint("(value IS NULL) = (missing IS NOT NULL)", name="ck_samples_missing"),
+    CheckConstraint("missing IN ('infinite', 'unavailable')", name="ck_samples_kinds"),
+    sqlite_with_rowid=False,
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("rule", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("when", Text, nullable=False),
+    Column("clear", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("value", Amount),
+    Column("fired_at", Moment),
+    Column("resolved_at", Moment),
+    Column("unknown_since", Moment),
+    Column("pending_s", Amount, nullable=False),
+    Column("clear_since", Moment),
+    Column("updated_at", Moment),
+    Column("notified_at", Moment),
+    Column("told_since", Moment),
+    Column("escalated", Integer, nullable=False),
+    Column("acked_by", Text),
+    Column("acked_at", Moment),
+    Column("ack_comment", Text),
+    Column("ack_ended_at", Moment),
+    Column("silenced_by", Id),
+    Column("inhibited_by", Id),
+    Column("gone", Boolean, nullable=False),
+    CheckConstraint("state IN ('pending', 'firing', 'resolved', 'inactive')", name="ck_alerts_state"),
+    CheckConstraint("severity IN ('info', 'warning', 'critical')", name="ck_alerts_severity"),
+    Index(
+        "ix_alerts_open",
+        "account",
+        sqlite_where=text("state IN ('pending', 'firing')"),
+        postgresql_where=text("state IN ('pending', 'firing')"),
+    ),
+)
+
+alert_transitions = Table(
+    "alert_transitions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("alert", Id, ForeignKey("alerts.id"), nullable=False),
+    Column("from_state", Text),
+    Column("to_state", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("value", Amount),
+    Column("note", Text, nullable=False),
+    Index("ix_alert_transitions_alert", "alert"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("alert", Id, ForeignKey("alerts.id")),
+    Column("reason", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("sent_at", Moment),
+    Column("answer", Text),
+    Column("text", Text, nullable=False),
+    Column("drill", Id),
+    Column("intent", Id),
+    CheckConstraint("state IN ('queued', 'sent', 'failed', 'expired')", name="ck_deliveries_state"),
+    Index("ix_deliveries_alert", "alert"),
+    Index(
+        "ix_deliveries_queued",
+        "channel",
+        "next_at",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+)
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("delivery", Id, ForeignKey("deliveries.id"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("ok", Boolean, nullable=False),
+    Column("answer", Text, nullable=False),
+    Index("ix_delivery_attempts_delivery", "delivery"),
+)
+
+told = Table(
+    "told",
+    metadata,
+    Column("channel", Text, nullable=False),
+    Column("alert", Id, ForeignKey("alerts.id"), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    PrimaryKeyConstraint("channel", "alert"),
+)
+
+acks = Table(
+    "acks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("alert", Id, ForeignKey("alerts.id"), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("comment", Text, nullable=False),
+    Index("ix_acks_alert", "alert"),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("matchers", Text, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("include_critical", Boolean, nullable=False),
+    Index("ix_silences_ends_at", "ends_at"),
+)
+
+drills = Table(
+    "drills",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("rule", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("requested_at", Moment, nullable=False),
+    Column("done_at", Moment),
+    Column("outcome", Text),
+)
+
+control = Table(
+    "control",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("changes", Id, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("paused_by", Text),
+    Column("paused_at", Moment),
+    Column("numbers_from", Id, nullable=False, server_default="1"),
+    CheckConstraint("id = 1", name="ck_control_one_row"),
+)
+
+intents = Table(
+    "intents",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("plan", Id),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("order_type", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("amount", Amount, nullable=False),
+    Column("source", Text),
+    Column("market", Text),
+    Column("side", Text),
+    Column("quantity", Amount),
+    Column("price", Amount),
+    Column("client_id", Text),
+    Column("state", Text, nullable=False),
+    Column("amount_usdt", Amount, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("alert", Id, ForeignKey("alerts.id")),
+    Column("goal", Text),
+    Column("purpose", Text),
+    Column("reason", Text),
+    Column("level_before", Amount),
+    Column("level_after", Amount),
+    Column("submitted_at", Moment),
+    Column("settled_at", Moment),
+    Column("owed_before", Amount),
+    Column("free_before", Amount),
+    Column("source_before", Amount),
+    Column("ref", Text),
+    Column("evidence", Text),
+    Column("expires_at", Moment),
+    Column("refused_code", Integer),
+    Column("refused_transiently", Boolean, nullable=False),
+    Column("executed_late", Boolean, nullable=False, server_default=false()),
+    Column("resolved_by", Text),
+    Column("stopped_by_limit", Boolean, nullable=False, server_default=false()),
+    Column("asked_at", Moment),
+    Column("balances_before", Text),
+    Column("uid", BigInteger),
+    Column("awaits_judgement", Boolean, nullable=False, server_default=false(), index=True),
+    Index(
+        "uq_intents_in_flight",
+        "account",
+        "scope",
+        "symbol",
+        "kind",
+        "asset",
+        unique=True,
+        sqlite_where=text(in_flight()),
+        postgresql_where=text(in_flight()),
+    ),
+    Index("ix_intents_created_at", "created_at"),
+)
+
+intent_transitions = Table(
+    "intent_transitions",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("intent", Id, ForeignKey("intents.id"), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("from_state", Text),
+    Column("to_state", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("note", Text, nullable=False),
+    UniqueConstraint("intent", "seq", name="uq_intent_transitions"),
+    CheckConstraint(legal_steps(), name="ck_intent_transitions_legal"),
+)

@@ -1,0 +1,128 @@
+"""What the daemon needs to go on where it, or the one before it, ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
+
+from monitor.core.metrics.interest_paid import Debt, InterestPaid
+from monitor.core.model.account import Scope
+from monitor.core.model.alert import Alert, AlertState
+from monitor.core.model.intent import Intent
+from monitor.core.model.lending_terms import Terms, TermsKey
+from monitor.core.notifications.outbox import DeliveryState
+from monitor.core.state.attribution import Movement
+from monitor.core.state.foreign_movements import Foreign
+from monitor.core.state.peg_history import EVERY, WINDOW, Ratios, recorded
+from monitor.store.readers.interest import read_paid
+from monitor.store.schema import tables
+from monitor.store.schema.row_mapping import alert_of
+from monitor.store.writes import intents, movements, record_coverage
+from monitor.store.writes.id_allocation import FIRST_BY_HAND, FIRST_UNRECORDED, first_number
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One account as it was remembered.
+
+    `alerts` are open, or resolved with something about them still to be told. `intents` are not final, or
+    created, sent or settled in the last 24 hours. `interest` is what the charges of 30 days tell of each debt,
+    `pegs` the price ratios of a week by asset. `terms` are those last seen of each thing, `ledger_until` is when the
+    newest recorded row of each scope's ledger is dated. `by_others` is what another hand did in the last 24 hours.
+    `live` is the last status document. `known_until` is when the record ends,
+    `found` what moved in gaps of it in the last 24 hours.
+    """
+
+    account: str
+    alerts: tuple[Alert, ...]
+    intents: tuple[Intent, ...]
+    interest: Mapping[Debt, InterestPaid]
+    pegs: Mapping[str, Ratios]
+    terms: Mapping[TermsKey, Terms]
+    ledger_until: Mapping[Scope, datetime]
+    by_others: tuple[Movement, ...]
+    live: str | None
+    known_until: datetime | None
+    found: tuple[Foreign, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NextIds:
+    """The first numbers that no alert and no intent of any account has had, in this database or in one before it.
+
+    `alert_unknown` is the first number of an alert that this database does not know.
+    """
+
+    alert: int
+    intent: int
+    alert_unknown: int
+
+
+def load(connection: Connection, account: str, now: datetime) -> Loaded:
+    """What is remembered of the account; empty for one never seen."""
+    live = connection.execute(select(tables.live.c.document).where(tables.live.c.account == account)).scalar()
+    return Loaded(
+        account=account,
+        alerts=_alerts(connection, account),
+        intents=intents.recent(connection, account, now),
+        interest=read_paid(connection, account, now),
+        pegs=_pegs(connection, account, now),
+        terms=movements.newest_terms(connection, account),
+        ledger_until=movements.ledger_known_until(connection, account),
+        by_others=movements.by_others(connection, account, now - timedelta(hours=24)),
+        live=live,
+        known_until=record_coverage.known_until(connection, account),
+        found=record_coverage.read_found(connection, account, now),
+    )
+
+
+def next_ids(connection: Connection, now: datetime) -> NextIds:
+    """The numbers to go on with, which are never below `first_number`. All accounts share them: hand them out in one
+    place.
+
+    Those of intents made by hand, beside a daemon that counts in its own memory, are of another range, and so are those
+    given while the database was not known.
+    """
+    known = tables.alerts.c.id < FIRST_UNRECORDED
+    alert = connection.execute(select(func.max(tables.alerts.c.id)).where(known)).scalar()
+    own = tables.intents.c.id < FIRST_BY_HAND
+    intent = connection.execute(select(func.max(tables.intents.c.id)).where(own)).scalar()
+    least = first_number(connection, now)
+    return NextIds(max((alert or 0) + 1, least), max((intent or 0) + 1, least), (alert or 0) + 1)
+
+
+def _alerts(connection: Connection, account: str) -> tuple[Alert, ...]:
+    alerts, deliveries = tables.alerts, tables.deliveries
+    waiting = select(deliveries.c.alert).where(
+        deliveries.c.state == DeliveryState.QUEUED, deliveries.c.alert.is_not(None)
+    )
+    rows = connection.execute(
+        select(alerts)
+        .where(
+            alerts.c.account == account,
+            or_(alerts.c.state.in_((AlertState.PENDING, AlertState.FIRING)), alerts.c.id.in_(waiting)),
+        )
+        .order_by(alerts.c.id)
+    )
+    return tuple(alert_of(row) for row in rows.mappings())
+
+
+def _pegs(connection: Connection, account: str, now: datetime) -> Mapping[str, Ratios]:
+    """The recorded ratios of a week: the last of every ten minutes says it."""
+    series, samples = tables.series, tables.samples
+    found = connection.execute(
+        select(series.c.id, series.c.subject).where(series.c.account == account, series.c.metric == "peg_ratio")
+    )
+    pegs: dict[str, Ratios] = {}
+    for row in found.all():
+        span = (samples.c.series == row.id, samples.c.at >= now - WINDOW)
+        slot = type_coerce(samples.c.at, BigInteger) // (EVERY // timedelta(milliseconds=1))
+        last = select(func.max(samples.c.at)).where(*span).group_by(slot)
+        points = connection.execute(
+            select(samples.c.at, samples.c.value)
+            .where(samples.c.series == row.id, samples.c.at.in_(last))
+            .order_by(samples.c.at)
+        )
+        pegs[row.subject] = recorded([(point.at, point.value) for point in points], now)
+    return pegs

@@ -1,0 +1,1 @@
+"""Functions that change the database, one module for each group of tables."""

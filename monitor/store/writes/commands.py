@@ -1,0 +1,232 @@
+"""What people order: written by any process, with or without a daemon, and read by the daemon every second."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import Connection, and_, insert, or_, select, update
+
+from monitor.core.alerting.drill import Drill
+from monitor.core.model.alert import AlertState
+from monitor.core.model.blocks import RuleStop
+from monitor.core.model.events import OperatorRead, Silence
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.settlement.notices import notices_of
+from monitor.core.settlement.transitions import resolved
+from monitor.errors import OrderRefused, StoreError
+from monitor.store.db.prepared import upsert
+from monitor.store.readers.alerts import newest_acks
+from monitor.store.schema import tables
+from monitor.store.schema.row_mapping import intent_of, silence_of, silence_row
+from monitor.store.writes import audit, journal, rule_stops
+from monitor.store.writes import intents as intent_rows
+from monitor.store.writes.change_counter import note_change
+from monitor.store.writes.pause_switch import pause as pause
+
+_OPEN = (AlertState.PENDING, AlertState.FIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """All that people have ordered, as of change number `changes`.
+
+    `settled` are the intents that left UNRESOLVED in the last 24 hours, by a person or by late evidence, and those
+    of that time that people sent by hand.
+    """
+
+    changes: int
+    read: OperatorRead
+    drills: tuple[Drill, ...]
+    settled: tuple[Intent, ...]
+
+
+def read_orders(connection: Connection, now: datetime, since: int | None = None) -> Orders | None:
+    """Everything in force at `now`; None when nothing was ordered after change number `since` (one short read)."""
+    table = tables.control
+    row = connection.execute(select(table.c.changes, table.c.paused).where(table.c.id == 1)).one()
+    if row.changes == since:
+        return None
+    read = OperatorRead(
+        acks=tuple(newest_acks(connection).values()),
+        silences=read_silences(connection, now),
+        paused=row.paused,
+        decisions=_decisions(connection),
+        asked=_asked(connection, now),
+        stopped=rule_stops.read(connection, now),
+    )
+    return Orders(row.changes, read, _open_drills(connection), _settled(connection, now))
+
+
+def acknowledge(connection: Connection, alert: int, by: str, comment: str, at: datetime) -> None:
+    """A person takes the alert. Raises OrderRefused when it is not open."""
+    table = tables.alerts
+    state = connection.execute(select(table.c.state).where(table.c.id == alert)).scalar()
+    if state is None:
+        raise OrderRefused(f"there is no alert #{alert}", mend="`margin-monitor alerts` lists them")
+    if state not in _OPEN:
+        raise OrderRefused(f"alert #{alert} is {state} already")
+    connection.execute(insert(tables.acks), {"alert": alert, "by": by, "at": at, "comment": comment})
+    note_change(connection)
+
+
+def add_silence(connection: Connection, silence: Silence) -> Silence:
+    """The silence with the id it got. Its own id does not matter."""
+    key = connection.execute(insert(tables.silences), silence_row(silence)).inserted_primary_key
+    if key is None:
+        raise StoreError("the database gave a silence no number")
+    note_change(connection)
+    return replace(silence, id=key[0])
+
+
+def expire_silence(connection: Connection, silence: int, at: datetime) -> None:
+    """The silence ends now. Raises OrderRefused when there is none, or it is over already."""
+    table = tables.silences
+    ends_at = connection.execute(select(table.c.ends_at).where(table.c.id == silence)).scalar()
+    if ends_at is None:
+        raise OrderRefused(f"there is no silence {silence}", mend="`margin-monitor silence list` lists them")
+    if ends_at <= at:
+        raise OrderRefused(f"silence {silence} is over already")
+    connection.execute(update(table).where(table.c.id == silence).values(ends_at=at))
+    note_change(connection)
+
+
+def read_silences(connection: Connection, ends_after: datetime | None = None) -> tuple[Silence, ...]:
+    """All silences, or those that end after a moment, by id."""
+    table = tables.silences
+    wanted = select(table).order_by(table.c.id)
+    if ends_after is not None:
+        wanted = wanted.where(table.c.ends_at > ends_after)
+    return tuple(silence_of(row) for row in connection.execute(wanted).mappings())
+
+
+def resume(connection: Connection, by: str, at: datetime) -> tuple[bool, tuple[RuleStop, ...]]:
+    """Whether that ended a pause, and the stops that it lifted."""
+    return pause(connection, False, by, at), rule_stops.lift_all(connection, by, at)
+
+
+def is_paused(connection: Connection) -> bool:
+    """Whether people have paused all actions."""
+    return bool(connection.execute(select(tables.control.c.paused).where(tables.control.c.id == 1)).scalar())
+
+
+def standing(connection: Connection, intent: int | None) -> tuple[bool, IntentState | None]:
+    """Whether actions are paused, and the state of the intent; None: there is none of that number."""
+    table = tables.intents
+    state = connection.execute(select(table.c.state).where(table.c.id == intent)).scalar()
+    return is_paused(connection), None if state is None else IntentState(state)
+
+
+def paused_by(connection: Connection) -> tuple[str, datetime] | None:
+    """Who paused all actions, and when; None: nobody has."""
+    table = tables.control
+    row = connection.execute(select(table.c.paused, table.c.paused_by, table.c.paused_at).where(table.c.id == 1)).one()
+    return (row.paused_by, row.paused_at) if row.paused else None
+
+
+def decide(connection: Connection, intent: int, approved: bool, by: str, at: datetime) -> None:
+    """A person approves or rejects a proposed intent; the daemon carries it out.
+
+    Raises OrderRefused when it is not PROPOSED any more, too late, or rejected before (a rejection stays).
+    """
+    found = _existing(connection, intent)
+    if found.state is not IntentState.PROPOSED:
+        raise OrderRefused(f"intent {intent} is {found.state}, only a PROPOSED one can be approved or rejected")
+    if approved and found.expires_at is not None and found.expires_at <= at:
+        raise OrderRefused(f"intent {intent} has waited too long for approval")
+    table = tables.decisions
+    before = connection.execute(select(table.c.approved).where(table.c.intent == intent)).scalar()
+    if before is False and approved:
+        raise OrderRefused(f"intent {intent} was rejected already")
+    row = {"intent": intent, "approved": approved, "by": by, "at": at}
+    connection.execute(upsert(table, connection.dialect, ("intent",)), row)
+    audit.append_order(connection, "decision", intent, at, {"approved": approved, "by": by})
+    note_change(connection)
+
+
+def resolve(
+    connection: Connection,
+    intent: int,
+    outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED],
+    by: str,
+    comment: str,
+    at: datetime,
+    channels: tuple[str, ...],
+) -> Intent:
+    """The intent as a person has settled it; `channels` are to hear of it. Raises OrderRefused unless UNRESOLVED."""
+    found = _existing(connection, intent)
+    if found.state is not IntentState.UNRESOLVED:
+        raise OrderRefused(f"intent {intent} is {found.state}, only an UNRESOLVED one can be resolved by hand")
+    moved = resolved(found, outcome, by, comment, at)
+    if not journal.record(connection, moved.intent, moved.step, notices_of([moved.intent], channels, at)):
+        raise OrderRefused(f"intent {intent} has just been settled otherwise")
+    note_change(connection)
+    return moved.intent
+
+
+def request_drill(connection: Connection, rule: str, by: str, at: datetime) -> int:
+    """The id of the drill that the daemon will find; see read_drill for what came of it."""
+    key = connection.execute(insert(tables.drills), {"rule": rule, "by": by, "requested_at": at}).inserted_primary_key
+    if key is None:
+        raise StoreError("the database gave a drill no number")
+    note_change(connection)
+    drill: int = key[0]
+    return drill
+
+
+def finish_drill(connection: Connection, drill: int, at: datetime, outcome: str) -> None:
+    """The daemon has carried the drill out, or says why not."""
+    table = tables.drills
+    connection.execute(
+        update(table).where(table.c.id == drill, table.c.done_at.is_(None)).values(done_at=at, outcome=outcome)
+    )
+
+
+def read_drill(connection: Connection, drill: int) -> Drill | None:
+    """The drill as it stands, None if there is none of that number."""
+    row = connection.execute(select(tables.drills).where(tables.drills.c.id == drill)).mappings().first()
+    return None if row is None else Drill(**row)
+
+
+def _existing(connection: Connection, intent: int) -> Intent:
+    found = intent_rows.read(connection, intent)
+    if found is None:
+        raise OrderRefused(f"there is no intent {intent}", mend="`margin-monitor actions --all` lists them")
+    return found
+
+
+def _decisions(connection: Connection) -> Mapping[int, bool]:
+    table = tables.decisions
+    rows = connection.execute(
+        select(table.c.intent, table.c.approved)
+        .join(tables.intents, tables.intents.c.id == table.c.intent)
+        .where(tables.intents.c.state == IntentState.PROPOSED)
+    )
+    return {row.intent: row.approved for row in rows}
+
+
+def _asked(connection: Connection, now: datetime) -> Mapping[int, datetime]:
+    """When a channel first told of a proposal that is open, or that ran out in the last 24 hours."""
+    table = tables.intents
+    ran_out = and_(table.c.state == IntentState.EXPIRED, table.c.settled_at >= now - timedelta(hours=24))
+    wanted = select(table.c.id, table.c.asked_at).where(
+        table.c.asked_at.is_not(None), or_(table.c.state == IntentState.PROPOSED, ran_out)
+    )
+    return {row.id: row.asked_at for row in connection.execute(wanted)}
+
+
+def _open_drills(connection: Connection) -> tuple[Drill, ...]:
+    table = tables.drills
+    rows: Any = connection.execute(select(table).where(table.c.done_at.is_(None)).order_by(table.c.id)).mappings()
+    return tuple(Drill(**row) for row in rows)
+
+
+def _settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
+    table, steps = tables.intents, tables.intent_transitions
+    settled = select(steps.c.intent).where(
+        steps.c.from_state == IntentState.UNRESOLVED, steps.c.at >= now - timedelta(hours=24)
+    )
+    by_hand = and_(table.c.mode == "manual", table.c.created_at >= now - timedelta(hours=24))
+    wanted = select(table).where(or_(table.c.id.in_(settled), by_hand)).order_by(table.c.id)
+    rows = connection.execute(wanted).mappings()
+    return tuple(intent_of(row) for row in rows)

@@ -1,0 +1,49 @@
+"""Where the numbers of alerts and intents go on: above all that this database, or one that it replaced, has given."""
+
+import sqlite3
+from contextlib import closing, suppress
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, select, update
+
+from monitor.core.model.identifiers import least_number
+from monitor.store.schema import tables
+
+FIRST_BY_HAND = 1_000_000_000
+"""Intents made by hand, beside a daemon that counts in its own memory, are numbered from here on."""
+
+FIRST_UNRECORDED = 1_000_000_000
+"""Alerts begun while no database was known are numbered from here on."""
+
+
+def first_number(connection: Connection, now: datetime) -> int:
+    """The least number that may be given now, whatever rows there are."""
+    kept = connection.execute(select(tables.control.c.numbers_from)).scalar()
+    return max(kept or 1, least_number(now))
+
+
+def go_on_from(connection: Connection, number: int) -> None:
+    """Let no number below `number` be given from now on; a higher one that is kept already stays."""
+    control = tables.control
+    connection.execute(update(control).where(control.c.numbers_from < number).values(numbers_from=number))
+
+
+def number_after(database: Path) -> int:
+    """The first number above all that a SQLite database of any revision has given; 1 where that can't be read."""
+    found = 1
+    # No rows yet, a damaged file, or a revision without the column: the other sources still count.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as old:
+        for question in _HIGHEST:
+            with suppress(sqlite3.Error):
+                (number,) = old.execute(question).fetchone()
+                found = max(found, number or 1)
+    return found
+
+
+_HIGHEST = (
+    f"SELECT max(id) + 1 FROM alerts WHERE id < {FIRST_UNRECORDED}",
+    f"SELECT max(id) + 1 FROM intents WHERE id < {FIRST_BY_HAND}",
+    f"SELECT max(id) - {FIRST_BY_HAND} + 2 FROM intents WHERE id < {2 * FIRST_BY_HAND}",
+    "SELECT numbers_from FROM control",
+)

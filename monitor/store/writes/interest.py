@@ -1,0 +1,71 @@
+"""Interest charges as they are recorded: each once, together with the span of time in which all of them are."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, delete, insert, select
+
+from monitor.core.model.account import InterestCharge, Scope
+from monitor.store.db.prepared import hot_insert
+from monitor.store.schema import tables
+
+COLUMNS = (
+    "account",
+    "scope",
+    "symbol",
+    "asset",
+    "raw_asset",
+    "principal",
+    "interest",
+    "daily_rate",
+    "kind",
+    "tx_id",
+    "charged_at",
+)
+
+Span = tuple[datetime, datetime]
+
+
+def record(
+    connection: Connection, account: str, scope: Scope, charges: tuple[InterestCharge, ...], span: Span | None
+) -> int:
+    """How many of the charges were new. `span` is now recorded whole; None: no time is, only these charges are."""
+    rows = (
+        (
+            account,
+            charge.scope.kind,
+            charge.scope.symbol,
+            charge.asset,
+            charge.raw_asset,
+            charge.principal,
+            charge.interest,
+            charge.daily_rate,
+            charge.kind,
+            charge.tx_id,
+            charge.charged_at,
+        )
+        for charge in charges
+    )
+    new = hot_insert(tables.interest, COLUMNS, connection.dialect).run(connection, rows)
+    if span is not None and span[0] < span[1]:
+        _cover(connection, account, scope, span)
+    return new
+
+
+def forget_spans(connection: Connection, account: str, until: datetime) -> None:
+    """Take no span of the account for whole that ends after `until`; the charges stay."""
+    table = tables.interest_spans
+    connection.execute(delete(table).where(table.c.account == account, table.c.until > until))
+
+
+def _cover(connection: Connection, account: str, scope: Scope, span: Span) -> None:
+    """Spans that meet become one, so that a scope without gaps has a single row."""
+    table = tables.interest_spans
+    since, until = span
+    meeting = and_(
+        table.c.account == account, table.c.symbol == scope.symbol, table.c.since <= until, table.c.until >= since
+    )
+    for row in connection.execute(select(table.c.since, table.c.until).where(meeting)).all():
+        since, until = min(since, row.since), max(until, row.until)
+    connection.execute(delete(table).where(meeting))
+    whole = {"account": account, "symbol": scope.symbol, "since": since, "until": until}
+    connection.execute(insert(table), whole)

@@ -1,0 +1,104 @@
+"""What moved and on which terms the exchange lends, as it is kept: each movement once, each change of terms."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, func, select
+
+from monitor.core.model.account import Scope
+from monitor.core.model.lending_terms import Terms, TermsKey
+from monitor.core.state.attribution import Movement
+from monitor.store.db.prepared import hot_insert
+from monitor.store.schema import tables
+
+COLUMNS = (
+    "account",
+    "scope",
+    "symbol",
+    "kind",
+    "key",
+    "at",
+    "seen_at",
+    "asset",
+    "amount",
+    "type",
+    "origin",
+    "intent",
+    "detail",
+)
+
+
+def write(connection: Connection, account: str, movements: Iterable[Movement]) -> int:
+    """How many of them were new."""
+    rows = (
+        (
+            account,
+            one.scope.kind,
+            one.scope.symbol,
+            one.kind,
+            one.key,
+            one.at,
+            one.seen_at,
+            one.asset,
+            one.amount,
+            one.type,
+            one.origin,
+            one.intent,
+            json.dumps(dict(one.detail or {}), ensure_ascii=False),
+        )
+        for one in movements
+    )
+    return hot_insert(tables.movements, COLUMNS, connection.dialect).run(connection, rows)
+
+
+def by_others(connection: Connection, account: str, since: datetime) -> tuple[Movement, ...]:
+    """What was another hand's doing since then, as it was recorded."""
+    table = tables.movements
+    wanted = select(table).where(table.c.account == account, table.c.at >= since, table.c.origin == "another hand")
+    return tuple(
+        Movement(
+            scope=Scope(row.symbol),
+            kind=row.kind,
+            key=row.key,
+            at=row.at,
+            seen_at=row.seen_at,
+            asset=row.asset,
+            amount=row.amount,
+            type=row.type,
+            origin=row.origin,
+            detail=json.loads(row.detail),
+        )
+        for row in connection.execute(wanted.order_by(table.c.id))
+    )
+
+
+def write_terms(connection: Connection, account: str, terms: Iterable[Terms]) -> int:
+    """How many of them were new. What was before stays: it tells what changed when."""
+    rows = ((account, one.kind, one.subject, one.text, one.seen_at) for one in terms)
+    columns = ("account", "kind", "subject", "text", "seen_at")
+    return hot_insert(tables.terms, columns, connection.dialect).run(connection, rows)
+
+
+def newest_terms(connection: Connection, account: str) -> Mapping[TermsKey, Terms]:
+    """The terms last seen of each thing."""
+    table = tables.terms
+    newest = (
+        select(table.c.kind, table.c.subject, func.max(table.c.id).label("id"))
+        .where(table.c.account == account)
+        .group_by(table.c.kind, table.c.subject)
+        .subquery()
+    )
+    rows = connection.execute(select(table).join(newest, and_(table.c.id == newest.c.id)))
+    return {(row.kind, row.subject): Terms(row.kind, row.subject, row.text, row.seen_at) for row in rows}
+
+
+def ledger_known_until(connection: Connection, account: str) -> Mapping[Scope, datetime]:
+    """When the newest recorded row of each scope's ledger is dated."""
+    table = tables.movements
+    newest = (
+        select(table.c.symbol, func.max(table.c.at))
+        .where(table.c.account == account, table.c.kind == "capital-flow")
+        .group_by(table.c.symbol)
+    )
+    return {Scope(symbol): at for symbol, at in connection.execute(newest)}

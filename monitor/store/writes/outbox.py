@@ -1,0 +1,224 @@
+"""What is still to be told, what was tried, and what each channel last heard."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
+
+from monitor.core.model.alert import AlertKey, AlertState
+from monitor.core.notifications.outbox import LONGEST_WAIT_S, Attempt, Delivery, DeliveryState, Heard, Told
+from monitor.store.db.prepared import hot_numbered, upsert
+from monitor.store.schema import tables
+from monitor.store.schema.row_mapping import delivery_of, told_of
+from monitor.store.writes import intents
+from monitor.store.writes.change_counter import note_change
+
+_QUEUED = tables.deliveries.c.state == DeliveryState.QUEUED
+
+
+def queue(connection: Connection, delivery: Delivery) -> Delivery:
+    """The delivery with the id it got. Its own id does not matter."""
+    row = {
+        "channel": delivery.channel,
+        "alert": delivery.alert,
+        "reason": delivery.reason,
+        "severity": delivery.severity,
+        "created_at": delivery.created_at,
+        "next_at": delivery.next_at,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "sent_at": delivery.sent_at,
+        "answer": delivery.answer,
+        "text": delivery.text,
+        "drill": delivery.drill,
+        "intent": delivery.intent,
+    }
+    return replace(delivery, id=hot_numbered(tables.deliveries, connection.dialect).number(connection, row))
+
+
+def queue_once(connection: Connection, delivery: Delivery) -> Delivery | None:
+    """The same, unless its channel has had the very message, whatever became of it: None then.
+
+    The same message has the same cause, words and moment. Channels that stand in for each other so end at each other.
+    """
+    table = tables.deliveries
+    same = (
+        table.c.alert == delivery.alert if delivery.alert is not None else table.c.alert.is_(None),
+        table.c.drill == delivery.drill if delivery.drill is not None else table.c.drill.is_(None),
+        table.c.channel == delivery.channel,
+        table.c.created_at == delivery.created_at,
+        table.c.reason == delivery.reason,
+        table.c.text == delivery.text,
+    )
+    known = connection.execute(select(table.c.id).where(*same).limit(1)).scalar()
+    return queue(connection, delivery) if known is None else None
+
+
+def queue_all(connection: Connection, deliveries: Iterable[Delivery]) -> tuple[Delivery, ...]:
+    """The deliveries with the ids they got, all or none."""
+    return tuple(queue(connection, delivery) for delivery in deliveries)
+
+
+def read_drill(connection: Connection, drill: int) -> tuple[Delivery, ...]:
+    """All that a drill says, in order, with what became of it."""
+    table = tables.deliveries
+    rows = connection.execute(select(table).where(table.c.drill == drill).order_by(table.c.id))
+    return tuple(delivery_of(row) for row in rows.mappings())
+
+
+def due(connection: Connection, channel: str, now: datetime, limit: int = 100) -> tuple[Delivery, ...]:
+    """The channel's queued deliveries whose time has come, oldest first."""
+    table = tables.deliveries
+    rows = connection.execute(
+        select(table)
+        .where(_QUEUED, table.c.channel == channel, table.c.next_at <= now)
+        .order_by(table.c.next_at, table.c.id)
+        .limit(limit)
+    )
+    return tuple(delivery_of(row) for row in rows.mappings())
+
+
+def next_due(connection: Connection, channel: str, after: datetime | None = None) -> datetime | None:
+    """When the channel's next delivery (of those due after a moment) may be tried; None: nothing is queued."""
+    table = tables.deliveries
+    wanted = select(func.min(table.c.next_at)).where(_QUEUED, table.c.channel == channel)
+    if after is not None:
+        wanted = wanted.where(table.c.next_at > after)
+    found: datetime | None = connection.execute(wanted).scalar()
+    return found
+
+
+def record_attempts(connection: Connection, attempts: Iterable[Attempt]) -> int:
+    """How many attempts were appended, each with the provider's own words; their deliveries go on to its `state`.
+
+    QUEUED with `next_at` for another try. `told` is what the channel has now heard of the alert. Nothing is written of
+    a delivery that was already finished.
+    """
+    return sum(_record(connection, attempt) for attempt in attempts)
+
+
+def close(connection: Connection, state: DeliveryState, why: Mapping[int, str]) -> int:
+    """Ends queued deliveries that were not tried, each with its answer: nothing new to say, or too late.
+
+    How many; those that were finished don't count.
+    """
+    table = tables.deliveries
+    ended = (
+        connection.execute(update(table).where(table.c.id == number, _QUEUED).values(state=state, answer=answer))
+        for number, answer in why.items()
+    )
+    return sum(result.rowcount for result in ended)
+
+
+def postpone(connection: Connection, deliveries: Iterable[int], until: datetime) -> int:
+    """How many queued deliveries now wait until `until`; those that were finished don't."""
+    table = tables.deliveries
+    wanted = update(table).where(table.c.id.in_(tuple(deliveries)), _QUEUED).values(next_at=until)
+    return connection.execute(wanted).rowcount
+
+
+def release(connection: Connection, now: datetime) -> int:
+    """How many deliveries that wait without having been tried are due again: what held them may hold no more.
+
+    So are those whose next try is later than any may be: a clock that was ahead dated it.
+    """
+    table = tables.deliveries
+    misdated = table.c.next_at > now + timedelta(seconds=LONGEST_WAIT_S)
+    waits = and_(_QUEUED, table.c.next_at > now, or_(table.c.attempts == 0, misdated))
+    return connection.execute(update(table).where(waits).values(next_at=now)).rowcount
+
+
+def remember_told(connection: Connection, told: Told) -> None:
+    """From now on this is what the channel last heard of the alert."""
+    row = {
+        "channel": told.channel,
+        "alert": told.alert,
+        "state": told.state,
+        "severity": told.severity,
+        "at": told.at,
+    }
+    connection.execute(upsert(tables.told, connection.dialect, ("channel", "alert")), row)
+
+
+def read_heard(connection: Connection, channel: str, about: frozenset[int] | None = None) -> Mapping[int, Heard]:
+    """What the channel last heard, by alert: `about` these, or of all that are open or still have something queued."""
+    if about is not None and not about:
+        return {}
+    table, alerts, deliveries = tables.told, tables.alerts, tables.deliveries
+    waiting = select(deliveries.c.alert).where(
+        _QUEUED, deliveries.c.channel == channel, deliveries.c.alert.is_not(None)
+    )
+    still_open = alerts.c.state.in_((AlertState.PENDING, AlertState.FIRING))
+    wanted = or_(still_open, table.c.alert.in_(waiting)) if about is None else table.c.alert.in_(about)
+    rows = connection.execute(
+        select(table, alerts.c.rule, alerts.c.account, alerts.c.scope, alerts.c.subject)
+        .join(alerts, alerts.c.id == table.c.alert)
+        .where(table.c.channel == channel, wanted)
+    )
+    return {
+        row["alert"]: Heard(told_of(row), AlertKey(row["rule"], row["account"], row["scope"], row["subject"]))
+        for row in rows.mappings()
+    }
+
+
+def read_sent(connection: Connection, channel: str, since: datetime) -> tuple[datetime, ...]:
+    """When the channel's messages after a moment were sent, oldest first; those that left together are one.
+
+    Drills are left out: somebody asked for them.
+    """
+    table = tables.deliveries
+    wanted = select(table.c.sent_at).where(table.c.channel == channel, table.c.sent_at > since, table.c.drill.is_(None))
+    return tuple(connection.execute(wanted.distinct().order_by(table.c.sent_at)).scalars())
+
+
+def read_tried(connection: Connection, channel: str, alerts: frozenset[int], before: datetime) -> frozenset[int]:
+    """The alerts of which the channel failed to take word, or was to have it `before`: a try may be unrecorded."""
+    if not alerts:
+        return frozenset()
+    table = tables.deliveries
+    missed = or_(table.c.attempts > 0, table.c.created_at < before)
+    wanted = select(table.c.alert).where(table.c.channel == channel, table.c.alert.in_(alerts), missed)
+    return frozenset(connection.execute(wanted.distinct()).scalars())
+
+
+def failing_channels(connection: Connection, channels: Iterable[str]) -> frozenset[str]:
+    """Those whose last attempt failed."""
+    attempts, deliveries = tables.delivery_attempts, tables.deliveries
+    newest = select(attempts.c.ok).join(deliveries, deliveries.c.id == attempts.c.delivery)
+    newest = newest.order_by(attempts.c.id.desc()).limit(1)
+    return frozenset(
+        name for name in channels if connection.execute(newest.where(deliveries.c.channel == name)).scalar() is False
+    )
+
+
+def _note_asked(connection: Connection, attempt: Attempt) -> None:
+    """Somebody was asked about the intent that the delivery tells of."""
+    table = tables.deliveries
+    intent = connection.execute(select(table.c.intent).where(table.c.id == attempt.delivery)).scalar()
+    if intent is not None and intents.note_asked(connection, intent, attempt.at):
+        note_change(connection)
+
+
+def _record(connection: Connection, attempt: Attempt) -> bool:
+    table = tables.deliveries
+    moved = connection.execute(
+        update(table)
+        .where(table.c.id == attempt.delivery, _QUEUED)
+        .values(
+            state=attempt.state,
+            attempts=table.c.attempts + 1,
+            answer=attempt.answer,
+            sent_at=attempt.at if attempt.ok else None,
+            **({} if attempt.next_at is None else {"next_at": attempt.next_at}),
+        )
+    )
+    if moved.rowcount != 1:
+        return False
+    tried = {"delivery": attempt.delivery, "at": attempt.at, "ok": attempt.ok, "answer": attempt.answer}
+    connection.execute(insert(tables.delivery_attempts), tried)
+    if attempt.ok:
+        _note_asked(connection, attempt)
+    if attempt.told is not None:
+        remember_told(connection, attempt.told)
+    return True

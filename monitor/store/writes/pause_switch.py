@@ -1,0 +1,25 @@
+"""The one switch that pauses all actions, whoever throws it."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+
+from monitor.store.schema import tables
+from monitor.store.writes import audit
+from monitor.store.writes.change_counter import note_change
+
+
+def pause(connection: Connection, paused: bool, by: str, at: datetime, *, has_trail: bool = True) -> bool:
+    """Whether that changed anything. While paused no intent can be claimed, whatever the daemon believes.
+
+    `has_trail`: the schema has an audit trail, as every one but the oldest.
+    """
+    table = tables.control
+    moved = connection.execute(
+        update(table).where(table.c.id == 1, table.c.paused != paused).values(paused=paused, paused_by=by, paused_at=at)
+    )
+    if moved.rowcount:
+        if has_trail:
+            audit.append_order(connection, "pause", None, at, {"paused": paused, "by": by})
+        note_change(connection)
+    return bool(moved.rowcount)

@@ -1,0 +1,73 @@
+"""How far back the record of each account is whole. A row that is behind tells that the database lost its end."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from monitor.core.model.account import Scope
+from monitor.core.state.foreign_movements import Foreign
+from monitor.core.state.record_coverage import DAY
+from monitor.store.db.prepared import hot_insert
+from monitor.store.schema import tables
+
+FOUND_COLUMNS = ("account", "kind", "symbol", "asset", "amount", "at", "is_certain", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """The accounts whose record was extended, and those whose row is behind what was written, or gone."""
+
+    extended: tuple[str, ...]
+    behind: tuple[str, ...]
+
+
+def write(connection: Connection, account: str, found: Iterable[Foreign], known_until: datetime | None) -> None:
+    """Remember what was found in a gap, and that the gap is closed. What is known stays, and so does a later end."""
+    rows = (
+        (account, one.kind, one.scope.symbol, one.asset, one.amount, one.at, one.is_certain, one.key) for one in found
+    )
+    hot_insert(tables.found, FOUND_COLUMNS, connection.dialect).run(connection, rows)
+    if known_until is None:
+        return
+    table = tables.records
+    hot_insert(table, ("account", "known_until"), connection.dialect).run(connection, [(account, known_until)])
+    later = update(table).where(table.c.account == account, table.c.known_until < known_until)
+    connection.execute(later.values(known_until=known_until))
+
+
+def extend(connection: Connection, accounts: Mapping[str, datetime | None], at: datetime) -> Extended:
+    """Extend the records of accounts to `at`. The moments are those up to which they were extended last, where known.
+
+    A row below that is not touched: the database has lost what was committed, or is another one.
+    """
+    table = tables.records
+    extended, behind = [], []
+    for account, last in accounts.items():
+        wanted = update(table).where(table.c.account == account)
+        if last is not None:
+            wanted = wanted.where(table.c.known_until >= last)
+        if connection.execute(wanted.values(known_until=at)).rowcount:
+            extended.append(account)
+        elif last is not None:
+            behind.append(account)
+    return Extended(tuple(extended), tuple(behind))
+
+
+def known_until(connection: Connection, account: str) -> datetime | None:
+    """Up to when nothing is missing, but what a restored database lost; None for an account never seen."""
+    table = tables.records
+    return connection.execute(select(table.c.known_until).where(table.c.account == account)).scalar()
+
+
+def read_found(connection: Connection, account: str, now: datetime) -> tuple[Foreign, ...]:
+    """What moved in the gaps of the last day."""
+    table = tables.found
+    rows = connection.execute(
+        select(table).where(table.c.account == account, table.c.at > now - DAY).order_by(table.c.at)
+    )
+    return tuple(
+        Foreign(row.kind, Scope(row.symbol), row.asset, row.amount, row.at, row.is_certain, row.key, row.at)
+        for row in rows
+    )

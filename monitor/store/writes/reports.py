@@ -1,0 +1,43 @@
+"""The daily reports: which days had theirs, and how one is put on its way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from monitor.core.notifications.outbox import Delivery
+from monitor.store.schema import tables
+from monitor.store.writes import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The report of one day: when it was due, what time it tells of, and where the audit trail ended then."""
+
+    day: str
+    due: datetime
+    since: datetime
+    until: datetime
+    head: str | None
+
+
+def newest(connection: Connection) -> Reported | None:
+    """The last daily report; None while there was none."""
+    table = tables.reports
+    row = connection.execute(select(table).order_by(table.c.due.desc()).limit(1)).mappings().one_or_none()
+    return None if row is None else Reported(**row)
+
+
+def was_made(connection: Connection, day: str) -> bool:
+    """Whether that day has had its report."""
+    return connection.execute(select(tables.reports.c.day).where(tables.reports.c.day == day)).scalar() is not None
+
+
+def queue(connection: Connection, report: Reported, deliveries: Sequence[Delivery]) -> tuple[Delivery, ...] | None:
+    """The deliveries with the ids they got; None, and nothing is queued, when that day has had its report."""
+    if was_made(connection, report.day):
+        return None
+    row = {"day": report.day, "due": report.due, "since": report.since, "until": report.until, "head": report.head}
+    connection.execute(insert(tables.reports), row)
+    return outbox.queue_all(connection, deliveries)

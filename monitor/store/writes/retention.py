@@ -1,0 +1,59 @@
+"""Letting go of what is old, a little at a time, so that the writer never waits long."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, delete, select
+
+from monitor.core.notifications.outbox import DeliveryState
+from monitor.store.schema import tables
+
+BATCH = 2_000
+
+
+def prune_samples(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+    """How many samples older than `before` went: at most about `batch`, 0 when none is left."""
+    table = tables.samples
+    for series in connection.execute(select(tables.series.c.id).order_by(tables.series.c.id)).scalars().all():
+        own_old = (table.c.series == series, table.c.at < before)
+        edge = connection.execute(
+            select(table.c.at).where(*own_old).order_by(table.c.at).offset(batch).limit(1)
+        ).scalar()
+        gone = connection.execute(delete(table).where(*own_old, *(() if edge is None else (table.c.at < edge,))))
+        if gone.rowcount:
+            return gone.rowcount
+    return 0
+
+
+def prune_events(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+    """How many stream events received before `before` went: at most `batch`, 0 when none is left."""
+    return _prune(connection, tables.events, "received_at", before, batch)
+
+
+def prune_failures(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+    """How many failed reads older than `before` went: at most `batch`, 0 when none is left."""
+    return _prune(connection, tables.failures, "at", before, batch)
+
+
+def prune_attempts(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+    """How many delivery attempts of before `before` went: at most `batch`, 0 when none is left.
+
+    What became of their deliveries stays, and so do the attempts of those that are still to be tried.
+    """
+    table, deliveries = tables.delivery_attempts, tables.deliveries
+    finished = select(deliveries.c.id).where(deliveries.c.state != DeliveryState.QUEUED)
+    oldest = select(table.c.id).where(table.c.at < before, table.c.delivery.in_(finished)).order_by(table.c.id)
+    return connection.execute(delete(table).where(table.c.id.in_(oldest.limit(batch)))).rowcount
+
+
+def prune_movements(connection: Connection, before: datetime, batch: int = BATCH) -> int:
+    """How many movements of before `before` went: at most `batch`, 0 when none is left."""
+    return _prune(connection, tables.movements, "at", before, batch)
+
+
+Pruner = Callable[[Connection, datetime], int]
+
+
+def _prune(connection: Connection, table: Table, column: str, before: datetime, batch: int) -> int:
+    oldest = select(table.c.id).where(table.c[column] < before).order_by(table.c[column]).limit(batch)
+    return connection.execute(delete(table).where(table.c.id.in_(oldest))).rowcount

@@ -1,0 +1,1 @@
+"""Charts: their specification, and the child process that draws them."""

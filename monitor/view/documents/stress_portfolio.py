@@ -1,0 +1,73 @@
+"""The scopes of a `status` document as portfolios: what a reader needs to work out distances and shocks by itself."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from monitor.core.margin.levels import Position
+from monitor.core.margin.stress import Portfolio, is_measurable
+from monitor.core.model.account import ZERO
+from monitor.view.json_values import Document
+
+REMAINDER = ""
+"""The asset of what has no price of its own: the exchange counts it, so it is worth the rest of its totals."""
+
+
+def scopes_of(account: Document) -> Iterator[tuple[str, Document]]:
+    """The account's scopes: cross, if it has it, and every pair by its symbol."""
+    if account.get("cross") is not None:
+        yield "cross", account["cross"]
+    for pair in account["isolated"]:
+        yield pair["symbol"], pair
+
+
+def portfolio_of(scope: Document) -> Portfolio | None:
+    """The scope's holdings in USDT (a pair's in its quote where that has no price).
+
+    None while nothing is owed, or too little is known.
+    """
+    level, bar = number(scope.get("margin_level")), number(scope.get("liquidation_level"))
+    if level is None or bar is None:
+        return None
+    positions = _pair(scope) if "index_price" in scope else _cross(scope)
+    if positions is None:
+        return None
+    portfolio = Portfolio(positions, level, bar)
+    return portfolio if is_measurable(portfolio) else None
+
+
+def is_in_usdt(scope: Document) -> bool:
+    """Whether the scope's portfolio is worth USDT: not so for a pair whose quote asset has no price."""
+    return "index_price" not in scope or scope["quote"]["price_usdt"] is not None
+
+
+def number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _pair(scope: Document) -> tuple[Position, ...] | None:
+    base, quote, index = scope["base"], scope["quote"], number(scope["index_price"])
+    if base is None or quote is None or index is None:
+        return None
+    quote_price = number(quote["price_usdt"]) or Decimal(1)
+    return (_position(base, index * quote_price), _position(quote, quote_price))
+
+
+def _cross(scope: Document) -> tuple[Position, ...] | None:
+    """Every row, and what the totals have beyond them where a row has no price."""
+    rows = scope["balances"]
+    known = [(row, price) for row in rows if (price := number(row["price_usdt"])) is not None]
+    positions = tuple(_position(row, price) for row, price in known)
+    if len(known) == len(rows):
+        return positions
+    assets, liabilities = number(scope["assets_usdt"]), number(scope["liabilities_usdt"])
+    if assets is None or liabilities is None:
+        return None
+    held = sum((p.held * p.price for p in positions), ZERO)
+    owed = sum((p.owed * p.price for p in positions), ZERO)
+    rest = Position(REMAINDER, max(ZERO, assets - held), max(ZERO, liabilities - owed), Decimal(1))
+    return (*positions, rest)
+
+
+def _position(row: Document, price: Decimal) -> Position:
+    held = Decimal(row["free"]) + Decimal(row["locked"])
+    return Position(row["asset"], held, Decimal(row["borrowed"]) + Decimal(row["interest"]), price)

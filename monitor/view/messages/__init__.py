@@ -1,0 +1,1 @@
+"""Messages of alerts and notices, in the formats that services take."""

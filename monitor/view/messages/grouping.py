@@ -1,0 +1,31 @@
+"""One message about several alerts, from the messages about each of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from monitor.view.messages.message import Message
+
+MOST_NUMBERS = 8
+"""So many numbers stand in a title; the text has all."""
+
+
+def together(messages: Sequence[Message]) -> Message:
+    """The first of the messages, which is about the worst alert, with the others named in title and text.
+
+    The object of a webhook is that of the worst, and `alerts` in it are all of them.
+    """
+    worst, *others = messages
+    if not others:
+        return worst
+    numbers = [f"#{message.document['id']}" for message in messages]
+    listed = ", ".join(numbers if len(numbers) <= MOST_NUMBERS else [*numbers[: MOST_NUMBERS - 1], "…"])
+    title = f"{worst.title.removesuffix(f' ({numbers[0]})')}, and {len(others)} more ({listed})"
+    text = "\n".join([worst.text, "", "Together with it:", *(_without_first_word(each.title) for each in others)])
+    alerts = [message.document for message in messages]
+    return replace(
+        worst, title=title, text=text, document={**worst.document, "title": title, "text": text, "alerts": alerts}
+    )
+
+
+def _without_first_word(title: str) -> str:
+    return title.partition("] ")[2] or title

@@ -1,0 +1,1 @@
+"""The report for people: text and HTML page."""

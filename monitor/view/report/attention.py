@@ -1,0 +1,136 @@
+"""What of a report somebody should look at, the worst first. What is not known is one of these things."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from monitor.core.metrics.value_text import span_text
+from monitor.core.numbers.durations import to_seconds
+from monitor.view.formatting import UNKNOWN, percent_text
+from monitor.view.json_values import Document
+from monitor.view.terminal.status_notes import monitored_cells, rule_stop_cells
+from monitor.view.terminal.table import SEVERITY_TONES, Cell
+
+CLOCK_OFF = Decimal(1)
+"""Seconds: a request this much ahead of the exchange's clock would be refused."""
+
+MUCH_USED = Decimal("0.8")
+"""Of the request limits."""
+
+RESTART = Decimal(60)
+"""Seconds: a gap as short as a restart takes is told, and is nothing to look at."""
+
+
+def attention(document: Document) -> list[Cell]:
+    """One line a thing; empty when there is nothing."""
+    return [
+        *_money(document),
+        *_alerts(document),
+        *_blindness(document),
+        *monitored_cells(document["accounts"]),
+        *_voice(document["health"]),
+        *_limits(document),
+    ]
+
+
+def label(account: str, entry: Document) -> str:
+    """Which scope it is."""
+    return f"{account} {entry['symbol'] or entry['scope']}"
+
+
+def clock_text(text: str | None) -> str:
+    """A moment of the report: month, day, minute."""
+    return UNKNOWN if text is None else f"{text[5:10]} {text[11:16]}"
+
+
+def stretch_text(gap: Document) -> str:
+    """From when to when, and how long that is."""
+    return f"between {clock_text(gap['since'])} and {clock_text(gap['until'])} ({span_text(seconds_of(gap))})"
+
+
+def seconds_of(gap: Document) -> Decimal:
+    """How long it lasted."""
+    return to_seconds(datetime.fromisoformat(gap["until"]) - datetime.fromisoformat(gap["since"]))
+
+
+def _money(document: Document) -> Iterator[Cell]:
+    for number in document["actions"]["unresolved"]:
+        yield Cell(f"R-{number}: what became of it is not certain; see `margin-monitor actions show {number}`", "bad")
+    yield from rule_stop_cells(document["actions"]["rules_stopped"])
+    for number in document["actions"]["unasked"]:
+        yield Cell(f"R-{number}: no channel took the question in time, and nothing was sent", "bad")
+    for one in document["movements"]:
+        if one["kind"] == "liquidation":
+            yield Cell(f"{label(one['account'], one)}: the exchange liquidated, {clock_text(one['last_at'])}", "bad")
+    now = [one for one in document["actions"]["stopped_now"] if one["by_limit"]]
+    for one in now:
+        yield Cell(f"{one['action']} in {label(one['account'], one)} is stopped: {one['why']}", "bad")
+    before = {one["account"] for one in document["actions"]["stopped"]} - {one["account"] for one in now}
+    for account in sorted(before):
+        yield Cell(f"{account}: live actions that an alert wanted were stopped by a limit", "bad")
+
+
+def _alerts(document: Document) -> Iterator[Cell]:
+    alerts = document["alerts"]
+    for alert in alerts:
+        if alert["state"] == "firing":
+            about = f"{alert['account'] or 'daemon'} {alert['subject'] or alert['scope']}"
+            yield Cell(
+                f"#{alert['id']} {alert['severity']} fires: {about}: {alert['summary']}",
+                SEVERITY_TONES[alert["severity"]],
+            )
+    over = sum(alert["state"] != "firing" and alert["severity"] == "critical" for alert in alerts)
+    if over:
+        yield Cell(f"{over} critical alert{'' if over == 1 else 's'} fired and ended", "note")
+    for alert in alerts:
+        if alert["undelivered"]:
+            yield Cell(f"#{alert['id']} {alert['severity']} was not told to {', '.join(alert['undelivered'])}", "bad")
+
+
+def _blindness(document: Document) -> Iterator[Cell]:
+    if not document["daemon"]["running"]:
+        yield Cell("no daemon is running: nothing is watched", "bad")
+    for account in document["accounts"]:
+        if account["state"] == "key_refused":
+            yield Cell(f"{account['account']}: the exchange refuses the key", "bad")
+        elif account["state"] in ("stale", "unknown"):
+            yield Cell(f"{account['account']}: what is known is {account['state']}", "bad")
+        for entry in account["scopes"]:
+            gaps = [gap for gap in entry["unknown"] if seconds_of(gap) > RESTART]
+            if gaps:
+                longest = max(gaps, key=seconds_of)
+                more = (
+                    ""
+                    if len(gaps) == 1
+                    else ", and once more"
+                    if len(gaps) == 2
+                    else f", and {len(gaps) - 1} times more"
+                )
+                yield Cell(f"{label(account['account'], entry)}: no figures {stretch_text(longest)}{more}", "bad")
+    for gap in document["health"]["down"]:
+        if seconds_of(gap) > RESTART:
+            yield Cell(f"no daemon ran {stretch_text(gap)}", "bad")
+
+
+def _voice(health: Document) -> Iterator[Cell]:
+    for one in health["channels"]:
+        if one["given_up"]:
+            yield Cell(f"channel {one['channel']} never got {', '.join(one['given_up'])}", "bad")
+        elif one["failed"] and not one["sent"]:
+            yield Cell(f"channel {one['channel']} took nothing: {one['answer']}", "bad")
+
+
+def _limits(document: Document) -> Iterator[Cell]:
+    quiet, health = document["quiet"], document["health"]
+    if quiet["paused"] is not None or quiet["pause_file"]:
+        yield Cell("actions are paused: nothing is sent", "note")
+    for one in health["clock"]:
+        if one["offset_s"] is not None and abs(Decimal(one["offset_s"])) >= CLOCK_OFF:
+            yield Cell(f"{one['account']}: the clock was {Decimal(one['offset_s']):.1f} s off the exchange's", "note")
+    for one in health["weight"]:
+        if one["used"] is not None and Decimal(one["used"]) >= MUCH_USED:
+            yield Cell(
+                f"{one['account']}: {percent_text(Decimal(one['used']))} of the request limits were used", "note"
+            )
+    if health["banned_until"] is not None:
+        yield Cell(f"the exchange banned this address until {clock_text(health['banned_until'])}", "bad")

@@ -1,0 +1,51 @@
+"""The small line of a level that a report carries: an SVG drawing without a script, in the colours of its page."""
+
+from decimal import Decimal
+
+from monitor.view.json_values import Document
+
+WIDTH, HEIGHT = 480, 72
+
+_ROOM = Decimal(6)
+_TOP = Decimal(3)
+"""A level is drawn up to three times its highest bar: more is all the same, and would flatten the rest."""
+
+_BARS = ("initial_level", "margin_call_level", "liquidation_level")
+
+
+def level_line(entry: Document, name: str) -> str:
+    """The line of one scope with its bars; empty where fewer than two points are known. A gap is a gap."""
+    points = [(index, None if value is None else Decimal(value)) for index, (_, value) in enumerate(entry["line"])]
+    known = [value for _, value in points if value is not None]
+    if len(known) < 2:
+        return ""
+    bars = {bar: Decimal(entry[bar]) for bar in _BARS if entry[bar] is not None}
+    top = max(bars.values(), default=max(known)) * _TOP
+    known = [min(value, top) for value in known]
+    low, high = min([*known, *bars.values()]), max([*known, *bars.values()])
+    width = Decimal(WIDTH) / max(1, len(points) - 1)
+
+    def y(value: Decimal) -> str:
+        part = (min(value, top) - low) / (high - low) if high > low else Decimal("0.5")
+        return f"{HEIGHT - _ROOM - part * (HEIGHT - 2 * _ROOM):.1f}"
+
+    drawn = [
+        f'<line class="{bar.removesuffix("_level")}" x1="0" x2="{WIDTH}" y1="{y(height)}" y2="{y(height)}"/>'
+        for bar, height in bars.items()
+    ]
+    runs: list[list[str]] = [[]]
+    for index, value in points:
+        if value is None:
+            runs.append([])
+        else:
+            runs[-1].append(f"{width * index:.1f},{y(value)}")
+    for run in runs:
+        if len(run) == 1:
+            x, _, height = run[0].partition(",")
+            drawn.append(f'<circle class="level" cx="{x}" cy="{height}" r="1.5"/>')
+        elif run:
+            drawn.append(f'<polyline class="level" points="{" ".join(run)}"/>')
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{name}">{"".join(drawn)}</svg>'
+    )

@@ -1,0 +1,41 @@
+"""What `status` says below its tables of what stands in the way of money."""
+
+from collections.abc import Iterable, Iterator
+
+from monitor.view.json_values import Document
+from monitor.view.terminal.table import Cell
+
+
+def stop_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+    """One line an action that an alert wants and that is stopped."""
+    for account in accounts:
+        yield from rule_stop_cells(account["rules_stopped"])
+        for one in account.get("actions_stopped", ()):
+            where = f"{account['account']} {one['symbol'] or one['scope']}"
+            yield Cell(f"{where}: {one['action']} is stopped: {one['why']}", "bad" if one["by_limit"] else "note")
+
+
+def rule_stop_cells(stops: Iterable[Document]) -> Iterator[Cell]:
+    """One line a rule whose actions are stopped since an order of it made things worse, or may have."""
+    for stop in stops:
+        actions, order = f"the actions of {stop['rule']} in {stop['account']}", f"R-{stop['intent']}"
+        mend = "`margin-monitor actions resume` lets them go"
+        match stop["grounds"]:
+            case "unjudged":
+                yield Cell(f"{actions} wait until it is known whether {order} made things worse", "note")
+            case "untold":
+                told = f"whether {order} made things worse can't be told ({stop['why']})"
+                yield Cell(f"{actions} are STOPPED: {told}: {mend}", "bad")
+            case _:
+                told = f"{order} made things worse ({stop['why']})"
+                yield Cell(f"{actions} are STOPPED since {told}: {mend}", "bad")
+
+
+def monitored_cells(accounts: Iterable[Document]) -> Iterator[Cell]:
+    """One line an account with assets that the exchange may delist."""
+    for account in accounts:
+        # An older program left none.
+        assets = account.get("monitored", ())
+        if assets:
+            text = f"{account['account']}: tagged Monitoring, a delisting may follow within weeks: {', '.join(assets)}"
+            yield Cell(text, "note")

@@ -1,0 +1,181 @@
+"""`call` by hand: pause and keys are looked at between its record and its one request."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.app.manual_orders import SEND_WITHIN, ByHand, Done
+from monitor.core.actions.spec import Safety
+from monitor.core.model.intent import Accepted, IntentState
+from monitor.core.settlement.transitions import ABANDONED_AFTER
+from monitor.errors import OrderRefused
+from monitor.exchange.binance.api.catalogue import FUNCTIONS
+from monitor.exchange.binance.api.response import Credentials
+from monitor.exchange.binance.signing import HmacSigner
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import Permissions, Scenario, hmac_key
+from monitor.store.readers.intents import IntentRow, read_intents
+from monitor.store.store import OrderStore
+from monitor.store.writes import commands
+from monitor.store.writes.manual_intents import give_up_lost
+from tests.support.connected_sandbox import World, world
+from tests.support.daemon import eventually
+from tests.support.money_actions import REPAY_PATH, TRANSFER_PATH
+
+S = IntentState
+HELD_FOR_S = 600.0
+"""Far longer than what is done meanwhile takes on any machine."""
+
+RIGHTS_PATH = "/sapi/v1/account/apiRestrictions"
+REPAYMENT = ("repay_margin_loan", {"asset": "USDT", "amount": "5"})
+BY_NAME = ("set_bnb_burn", {"interestBNBBurn": "false"})
+
+
+async def order(
+    around: World, store: OrderStore | None, what: tuple[str, dict[str, str]], pause_file: str = ""
+) -> Done:
+    function: Any = FUNCTIONS[what[0]]
+    by_hand = ByHand("main", around.account, store, around.clock, Safety(pause_file=pause_file))
+    return await by_hand.carry_out(function, what[1])
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    shutil.copy(sqlite_template, tmp_path / "monitor.db")
+    return f"sqlite:///{tmp_path / 'monitor.db'}"
+
+
+def recorded(store: OrderStore) -> IntentRow:
+    [row] = store.read(read_intents, include_final=True)
+    assert isinstance(row, IntentRow)
+    return row
+
+
+def is_unsent(around: World, row: IntentRow) -> bool:
+    """Whether the order was recorded, and expired without a request."""
+    changes = (REPAY_PATH, TRANSFER_PATH, "/sapi/v1/bnbBurn")
+    assert [one for one in around.sandbox.requests if one.method == "POST" and one.path in changes] == []
+    return row.intent.submitted_at is None and [step.to_state for step in row.steps][-2:] == [S.SUBMITTING, S.EXPIRED]
+
+
+@contextlib.asynccontextmanager
+async def meanwhile(around: World, act: Callable[[], object]) -> AsyncIterator[None]:
+    """Acts when the order is recorded, and its keys are being looked at: they are known once it has acted."""
+    around.sandbox.add_fault(Fault("delay", method="GET", path=RIGHTS_PATH, seconds=HELD_FOR_S, count=0))
+
+    async def are_looked_at() -> bool:
+        return bool(around.requests(RIGHTS_PATH))
+
+    async def acting() -> None:
+        try:
+            await eventually(are_looked_at)
+            await asyncio.to_thread(act)
+        finally:
+            around.sandbox.clear_faults()
+
+    task = asyncio.create_task(acting())
+    yield
+    await task
+
+
+@pytest.mark.parametrize("what", [REPAYMENT, BY_NAME], ids=lambda what: what[0])
+async def test_a_pause_by_command_in_between_stops_it(database_url: str, what: tuple[str, dict[str, str]]) -> None:
+    async with world(timeout_s=HELD_FOR_S) as around:
+        with OrderStore.open(database_url) as store, OrderStore.open(database_url) as other:
+            now = around.clock.now()
+            async with meanwhile(around, lambda: other.order(commands.pause, True, "somebody", now)):
+                with pytest.raises(OrderRefused, match="actions are paused: nothing was sent"):
+                    await order(around, store, what)
+            assert is_unsent(around, recorded(store))
+
+
+@pytest.mark.parametrize("what", [REPAYMENT, BY_NAME], ids=lambda what: what[0])
+async def test_one_that_others_gave_up_meanwhile_is_not_sent(
+    database_url: str, what: tuple[str, dict[str, str]]
+) -> None:
+    async with world(timeout_s=HELD_FOR_S) as around:
+        with OrderStore.open(database_url) as store, OrderStore.open(database_url) as other:
+            late = around.clock.now() + ABANDONED_AFTER + timedelta(minutes=1)
+            async with meanwhile(around, lambda: other.order(give_up_lost, late, timedelta(minutes=10))):
+                with pytest.raises(OrderRefused, match=r"it was given up .*: nothing was sent"):
+                    await order(around, store, what)
+            row = recorded(store)
+            assert [step.to_state for step in row.steps][:3] == [S.PLANNED, S.SUBMITTING, S.UNCERTAIN]
+        assert around.requests(REPAY_PATH, "POST") == []
+        assert around.requests("/sapi/v1/bnbBurn", "POST") == []
+
+
+async def test_one_that_stood_still_for_long_is_not_sent(sqlite_url: str) -> None:
+    async with world(speed=1.001, timeout_s=HELD_FOR_S) as around:
+        with OrderStore.open(sqlite_url) as store:
+            async with meanwhile(around, lambda: around.pass_time(SEND_WITHIN.total_seconds() + 1)):
+                with pytest.raises(OrderRefused, match="too long to send it still: nothing was sent"):
+                    await order(around, store, REPAYMENT)
+            assert is_unsent(around, recorded(store))
+
+
+@pytest.mark.parametrize("has_database", [True, False])
+async def test_a_pause_file_in_between_stops_it(sqlite_url: str, tmp_path: Path, has_database: bool) -> None:
+    file = tmp_path / "PAUSE"
+    async with world(timeout_s=HELD_FOR_S) as around:
+        with OrderStore.open(sqlite_url) as store:
+            async with meanwhile(around, file.touch):
+                with pytest.raises(OrderRefused, match=r"actions are paused by .*PAUSE: nothing was sent"):
+                    await order(around, store if has_database else None, REPAYMENT, str(file))
+            assert around.requests(REPAY_PATH, "POST") == []
+            if has_database:
+                assert is_unsent(around, recorded(store))
+
+
+async def test_a_second_key_of_somebody_else_sends_nothing(sqlite_url: str) -> None:
+    [main] = calm().accounts
+    scenario = replace(calm(), accounts=(main, replace(main, name="other")))
+    strange = hmac_key("other")
+    acting = Credentials(strange.api_key, HmacSigner(str(strange.api_secret)))
+    async with world(scenario, action_credentials=acting) as around:
+        with OrderStore.open(sqlite_url) as store:
+            with pytest.raises(OrderRefused, match="belongs to another account of the exchange"):
+                await order(around, store, REPAYMENT)
+            assert is_unsent(around, recorded(store))
+
+
+def with_rights(rights: Permissions) -> Scenario:
+    [main] = calm().accounts
+    key = replace(hmac_key("main"), permissions=rights)
+    return replace(calm(), accounts=(replace(main, keys=(key,)),))
+
+
+@pytest.mark.parametrize(
+    ("what", "rights", "said"),
+    [
+        (REPAYMENT, Permissions(margin=False), "allow margin loan"),
+        (
+            ("transfer_spot_to_margin", {"asset": "USDT", "amount": "5"}),
+            Permissions(transfer=False),
+            "allow universal transfer",
+        ),
+    ],
+)
+async def test_a_key_that_may_not_sends_nothing(
+    sqlite_url: str, what: tuple[str, dict[str, str]], rights: Permissions, said: str
+) -> None:
+    async with world(with_rights(rights)) as around:
+        with OrderStore.open(sqlite_url) as store:
+            with pytest.raises(OrderRefused, match=said):
+                await order(around, store, what)
+            assert is_unsent(around, recorded(store))
+        assert around.requests(TRANSFER_PATH, "POST") == []
+
+
+async def test_rights_that_can_not_be_read_are_left_to_the_exchange(sqlite_url: str) -> None:
+    async with world(faults=[Fault("status", path=RIGHTS_PATH, status=503, count=0)]) as around:
+        with OrderStore.open(sqlite_url) as store:
+            assert isinstance((await order(around, store, REPAYMENT)).outcome, Accepted)

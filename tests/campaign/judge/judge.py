@@ -1,0 +1,301 @@
+"""Judges what a run left behind, without IO: every sentence that has to hold of money and of alerts.
+
+It trusts the exchange's books first, then what the exchange received, and holds what the daemon wrote against both.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.core.model.alert import AlertState
+from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState, Reduce
+from monitor.core.notifications.outbox import Delivery, DeliveryState
+from monitor.core.numbers.amounts import floor_to
+from monitor.core.settlement.ledger_evidence import CERTAINLY_AFTER
+from monitor.store.readers.intents import IntentRow
+from tests.campaign.judge.disturbances import (
+    SLACK_MS,
+    Violation,
+    all_rows,
+    claimed_at,
+    claims_of,
+    forgotten,
+    in_ms,
+    is_knowable,
+    judge_strains,
+)
+from tests.campaign.judge.facts import (
+    CROSS_PATH,
+    ISOLATED_PATH,
+    AlertFact,
+    Asked,
+    Execution,
+    Facts,
+    Limits,
+    Wish,
+    wish_of_intent,
+)
+from tests.campaign.judge.rule_stops import judge_stops
+
+_S = IntentState
+_TRADES = ("reduce", "cancel_orders")
+_HARMLESS = ("isten", "userDataStream", "getUserAsset", "get-funding-asset")
+"""Parts of the paths of those that move nothing: the streams' keys, and reads that the exchange wants POSTed."""
+
+
+def judge(facts: Facts) -> list[Violation]:
+    """Everything that is wrong, in no particular order of weight; empty when all sentences hold."""
+    sent, found = _match(facts)
+    found += _executions(facts, sent)
+    found += _caps(facts, sent)
+    found += _stale(facts, sent)
+    found += _paused(facts)
+    found += _hasty(facts, sent)
+    found += _unasked(facts, sent)
+    found += judge_strains(facts, sent)
+    found += judge_stops(facts, sent)
+    found += [Violation("the trail is broken", flaw) for flaw in facts.trail]
+    found += [Violation("the exchange's books do not add up", f"{a} {b}") for a, b in facts.imbalance.items()]
+    found += [Violation("a position was turned round", where) for where in facts.flipped]
+    found += [Violation("a daemon ended badly", end) for end in facts.ends]
+    found += [Violation("a part of a daemon broke", bug) for bug in facts.bugs]
+    found += _untold(facts, sent)
+    return found
+
+
+def moves(method: str, path: str) -> bool:
+    """Whether a request of this kind may move or change anything."""
+    return method != "GET" and not any(part in path for part in _HARMLESS)
+
+
+def _match(facts: Facts) -> tuple[dict[int, Asked], list[Violation]]:
+    """Which request belongs to which intent: to the last that was claimed before it and wants the same."""
+    found: list[Violation] = []
+    claims: dict[Wish, list[tuple[int, Intent]]] = defaultdict(list)
+    for at, intent in claims_of(facts):
+        wish = wish_of_intent(intent)
+        if wish is not None:
+            claims[wish].append((at, intent))
+    sent: dict[int, Asked] = {}
+    for request in sorted(facts.requests, key=lambda request: request.at):
+        if not moves(request.method, request.path):
+            continue
+        if request.wish is None:
+            found.append(Violation("sent without any intent", f"{request.method} {request.path} at {request.at}"))
+            continue
+        before = [claim for claim in claims[request.wish] if claim[0] <= request.at]
+        if not before:
+            found.append(Violation("sent without a journalled claim", f"{request.wish} at {request.at}"))
+            continue
+        _, intent = max(before, key=lambda claim: claim[0])
+        if intent.id in sent:
+            found.append(Violation("sent twice", f"intent {intent.id}, {request.wish} at {request.at}"))
+        else:
+            sent[intent.id] = request
+    return sent, found
+
+
+def _executions(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """One execution for an intent at most, and each accounted for by what the daemon says of it."""
+    asked = Counter(_moved(r.wish) for r in facts.requests if r.wish is not None and r.wish.kind not in _TRADES)
+    for moved, count in Counter(_key(e) for e in facts.executions).items():
+        if count > asked[moved]:
+            yield Violation("executed more often than asked for", f"{moved} {count} times")
+    refs = {str(execution.tran_id): execution for execution in facts.executions}
+    claimed_refs: Counter[str] = Counter()
+    unknown = forgotten(facts)
+    for row in facts.intents:
+        intent, request = row.intent, sent.get(row.intent.id)
+        if intent.id in unknown:
+            # What became of it after the backup was taken can't be known.
+            continue
+        was_executed = request is not None and request.applied
+        knows = intent.state is _S.CONFIRMED or intent.executed_late
+        if was_executed and not knows:
+            yield Violation("an execution is not accounted for", _named(intent))
+        if knows and not was_executed:
+            yield Violation("counted as done but never was", _named(intent))
+        if request is not None and intent.state in (_S.PROPOSED, _S.PLANNED, _S.REJECTED, _S.EXPIRED, _S.SIMULATED):
+            yield Violation("sent though it was not to be", _named(intent))
+        if intent.state in IN_FLIGHT and not _is_a_person_asked(facts, intent):
+            yield Violation("never came to an end", _named(intent))
+        if knows and intent.ref is not None and intent.kind not in _TRADES:
+            claimed_refs[intent.ref] += 1
+            if intent.ref not in refs:
+                yield Violation("proved by a record that is none of its own", f"{_named(intent)} ref {intent.ref}")
+    for ref, count in claimed_refs.items():
+        if count > 1:
+            yield Violation("one execution proves several intents", ref)
+
+
+def _is_a_person_asked(facts: Facts, intent: Intent) -> bool:
+    """Whether the exchange's witnesses can't decide and a person was told so: something else moved the same asset so
+    soon after the order that no clock can tell which of them the balances show."""
+    if intent.state is not _S.UNRESOLVED or intent.submitted_at is None:
+        return False
+    since = in_ms(intent.submitted_at)
+    until = since + CERTAINLY_AFTER // timedelta(milliseconds=1)
+    told = any(f"{intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
+    return told and any(one.asset == intent.asset and since <= one.at < until for one in facts.stirs)
+
+
+def _caps(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """What the owner allowed each action, counted from what the exchange did, by kind whatever the action is called.
+
+    One that was executed after it counted as failed is told as critical instead of counted: the next decision could not
+    know of it.
+    """
+    by_name = {limits.name: limits for limits in facts.limits}
+    spent: dict[str, list[Decimal]] = defaultdict(list)
+    rows = sorted(all_rows(facts), key=lambda row: claimed_at(row) or 0)
+    for row in rows:
+        intent = row.intent
+        request, limits = sent.get(intent.id), by_name.get(intent.action)
+        if request is None or request.wish is None:
+            continue
+        if limits is None:
+            yield Violation("sent for an action that nobody configured", _named(intent))
+        elif not _is_first_half(intent, limits):
+            yield from _second_half(intent, request, rows, limits)
+        else:
+            amount = _asked_for(intent, limits) if request.wish.kind in _TRADES else request.wish.amount
+            if limits.max_amount is not None and amount > limits.max_amount:
+                yield Violation("above max_amount", f"{_named(intent)} of {limits.max_amount}")
+            if request.applied and not intent.executed_late and is_knowable(facts, row, request):
+                # What the next decision could know is what it brought, which may be less.
+                spent[limits.kind].append(min(amount, intent.amount))
+                yield from _per_day(intent, limits, spent[limits.kind])
+    keeps = [limits.keep_in_source for limits in facts.limits if limits.kind == "transfer_in"]
+    for execution in facts.executions:
+        if execution.left is not None and keeps and execution.left < min(keeps):
+            yield Violation("below keep_in_source", f"{execution.amount} {execution.asset} left {execution.left}")
+
+
+def _per_day(intent: Intent, limits: Limits, amounts: Sequence[Decimal]) -> Iterator[Violation]:
+    """Whether the last of all that was moved in this kind is still within the limits of the action that moved it."""
+    if limits.max_per_day is not None and sum(amounts) > limits.max_per_day:
+        yield Violation("above max_per_day", f"{_named(intent)}: {sum(amounts)} of {limits.max_per_day}")
+    if len(amounts) > limits.max_actions_per_day:
+        yield Violation("above max_actions_per_day", f"{_named(intent)}: the {len(amounts)}th")
+
+
+def _asked_for(intent: Intent, limits: Limits) -> Decimal:
+    """What an order was to bring of the debt at the price that it was sized by. What it brought may be more, since
+    nothing bounds a price that moves for us."""
+    order = intent.order
+    if not isinstance(order, Reduce) or order.side == "BUY":
+        return intent.amount
+    return floor_to(order.least / (1 - limits.max_slippage), Decimal("0.01"))
+
+
+def _second_half(intent: Intent, request: Asked, rows: Iterable[IntentRow], limits: Limits) -> Iterator[Violation]:
+    """What follows a transfer or an order moves no more than that brought."""
+    firsts = [
+        row.intent.amount
+        for row in rows
+        if row.intent.plan == intent.plan and row.intent.action == intent.action and abs(row.intent.id) < abs(intent.id)
+        if _is_first_half(row.intent, limits)
+    ]
+    if request.wish is not None and not any(request.wish.amount <= first for first in firsts):
+        yield Violation("a second half larger than its first", _named(intent))
+
+
+def _stale(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """Before everything that was claimed, the account was read successfully within the age that its action allows."""
+    by_name = {limits.name: limits for limits in facts.limits}
+    for row in all_rows(facts):
+        at, limits = claimed_at(row), by_name.get(row.intent.action)
+        if row.intent.id not in sent or at is None or limits is None:
+            continue
+        path = ISOLATED_PATH if row.intent.helps.symbol else CROSS_PATH
+        if not any(
+            read.path == path and read.status == 200 and read.intact and at - limits.max_data_age_ms <= read.at <= at
+            for read in facts.requests
+        ):
+            yield Violation("sent on stale data", f"{_named(row.intent)} at {at}")
+
+
+def _paused(facts: Facts) -> Iterator[Violation]:
+    rows = all_rows(facts)
+    for span in facts.pauses:
+        for row in rows:
+            at = claimed_at(row)
+            if at is not None and span.since < at < span.until:
+                yield Violation("claimed while paused", f"{_named(row.intent)} at {at}")
+        for request in facts.requests:
+            if request.wish is not None and span.since + facts.grace_ms < request.left < span.until:
+                yield Violation("sent while paused", f"{request.wish} at {request.at}")
+
+
+def _hasty(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """After money moved, an action rests before it moves more of the same, whatever became of the database."""
+    by_name = {limits.name: limits for limits in facts.limits}
+    last: dict[tuple[str, str, str], int] = {}
+    for row in sorted(all_rows(facts), key=lambda row: claimed_at(row) or 0):
+        intent, at, limits = row.intent, claimed_at(row), by_name.get(row.intent.action)
+        if intent.id not in sent or at is None or limits is None or not _is_first_half(intent, limits):
+            continue
+        target = (intent.kind, intent.scope.symbol, intent.asset)
+        if target in last and at - last[target] < limits.cooldown_ms:
+            yield Violation("sent during the cooldown", f"{_named(intent)} {at - last[target]} ms after the last")
+        if sent[intent.id].applied and not intent.executed_late and is_knowable(facts, row, sent[intent.id]):
+            last[target] = at
+
+
+def _unasked(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """What a person is to decide, and did not, leaves when he has had his time since the channel took the question."""
+    by_name = {limits.name: limits for limits in facts.limits}
+    unknown = forgotten(facts)
+    for row in facts.intents:
+        intent, request, limits = row.intent, sent.get(row.intent.id), by_name.get(row.intent.action)
+        is_asked = intent.mode == "approve" and row.approved is None and intent.id not in unknown
+        if request is None or limits is None or not is_asked or not _is_first_half(intent, limits):
+            continue
+        asked_at = facts.named.get(intent.id)
+        if asked_at is None or request.left < asked_at:
+            yield Violation("sent though no channel took the question", _named(intent))
+        elif request.left < asked_at + limits.approve_within_ms - SLACK_MS:
+            yield Violation("sent before a person had his time", f"{_named(intent)}: {request.left - asked_at} ms")
+
+
+def _untold(facts: Facts, sent: Mapping[int, Asked]) -> Iterator[Violation]:
+    """Every critical alert, and every critical notice, reached the channel."""
+    for alert in facts.alerts:
+        if alert.fired and alert.severity == "critical" and alert.id not in facts.heard and not _may_be_silent(alert):
+            yield Violation("a critical alert was not delivered", f"#{alert.id} {alert.rule} {alert.state}")
+    for notice in facts.notices:
+        if notice.severity == "critical" and notice.text.strip() not in facts.heard_texts:
+            yield Violation("a critical notice was not delivered", notice.text)
+    for row in facts.intents:
+        told = any(f"{row.intent.id}" in notice.text for notice in facts.notices if notice.severity == "critical")
+        if row.intent.executed_late and row.intent.id in sent and not told:
+            yield Violation("a late execution was not told", _named(row.intent))
+
+
+def _may_be_silent(alert: AlertFact) -> bool:
+    """Over before any attempt to tell could be made, or kept quiet by a worse rung or a person."""
+    if not alert.deliveries:
+        return alert.quieted
+    return alert.state in (AlertState.RESOLVED, AlertState.INACTIVE) and all(map(_given_up, alert.deliveries))
+
+
+def _given_up(delivery: Delivery) -> bool:
+    return delivery.state is DeliveryState.EXPIRED and delivery.attempts == 0
+
+
+def _is_first_half(intent: Intent, limits: Limits) -> bool:
+    wish = wish_of_intent(intent)
+    return intent.kind == limits.kind and wish is not None and wish.source != "cross"
+
+
+def _moved(wish: Wish) -> tuple[str, str, Decimal]:
+    return wish.kind, wish.asset, wish.amount
+
+
+def _key(execution: Execution) -> tuple[str, str, Decimal]:
+    return execution.kind, execution.asset, execution.amount
+
+
+def _named(intent: Intent) -> str:
+    return f"intent {intent.id} {intent.action} {intent.kind} {intent.amount} {intent.asset} {intent.state}"

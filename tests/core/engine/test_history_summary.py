@@ -1,0 +1,128 @@
+"""What samples tell of a span, and that a time of which they tell nothing is found."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+import pytest
+
+from monitor.core.engine.history_summary import (
+    LINE_PARTS,
+    Extreme,
+    Held,
+    Stretch,
+    downtime,
+    first,
+    furthest,
+    held,
+    line,
+    lowest,
+    times_of,
+    unknown,
+)
+
+DAY = datetime(2025, 10, 10, tzinfo=UTC)
+
+
+def at(hours: float) -> datetime:
+    return DAY + timedelta(hours=hours)
+
+
+SPAN = Stretch(at(0), at(24))
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    at: datetime
+    value: Decimal | None
+    missing: Literal["infinite", "unavailable"] | None = None
+
+
+def point(hours: float, value: str | None = None, *, is_infinite: bool = False) -> Point:
+    if value is not None:
+        return Point(at(hours), Decimal(value))
+    return Point(at(hours), None, "infinite" if is_infinite else "unavailable")
+
+
+def known(*points: Point, down: tuple[Stretch, ...] = (), span: Stretch = SPAN) -> tuple[Held, ...]:
+    return held(points, down, span)
+
+
+HOURLY = tuple(point(hour, "1.9") for hour in range(-1, 24))
+
+
+@pytest.mark.parametrize(
+    ("runs", "first_run", "is_running", "down"),
+    [
+        ([(-5, 23.9)], -5, True, []),
+        ([(-5, 10), (12, 24)], -5, True, [(10, 12)]),
+        ([(-5, 10)], -5, False, [(10, 24)]),
+        # One ended before the span, the next began in it.
+        ([(7, 24)], -30, True, [(0, 7)]),
+        # Nobody had watched before: that is not a daemon that failed to run.
+        ([(7, 24)], 7, True, []),
+        ([], None, False, []),
+        ([], -30, False, [(0, 24)]),
+    ],
+)
+def test_downtime_is_what_lies_between_runs(
+    runs: list[tuple[float, float]], first_run: float | None, is_running: bool, down: list[tuple[float, float]]
+) -> None:
+    times = [(at(since), at(until)) for since, until in runs]
+    found = downtime(times, None if first_run is None else at(first_run), is_running, SPAN)
+    assert found == tuple(Stretch(at(since), at(until)) for since, until in down)
+
+
+def test_a_day_of_hourly_samples_is_known_whole() -> None:
+    assert unknown(known(*HOURLY), SPAN) == ()
+
+
+def test_a_sample_holds_two_hours_and_no_longer() -> None:
+    assert unknown(known(point(1, "1.9"), point(10, "1.8")), SPAN) == (
+        Stretch(at(0), at(1)),
+        Stretch(at(3), at(10)),
+        Stretch(at(12), at(24)),
+    )
+
+
+def test_what_was_recorded_as_missing_is_not_known() -> None:
+    points = [*HOURLY[:6], point(5.5), point(6.5, "1.8"), *HOURLY[8:]]
+    assert unknown(known(*points), SPAN) == (Stretch(at(5.5), at(6.5)),)
+
+
+def test_nothing_is_known_from_the_end_of_a_daemon_to_the_next_sample() -> None:
+    points = [p for p in HOURLY if not at(2) < p.at < at(3.75)]
+    down = (Stretch(at(2.25), at(3)),)
+    assert unknown(known(*points[:4], point(3.5, "1.9"), *points[4:], down=down), SPAN) == (Stretch(at(2.25), at(3.5)),)
+
+
+def test_infinite_is_known_and_no_lowest() -> None:
+    endless = [point(hour, is_infinite=True) for hour in range(24)]
+    assert unknown(known(*endless), SPAN) == ()
+    assert lowest(known(*endless)) is None
+
+
+def test_the_lowest_is_told_with_the_moment_it_was_first_seen() -> None:
+    points = [point(-1, "1.1"), point(-0.5, "1.9"), point(1, "1.25"), point(1.5, "1.4"), point(2, "1.25")]
+    # 1.1 was over when the span began.
+    assert lowest(known(*points)) == Extreme(Decimal("1.25"), at(1))
+    assert first(known(*points)) == Extreme(Decimal("1.9"), at(0))
+    assert lowest(()) is None
+
+
+def test_the_furthest_counts_either_way() -> None:
+    assert furthest(known(point(1, "0.4"), point(2, "-1.5"), point(3, "1.5"))) == Extreme(Decimal("-1.5"), at(2))
+
+
+def test_times_of_a_claim_are_joined_where_they_touch() -> None:
+    points = [point(1, "0"), point(2, "0"), point(3, "1"), point(4, "0")]
+    assert times_of(known(*points), lambda value: value == 0) == (Stretch(at(1), at(3)), Stretch(at(4), at(6)))
+
+
+def test_a_line_shows_the_lowest_of_each_quarter_and_its_gaps() -> None:
+    drawn = line(known(point(0, "1.9"), point(0.3, "1.2"), point(0.4, "1.8"), point(0.75)), SPAN)
+    assert len(drawn) == LINE_PARTS
+    assert [value for _, value in drawn[:4]] == [Decimal("1.9"), Decimal("1.2"), Decimal("1.8"), None]
+    assert drawn[1][0] == at(0.25)
+    assert line((), Stretch(at(0), at(0))) == ()

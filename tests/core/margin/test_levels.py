@@ -1,0 +1,321 @@
+"""Risk arithmetic: published worked numbers, and the edges where a formula alone would lie."""
+
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.margin import levels
+from monitor.core.margin.levels import CollateralTier, LiquidationPrice, Position, Totals
+from monitor.core.model.account import INFINITE, ZERO
+
+STABLES = frozenset({"USDT", "USDC"})
+BAR = Decimal("1.1")
+
+BTC = Position("BTC", Decimal("1.5"), ZERO, Decimal(60_000))
+ETH = Position("ETH", ZERO, Decimal(10), Decimal(3_000))
+USDT = Position("USDT", Decimal(20_000), Decimal(30_000), Decimal(1))
+SAMPLE = (BTC, ETH, USDT)
+"""The published sample: worth 110,000, owing 60,000."""
+
+A, L = Decimal(110_000), Decimal(60_000)
+
+
+def price_of(position: Position, level: Decimal = BAR) -> LiquidationPrice | None:
+    return levels.liquidation_price(position, levels.totals(SAMPLE), level)
+
+
+def test_level_is_assets_over_liabilities() -> None:
+    assert levels.totals(SAMPLE) == Totals(A, L)
+    assert round(levels.totals(SAMPLE).level, 5) == Decimal("1.83333")
+    assert levels.totals(SAMPLE).equity == 50_000
+
+
+def test_level_of_the_published_account_answer() -> None:
+    level = levels.margin_level(Decimal("6.82728457"), Decimal("0.58633215"))
+    assert round(level, 3) == Decimal("11.644")
+
+
+@pytest.mark.parametrize("assets", ["0", "100"])
+def test_level_is_infinite_when_nothing_is_owed(assets: str) -> None:
+    assert levels.margin_level(Decimal(assets), ZERO) == INFINITE
+    assert levels.totals([]).level == INFINITE
+
+
+def test_collateral_counts_tier_by_tier() -> None:
+    # 6000 BTC at 20,000: 100 M at 100 % and 20 M at 97.5 %.
+    tiers = (
+        CollateralTier(ZERO, Decimal(100_000_000), Decimal(1)),
+        CollateralTier(Decimal(100_000_000), Decimal(120_000_000), Decimal("0.975")),
+        CollateralTier(Decimal(120_000_000), None, Decimal("0.5")),
+    )
+    assert levels.collateral_value(Decimal(120_000_000), tiers) == 119_500_000
+    assert levels.collateral_value(Decimal(130_000_000), tiers) == 124_500_000
+    assert levels.collateral_value(Decimal(50), tiers) == 50
+
+
+def test_collateral_beyond_the_last_tier_or_without_tiers_does_not_count() -> None:
+    tier = CollateralTier(ZERO, Decimal(100), Decimal("0.9"))
+    assert levels.collateral_value(Decimal(500), [tier]) == 90
+    assert levels.collateral_value(Decimal(500), []) == ZERO
+
+
+ISOLATED = [
+    # base held, base owed, quote held, quote owed, price, ratio, liquidation price, danger
+    ("1", "0", "0", "40000", "50000", "1.15", "46000", "below"),
+    ("1", "0", "100", "40012.5", "50000", "1.15", "45914.375", "below"),
+    ("0", "0.8", "50000", "0", "50000", "1.15", "54347.83", "above"),
+    ("0", "0.4", "30000", "0", "50000", "1.05", "71428.57", "above"),
+    ("0.6", "0", "0", "20000", "50000", "1.18", "39333.33", "below"),
+]
+
+
+@pytest.mark.parametrize(("base", "base_owed", "quote", "quote_owed", "price", "ratio", "expected", "danger"), ISOLATED)
+def test_isolated_liquidation_price_is_the_published_one(
+    base: str, base_owed: str, quote: str, quote_owed: str, price: str, ratio: str, expected: str, danger: str
+) -> None:
+    found = levels.isolated_liquidation_price(
+        base_held=Decimal(base),
+        base_owed=Decimal(base_owed),
+        quote_held=Decimal(quote),
+        quote_owed=Decimal(quote_owed),
+        price=Decimal(price),
+        level=Decimal(ratio),
+    )
+    assert found is not None
+    assert found.price.quantize(Decimal(expected)) == Decimal(expected)
+    assert (found.danger, found.now) == (danger, False)
+
+
+def isolated(base: str, base_owed: str, quote: str, quote_owed: str, price: str) -> dict[str, Decimal]:
+    return {
+        "base_held": Decimal(base),
+        "base_owed": Decimal(base_owed),
+        "quote_held": Decimal(quote),
+        "quote_owed": Decimal(quote_owed),
+        "price": Decimal(price),
+    }
+
+
+def test_isolated_level_counts_both_sides() -> None:
+    # (1.2 · 50,000 + 10,000) ÷ (0.4 · 50,000 + 20,000) = 70,000 ÷ 40,000
+    assert levels.isolated_level(**isolated("1.2", "0.4", "10000", "20000", "50000")) == Decimal("1.75")
+
+
+def test_isolated_level_is_infinite_without_debt() -> None:
+    assert levels.isolated_level(**isolated("1", "0", "5", "0", "50000")) == INFINITE
+
+
+def test_isolated_pair_in_debt_on_both_sides_has_one_liquidation_price() -> None:
+    # (1.15 · 20,000 − 10,000) ÷ (1.2 − 1.15 · 0.4) = 13,000 ÷ 0.74
+    found = levels.isolated_liquidation_price(
+        **isolated("1.2", "0.4", "10000", "20000", "50000"), level=Decimal("1.15")
+    )
+    assert found is not None
+    assert round(found.price, 2) == Decimal("17567.57")
+    assert found.danger == "below"
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        isolated("1", "0", "100", "0", "50000"),  # nothing owed
+        isolated("1", "0", "50000", "40000", "50000"),  # the quote alone covers the debt
+        isolated("1.15", "1", "50000", "20000", "50000"),  # held is exactly the bar times owed: the price cancels out
+    ],
+)
+def test_isolated_pair_that_no_price_liquidates_has_no_liquidation_price(amounts: dict[str, Decimal]) -> None:
+    assert levels.isolated_liquidation_price(**amounts, level=Decimal("1.15")) is None
+
+
+def test_isolated_pair_at_the_bar_is_liquidated_now() -> None:
+    found = levels.isolated_liquidation_price(**isolated("1", "0", "0", "40000", "46000"), level=Decimal("1.15"))
+    assert found == LiquidationPrice(Decimal(46_000), "below", now=True)
+
+
+def test_isolated_distance_is_relative_to_the_index() -> None:
+    long = LiquidationPrice(Decimal(46_000), "below")
+    short = LiquidationPrice(Decimal(125_000), "above")
+    assert levels.isolated_distance(Decimal(50_000), long) == Decimal("0.08")
+    assert levels.isolated_distance(Decimal(50_000), short) == Decimal("1.5")
+    assert levels.isolated_distance(Decimal(50_000), None) == INFINITE
+    assert levels.isolated_distance(Decimal(45_000), LiquidationPrice(Decimal(45_000), "below", now=True)) == ZERO
+
+
+def test_isolated_distance_needs_an_index() -> None:
+    with pytest.raises(ValueError, match="must be positive"):
+        levels.isolated_distance(ZERO, None)
+
+
+def test_collateral_liquidates_below_30666_67() -> None:
+    found = price_of(BTC)
+    assert found is not None
+    assert (round(found.price, 2), found.danger) == (Decimal("30666.67"), "below")
+
+
+def test_debt_liquidates_above_7000() -> None:
+    assert price_of(ETH) == LiquidationPrice(Decimal(7_000), "above")
+
+
+def test_asset_that_is_not_there_has_no_liquidation_price() -> None:
+    assert price_of(Position("SOL", ZERO, ZERO, Decimal(200))) is None
+
+
+def test_small_collateral_alone_can_not_liquidate() -> None:
+    extra = Position("SOL", Decimal(1), ZERO, Decimal(200))
+    assert levels.liquidation_price(extra, levels.totals([*SAMPLE, extra]), BAR) is None
+
+
+def test_already_below_the_bar_every_price_says_now() -> None:
+    crashed = Position("BTC", Decimal("1.5"), ZERO, Decimal(30_000))
+    found = levels.liquidation_price(crashed, levels.totals([crashed, ETH, USDT]), BAR)
+    assert found == LiquidationPrice(Decimal(30_000), "below", now=True)
+
+
+def test_danger_lies_where_the_weight_of_the_asset_points() -> None:
+    assert levels.danger_direction(Decimal("1.5"), ZERO, BAR) == "below"
+    assert levels.danger_direction(ZERO, Decimal(10), BAR) == "above"
+    assert levels.danger_direction(Decimal("1.1"), Decimal(1), BAR) is None
+
+
+def test_sample_survives_until_the_market_has_dropped_77_19_percent() -> None:
+    parts = levels.exposure(SAMPLE, STABLES)
+    assert parts.totals == Totals(A, L)
+    assert round(levels.drop_to_level(parts, BAR), 4) == Decimal("0.7719")
+    assert levels.rise_to_level(parts, BAR) == INFINITE
+
+
+def test_short_account_is_liquidated_by_a_rise() -> None:
+    # 50,000 USDT against 0.8 BTC at 50,000, bar 1.1: 50,000 ÷ (1.1 · 40,000) = 1.13636…
+    short = [
+        Position("USDT", Decimal(50_000), ZERO, Decimal(1)),
+        Position("BTC", ZERO, Decimal("0.8"), Decimal(50_000)),
+    ]
+    parts = levels.exposure(short, STABLES)
+    assert levels.drop_to_level(parts, BAR) == INFINITE
+    assert round(levels.rise_to_level(parts, BAR), 5) == Decimal("0.13636")
+
+
+def test_short_account_with_much_collateral_needs_a_rise_beyond_100_percent() -> None:
+    short = [
+        Position("USDT", Decimal(110_000), ZERO, Decimal(1)),
+        Position("BTC", ZERO, Decimal("0.8"), Decimal(50_000)),
+    ]
+    assert levels.rise_to_level(levels.exposure(short, STABLES), BAR) == Decimal("1.5")
+
+
+def test_market_moves_say_zero_when_it_is_there_already() -> None:
+    crashed = [Position("BTC", Decimal("1.5"), ZERO, Decimal(20_000)), ETH, USDT]
+    parts = levels.exposure(crashed, STABLES)
+    assert levels.drop_to_level(parts, BAR) == ZERO
+    assert levels.rise_to_level(parts, BAR) == ZERO
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [
+        [],
+        [BTC],
+        [Position("USDT", Decimal(100), Decimal(50), Decimal(1))],
+        [Position("BTC", Decimal("2.2"), Decimal(2), Decimal(1)), Position("USDT", Decimal(5), ZERO, Decimal(1))],
+        [Position("BTC", Decimal(2), Decimal(1), Decimal(100))],
+    ],
+)
+def test_no_move_liquidates_without_debt_or_when_prices_cancel_out(positions: list[Position]) -> None:
+    parts = levels.exposure(positions, STABLES)
+    assert levels.drop_to_level(parts, BAR) == INFINITE
+    assert levels.rise_to_level(parts, BAR) == INFINITE
+
+
+def test_repaying_10000_brings_the_sample_to_2() -> None:
+    assert levels.repay_to_reach(Decimal(2), A, L) == 10_000
+
+
+def test_bringing_in_10000_of_collateral_brings_the_sample_to_2() -> None:
+    assert levels.transfer_in_to_reach(Decimal(2), A, L) == 10_000
+
+
+def test_bringing_in_and_repaying_5000_brings_the_sample_to_2() -> None:
+    assert levels.transfer_and_repay_to_reach(Decimal(2), A, L) == 5_000
+
+
+def test_selling_10030_09_at_15_basis_points_brings_the_sample_to_2() -> None:
+    assert round(levels.sell_to_reach(Decimal(2), A, L, Decimal("0.0015")), 2) == Decimal("10030.09")
+
+
+def test_repaying_13809_52_brings_the_collateral_level_of_the_sample_to_2() -> None:
+    value = levels.repay_to_reach_collateral_level(Decimal(2), Decimal(105_500), L, Decimal("0.95"))
+    assert round(value, 2) == Decimal("13809.52")
+
+
+def test_each_route_ends_where_it_was_published_to_end() -> None:
+    two = Decimal(2)
+    assert levels.margin_level(A - 10_000, L - 10_000) == Decimal(100_000) / 50_000 == two
+    assert levels.margin_level(A + 10_000, L) == two
+    assert levels.margin_level(A, L - 5_000) == two
+    sold = levels.sell_to_reach(two, A, L, Decimal("0.0015"))
+    assert round(levels.margin_level(A - sold, L - sold * Decimal("0.9985")), 20) == two
+    # 1.5 BTC count 95 %, the dollars whole: 105,500.
+    collateral = levels.collateral_value(Decimal(90_000), [CollateralTier(ZERO, None, Decimal("0.95"))]) + 20_000
+    assert collateral == 105_500
+    repaid = levels.repay_to_reach_collateral_level(two, collateral, L, Decimal("0.95"))
+    assert round(levels.margin_level(collateral - repaid * Decimal("0.95"), L - repaid), 20) == two
+
+
+def test_equity_at_the_bar_is_a_tenth_of_the_debt_and_the_fee_a_fiftieth_of_what_is_held() -> None:
+    at_bar = Totals(L * BAR, L)
+    assert at_bar.equity == L / 10
+    assert at_bar.assets * Decimal("0.02") == L * Decimal("0.022")
+
+
+@pytest.mark.parametrize("owed", ["60000", "0"])
+def test_nothing_is_needed_at_the_target_or_without_debt(owed: str) -> None:
+    target, assets, liabilities = Decimal("1.5"), Decimal(90_000), Decimal(owed)
+    assert levels.repay_to_reach(target, assets, liabilities) == ZERO
+    assert levels.transfer_in_to_reach(target, assets, liabilities) == ZERO
+    assert levels.transfer_and_repay_to_reach(target, assets, liabilities) == ZERO
+    assert levels.sell_to_reach(target, assets, liabilities, Decimal("0.01")) == ZERO
+
+
+def test_repaying_is_no_way_out_when_less_is_held_than_owed() -> None:
+    assert levels.repay_to_reach(Decimal(2), Decimal(50), Decimal(60)) == INFINITE
+
+
+def test_selling_is_no_way_out_when_its_cost_eats_the_effect() -> None:
+    # Level 1.05; a cost of 5 % needs a level above 1 ÷ 0.95 = 1.0526.
+    assert levels.sell_to_reach(Decimal("1.5"), Decimal(105), Decimal(100), Decimal("0.05")) == INFINITE
+    assert levels.sell_to_reach(Decimal("1.5"), Decimal(106), Decimal(100), Decimal("0.05")) < 106
+
+
+def test_targets_that_can_not_be_reached_by_a_route_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be above 1"):
+        levels.repay_to_reach(Decimal(1), A, L)
+    with pytest.raises(ValueError, match="must be positive"):
+        levels.transfer_and_repay_to_reach(ZERO, A, L)
+    with pytest.raises(ValueError, match="can't lead to a level"):
+        levels.sell_to_reach(Decimal("1.05"), A, L, Decimal("0.05"))
+    with pytest.raises(ValueError, match="can't lead to a level"):
+        levels.repay_to_reach_collateral_level(Decimal("0.9"), A, L, Decimal("0.95"))
+
+
+def test_transfer_out_leaves_a_collateral_level_of_2() -> None:
+    # (130,000 − 2 · 60,000) ÷ 0.8
+    assert levels.largest_transfer_out(Decimal(130_000), L, Decimal("0.8")) == 12_500
+    assert levels.largest_transfer_out(Decimal(120_000), L, Decimal("0.8")) == ZERO
+    assert levels.largest_transfer_out(Decimal(105_500), L, Decimal("0.95")) == ZERO
+
+
+def test_transfer_out_is_not_limited_without_debt_or_by_assets_that_do_not_count() -> None:
+    assert levels.largest_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
+    assert levels.largest_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
+    assert levels.largest_transfer_out(Decimal(110_000), L, ZERO) == ZERO
+
+
+def test_what_counts_least_leaves_first() -> None:
+    # 100 at 100 % and 50 at 80 % count 140, owed 65 need 130: of the upper part 10 / 0.8 may leave.
+    tiers = (CollateralTier(ZERO, Decimal(100), Decimal(1)), CollateralTier(Decimal(100), None, Decimal("0.8")))
+    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(65)) == Decimal("12.5")
+    # Owed 45 need 90: the upper 50 and 10 of the lower part.
+    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(45)) == 60
+    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(70)) == ZERO
+    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), ZERO) == 150
+    assert levels.largest_tiered_transfer_out(Decimal(30), (), Decimal(140), Decimal(65)) == 30

@@ -1,0 +1,72 @@
+"""Figures in words."""
+
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.metrics.snapshot import figures_of
+from monitor.core.metrics.value_text import span_text, summary_of, value_text
+from monitor.core.model.account import INFINITE
+from monitor.core.model.metric import METRICS, Missing, Unit, Value
+from monitor.core.model.metric_values import Figures
+from tests.support.examples.accounts import NOW, SETTINGS, watched
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("margin_level", Decimal("1.0999"), "1.09"),
+        ("margin_level", Decimal("1.8333333"), "1.83"),
+        ("margin_level", INFINITE, "infinite"),
+        ("margin_level", Missing.UNAVAILABLE, "unknown"),
+        ("distance_to_liquidation", Decimal("0.0869565"), "8.7 %"),
+        ("assets_usdt", Decimal("110000"), "110,000.00 USDT"),
+        ("data_age", Decimal("190.5"), "3m 10s"),
+        ("status", Decimal(2), "MARGIN_CALL"),
+        ("key_accepted", Decimal(0), "no"),
+        ("liquidations_24h", Decimal(3), "3"),
+        ("held", Decimal("0.50000000"), "0.5"),
+        ("index_price", Decimal("1E+2"), "100"),
+    ],
+)
+def test_value_reads_by_its_unit(metric: str, value: Value, text: str) -> None:
+    assert value_text(metric, value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        ("0", "0s"),
+        ("8.9", "8s"),
+        ("60", "1m"),
+        ("130", "2m 10s"),
+        ("3600", "1h"),
+        ("3605", "1h"),
+        ("273600", "3d 4h"),
+        ("259260", "3d"),
+        ("-120", "-2m"),
+        ("-0.5", "0s"),
+    ],
+)
+def test_span_is_told_in_its_two_largest_units(seconds: str, text: str) -> None:
+    assert span_text(Decimal(seconds)) == text
+
+
+def test_summary_is_the_first_metric_of_the_condition() -> None:
+    figures = figures_of(watched(), SETTINGS, ("cross", ""), NOW)
+    assert summary_of(("margin_level", "initial_level"), figures) == "margin level 1.83"
+    assert summary_of(("no_such",), figures) == "no such unknown"
+    assert summary_of((), figures) == "cross"
+
+
+def test_every_count_is_said_as_people_say_it() -> None:
+    def said(metric: str, count: int) -> str:
+        return summary_of((metric,), Figures("account", "", "ok", NOW, "poll", {}, {metric: Decimal(count)}))
+
+    assert said("liquidations_24h", 1) == "1 liquidation in 24 h"
+    assert said("liquidations_24h", 2) == "2 liquidations in 24 h"
+    assert said("notifications_failing", 1) == "1 channel failing"
+    assert said("orders_open", 0) == "0 open orders"
+    assert said("actions_blocked", 3) == "3 actions blocked"
+    counts = {name for name, metric in METRICS.items() if metric.unit is Unit.COUNT}
+    assert all(said(name, 1).startswith("1 ") for name in counts)

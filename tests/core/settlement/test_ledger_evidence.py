@@ -1,0 +1,100 @@
+"""What else moved a balance: told from the order itself by time, as well as two clocks allow."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.intent import Intent, IntentState, Record, Repay, Transfer
+from monitor.core.model.ledger import LedgerRow
+from monitor.core.settlement.ledger_evidence import given_elsewhere, others
+from monitor.core.settlement.observation import Confirmed, Failed, Look
+from monitor.core.settlement.verification import judge
+from tests.support.examples.actions import NOW, SAFETY
+
+OURS = Intent(
+    3, 1, "repay-idle", "repay", "live", "main", Repay(CROSS, "USDT", Decimal(390)), IntentState.UNCERTAIN,
+    Decimal(390), NOW, submitted_at=NOW,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("after_ms", "counts"), [(-500, False), (200, False), (300, True), (570, True), (5_000, True)])
+def test_a_row_dated_well_after_the_send_is_anothers_doing(after_ms: int, counts: bool) -> None:
+    row = LedgerRow(CROSS, 7, 78, NOW + timedelta(milliseconds=after_ms), "USDT", "REPAY", Decimal(958))
+    assert others(OURS, [row], None, NOW) == ((row,) if counts else ())
+
+
+def test_a_row_of_another_asset_is_none_of_its_business() -> None:
+    row = LedgerRow(CROSS, 7, 78, NOW + timedelta(seconds=2), "BTC", "REPAY", Decimal(958))
+    assert others(OURS, [row], None, NOW) == ()
+
+
+def transfer(number: int, after_s: float, amount: int = 1433, **more: Any) -> Intent:
+    given: dict[str, Any] = {"order": Transfer("spot", CROSS, "USDT", Decimal(amount)), "state": IntentState.CONFIRMED}
+    given |= {"submitted_at": NOW + timedelta(seconds=after_s), **more}
+    order, state = given.pop("order"), given.pop("state")
+    return Intent(
+        number, 1, "top-up", "transfer_in", "live", "main", order, state, Decimal(amount), NOW, **given
+    )  # fmt: skip
+
+
+INTO_PAIR = transfer(
+    2, 0, 196, order=Transfer("spot", Scope("BTCUSDT"), "USDT", Decimal(196)), state=IntentState.UNRESOLVED
+)
+
+
+def test_what_later_transfers_took_out_of_the_source_was_not_this_one() -> None:
+    assert given_elsewhere(INTO_PAIR, [INTO_PAIR, transfer(5, 84), transfer(6, 90, 100)]) == 1533
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        transfer(1, -5),
+        transfer(5, 84, state=IntentState.UNCERTAIN),
+        transfer(5, 84, order=Transfer("funding", CROSS, "USDT", Decimal(1433))),
+        transfer(5, 84, order=Transfer("spot", CROSS, "BTC", Decimal(1433))),
+    ],
+    ids=["sent before", "not proven", "another wallet", "another asset"],
+)
+def test_nothing_else_explains_an_emptied_source(other: Intent) -> None:
+    assert given_elsewhere(INTO_PAIR, [other]) == 0
+
+
+def test_a_transfer_of_which_nothing_is_seen_fails_though_another_emptied_its_source() -> None:
+    sent = replace(INTO_PAIR, source_before=Decimal(2066), free_before=Decimal(64), state=IntentState.UNCERTAIN)
+    looks = [
+        Look(
+            NOW + timedelta(seconds=10 * n),
+            (),
+            free=Decimal(64),
+            source=Decimal(633),
+            given_elsewhere=Decimal(1433),
+            ledger=(),
+        )
+        for n in range(1, 8)
+    ]
+    assert isinstance(judge(sent, looks, SAFETY, looks[-1].at), Failed)
+    unexplained = [replace(look, given_elsewhere=Decimal(0)) for look in looks]
+    assert not isinstance(judge(sent, unexplained, SAFETY, looks[-1].at), Failed)
+
+
+@pytest.mark.parametrize(("after_s", "decided"), [(20, False), (70, True)])
+def test_history_and_ledger_prove_what_others_hide_from_the_balances(after_s: int, decided: bool) -> None:
+    # 1,970 arrived in cross, where an order by hand then locked 2,000; 500 came into spot beside it.
+    sent = transfer(1, 0, 1970, state=IntentState.UNCERTAIN, source_before=Decimal(7882), free_before=Decimal(5912))
+    at = NOW + timedelta(seconds=after_s)
+    look = Look(
+        at,
+        (Record("100", "USDT", Decimal(1970), "CONFIRMED", NOW + timedelta(seconds=1)),),
+        free=Decimal(5882),
+        source=Decimal(6412),
+        ledger=(LedgerRow(CROSS, 7, 100, NOW + timedelta(seconds=1), "USDT", "TRANSFER", Decimal(1970)),),
+    )
+    verdict = judge(sent, [look], SAFETY, at)
+    assert isinstance(verdict, Confirmed) is decided
+    alone = judge(sent, [replace(look, ledger=())], SAFETY, at)
+    assert not isinstance(alone, Confirmed | Failed)

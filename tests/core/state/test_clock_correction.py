@@ -1,0 +1,79 @@
+"""Stamps of a clock that was ahead: ages stay what they were, and nothing waits for a moment that was never near."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.metrics.monitor import monitor_figures
+from monitor.core.metrics.valuation import is_fresh
+from monitor.core.model.account import CrossSnapshot
+from monitor.core.model.events import ClockSetBack, CrossRead, OperatorRead, Silence
+from monitor.core.model.metric import Missing
+from monitor.core.numbers.amounts import ONE
+from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.clock_correction import corrected, no_later
+from monitor.core.state.stream_status import StreamState
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+AHEAD = timedelta(hours=8)
+SETTINGS = Settings("main", isolated=())
+
+
+def snapshot(at: datetime) -> CrossSnapshot:
+    return CrossSnapshot(at, at, {}, ONE, ONE, ONE, ONE)
+
+
+def stamped_ahead() -> AccountState:
+    then = NOW + AHEAD - timedelta(seconds=20)
+    quiet = Silence(1, (), NOW - AHEAD, NOW + timedelta(hours=2), "me", "")
+    return AccountState(
+        account="main",
+        started_at=then,
+        cross=snapshot(then + timedelta(seconds=15)),
+        streams={"account": StreamState(True, ("cross",), then, then + timedelta(seconds=18))},
+        failed_at={"isolated": NOW - AHEAD, "cross": then},
+        operator=OperatorRead(silences=(quiet,)),
+    )
+
+
+def test_what_was_stamped_ahead_keeps_its_age() -> None:
+    after = corrected(stamped_ahead(), -AHEAD, NOW)
+    assert after.started_at == NOW - timedelta(seconds=20)
+    assert after.cross is not None and after.cross.as_of == NOW - timedelta(seconds=5)
+    assert after.streams["account"].last_frame_at == NOW - timedelta(seconds=2)
+    assert after.failed_at == {"isolated": NOW - AHEAD, "cross": NOW - timedelta(seconds=20)}
+
+
+def test_what_ends_in_the_future_stays() -> None:
+    before = stamped_ahead()
+    assert corrected(before, -AHEAD, NOW).operator is before.operator
+
+
+def test_nothing_is_refused_for_being_older_than_what_was_stamped_ahead() -> None:
+    newer = snapshot(NOW)
+    after = corrected(stamped_ahead(), -AHEAD, NOW)
+    after = apply(after, CrossRead(newer), NOW)
+    assert after.cross is newer
+
+
+def test_a_state_without_such_stamps_is_the_same() -> None:
+    before = replace(stamped_ahead(), started_at=NOW)
+    right = corrected(before, -AHEAD, NOW + 2 * AHEAD)
+    assert right.cross is before.cross and right.streams is before.streams
+
+
+def test_no_stamp_of_an_earlier_run_lies_in_the_future() -> None:
+    assert no_later({"a": (NOW + AHEAD, NOW - AHEAD)}, NOW) == {"a": (NOW, NOW - AHEAD)}
+
+
+def test_an_age_below_zero_is_not_known_and_counts_as_blind() -> None:
+    values = monitor_figures(stamped_ahead(), SETTINGS, (), NOW).shown
+    assert values["price_age"] is values["stream_silence"] is Missing.UNAVAILABLE
+    age = values["data_age"]
+    assert isinstance(age, Decimal) and age >= 7 * 3600
+    assert not is_fresh(NOW + timedelta(minutes=1), NOW, timedelta(hours=1))
+    assert is_fresh(NOW + timedelta(seconds=1), NOW, timedelta(hours=1))
+
+
+def test_the_event_says_by_how_much() -> None:
+    assert ClockSetBack(AHEAD).by == AHEAD

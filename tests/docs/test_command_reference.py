@@ -1,0 +1,48 @@
+"""The generated reference: current, complete, and honest about what is not there yet."""
+
+from pathlib import Path
+
+import pytest
+
+from docs.generate.reference import EXIT_CODES, FOLDER, commands_page, configuration_page, main, metrics_page, pages
+from monitor.cli.parser import COMMANDS, NOT_YET
+from monitor.config.effective import reference
+from monitor.core.model.metric import METRICS
+from monitor.errors import Exit
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "metrics.md", "commands.md", "exit-codes.md"])
+def test_the_page_in_the_checkout_is_current(name: str) -> None:
+    found = (CHECKOUT / FOLDER / name).read_text(encoding="utf-8")
+    assert found == pages()[name], "run `./dev run python -m docs.generate.reference`"
+
+
+def test_every_page_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "new")]) == 0
+    assert {path.name for path in (tmp_path / "new").iterdir()} == pages().keys()
+    assert len(capsys.readouterr().out.splitlines()) == len(pages())
+
+
+def test_every_key_of_the_configuration_has_a_row() -> None:
+    page = configuration_page()
+    for row in reference():
+        assert f"| `{row.key}` |" in page
+    assert "| (not available yet)" not in page
+
+
+def test_every_metric_is_listed() -> None:
+    rows = {line.split("`")[1] for line in metrics_page().splitlines() if line.startswith("| `")}
+    assert rows == METRICS.keys()
+
+
+def test_every_command_is_listed_and_built_ones_have_a_section() -> None:
+    page = commands_page()
+    for name in COMMANDS:
+        assert (f"\n## `margin-monitor {name}`\n" in page) == (name not in NOT_YET)
+        assert f"| `{name}` (not available yet) |" in page or f"| [`{name}`](#margin-monitor-{name}) |" in page
+
+
+def test_every_exit_code_is_explained() -> None:
+    assert EXIT_CODES.keys() == set(Exit)

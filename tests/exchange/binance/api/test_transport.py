@@ -1,0 +1,56 @@
+"""What speaks against an order is asked for when its connection stands, and not before."""
+
+import asyncio
+import socket
+from decimal import Decimal
+
+from monitor.core.model.account import CROSS
+from monitor.core.model.intent import Accepted, Repay, Withheld
+from tests.support.connected_sandbox import hosts_of, world
+from tests.support.timeouts import SOON_S
+
+ORDER = Repay(CROSS, "USDT", Decimal(5))
+
+
+async def test_an_objection_that_arose_while_a_connection_was_waited_for_keeps_the_order_back() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        server.setblocking(False)
+        loop = asyncio.get_running_loop()
+        # What fills its queue: the next one has to wait until this is taken.
+        with socket.create_connection(server.getsockname()):
+            async with world() as around:
+                slow = hosts_of(around.ready, rest=f"http://127.0.0.1:{server.getsockname()[1]}")
+                async with world(hosts=slow) as w:
+                    asked = asyncio.Event()
+                    against: list[Withheld] = []
+
+                    def objection() -> Withheld | None:
+                        asked.set()
+                        return against[0] if against else None
+
+                    sending = asyncio.create_task(w.account.execute(ORDER, objection))
+                    await asked.wait()
+                    # It waits for its connection now.
+                    await asyncio.sleep(0)
+                    against.append(Withheld("it is not wanted any more"))
+                    first, _ = await loop.sock_accept(server)
+                    first.close()
+                    connected, _ = await loop.sock_accept(server)
+                    with connected:
+                        assert await asyncio.wait_for(sending, SOON_S) == against[0]
+                        assert await asyncio.wait_for(loop.sock_recv(connected, 1), SOON_S) == b"", "something has left"
+
+
+async def test_it_is_asked_right_before_the_request_on_a_kept_connection_too() -> None:
+    async with world() as w:
+        times: list[int] = []
+
+        def objection() -> Withheld | None:
+            times.append(len(w.requests("/sapi/v1/margin/borrow-repay", "POST")))
+            return None
+
+        await w.account.read_cross()
+        assert isinstance(await w.account.execute(ORDER, objection), Accepted)
+        assert times == [0, 0]
+        assert await w.account.execute(ORDER, lambda: Withheld("no")) == Withheld("no")
+        assert len(w.requests("/sapi/v1/margin/borrow-repay", "POST")) == 1

@@ -1,0 +1,69 @@
+"""A host of which one address swallows packets: requests and streams reach it by the other."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from monitor.core.model.events import StreamChanged
+from tests.support.connected_sandbox import Inbox, hosts_of, world
+
+NAME = "exchange.test"
+
+
+@contextlib.contextmanager
+def black_hole() -> Iterator[int]:
+    """The port of a listener whose backlog is full: what is sent there gets no answer."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port: int = listener.getsockname()[1]
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                client.connect(("127.0.0.1", port))
+        yield port
+
+
+async def test_an_address_that_swallows_packets_keeps_nothing_from_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    loop: Any = asyncio.get_running_loop()
+    system = loop.getaddrinfo
+
+    async def resolve(host: Any, port: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name != NAME:
+            return await system(host, port, **options)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*kind, ("127.0.0.1", hole)), (*kind, ("127.0.0.1", int(port)))]
+
+    with black_hole() as hole:
+        monkeypatch.setattr(loop, "getaddrinfo", resolve)
+        async with world() as w:
+            named = {
+                field: url.replace("127.0.0.1", NAME)
+                for field, url in vars_of(hosts_of(w.ready)).items()
+                if isinstance(url, str)
+            }
+            async with world(hosts=hosts_of(w.ready, **named)) as other:
+                await other.account.read_cross()
+                inbox = Inbox()
+                streams = other.account.streams(inbox)
+                streams.watch_prices(["BTCUSDT"])
+                running = asyncio.create_task(streams.run())
+                await inbox.until(lambda: {one.stream for one in up(inbox)} == {"account", "market", "risk"})
+                assert all(not one.reason for one in inbox.events if isinstance(one, StreamChanged))
+                running.cancel()
+                await asyncio.gather(running, return_exceptions=True)
+
+
+def up(inbox: Inbox) -> list[StreamChanged]:
+    return [one for one in inbox.events if isinstance(one, StreamChanged) and one.connected]
+
+
+def vars_of(hosts: Any) -> dict[str, Any]:
+    return {name: getattr(hosts, name) for name in hosts.__dataclass_fields__}

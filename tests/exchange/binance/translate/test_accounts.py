@@ -1,0 +1,419 @@
+"""From the venue's words to ours: sentinels, units, and answers that are not believed."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from monitor.core.model.account import (
+    CROSS,
+    INFINITE,
+    Balance,
+    Bars,
+    CrossSnapshot,
+    IsolatedSnapshot,
+    PairStatus,
+    Scope,
+    Tier,
+)
+from monitor.core.model.intent import Record
+from monitor.exchange.binance.translate import accounts, histories, reference_data
+from monitor.exchange.binance.translate.accounts import Listing
+from monitor.exchange.binance.wire.accounts_text import (
+    ApiRestrictions,
+    CrossAccount,
+    IsolatedAccount,
+    TierRow,
+    TradeCoeff,
+)
+from monitor.exchange.binance.wire.decoding import decode
+from monitor.exchange.binance.wire.histories_text import InterestPage, LoanPage, TransferPage
+from monitor.exchange.binance.wire.numbers import Implausible, amount, moment, signed
+from monitor.exchange.binance.wire.row_decoding import decode_rows
+from tests.support.examples.payloads import (
+    Document,
+    cross_account,
+    cross_row,
+    documented,
+    isolated_account,
+    pair_row,
+    recorded_pair,
+)
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+D = Decimal
+
+
+def cross(document: Document) -> CrossSnapshot:
+    return accounts.cross_snapshot(decode(json.dumps(document).encode(), CrossAccount), as_of=AT, received_at=AT)
+
+
+def isolated(document: Document) -> IsolatedSnapshot:
+    return accounts.isolated_snapshot(decode(json.dumps(document).encode(), IsolatedAccount), as_of=AT, received_at=AT)
+
+
+def test_cross_account_keeps_the_rows_that_are_not_zero() -> None:
+    snapshot = cross(cross_account())
+    assert snapshot.balances == {
+        "BTC": Balance("BTC", free=D(1), locked=D("0.5")),
+        "USDT": Balance("USDT", free=D(20000), borrowed=D(29990), interest=D(10)),
+        "ETH": Balance("ETH", borrowed=D(10)),
+    }
+    assert (snapshot.margin_level, snapshot.collateral_margin_level) == (D("1.83333333"), D("1.75833333"))
+    assert (snapshot.assets_btc, snapshot.liabilities_btc) == (D("1.83333333"), D(1))
+    assert (snapshot.transfer_in_enabled, snapshot.transfer_out_enabled) == (True, False)
+
+
+def test_interest_alone_is_a_row_that_counts() -> None:
+    rows = [*cross_account()["userAssets"], cross_row("BNB", interest="0.00000001", netAsset="-0.00000001")]
+    assert cross(cross_account(userAssets=rows[:3] + rows[4:])).balances["BNB"].owed == D("0.00000001")
+
+
+@pytest.mark.parametrize("name", ["TotalCollateralValueInUSDT", "totalCollateralValueInUSDT"])
+def test_collateral_value_is_read_with_either_first_letter(name: str) -> None:
+    document = cross_account()
+    del document["TotalCollateralValueInUSDT"]
+    assert cross({**document, name: "105500"}).collateral_usdt == D(105500)
+
+
+@pytest.mark.parametrize("level", ["999", "999.00000000", "0", "12345.6"])
+def test_level_without_debt_is_infinite_however_it_is_written(level: str) -> None:
+    document = cross_account(
+        marginLevel=level,
+        collateralMarginLevel=level,
+        totalLiabilityOfBtc="0.00000000",
+        totalNetAssetOfBtc="1.83333333",
+        userAssets=[cross_row("BTC", free="1.83333333", netAsset="1.83333333"), cross_row("USDT")],
+    )
+    snapshot = cross(document)
+    assert (snapshot.margin_level, snapshot.collateral_margin_level) == (INFINITE, INFINITE)
+
+
+def test_empty_account_is_believed() -> None:
+    snapshot = cross(
+        cross_account(
+            created=False,
+            marginLevel="999",
+            totalAssetOfBtc="0",
+            totalLiabilityOfBtc="0",
+            totalNetAssetOfBtc="0",
+            userAssets=[],
+        )
+    )
+    assert (snapshot.balances, snapshot.margin_level) == ({}, INFINITE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"marginLevel": "1.9"}, "marginLevel"),
+        ({"marginLevel": "999"}, "marginLevel"),
+        ({"marginLevel": "NaN"}, "marginLevel"),
+        ({"marginLevel": "Infinity"}, "marginLevel"),
+        ({"marginLevel": "-1.8"}, "marginLevel"),
+        ({"marginLevel": ""}, "marginLevel"),
+        ({"marginLevel": "1_8"}, "marginLevel"),
+        ({"marginLevel": "１"}, "marginLevel"),
+        ({"totalAssetOfBtc": "1e30"}, "totalAssetOfBtc"),
+        ({"totalLiabilityOfBtc": "-1"}, "totalLiabilityOfBtc"),
+        ({"totalLiabilityOfBtc": "0", "totalNetAssetOfBtc": "1.83333333"}, "marginLevel"),
+        ({"totalNetAssetOfBtc": "5"}, "totalNetAssetOfBtc"),
+        ({"userAssets": []}, "lacks the row of BTC"),
+        ({"userAssets": [cross_row("BTC"), cross_row("USDT")]}, "lacks the debt"),
+        ({"userAssets": [cross_row("BTC", free="1.83", netAsset="1.83"), cross_row("USDT")]}, "lacks the debt"),
+        ({"userAssets": [cross_row("USDT", borrowed="9", netAsset="-9"), cross_row("BTC")]}, "lacks the holdings"),
+        ({"userAssets": [cross_row("BTC", free="-1", netAsset="-1")]}, "BTC.free"),
+        ({"userAssets": [cross_row("BTC", free="nan")]}, "BTC.free"),
+        ({"userAssets": [cross_row("BTC", free="2", netAsset="1")]}, "BTC.netAsset"),
+        ({"userAssets": [cross_row("BTC", netAsset="1")]}, "BTC.netAsset"),
+        ({"userAssets": [cross_row("BTC", free="99999999999999999999", netAsset="0")]}, "BTC.free"),
+        ({"userAssets": [cross_row("", free="1", netAsset="1")]}, "asset"),
+        ({"userAssets": [*cross_account()["userAssets"], *cross_account()["userAssets"]]}, "BTC"),
+    ],
+)
+def test_unbelievable_cross_account_is_refused_and_the_field_named(changes: Document, field: str) -> None:
+    with pytest.raises(Implausible, match=field):
+        cross(cross_account(**changes))
+
+
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [
+        (Listing(4, frozenset({"SOL", "BNB"})), "lacks the row of SOL"),
+        (Listing(5), "lacks rows: 4 after 5"),
+    ],
+)
+def test_account_that_lost_rows_is_refused(last: Listing, why: str) -> None:
+    account = decode(json.dumps(cross_account()).encode(), CrossAccount)
+    with pytest.raises(Implausible, match=why):
+        accounts.cross_snapshot(account, as_of=AT, received_at=AT, last=last)
+
+
+def test_a_delisted_row_among_many_may_go() -> None:
+    rows = [*cross_account()["userAssets"], *(cross_row(f"TKN{number}") for number in range(10))]
+    account = decode(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccount)
+    last = Listing(15, frozenset({"BTC", "ETH", "USDT"}))
+    assert accounts.cross_snapshot(account, as_of=AT, received_at=AT, last=last).balances
+
+
+@pytest.mark.parametrize("field", ["marginLevel", "totalAssetOfBtc", "totalLiabilityOfBtc", "userAssets"])
+@pytest.mark.parametrize("value", [None, 1.5, True, {}, "absent"])
+def test_missing_or_wrongly_typed_field_is_refused(field: str, value: Any) -> None:
+    document = cross_account(**{field: value})
+    if value == "absent":
+        del document[field]
+    with pytest.raises(Implausible, match=field):
+        cross(document)
+
+
+@pytest.mark.parametrize("field", ["asset", "borrowed", "free", "interest", "locked", "netAsset"])
+def test_row_without_an_amount_is_refused(field: str) -> None:
+    document = cross_account()
+    del document["userAssets"][3][field]
+    with pytest.raises(Implausible, match=field):
+        cross(document)
+
+
+def test_documented_cross_example_lacks_rows_and_is_not_believed() -> None:
+    account = decode(documented("test_query_cross_margin_account_details_success"), CrossAccount)
+    assert account.margin_level == "11.64405625"
+    with pytest.raises(Implausible, match="userAssets lacks the debt"):
+        accounts.cross_snapshot(account, as_of=AT, received_at=AT)
+
+
+def test_isolated_pair_is_translated() -> None:
+    pair = isolated(isolated_account(pair_row())).pairs["BTCUSDT"]
+    assert (pair.base.held, pair.quote.owed, pair.margin_level) == (D(1), D(40000), D("1.25"))
+    assert (pair.index_price, pair.liquidation_price, pair.status) == (D(50000), D(46000), PairStatus.NORMAL)
+
+
+def test_pair_without_debt_has_no_liquidation_price_and_an_infinite_level() -> None:
+    account = decode(recorded_pair(), IsolatedAccount)
+    pair = accounts.isolated_snapshot(account, as_of=AT, received_at=AT).pairs["1INCHUSDT"]
+    assert (pair.margin_level, pair.liquidation_price, pair.quote.free) == (INFINITE, None, D(11))
+
+
+def test_pair_never_created_is_dropped_and_a_disabled_one_kept() -> None:
+    placeholder = pair_row(
+        symbol="ETHUSDT",
+        isolatedCreated=False,
+        enabled=False,
+        marginLevel="999",
+        liquidatePrice="0",
+        baseAsset=cross_row("ETH"),
+        quoteAsset=cross_row("USDT"),
+    )
+    snapshot = isolated(isolated_account(pair_row(enabled=False), placeholder))
+    assert list(snapshot.pairs) == ["BTCUSDT"]
+    assert not snapshot.pairs["BTCUSDT"].enabled
+
+
+def test_status_never_heard_of_is_no_status() -> None:
+    assert isolated(isolated_account(pair_row(marginLevelStatus="SLEEPING"))).pairs["BTCUSDT"].status is None
+
+
+def eth_row(**changes: Any) -> Document:
+    """A pair without debt."""
+    base, quote = cross_row("ETH", free="1", netAsset="1"), cross_row("USDT")
+    return pair_row(
+        **{"symbol": "ETHUSDT", "marginLevel": "999", "liquidatePrice": "0", "indexPrice": "3000"}
+        | {"baseAsset": base, "quoteAsset": quote}
+        | changes
+    )
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"marginLevel": None},
+        {"marginLevel": "NaN"},
+        {"indexPrice": "abc"},
+        {"baseAsset": None},
+        {"baseAsset": cross_row("ETH", free=1)},
+        {"quoteAsset": cross_row("USDT", borrowed="5", netAsset="-5"), "indexPrice": "0", "marginLevel": "1.2"},
+        {"quoteAsset": cross_row("USDT", borrowed="5", netAsset="-5"), "indexPrice": None, "marginLevel": "1.2"},
+    ],
+)
+def test_one_odd_pair_is_named_and_the_others_are_kept(odd: Document) -> None:
+    body = json.dumps(isolated_account(eth_row(**odd), pair_row())).encode()
+    account, rows = decode_rows(body, IsolatedAccount, "assets")
+    found = list(rows)
+    snapshot = accounts.isolated_snapshot(account, as_of=AT, received_at=AT, odd=found)
+    assert (list(snapshot.pairs), set(snapshot.rejected), snapshot.complete) == (["BTCUSDT"], {"ETHUSDT"}, False)
+    assert [row.name for row in found] == ["ETHUSDT"]
+
+
+@pytest.mark.parametrize("index", ["0", "0.00000000", None, ""])
+def test_a_pair_that_owes_nothing_needs_no_index(index: str | None) -> None:
+    snapshot = isolated(isolated_account(eth_row(indexPrice=index, liquidatePrice=None), pair_row()))
+    pair = snapshot.pairs["ETHUSDT"]
+    assert (pair.index_price, pair.margin_level, pair.liquidation_price) == (D(0), INFINITE, None)
+    assert not snapshot.rejected
+
+
+@pytest.mark.parametrize("level", ["0.1", "1.4", "3"])
+def test_dust_of_which_the_last_digit_is_rounded_is_believed(level: str) -> None:
+    dust = "0.00000001"
+    quote = cross_row("USDT", borrowed=dust, free=dust, netAsset="0")
+    row = eth_row(baseAsset=cross_row("ETH"), quoteAsset=quote, marginLevel=level)
+    snapshot = isolated(isolated_account(row, pair_row()))
+    assert snapshot.pairs["ETHUSDT"].margin_level == D(level)
+
+
+def test_one_odd_asset_of_cross_is_named_and_the_others_are_kept() -> None:
+    rows = [*cross_account()["userAssets"], cross_row("ADA", free="NaN"), cross_row("XRP", free=None)]
+    account, unread = decode_rows(json.dumps(cross_account(userAssets=rows)).encode(), CrossAccount, "userAssets")
+    found = list(unread)
+    snapshot = accounts.cross_snapshot(account, as_of=AT, received_at=AT, odd=found)
+    assert set(snapshot.balances) == {"BTC", "USDT", "ETH"}
+    assert snapshot.rejected == {"ADA", "XRP"}
+    assert snapshot.margin_level == D("1.83333333")
+
+
+def test_cross_without_a_row_of_usdt_holds_and_owes_none() -> None:
+    rows = [cross_row("BTC", free="1.5", netAsset="1.5"), cross_row("USDC", borrowed="60000", netAsset="-60000")]
+    account = cross_account(
+        userAssets=rows,
+        marginLevel="1.5",
+        totalAssetOfBtc="1.5",
+        totalLiabilityOfBtc="1",
+        totalNetAssetOfBtc="0.5",
+    )
+    assert set(cross(account).balances) == {"BTC", "USDC"}
+    with pytest.raises(Implausible, match="lacks the debt"):
+        cross({**account, "userAssets": rows[:1]})
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        (isolated_account(pair_row(marginLevel="1.9")), "BTCUSDT.marginLevel"),
+        (isolated_account(pair_row(indexPrice="0")), "BTCUSDT.indexPrice"),
+        (isolated_account(pair_row(liquidatePrice="-1")), "BTCUSDT.liquidatePrice"),
+        (isolated_account(pair_row(), pair_row()), "BTCUSDT comes twice"),
+        (isolated_account(), "lacks the debt"),
+        (isolated_account(totalLiabilityOfBtc="0"), "lacks the holdings"),
+        (isolated_account(pair_row(isolatedCreated=None)), "isolatedCreated"),
+        (isolated_account(pair_row(), totalNetAssetOfBtc="0.35"), "totalNetAssetOfBtc"),
+    ],
+)
+def test_unbelievable_isolated_account_is_refused(document: Document, field: str) -> None:
+    with pytest.raises(Implausible, match=field):
+        isolated(document)
+
+
+def test_bars_are_the_documented_ones() -> None:
+    coefficients = decode(documented("test_get_summary_of_margin_account_success"), TradeCoeff)
+    assert reference_data.bars(coefficients) == Bars(initial=D("1.5"), margin_call=D("1.3"), liquidation=D("1.1"))
+
+
+@pytest.mark.parametrize(
+    "bars", [("1.1", "1.3", "1.5"), ("1.5", "1.3", "0"), ("1.5", "-1", "1.1"), ("x", "1.3", "1.1")]
+)
+def test_bars_out_of_order_are_refused(bars: tuple[str, str, str]) -> None:
+    with pytest.raises(Implausible):
+        reference_data.bars(TradeCoeff(*bars))
+
+
+def test_tiers_are_those_of_the_symbol() -> None:
+    rows = decode(documented("test_query_isolated_margin_tier_data_success"), list[TierRow])
+    assert reference_data.tiers(rows, "BTCUSDT") == (Tier(1, D("1.111"), D("1.05"), D(9), D(70000)),)
+    with pytest.raises(Implausible, match="ETHUSDT"):
+        reference_data.tiers(rows, "ETHUSDT")
+
+
+def test_interest_charge_keeps_its_nineteen_digits() -> None:
+    body = (
+        b'{"rows":[{"txId":1352286576452864727,"interestAccuredTime":1672160400000,"asset":"USDT","rawAsset":"USDT",'
+        b'"principal":"45.3313","interest":"0.00024995","interestRate":"0.00013233","type":"ON_BORROW",'
+        b'"isolatedSymbol":"BNBUSDT"}],"total":1}'
+    )
+    charge = histories.interest_charge(decode(body, InterestPage).rows[0], Scope("BNBUSDT"))
+    assert charge.tx_id == 1352286576452864727
+    assert charge.charged_at == datetime(2022, 12, 27, 17, 0, tzinfo=UTC)
+    assert (charge.interest, charge.daily_rate, charge.kind) == (D("0.00024995"), D("0.00013233"), "ON_BORROW")
+
+
+def test_interest_paid_in_another_asset_names_both() -> None:
+    body = (
+        b'{"rows":[{"txId":1,"interestAccuredTime":1672160400000,"asset":"BNB","rawAsset":"USDT","principal":"1",'
+        b'"interest":"1","interestRate":"0.01","type":"PERIODIC_CONVERTED"}],"total":1}'
+    )
+    charge = histories.interest_charge(decode(body, InterestPage).rows[0], CROSS)
+    assert (charge.asset, charge.raw_asset) == ("BNB", "USDT")
+
+
+def test_loan_record_is_automatic_unless_manual() -> None:
+    page = decode(documented("test_query_borrow_repay_records_in_margin_account_success"), LoanPage)
+    assert histories.loan_record(page.rows[0]) == Record(
+        ref="2970933056",
+        asset="BNB",
+        amount=D(14),
+        status="CONFIRMED",
+        at=datetime(2019, 7, 18, 8, 23, 24, tzinfo=UTC),
+        automatic=True,
+    )
+    page.rows[0].type = "MANUAL"
+    assert not histories.loan_record(page.rows[0]).automatic
+
+
+def test_status_never_documented_stays_open() -> None:
+    page = decode(
+        b'{"rows":[{"asset":"USDT","amount":"1","type":"MAIN_MARGIN","status":"PROCESSING","tranId":1,'
+        b'"timestamp":1544433328000}],"total":1}',
+        TransferPage,
+    )
+    assert histories.transfer_record(page.rows[0]).status == "PENDING"
+
+
+def test_transfer_history_without_rows_is_empty() -> None:
+    assert decode(b"{}", TransferPage).rows == []
+
+
+def test_permissions_are_read() -> None:
+    body = (
+        b'{"ipRestrict":false,"createTime":1698645219000,"enableReading":true,"enableWithdrawals":false,'
+        b'"enableInternalTransfer":true,"enableMargin":true,"enableFutures":false,"permitsUniversalTransfer":true,'
+        b'"enableVanillaOptions":true,"enableSpotAndMarginTrading":false,"enablePortfolioMarginTrading":true}'
+    )
+    permissions = reference_data.permissions(decode(body, ApiRestrictions))
+    assert (permissions.reading, permissions.margin, permissions.universal_transfer) == (True, True, True)
+    assert (permissions.trading, permissions.withdrawals, permissions.ip_restricted) == (False, False, False)
+    assert permissions.portfolio_margin
+    assert (permissions.internal_transfer, permissions.futures, permissions.options) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    ("value", "at"),
+    [
+        (1704973040, datetime(2024, 1, 11, 11, 37, 20, tzinfo=UTC)),
+        (1704973040000, datetime(2024, 1, 11, 11, 37, 20, tzinfo=UTC)),
+        (1704973040000500, datetime(2024, 1, 11, 11, 37, 20, 500, tzinfo=UTC)),
+        ("1736996475556", datetime(2025, 1, 16, 3, 1, 15, 556000, tzinfo=UTC)),
+    ],
+)
+def test_seconds_milliseconds_and_microseconds_are_told_apart(value: int | str, at: datetime) -> None:
+    assert moment(value, "t") == at
+
+
+@pytest.mark.parametrize("value", [0, -1, 1, 10**17, 10**20, "", "1e9", "soon", "9" * 30])
+def test_what_is_no_time_is_refused(value: int | str) -> None:
+    with pytest.raises(Implausible, match="t is n"):
+        moment(value, "t")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("0.00000001", "1E-8"), ("1E-8", "1E-8"), ("-0.5", "-0.5"), ("1e3", "1E+3")]
+)
+def test_number_is_exactly_what_the_text_says(text: str, number: str) -> None:
+    assert signed(text, "x") == D(number)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " 1", "1 ", "+1", "1,5", "0x10", "NaN", "-Infinity", "1e999", "٣", "1e-", "." * 9]
+)
+def test_what_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(Implausible, match="x"):
+        amount(text, "x")

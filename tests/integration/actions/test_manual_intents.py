@@ -1,0 +1,104 @@
+"""What a person sends beside a running daemon: it knows, it looks into it, and it never sends another meanwhile."""
+
+import asyncio
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.app import daemon
+from monitor.app.manual_orders import ByHand
+from monitor.clock import SystemClock
+from monitor.core.model.intent import Accepted, IntentState, Unknown
+from monitor.core.state.account_state import AccountState
+from monitor.errors import OrderRefused
+from monitor.exchange.binance.api.catalogue import FUNCTIONS
+from monitor.sandbox.faults import Fault
+from monitor.store.writes.id_allocation import FIRST_BY_HAND
+from tests.support.command import margin_monitor
+from tests.support.daemon import daemon_here, eventually, starting_now, write_config
+from tests.support.sandbox import sandbox
+from tests.support.sinks import HttpSink, http_sink
+
+BORROW_REPAY = "/sapi/v1/margin/borrow-repay"
+
+
+@pytest.mark.parametrize("what", ["cut_after", "cut_before"])
+@pytest.mark.slow
+async def test_a_running_daemon_settles_what_a_person_can_not(tmp_path: Path, database_url: str, what: str) -> None:
+    lost = Fault(what=what, method="POST", path=BORROW_REPAY, count=1)
+    safety = '[safety]\nsettle = "5s"'
+    async with sandbox(starting_now(), faults=[lost]) as box:
+        config = write_config(tmp_path, box.ready, url=database_url, more=safety)
+        async with daemon_here(config) as here:
+            await here.until(lambda state: state.cross is not None)
+            first = await _by_hand(here.config, amount="100.5")
+            assert isinstance(first.outcome, Unknown)
+            await here.until(lambda state: _states(state) != [])
+            with pytest.raises(OrderRefused, match="under way"):
+                await _by_hand(here.config, amount="7")
+            wanted = IntentState.CONFIRMED if what == "cut_after" else IntentState.FAILED
+            await here.until(lambda state: _states(state) == [wanted], 40)
+            second = await _by_hand(here.config, amount="7")
+            assert isinstance(second.outcome, Accepted)
+        posts = [one for one in box.sandbox.requests if (one.method, one.path) == ("POST", BORROW_REPAY)]
+        assert len(posts) == 2
+        repaid = sum(Decimal(one.params["amount"]) for one in posts if one.applied)
+        assert repaid == (Decimal("107.5") if what == "cut_after" else Decimal(7))
+
+
+@pytest.mark.slow
+async def test_a_running_daemon_knows_what_was_ordered_by_name_and_looks_for_nothing(
+    tmp_path: Path, database_url: str
+) -> None:
+    lost = Fault(what="cut_after", method="POST", path="/sapi/v1/bnbBurn", count=1)
+    with http_sink() as sink:
+        await _burns(tmp_path, database_url, lost, sink)
+
+
+async def _burns(folder: Path, url: str, lost: Fault, sink: HttpSink) -> None:
+    async with sandbox(starting_now(), faults=[lost]) as box:
+        config = write_config(folder, box.ready, url=url, channels={"phone": sink.url})
+        async with daemon_here(config) as here:
+            await here.until(lambda state: state.cross is not None)
+            burn = {"interestBNBBurn": "false"}
+            first = await _call(here.config, "set_bnb_burn", burn)
+            assert isinstance(first.outcome, Unknown)
+            await here.until(lambda state: _states(state) == [IntentState.UNRESOLVED])
+            with pytest.raises(OrderRefused, match="under way"):
+                await _call(here.config, "set_bnb_burn", burn)
+            [number] = here.state().intents
+            assert number >= FIRST_BY_HAND
+            said = ("actions", "resolve", str(number), "--as", "confirmed", "--comment", "it is off")
+            assert (await asyncio.to_thread(margin_monitor, config, *said, "--author", "me")).code == 0
+            await here.until(lambda state: _states(state) == [IntentState.CONFIRMED])
+
+            async def told() -> bool:
+                return any("counts as done (resolved by me: it is off)" in one.json()["text"] for one in sink.received)
+
+            await eventually(told, 10, story=lambda: str([one.json() for one in sink.received]))
+            await _call(here.config, "set_bnb_burn", burn)
+            await here.until(lambda state: _states(state) == [IntentState.CONFIRMED] * 2)
+        assert len([one for one in box.sandbox.requests if (one.method, one.path) == ("POST", lost.path)]) == 2
+
+
+def _states(state: AccountState) -> list[IntentState]:
+    return [intent.state for _, intent in sorted(state.intents.items())]
+
+
+async def _by_hand(config: Any, *, amount: str) -> Any:
+    return await _call(config, "repay_margin_loan", {"asset": "USDT", "amount": amount})
+
+
+async def _call(config: Any, name: str, given: dict[str, str]) -> Any:
+    clock = SystemClock()
+    exchange = daemon.open_account(config, "main", clock)
+    store = daemon.open_operator(config)
+    try:
+        await exchange.sync_clock()
+        function: Any = FUNCTIONS[name]
+        return await ByHand("main", exchange, store, clock, config.safety).carry_out(function, given)
+    finally:
+        store.close()
+        await exchange.aclose()

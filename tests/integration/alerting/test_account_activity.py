@@ -1,0 +1,149 @@
+"""What happens around an account reaches the real daemon: other hands, the exchange's own doing, changed terms."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from monitor.core.metrics.snapshot import MONITOR, figures_of
+from monitor.core.model.account import CROSS
+from monitor.sandbox.lending import loans
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import CROSS_5X, CollateralTier, Scenario, holding
+from monitor.store.readers.events import read_movements
+from tests.support.command import margin_monitor
+from tests.support.daemon import FAST, Here, clock_of, daemon_here, eventually, write_config
+from tests.support.sandbox import sandbox
+from tests.support.sinks import http_sink
+
+D = Decimal
+QUICK = {**FAST, "transfers": "1s", "capital_flow": "1s", "reference_data": "1s"}
+FLOW_PATH = "/sapi/v1/margin/capital-flow"
+
+
+async def moved(here: Here, kind: str, count: int) -> list[dict[str, Any]]:
+    """What was kept of the movements of one kind, once there are so many."""
+    found: list[dict[str, Any]] = []
+
+    async def are_there() -> bool:
+        rows = await here.store.read(read_movements, kind=kind)
+        found[:] = [json.loads(row.payload) for row in rows]
+        return len(found) >= count
+
+    await eventually(are_there, 20, given_up=lambda: here.task.done(), story=lambda: str(found))
+    return found
+
+
+async def test_other_hands_and_the_exchange_itself_are_told_apart_and_kept(tmp_path: Path) -> None:
+    async with sandbox() as box:
+        config = write_config(tmp_path, box.ready, schedule=QUICK)
+        async with daemon_here(config, clock_of(box.sandbox)) as here:
+            await here.until(lambda state: state.cross and CROSS in state.followed.ledger_at)
+            venue = box.sandbox.venue
+            account = venue.accounts["main"]
+            box.sandbox.hand.transfer("main", "MAIN_MARGIN", "USDT", D(11))
+            box.sandbox.hand.top_up("main", "USDT", D(12))
+            box.sandbox.hand.repay("main", "USDT", D(13))
+            loans.repay(venue, account, account.cross, "USDT", D(14), by="venue", kind="AUTO")
+            flows = {row["amount"]: (row["type"], row["origin"]) for row in await moved(here, "capital-flow", 4)}
+            transfers = {row["amount"]: row["origin"] for row in await moved(here, "transfer", 2)}
+    assert (flows["13"], flows["14"]) == (("REPAY", "another hand"), ("REPAY", "exchange"))
+    assert transfers == {"11": "another hand", "12": "exchange"}
+
+
+async def test_a_change_that_nothing_explains_is_looked_up_in_the_ledger_at_once(tmp_path: Path) -> None:
+    async with sandbox(speed=10) as box:
+        config = write_config(tmp_path, box.ready, schedule={**FAST, "cross": "5s"})
+        async with daemon_here(config, clock_of(box.sandbox)) as here:
+            await here.until(lambda state: state.cross and CROSS in state.followed.ledger_at)
+            before = sum(one.path == FLOW_PATH for one in box.sandbox.requests)
+            venue = box.sandbox.venue
+            # No event tells of it.
+            venue.books.pay("USDT", D(100), "world", venue.accounts["main"].cross.wallet, "gift")
+            await here.until(lambda state: state.followed.asked_at)
+
+            async def is_asked() -> bool:
+                return sum(one.path == FLOW_PATH for one in box.sandbox.requests) > before
+
+            await eventually(is_asked, 10)
+
+
+async def test_between_polls_the_level_follows_the_index_and_not_the_spot_price(tmp_path: Path) -> None:
+    async with sandbox(replace(calm(), basis={"BTCUSDT": D("0.005"), "ETHUSDT": D("-0.003")})) as box:
+        config = write_config(tmp_path, box.ready)
+        async with daemon_here(config, clock_of(box.sandbox)) as here:
+            await here.until(lambda state: len(state.cross_bases) == 2)
+            drift = figures_of(here.state(), here.daemon.settings("main"), MONITOR, here.clock.now())
+    found = drift.read("live_drift")
+    assert isinstance(found, Decimal)
+    assert found < D("0.00001")
+
+
+LEAST = {"USDT": D(10)}
+
+
+def terms_at_risk() -> Scenario:
+    """Free of locks, with SOL as collateral and ADA about to be delisted."""
+    scenario = calm()
+    held = {"SOL": holding("10"), "ADA": holding("5"), "USDT": holding("20000", borrowed="1000")}
+    soon = (scenario.start + timedelta(hours=5), ("ADA",), ())
+    return replace(scenario, accounts=(replace(scenario.accounts[0], cross=held),), delistings=(soon,), min_repay=LEAST)
+
+
+async def test_changed_terms_are_told_once_and_a_delisting_alerts(tmp_path: Path) -> None:
+    with http_sink() as sink:
+        async with sandbox(terms_at_risk()) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, schedule=QUICK)
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+                await here.until(lambda state: ("collateral", "SOL") in state.followed.terms and state.bars)
+                venue = box.sandbox.venue
+                venue.accounts["main"].bars = CROSS_5X
+                venue.catalogue.collateral["SOL"] = (CollateralTier(D(0), D("0.5")),)
+
+                def texts() -> list[str]:
+                    return [one.body.decode() for one in sink.received]
+
+                async def is_told() -> bool:
+                    told = "\n".join(texts())
+                    return all(word in told for word in ("the bars of the cross account", "ratio of SOL", "delisting"))
+
+                await eventually(is_told, 20, given_up=lambda: here.task.done(), story=lambda: str(texts()))
+                state = here.state()
+    for change in (
+        "the bars of the cross account changed: initial 1.5, margin call 1.3, liquidation 1.1 → initial 1.25",
+        "the collateral ratio of SOL changed: 0.95 up to 10000000, 0.9 up to 20000000, then 0 → 0.5 (",
+    ):
+        assert sum(change in text for text in texts()) == 1
+    assert state.bars is not None
+    assert state.bars.margin_call == D("1.16")
+    assert state.followed.min_repay == LEAST
+
+
+async def test_what_is_tagged_monitoring_warns_once_and_stands_in_status_and_report(tmp_path: Path) -> None:
+    tags = {"SOL": ("Monitoring", "Layer1_Layer2"), "BTC": ("pow",), "XYZ": ("Monitoring",)}
+    with http_sink() as sink:
+        async with sandbox(replace(terms_at_risk(), tags=tags)) as box:
+            config = write_config(tmp_path, box.ready, channels={"phone": sink.url}, schedule=QUICK)
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+
+                def tagged() -> list[str]:
+                    texts = [str(one.json()["text"]) for one in list(sink.received) if one.json().get("alert") is None]
+                    return [text for text in texts if "Rule monitoring-tag" in text]
+
+                async def is_told() -> bool:
+                    return bool(tagged())
+
+                await eventually(is_told, 20, given_up=lambda: here.task.done(), story=lambda: str(sink.received))
+                (text,) = tagged()
+                assert "SOL" in text and "weeks before it delists an asset" in text
+
+                async def is_shown() -> bool:
+                    said = await asyncio.to_thread(margin_monitor, config, "status")
+                    return "tagged Monitoring, a delisting may follow within weeks: SOL" in said.out
+
+                await eventually(is_shown, 20)
+            report = await asyncio.to_thread(margin_monitor, config, "report")
+    assert "tagged Monitoring" in report.out

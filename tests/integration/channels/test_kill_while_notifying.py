@@ -1,0 +1,115 @@
+"""The real daemon, killed around the moment of telling: nothing critical is lost, a repeated word keeps its number."""
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, get_args
+
+import pytest
+
+from monitor.core.model.alert import AlertState
+from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.store import ReadStore
+from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
+from tests.support.sandbox import Running, sandbox
+from tests.support.sinks import Answer, HttpSink, http_sink
+
+Instant = Literal["committed", "sending", "answered", "refused", "some time"]
+ANSWERS: dict[Instant, Answer] = {
+    "sending": Answer(204, after_s=5),
+    "refused": Answer(503, headers={"Retry-After": "1"}),
+}
+LIVES = 14
+
+# 1.5 BTC and 20,000 USDT against 60,000: each rule has a level of its own, a step below the one before.
+RULE = """
+[[rules]]
+name = "rung-{number}"
+scope = "cross"
+when = "margin_level < {level}"
+severity = "critical"
+repeat = "1d"
+"""
+
+
+def level(number: int) -> Decimal:
+    return Decimal("1.80") - Decimal(number) * Decimal("0.02")
+
+
+def price_below(number: int) -> Decimal:
+    """At which the level lies just below that of a rule: (20,000 + 1.5 × price) / 60,000."""
+    return ((level(number) - Decimal("0.005")) * 60_000 - 20_000) / Decimal("1.5")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_nothing_critical_is_lost_and_what_comes_twice_has_one_number(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    lives: list[Instant] = [*get_args(Instant), *chance.choices(get_args(Instant), k=LIVES - len(get_args(Instant)))]
+    rules = "".join(RULE.format(number=number, level=level(number)) for number in range(LIVES + 1))
+    with http_sink() as sink:
+        async with sandbox(starting_now()) as box:
+            config = write_config(
+                tmp_path, box.ready, channels={"phone": sink.url}, first="default_rules = false", more=rules
+            )
+            for number, instant in enumerate(lives):
+                async with daemon_process(config) as child:
+                    await child.until_line("stream=market connected=True")
+                    await comes_to(instant, number, box, tmp_path, sink, child, chance)
+                    assert await child.end(signal.SIGKILL) == -signal.SIGKILL
+                sink.answers = []
+            async with daemon_process(config) as child:
+                await child.until_line("stream=market connected=True")
+                box.sandbox.hand.set_price("BTCUSDT", price_below(LIVES))
+                await eventually(lambda: all_told(tmp_path, sink), 60, story=lambda: str(heard(sink)))
+                assert await child.end() == 0
+        fired = {row.alert.key.rule: row.alert.id for row in alerts(tmp_path)}
+    assert len(fired) == LIVES + 1
+    assert {rule for rule, _ in heard(sink)} == set(fired)
+    assert {number for rule, number in heard(sink) if fired[rule] != number} == set(), "told twice under two numbers"
+
+
+async def comes_to(
+    instant: Instant, number: int, box: Running, folder: Path, sink: HttpSink, child: Child, chance: random.Random
+) -> None:
+    """Returns at the instant at which the daemon is to die, around the first word of rule `number`."""
+    if instant in ANSWERS:
+        sink.answers = [ANSWERS[instant]]
+    before = len(sink.received)
+    box.sandbox.hand.set_price("BTCUSDT", price_below(number))
+    match instant:
+        case "some time":
+            await asyncio.sleep(chance.uniform(0, 0.3))
+        case "committed":
+            await until(lambda: any(row.alert.key.rule == f"rung-{number}" for row in alerts(folder)), child)
+        case _:
+            await until(lambda: len(sink.received) > before, child)
+
+
+def heard(sink: HttpSink) -> list[tuple[str, int]]:
+    """The rule and the number of each alert that the sink was told, in the order of the telling."""
+    told = [one for request in list(sink.received) for one in request.json().get("alerts", [request.json()])]
+    return [(str(one["rule"]), int(one["id"])) for one in told if one["reason"] != "resolved"]
+
+
+def alerts(folder: Path) -> tuple[AlertRow, ...]:
+    with ReadStore.open(f"sqlite:///{folder}/monitor.db") as store:
+        rows = store.read(read_alerts, include_closed=True, account=None)
+    return tuple(row for row in rows if row.alert.state is AlertState.FIRING)
+
+
+async def all_told(folder: Path, sink: HttpSink) -> bool:
+    """Whether every rule fires, and the sink has taken a word about each."""
+    firing = {row.alert.id for row in alerts(folder)}
+    return len(firing) == LIVES + 1 and firing <= {number for _, number in heard(sink)}
+
+
+async def until(holds: Callable[[], bool], child: Child) -> None:
+    """As soon as may be: what is waited for lasts only some milliseconds."""
+    async with asyncio.timeout(60):
+        while not holds():
+            assert child.process.returncode is None, child.text
+            await asyncio.sleep(0.001)

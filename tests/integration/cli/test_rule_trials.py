@@ -1,0 +1,202 @@
+"""`rules test`, `rules backtest` and `rules lint` as a user runs them."""
+
+import asyncio
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.core.model.alert import MetricScope
+from monitor.core.model.journal import Entry, Sample
+from monitor.store.store import Store
+from monitor.view.documents.account import account_document
+from tests.support.command import margin_monitor, write_config
+from tests.support.examples import documents
+
+ACTING = """
+[[rules]]
+name = "low"
+scope = "cross"
+when = "margin_level < 1.4"
+clear = "margin_level > 1.45"
+severity = "critical"
+actions = ["repay"]
+
+[[actions]]
+name = "repay"
+kind = "repay"
+target = "margin_level >= 1.5"
+"""
+
+PORTFOLIO = """
+[cross]
+initial_level = "1.5"
+margin_call_level = "1.3"
+liquidation_level = "1.1"
+balances = [{ asset = "BTC", free = "1" }, { asset = "USDT", free = "2000", borrowed = "40000" }]
+"""
+
+START = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
+
+
+def bars(path: Path, *closes: int) -> Path:
+    """Bars of a minute that go straight from one close to the next, from 60,000 on."""
+    lines = ["open_time_ms,open,high,low,close,volume"]
+    opened = 60_000
+    for minute, close in enumerate(closes):
+        start = 1_760_130_000_000 + minute * 60_000
+        lines.append(f"{start},{opened},{max(opened, close)},{min(opened, close)},{close},1")
+        opened = close
+    path.write_text("\n".join(lines))
+    return path
+
+
+def quiet(folder: Path, more: str = "") -> Path:
+    config = write_config(folder, more)
+    config.write_text("default_rules = false\n" + config.read_text())
+    return config
+
+
+@pytest.mark.parametrize(("symbol", "asset"), [("币安人生USDT", "币安人生"), ("btcusdt", "BTC")])
+def test_prices_are_those_of_a_symbol_in_any_letters(tmp_path: Path, symbol: str, asset: str) -> None:
+    config = quiet(tmp_path, ACTING)
+    portfolio = tmp_path / "portfolio.toml"
+    portfolio.write_text(PORTFOLIO.replace('"BTC"', f'"{asset}"'))
+    prices = bars(tmp_path / "bars.csv", 51_000, 46_000)
+    words = ("rules", "backtest", "--prices", f"{symbol}={prices}", "--portfolio", str(portfolio), "--json")
+    said = margin_monitor(config, *words)
+    assert said.code == 0, said.err
+    assert [item["rule"] for item in said.json()["items"]] == ["low"]
+
+
+def test_a_failing_test_is_exit_code_1_and_both_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    test = '[[tests]]\nname = "{name}"\nseries = [{{ metric = "margin_level", values = "1.3" }}]\n'
+    test += '[[tests.expect]]\nat = "0s"\nalerts = [{alerts}]\n'
+    file.write_text(test.format(name="fires", alerts='{ rule = "low" }') + test.format(name="is quiet", alerts=""))
+    said = margin_monitor(quiet(tmp_path, ACTING), "rules", "test", str(file), "--json")
+    assert (said.code, said.err) == (1, "")
+    document = said.json()
+    assert (document["passed"], document["failed"]) == (1, 1)
+    assert [(item["name"], item["ok"]) for item in document["items"]] == [("fires", True), ("is quiet", False)]
+    failed = document["items"][1]
+    assert failed["expected"] == [{"at": "0s", "alerts": []}]
+    assert failed["got"][0]["alerts"][0]["rule"] == "low"
+
+
+def test_an_unknown_part_silences_no_other_part(tmp_path: Path) -> None:
+    tests = tmp_path / "floor.test.toml"
+    tests.write_text("""
+[[rules]]
+name = "either"
+scope = "cross"
+when = "margin_level < margin_call_level or distance_to_liquidation < 2%"
+clear = "margin_level > margin_call_level and distance_to_liquidation > 3%"
+
+[[rules]]
+name = "both"
+scope = "cross"
+when = "margin_level < margin_call_level and distance_to_liquidation < 2%"
+
+[[tests]]
+name = "a margin call that was never read"
+series = [
+    { metric = "margin_level", values = "1.5" },
+    { metric = "margin_call_level", values = "stale" },
+    { metric = "distance_to_liquidation", values = "10% 1% 2.5% 10%" },
+]
+
+[[tests.expect]]
+at = "1m"
+alerts = [{ rule = "either" }]
+
+[[tests.expect]]
+at = "3m"
+alerts = [{ rule = "either" }]
+""")
+    said = margin_monitor(quiet(tmp_path), "rules", "test", str(tests))
+    assert (said.code, said.err) == (0, ""), said.out
+
+
+def test_price_files_tell_what_would_have_fired_and_been_done(tmp_path: Path) -> None:
+    portfolio = tmp_path / "portfolio.toml"
+    portfolio.write_text(PORTFOLIO)
+    prices = bars(tmp_path / "btc.csv", 51_000, 46_000, 60_000)
+    words = ("rules", "backtest", "--prices", f"BTCUSDT={prices}", "--portfolio", str(portfolio))
+    said = margin_monitor(quiet(tmp_path, ACTING), *words, "--json")
+    assert (said.code, said.err) == (0, "")
+    document = said.json()
+    (item,) = document["items"]
+    # 1.4 × 40,000 − 2,000 is a price of 54,000, two thirds of the first minute; the bar shows its low at 40 s.
+    assert (item["rule"], item["scope"], item["fired_at"]) == ("low", "cross", "2025-10-10T21:00:40.000Z")
+    # Lowest at 21:01:40, a minute later.
+    assert item["minutes_before_low"] == "1"
+    assert [(each["kind"], each["amount"]) for each in item["actions"]] == [("repay", "2000")]
+    assert document["moved"] == [{"account": "main", "kind": "repay", "asset": "USDT", "amount": "2000"}]
+    (low,) = document["lows"]
+    # 46,000 ÷ 38,000, and 48,000 ÷ 40,000 had nothing been done.
+    assert (low["level"], low["without_actions"]["level"]) == ("1.21052632", "1.2")
+
+
+@pytest.mark.slow
+def test_what_was_recorded_is_tried_again_and_is_where_price_files_start(tmp_path: Path, sqlite_template: Path) -> None:
+    shutil.copy(sqlite_template, tmp_path / "monitor.db")
+    config = quiet(tmp_path, ACTING)
+    document = account_document(documents.STATE, documents.SETTINGS, documents.NOW, "1")
+    asyncio.run(_record(tmp_path, json.dumps(document)))
+    said = margin_monitor(config, "rules", "backtest", "--since", "2025-10-10", "--json")
+    assert (said.code, said.err) == (0, "")
+    (item,) = said.json()["items"]
+    assert (item["fired_at"], item["minutes_before_low"]) == ("2025-10-10T21:01:00.000Z", "1")
+    assert [(each["kind"], each["amount"]) for each in item["actions"]] == [("repay", "2000")]
+    (low,) = said.json()["lows"]
+    assert (low["level"], low["without_actions"]["level"]) == ("1.28947368", "1.275")
+    prices = bars(tmp_path / "btc.csv", 59_000)
+    again = margin_monitor(config, "rules", "backtest", "--prices", f"BTCUSDT={prices}", "--json")
+    assert (again.code, again.err) == (0, "")
+    assert "cross" in {low["scope"] for low in again.json()["lows"]}
+
+
+def test_what_can_not_be_tried_says_why(tmp_path: Path) -> None:
+    said = margin_monitor(quiet(tmp_path), "rules", "backtest")
+    assert (said.code, said.err) == (2, "over what?; give --since WHEN, or --prices SYMBOL=FILE\n")
+
+
+@pytest.mark.slow
+def test_lint_names_what_check_shows_too(tmp_path: Path) -> None:
+    config = quiet(tmp_path, ACTING.replace("1.5", "1.3"))
+    said = margin_monitor(config, "rules", "lint", "--json")
+    assert said.code == 1
+    document = said.json()
+    assert document["ok"] is False
+    by_kind = {item["kind"]: item for item in document["items"]}
+    assert by_kind.keys() == {"target", "silent-at-night", "no-blindness-rule", "no-heartbeat"}
+    assert (by_kind["target"]["rule"], by_kind["target"]["result"]) == ("low", "error")
+    checked = margin_monitor(config, "check", "--offline", "--json").json()
+    rows = [row for row in checked["items"] if row["name"] == "rules"]
+    assert f"low: {by_kind['target']['detail']}" in {row["detail"] for row in rows}
+    assert checked["ok"] is False
+
+
+async def _record(folder: Path, live: str) -> None:
+    """Three minutes of the account of PORTFOLIO, falling, and a live document of another one."""
+    store = Store.open(f"sqlite:///{folder / 'monitor.db'}", create=False)
+    for minute, price in enumerate((60_000, 51_000, 49_000)):
+        at = START + timedelta(minutes=minute)
+        level = Decimal(price + 2000) / 40_000
+        found: list[tuple[MetricScope, str, str, Decimal]] = [
+            ("cross", "", "margin_level", level),
+            ("cross", "", "initial_level", Decimal("1.5")),
+            ("cross", "", "margin_call_level", Decimal("1.3")),
+            ("cross", "", "liquidation_level", Decimal("1.1")),
+            ("asset", "BTC", "held", Decimal(1)),
+            ("asset", "BTC", "price_usdt", Decimal(price)),
+            ("asset", "USDT", "held", Decimal(2000)),
+            ("asset", "USDT", "owed", Decimal(40_000)),
+        ]
+        kept = tuple(Sample(scope, subject, metric, at, value) for scope, subject, metric, value in found)
+        await store.commit(Entry("main", at, samples=kept, live=live))
+    await store.close()

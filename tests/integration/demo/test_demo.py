@@ -1,0 +1,79 @@
+"""The demo tells a true story, and fails when a part that the story needs is taken away."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SABOTAGE = {
+    "executor": """
+import asyncio
+from monitor.runtime.orders.executor import Executor
+async def never(self):
+    await asyncio.Event().wait()
+Executor.run = never
+""",
+    "rules": """
+from monitor.core import judgement
+judgement.judge = lambda sight, *args, **named: judgement.Judged(sight.state.alerts)
+""",
+    "stream": """
+import asyncio
+from monitor.exchange.binance.streams.streams import BinanceStreams
+async def never(self):
+    await asyncio.Event().wait()
+BinanceStreams.run = never
+""",
+}
+"""Python that every process of the demo runs at its start: the part named is there, but does nothing."""
+
+
+def play(folder: Path, without: str | None = None) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "HOME": str(folder)}
+    if without is not None:
+        (folder / "sitecustomize.py").write_text(SABOTAGE[without], encoding="utf-8")
+        environ["PYTHONPATH"] = str(folder)
+    return subprocess.run(
+        [sys.executable, "-m", "monitor", "demo", "--json", "--output", str(folder / "demo")],
+        capture_output=True,
+        text=True,
+        env=environ,
+        timeout=150,
+        check=False,
+    )
+
+
+def test_the_guarded_account_survives_and_the_other_is_liquidated_after_warnings(tmp_path: Path) -> None:
+    done = play(tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    document: dict[str, Any] = json.loads(done.stdout)
+    unguarded, guarded = document["runs"]
+    assert document["ok"] is True
+    assert document["scenario"] == "crash-2025-10-10"
+    assert unguarded["liquidated_at"].startswith("2025-10-10T21:2")
+    first = next(a for a in unguarded["alerts"] if a["rule"] == "below-initial" and a["scope"] == "cross")
+    assert float(first["minutes_before_liquidation"]) > 15
+    # The lowest level that was read: the fall of the last minute goes on between two reads.
+    assert float(unguarded["lowest_level"]) < 1.25
+    assert unguarded["actions"] == []
+    assert guarded["liquidated_at"] is None
+    assert float(guarded["lowest_level"]) > 1.15
+    assert float(guarded["moved"]["repaid"]["USDT"]) > 5000
+    assert float(guarded["moved"]["transferred_in"]["USDT"]) > 5000
+    assert all(a["state"] in ("CONFIRMED", "REFUSED", "EXPIRED") for a in guarded["actions"])
+    kinds = {moment["kind"] for moment in document["timeline"]}
+    assert {"alert", "told", "action", "liquidation", "resolved"} <= kinds
+    assert Path(document["picture"]).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("part", SABOTAGE)
+def test_the_story_does_not_come_true_without(part: str, tmp_path: Path) -> None:
+    done = play(tmp_path, without=part)
+    assert done.returncode == 1, done.stdout[-2000:] + done.stderr[-2000:]
+    assert json.loads(done.stdout)["ok"] is False

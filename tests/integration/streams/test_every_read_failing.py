@@ -1,0 +1,343 @@
+"""Whatever read fails, and however: when prices crash somebody hears of it, and nothing that was known is forgotten.
+
+Every read by its name, with the requests that it is made of: each fails from the start, or from the middle on, in an
+account of its own, while the price that all of them hang on falls to the margin calls.
+"""
+
+import ast
+import asyncio
+import contextlib
+import importlib
+import json
+import pkgutil
+import shutil
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor import runtime
+from monitor.exchange import binance
+from monitor.exchange.binance.api.endpoint import Endpoint
+from monitor.exchange.binance.api.function import Function
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import AccountSpec, Holding, PairSpec, Scenario, hmac_key
+from monitor.sandbox.server import Ready
+from monitor.view.documents.account import account_document
+from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
+from tests.support.sandbox import Running, sandbox
+from tests.support.sinks import HttpSink, http_sink
+
+D = Decimal
+
+READS: Mapping[str, tuple[str, ...]] = {
+    "cross": ("/sapi/v1/margin/account",),
+    "isolated": ("/sapi/v1/margin/isolated/account",),
+    "bars": ("/sapi/v1/margin/tradeCoeff",),
+    "tiers": ("/sapi/v1/margin/isolatedMarginTier",),
+    "reference_data": (
+        "/sapi/v1/margin/delist-schedule",
+        "/sapi/v1/margin/restricted-asset",
+        "/sapi/v1/margin/crossMarginCollateralRatio",
+        "/sapi/v1/margin/allAssets",
+        "/sapi/v1/spot/asset/tags",
+    ),
+    "interest": ("/sapi/v1/margin/interestHistory",),
+    "interest_rates": (
+        "/sapi/v1/margin/next-hourly-interest-rate",
+        "/sapi/v1/margin/interestRateHistory",
+        "/sapi/v1/margin/crossMarginData",
+    ),
+    "liquidations": ("/sapi/v1/margin/forceLiquidationRec",),
+    "liquidation_loan": ("/sapi/v1/margin/liquidation-loan",),
+    "spot": ("/sapi/v3/asset/getUserAsset",),
+    "funding": ("/sapi/v1/asset/get-funding-asset",),
+    "key": ("/sapi/v1/account/apiRestrictions", "/api/v3/account"),
+    "action_key": ("/sapi/v1/account/apiRestrictions", "/api/v3/account"),
+    "capital_flow": ("/sapi/v1/margin/capital-flow", "/sapi/v1/margin/borrow-repay"),
+    "transfers": ("/sapi/v1/margin/transfer", "/sapi/v1/asset/transfer"),
+    "orders": ("/sapi/v1/margin/openOrders",),
+    "index": ("/sapi/v1/margin/priceIndex",),
+    "symbols": ("/sapi/v1/margin/allPairs", "/sapi/v1/margin/isolated/allPairs"),
+    "listen_token": ("/sapi/v1/userListenToken",),
+    "listen_key": ("/sapi/v1/margin/listen-key",),
+}
+"""What each read asks for under the account's key."""
+
+SHARED: Mapping[str, tuple[str, ...]] = {
+    "prices": ("/api/v3/ticker/price",),
+    "clock": ("/api/v3/time",),
+    "markets": ("/api/v3/exchangeInfo",),
+}
+"""The same of the reads that need no key: they fail for everybody."""
+
+OF_ORDERS = {"/sapi/v1/margin/order", "/sapi/v1/margin/myTrades"}
+"""What is asked for when an order was sent alone: tests of settling fail these."""
+
+KINDS: Mapping[str, Fault] = {
+    "400": Fault("status", status=400, code=-1000, count=0),
+    "503": Fault("status", status=503, body="<html>busy</html>", count=0),
+    "hang": Fault("hang", count=0),
+    "403": Fault("status", status=403, body="<html>no</html>", count=0),
+    "garbage": Fault("malformed", form="html", count=0),
+}
+
+BLINDNESS = {"blind", "very-blind", "conditions-unknown"}
+WITHIN_S = 30
+"""Seconds of the exchange from the crash until somebody has heard."""
+
+SCHEDULE = {"cross": "60s", "isolated": "60s"}
+CRASHED = D(37_500)
+"""(1.5 × 37,500 + 20,000) ÷ 60,000 = 1.27, and (0.5 × 37,500 + 500) ÷ 17,500 = 1.1: two margin calls."""
+
+
+def account_of(name: str) -> AccountSpec:
+    keys = (hmac_key(name), hmac_key(f"{name}-acting"))
+    (pattern,) = calm().accounts
+    return replace(
+        pattern,
+        name=name,
+        keys=keys if name == "action_key" else keys[:1],
+        cross={**pattern.cross, "BTC": Holding(free=D("1.4"), locked=D("0.1"))},
+        isolated={"BTCUSDT": PairSpec(Holding(free=D("0.5")), Holding(free=D(500), borrowed=D(17_500)))},
+    )
+
+
+def faults_of(reads: Iterable[str], kind: str) -> list[Fault]:
+    paths = [(read if read in READS else "", path) for read in reads for path in {**READS, **SHARED}[read]]
+    return [replace(KINDS[kind], path=path, account=account) for account, path in paths]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A daemon that watches an account for each of some reads, an exchange, and a channel."""
+
+    box: Running
+    here: Here
+    phone: HttpSink
+    accounts: tuple[str, ...]
+
+    def fail(self, reads: Iterable[str], kind: str) -> None:
+        for fault in faults_of(reads, kind):
+            self.box.sandbox.add_fault(fault)
+
+    def ask_everything(self) -> None:
+        for watch in self.here.daemon._supervisor.watches.values():
+            names = frozenset(watch._reads.by_name())
+            watch.stepped(watch.runner.state, names, {}, False)
+
+    def heard(self) -> dict[str, set[tuple[str, str]]]:
+        """By account the rules and scopes of which a channel was told that they fire."""
+        found: dict[str, set[tuple[str, str]]] = {account: set() for account in self.accounts}
+        for request in list(self.phone.received):
+            message = request.json()
+            for told in message.get("alerts", [message]):
+                if told.get("state") == "firing" and told.get("account") in found:
+                    found[told["account"]].add((told["rule"], told["scope"]))
+        return found
+
+    def unheard(self) -> list[str]:
+        """The scopes of whose danger nobody was told: neither by its level nor by what can't be seen of it."""
+        return [
+            f"{account} {scope}"
+            for account, told in self.heard().items()
+            for scope in ("cross", "isolated")
+            if not any(there == scope or rule in BLINDNESS for rule, there in told)
+        ]
+
+    def known(self) -> dict[str, set[str]]:
+        """By account what status tells of levels and bars, as far as it is known."""
+        found: dict[str, set[str]] = {}
+        for account in self.accounts:
+            state, settings = self.here.state(account), self.here.daemon.settings(account)
+            document = account_document(state, settings, self.here.clock.now(), "0")
+            scopes = {"cross": document["cross"], **{row["symbol"]: row for row in document["isolated"]}}
+            found[account] = {
+                f"{name}.{key}"
+                for name, row in scopes.items()
+                for key, value in row.items()
+                if value not in (None, []) and ("level" in key or key in ("balances", "base", "quote", "index_price"))
+            }
+        return found
+
+    def unmet(self, shared: str) -> list[str]:
+        """The accounts whose read was never made, and so never failed."""
+        asked = {(record.account, record.path) for record in self.box.sandbox.requests}
+        if shared:
+            return [] if any(path in SHARED[shared] for _, path in asked) else [shared]
+        return [one for one in self.accounts if not any((one, path) in asked for path in READS[one])]
+
+    async def crash(self) -> None:
+        """Let the price fall, and wait until everybody has heard."""
+        self.box.sandbox.hand.set_price("BTCUSDT", CRASHED)
+        fell_at = self.here.clock.now()
+
+        async def is_heard() -> bool:
+            late = (self.here.clock.now() - fell_at).total_seconds() > WITHIN_S
+            assert not late, f"nobody heard within {WITHIN_S} s of {', '.join(self.unheard())}"
+            return not self.unheard()
+
+        await eventually(is_heard, 4 * WITHIN_S)
+
+
+@contextlib.asynccontextmanager
+async def stage(
+    folder: Path, template: Path | None, accounts: Iterable[str], faults: Iterable[Fault] = ()
+) -> AsyncIterator[Stage]:
+    """A daemon in `folder`, with a database made of the template; None: with the one that is there."""
+    names = tuple(accounts)
+    if template is not None:
+        await asyncio.to_thread(_prepare, folder, template)
+    scenario: Scenario = replace(calm(), accounts=tuple(map(account_of, names)))
+    with http_sink() as phone:
+        async with sandbox(scenario, faults=tuple(faults)) as box:
+            config = config_of(folder, box.ready, names, phone)
+            async with daemon_here(config, clock_of(box.sandbox)) as here:
+                yield Stage(box, here, phone, names)
+                # Twenty accounts of one loop end slowly where others want the processor.
+                here.daemon.stop()
+                await asyncio.wait({here.task}, timeout=60)
+
+
+def _prepare(folder: Path, template: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    shutil.copy(template, folder / "monitor.db")
+
+
+def config_of(folder: Path, ready: Ready, names: Iterable[str], phone: HttpSink) -> Path:
+    first = [next(one for one in ready.accounts if one["name"] == name) for name in names]
+    config = write_config(
+        folder,
+        replace(ready, accounts=tuple(first)),
+        channels={"phone": f"{phone.url}/hook"},
+        schedule=SCHEDULE,
+    )
+    # One loop serves all of this: what is slow for want of a processor is no fault.
+    text = config.read_text().replace('request_timeout = "1s"', 'request_timeout = "4s"')
+    acting = hmac_key("action_key-acting")
+    own = f'action_api_key = "{acting.api_key}"\naction_api_secret = "{acting.api_secret}"'
+    config.write_text(text.replace('name = "action_key"\n', f'name = "action_key"\n{own}\n'))
+    return config
+
+
+def is_watching(stage: Stage) -> bool:
+    """Whether the streams of all accounts are up, and what can be read was."""
+    states = stage.here.daemon.states()
+    return len(states) == len(stage.accounts) and all(
+        state.streams.get("market") is not None and state.streams["market"].connected for state in states.values()
+    )
+
+
+def knows_all(stage: Stage) -> bool:
+    return is_watching(stage) and all(
+        state.cross and state.isolated and state.bars and state.tiers and state.prices
+        for state in stage.here.daemon.states().values()
+    )
+
+
+async def play(folder: Path, template: Path, accounts: tuple[str, ...], when: str, kind: str, shared: str = "") -> None:
+    """One daemon through the crash, while a read of each account fails."""
+    failing = (shared,) if shared else accounts
+    async with stage(folder, template, accounts, faults_of(failing, kind) if when == "start" else ()) as it:
+        before: dict[str, set[str]] = {}
+
+        async def is_ready() -> bool:
+            return is_watching(it) if when == "start" else knows_all(it)
+
+        await eventually(is_ready, 60, given_up=it.here.task.done)
+        if when == "middle":
+            it.fail(failing, kind)
+        it.ask_everything()
+
+        async def is_met() -> bool:
+            return not it.unmet(shared)
+
+        await eventually(is_met, 60, story=lambda: f"never asked: {it.unmet(shared)}")
+        before = it.known()
+        await it.crash()
+        after = it.known()
+        forgotten = {account: sorted(known - after[account]) for account, known in before.items()}
+        assert not any(forgotten.values()), forgotten
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["start", "middle"])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_somebody_hears_of_a_crash_while_a_read_fails(
+    when: str, kind: str, tmp_path: Path, sqlite_template: Path
+) -> None:
+    await asyncio.gather(
+        play(tmp_path / "own", sqlite_template, tuple(READS), when, kind),
+        *(play(tmp_path / shared, sqlite_template, ("main",), when, kind, shared) for shared in SHARED),
+    )
+
+
+@pytest.mark.parametrize(("when", "kind"), [("start", "400"), ("middle", "hang")])
+async def test_bars_that_can_not_be_read_silence_nobody(
+    when: str, kind: str, tmp_path: Path, sqlite_template: Path
+) -> None:
+    await play(tmp_path / "own", sqlite_template, ("bars", "tiers"), when, kind)
+
+
+async def test_bars_of_an_earlier_run_hold_when_they_can_not_be_read(tmp_path: Path, sqlite_template: Path) -> None:
+    async with stage(tmp_path, sqlite_template, ("bars", "tiers")) as it:
+
+        async def is_known() -> bool:
+            return knows_all(it)
+
+        await eventually(is_known, 60)
+        read = {name: (it.here.state(name).bars, it.here.state(name).tiers) for name in it.accounts}
+    async with stage(tmp_path, None, ("bars", "tiers"), faults_of(("bars", "tiers"), "503")) as it:
+
+        async def is_there() -> bool:
+            return is_watching(it)
+
+        await eventually(is_there, 60)
+        assert {name: (it.here.state(name).bars, it.here.state(name).tiers) for name in it.accounts} == read
+        await it.crash()
+        texts = [request.json()["text"] for request in it.phone.received]
+        assert any("as read in an earlier run, not since the start" in text for text in texts), texts
+
+
+def test_every_read_that_the_code_names_has_its_row() -> None:
+    calls = (
+        node
+        for path in sorted(Path(runtime.__file__).parent.glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2].strip("_") == "guarded"
+    )
+    named = {ast.literal_eval(call.args[0]) for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert "cross" in named
+    assert named <= {*READS, *SHARED}
+
+
+def test_every_request_that_the_client_can_make_has_its_row() -> None:
+    paths: set[str] = set()
+    for module in pkgutil.walk_packages(binance.__path__, f"{binance.__name__}."):
+        # These are all that the exchange offers: what is used of them is imported elsewhere.
+        if ".functions" in module.name:
+            continue
+        for value in vars(importlib.import_module(module.name)).values():
+            endpoint = value.endpoint if isinstance(value, Function) else value
+            if isinstance(endpoint, Endpoint):
+                paths.add(endpoint.path)
+    assert "/sapi/v1/margin/account" in paths
+    listed = {path for rows in (READS, SHARED) for row in rows.values() for path in row}
+    assert paths <= listed | OF_ORDERS, sorted(paths - listed - OF_ORDERS)
+
+
+async def test_every_read_of_the_daemon_has_its_row(tmp_path: Path, sqlite_template: Path) -> None:
+    async with stage(tmp_path, sqlite_template, ("action_key",)) as it:
+        await it.here.until(lambda state: state.cross, account="action_key")
+        (watch,) = it.here.daemon._supervisor.watches.values()
+        assert set(watch._reads.by_name()) <= {*READS, *SHARED}
+        # And no request goes where no row leads.
+        it.ask_everything()
+        await it.here.until(lambda state: state.bars and state.tiers and state.prices, account="action_key")
+        listed = {path for paths in ({**READS, **SHARED}).values() for path in paths}
+        asked: set[Any] = {record.path for record in it.box.sandbox.requests}
+        assert asked <= listed, json.dumps(sorted(asked - listed))

@@ -1,0 +1,105 @@
+"""What watching costs at rest, as the sandbox charges it: with debts in cross and in a pair, and all streams up."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import PairSpec, Scenario, holding
+from tests.support.daemon import Here, SandboxClock, clock_of, daemon_here, eventually, write_config
+from tests.support.sandbox import sandbox
+
+SPEED = 120
+OWN_PACE = {"cross": "60s", "isolated": "60s", "near_liquidation": "2s"}
+STARTED = timedelta(minutes=20)
+MINUTES = 60
+"""A full hour is in it, with what is read once an hour."""
+
+HASTE = 480
+LONG = timedelta(hours=6)
+RARE = (
+    "/sapi/v1/margin/capital-flow",
+    "/sapi/v1/margin/crossMarginCollateralRatio",
+    "/sapi/v1/spot/asset/tags",
+)
+RARE_WEIGHT = 100
+RARE_A_DAY = 6
+"""The ledger of cross and of the pair once each, the collateral ratios and the tags twice."""
+
+ACCOUNT_READS = ("/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account")
+ACCOUNT_READ_WEIGHT = 10
+POLLS = MINUTES * 60 // 75
+"""Of each kind: both are safe, and read a quarter more seldom than every minute."""
+
+
+def indebted() -> Scenario:
+    """Cross at 1.9 and a pair at 3, both well above their initial bars."""
+    scenario = calm()
+    (spec,) = scenario.accounts
+    pair = PairSpec(base=holding("0.01"), quote=holding("0", borrowed="200"))
+    cross = {"USDT": holding("114000", borrowed="60000")}
+    return replace(scenario, accounts=(replace(spec, cross=cross, isolated={"BTCUSDT": pair}),))
+
+
+@pytest.mark.slow
+async def test_at_rest_a_minute_costs_at_most_twenty_five(tmp_path: Path) -> None:
+    async with sandbox(indebted(), speed=SPEED, ping_every_s=5) as world:
+        config = write_config(tmp_path, world.ready, schedule=OWN_PACE)
+        clock = clock_of(world.sandbox)
+        async with daemon_here(config, clock) as here:
+            began = clock.now() + STARTED
+            await _passed(here, clock, began)
+            first, before = len(world.sandbox.requests), world.sandbox.ip_weight_spent
+            await _passed(here, clock, began + timedelta(minutes=MINUTES))
+            asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
+    paths = Counter(one.path for one in asked)
+    polls = sum(paths[path] for path in ACCOUNT_READS)
+    assert polls >= 2 * (POLLS - 2)
+    # A busy machine loses connections at this speed, and each gap is another read of the accounts: they count as
+    # scheduled, and once more for the hour's interest, of which the risk stream tells.
+    others = spent - polls * ACCOUNT_READ_WEIGHT
+    assert 2 * (POLLS + 1) * ACCOUNT_READ_WEIGHT + others <= 25 * MINUTES, paths
+
+
+def watchful() -> Scenario:
+    """Cross at 1.67 and a pair at 1.33 with bitcoin in both: between their initial bars and 1.25 times those."""
+    scenario = calm()
+    (spec,) = scenario.accounts
+    pair = PairSpec(base=holding("0.01"), quote=holding("0", borrowed="450"))
+    cross = {"BTC": holding("1.6"), "USDT": holding("4000", borrowed="60000")}
+    return replace(scenario, accounts=(replace(spec, cross=cross, isolated={"BTCUSDT": pair}),))
+
+
+@pytest.mark.slow
+async def test_neither_safe_nor_in_danger_a_minute_costs_at_most_twenty_five(tmp_path: Path) -> None:
+    async with sandbox(watchful(), speed=HASTE, ping_every_s=5) as world:
+        config = write_config(tmp_path, world.ready, schedule=OWN_PACE)
+        clock = clock_of(world.sandbox)
+        async with daemon_here(config, clock) as here:
+            began = clock.now() + STARTED
+            await _passed(here, clock, began)
+            first, before = len(world.sandbox.requests), world.sandbox.ip_weight_spent
+            await _passed(here, clock, began + LONG)
+            asked, spent = world.sandbox.requests[first:], world.sandbox.ip_weight_spent - before
+            paces = {name: paced.interval for name, paced in here.state().paced.items()}
+    assert paces == {"cross": timedelta(seconds=60), "isolated": timedelta(seconds=60)}
+    paths = Counter(one.path for one in asked)
+    minutes = LONG // timedelta(minutes=1)
+    polls, rare = sum(paths[path] for path in ACCOUNT_READS), sum(paths[path] for path in RARE)
+    assert polls >= 2 * (minutes - 2)
+    assert {"/sapi/v1/margin/priceIndex", "/sapi/v1/margin/next-hourly-interest-rate"} <= paths.keys()
+    assert "/sapi/v1/margin/delist-schedule" in paths, "what is read every six hours is in it"
+    # Lost connections cause polls here too; what is rarer than the span counts by its share of a day.
+    others = spent - polls * ACCOUNT_READ_WEIGHT - rare * RARE_WEIGHT
+    rare_share = RARE_A_DAY * RARE_WEIGHT * LONG / timedelta(days=1)
+    assert 2 * minutes * ACCOUNT_READ_WEIGHT + others + rare_share <= 25 * minutes, (others, paths)
+
+
+async def _passed(here: Here, clock: SandboxClock, moment: datetime) -> None:
+    async def has_come() -> bool:
+        return clock.now() >= moment
+
+    await eventually(has_come, 100, given_up=lambda: here.task.done())

@@ -1,0 +1,228 @@
+"""Every class of flaw: a good set-up has none, and with one thing altered it has that one."""
+
+import tomllib
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from monitor import resources
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.actions.target import read_target
+from monitor.core.model.account import Bars
+from monitor.core.model.alert import SEVERITIES
+from monitor.core.rules.rule import merge_rules, parse_rules
+from monitor.lint.flaws import Ear, Flaw, Setup, Watched
+from monitor.lint.lint import lint
+
+LADDER = parse_rules(tomllib.loads(resources.shipped("config", "rules", "ladder.toml").read_text())["rules"], "ladder")
+ALL = frozenset(SEVERITIES)
+PHONE, MAIL = Ear("phone", ALL, fallback="mail"), Ear("mail", ALL, fallback="phone", rings=False)
+REPAY = ActionSpec(
+    "repay", "repay", asset="USDT", target=read_target("margin_level >= initial_level * 1.05"), max_amount=Decimal(1000)
+)
+MINE: dict[str, Any] = {
+    "name": "near-call",
+    "scope": ["cross", "isolated"],
+    "ladder": "level",
+    "when": "margin_level < (initial_level + margin_call_level) / 2",
+    "clear": "margin_level > initial_level",
+    "severity": "critical",
+    "actions": ["repay"],
+}
+
+
+def setup(*own: dict[str, Any], without: str = "", **changed: Any) -> Setup:
+    """A good set-up with rules of one's own in it, or without one of the ladder."""
+    shipped = [rule for rule in LADDER if rule.name != without]
+    good = Setup(
+        rules=merge_rules(shipped, parse_rules([each for each in (MINE, *own) if each["name"] != without], "mine")),
+        actions=(REPAY,),
+        ears=(PHONE, MAIL),
+        watched=(Watched("main"),),
+        shipped=frozenset(rule.name for rule in shipped),
+        has_heartbeat=True,
+        worth={"USDT": Decimal(1)},
+    )
+    return replace(good, **changed)
+
+
+def rule(name: str, when: str, **keys: Any) -> dict[str, Any]:
+    return {"name": name, "scope": "cross", "when": when, **keys}
+
+
+def found(altered: Setup) -> list[tuple[str, str | None]]:
+    return [(flaw.kind, flaw.rule) for flaw in lint(altered)]
+
+
+def test_the_shipped_ladder_with_two_channels_and_a_heartbeat_has_no_flaw() -> None:
+    assert lint(setup()) == ()
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        rule("coins", "owed > 0", scope="asset"),
+        rule("two", "margin_level < 1.4 and assets_usdt > 1000", clear="margin_level > 1.5"),
+        rule("pair", "status >= MARGIN_CALL or margin_level < 1.2", scope="isolated", clear="margin_level > 1.3"),
+        rule("falling", "margin_level + 3 * margin_level_change_5m < liquidation_level"),
+        rule("off", "stream_connected == 0", scope="monitor", clear="stream_connected == 1"),
+        rule("rates", "annual_rate > 30% and owed > 0", scope="asset", clear="annual_rate < 25% or owed == 0"),
+    ],
+    ids=lambda own: str(own["name"]),
+)
+def test_a_good_rule_of_ones_own_has_none_either(own: dict[str, Any]) -> None:
+    assert lint(setup(own)) == ()
+
+
+@pytest.mark.parametrize("without", ["near-call", "below-initial"])
+def test_a_missing_rung_is_a_gap(without: str) -> None:
+    flaws = lint(setup(without=without))
+    assert {flaw.kind for flaw in flaws} == {"ladder-gap"}
+
+
+@pytest.mark.parametrize(
+    ("rungs", "named"),
+    [
+        # Between 1.3 and 1.2 nothing holds.
+        (
+            [
+                rule("early", "margin_level < 1.6 and margin_level > 1.3", ladder="mine", severity="critical"),
+                rule("late", "margin_level < 1.2", ladder="mine", severity="critical"),
+            ],
+            "early",
+        ),
+        # The worse one begins first.
+        (
+            [
+                rule("low", "margin_level < 1.35", ladder="mine", severity="critical"),
+                rule("lower", "margin_level < 1.5", ladder="mine", severity="critical"),
+            ],
+            "lower",
+        ),
+        # Written the wrong way round.
+        (
+            [
+                rule("worst", "margin_level < 1.55", ladder="mine", severity="critical"),
+                rule("mild", "margin_level < 1.5", ladder="mine", severity="warning"),
+            ],
+            "mild",
+        ),
+        # On another figure.
+        (
+            [
+                rule("dear", "annual_rate > 50%", scope="asset", ladder="mine"),
+                rule("dearer", "annual_rate > 20%", scope="asset", ladder="mine"),
+            ],
+            "dearer",
+        ),
+    ],
+)
+def test_a_gap_in_a_ladder_is_named(rungs: list[dict[str, Any]], named: str) -> None:
+    assert ("ladder-gap", named) in found(setup(*rungs))
+    assert {kind for kind, _ in found(setup(*rungs))} == {"ladder-gap"}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        rule("never", "margin_level < 1.2 and margin_level > 1.5"),
+        rule("never", "margin_level < 1.05"),
+        rule("never", "held < 0", scope="asset"),
+        rule("never", "owed > 5 and owed == 0", scope="asset"),
+        rule("never", "margin_call_level > initial_level"),
+    ],
+    ids=lambda own: str(own["when"]),
+)
+def test_a_rule_that_can_never_fire_is_named(own: dict[str, Any]) -> None:
+    assert found(setup(own)) == [("never-fires", "never")]
+
+
+def test_a_rule_that_has_nothing_to_look_at_is_named() -> None:
+    only_pairs = (Watched("main", cross=False, pairs=("BTCUSDT",)),)
+    assert found(setup(rule("mine", "margin_level < 1.5"), watched=only_pairs)) == [("never-fires", "mine")]
+    eth = rule("mine", "margin_level < 1.5", scope="isolated", symbols=["ETH*"])
+    assert found(setup(eth, watched=only_pairs)) == [("never-fires", "mine")]
+    assert lint(setup({**eth, "symbols": ["BTC*"]}, watched=only_pairs)) == ()
+    peg = rule("mine", "peg_deviation < -2%", scope="asset", assets=["BTC"])
+    assert found(setup(peg, pegged=frozenset({"DAI"}))) == [("never-fires", "mine")]
+
+
+@pytest.mark.parametrize(
+    ("when", "clear"),
+    [
+        ("margin_level < 1.5", "margin_level > 1.4"),
+        ("margin_level < 1.5", "margin_level < 1.6"),
+        ("margin_level < initial_level", "margin_level > margin_call_level"),
+        ("distance_to_liquidation < 20%", "distance_to_liquidation > 10%"),
+        ("margin_level < 1.5", "margin_level > 1.6 and margin_level < 1.55"),
+    ],
+)
+def test_hysteresis_upside_down_is_named(when: str, clear: str) -> None:
+    assert found(setup(rule("mine", when, clear=clear))) == [("hysteresis", "mine")]
+
+
+def test_a_target_below_its_own_trigger_is_named() -> None:
+    low = replace(REPAY, target=read_target("margin_level >= margin_call_level"))
+    assert found(setup(actions=(low,))) == [("target", "near-call")]
+    high = rule("mine", "margin_level < 1.6", clear="margin_level > 1.7", actions=["repay"])
+    assert found(setup(high)) == [("target", "mine")]
+
+
+def test_a_target_is_held_against_the_bars_that_the_account_has() -> None:
+    mine = rule("mine", "margin_level < 1.5", clear="margin_level > 1.55", actions=["repay"])
+    # 1.5 × 1.05 is above the trigger, 1.25 × 1.05 is not.
+    assert lint(setup(mine)) == ()
+    five = Bars(Decimal("1.25"), Decimal("1.16"), Decimal("1.1"))
+    assert ("target", "mine") in found(setup(mine, bars={"cross": (five,)}))
+
+
+def test_a_critical_rule_that_nothing_rings_for_is_named() -> None:
+    quiet = rule("mine", "margin_level < 1.5", severity="critical", channels=["mail"])
+    assert found(setup(quiet)) == [("silent-at-night", "mine")]
+    deaf = (replace(PHONE, severities=frozenset({"warning"})), MAIL)
+    assert found(setup(ears=deaf)) == [("silent-at-night", None)]
+    assert found(setup(ears=())) == [("silent-at-night", None)]
+
+
+def test_a_channel_without_fallback_is_named() -> None:
+    (flaw,) = lint(setup(ears=(replace(PHONE, fallback=None), MAIL)))
+    assert (flaw.kind, '"phone"' in flaw.detail) == ("no-fallback", True)
+
+
+def test_an_account_without_a_rule_on_blindness_is_named() -> None:
+    def flaws(watched: str, *, accounts: str) -> list[Flaw]:
+        blind = rule("blind", "data_age > 3m", scope="monitor", accounts=[accounts])
+        rules = tuple(each for each in LADDER if "data_age" not in each.names)
+        merged = merge_rules(rules, parse_rules([blind], "mine"))
+        return list(lint(setup(rules=merged, actions=(), watched=(Watched(watched),))))
+
+    assert flaws("main", accounts="main") == []
+    (flaw,) = flaws("main", accounts="second")
+    assert (flaw.kind, "main" in flaw.detail) == ("no-blindness-rule", True)
+
+
+def test_no_heartbeat_is_named() -> None:
+    assert found(setup(has_heartbeat=False)) == [("no-heartbeat", None)]
+
+
+@pytest.mark.parametrize(
+    "small",
+    [
+        {"max_amount": Decimal(5)},
+        {"max_per_day": Decimal(5)},
+        {"max_amount_usdt": Decimal(5)},
+        {"asset": "BTC", "max_amount": Decimal("0.0001")},
+    ],
+    ids=lambda small: ",".join(small),
+)
+def test_a_cap_too_small_for_one_useful_repayment_is_named(small: dict[str, Any]) -> None:
+    altered = setup(actions=(replace(REPAY, **small),), worth={"USDT": Decimal(1), "BTC": Decimal(60_000)})
+    assert found(altered) == [("small-cap", None)]
+
+
+def test_a_cap_is_held_against_the_debt_that_is_known() -> None:
+    # 1,000 of 50,000 raise a level of 1.4 by 1,000 × 0.4 ÷ 49,000 = 0.008.
+    assert found(setup(owed=Decimal(50_000))) == [("small-cap", None)]
+    assert lint(setup(owed=Decimal(30_000))) == ()

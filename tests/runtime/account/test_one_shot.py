@@ -1,0 +1,50 @@
+"""One fresh read of an account, from a real server on loopback."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.app import daemon as daemon_module
+from monitor.config import policies
+from monitor.config.loading import load_config
+from monitor.errors import ExchangeUnreachable
+from monitor.runtime.account.one_shot import fetch
+from monitor.view.documents.account import account_document
+from tests.support import daemon
+from tests.support.sandbox import sandbox
+
+
+async def test_a_fetch_shows_what_a_running_daemon_would(tmp_path: Path) -> None:
+    async with sandbox(daemon.starting_now()) as running:
+        config = load_config(daemon.write_config(tmp_path, running.ready), {})
+        settings, clock = policies.policy_of(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
+        exchange = daemon_module.open_account(config, "main", clock)
+        try:
+            document = account_document(await fetch(exchange, settings, clock), settings, clock.now(), "1")
+        finally:
+            await exchange.aclose()
+    cross, (pair,) = document["cross"], document["isolated"]
+    # 1.5 BTC at 60,000 and 20,000 USDT against 10 ETH at 3,000 and 30,000 USDT.
+    assert cross["margin_level"].startswith("1.8333")
+    assert [cross[name] for name in ("initial_level", "margin_call_level", "liquidation_level")] == [
+        "1.5",
+        "1.3",
+        "1.1",
+    ]
+    assert cross["drop_to_liquidation"].startswith("0.7719")
+    assert (document["state"], cross["state"], pair["state"]) == ("ok", "ok", "ok")
+    assert Decimal(pair["liquidation_level"]) > 1
+
+
+async def test_a_fetch_that_gets_no_answer_says_so(tmp_path: Path) -> None:
+    async with sandbox(daemon.starting_now()) as running:
+        config = load_config(daemon.write_config(tmp_path, running.ready), {})
+        clock = daemon.SandboxClock(running.sandbox.timeline)
+        exchange = daemon_module.open_account(config, "main", clock)
+        await running.sandbox.stop()
+        try:
+            with pytest.raises(ExchangeUnreachable):
+                await fetch(exchange, policies.policy_of(config, "main").settings, clock)
+        finally:
+            await exchange.aclose()

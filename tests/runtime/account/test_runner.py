@@ -1,0 +1,120 @@
+"""The decider of one account: what it took is committed, whatever interrupts it and whatever can't be stored."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from monitor.clock import ManualClock
+from monitor.core.engine.step import Ids, Policy
+from monitor.core.model.account import CROSS
+from monitor.core.model.events import StreamEvent
+from monitor.core.model.journal import Entry
+from monitor.core.state.account_state import AccountState, Settings
+from monitor.runtime.account.inbox import Inbox
+from monitor.runtime.account.runner import Runner
+from monitor.store.readers.events import read_events
+from monitor.store.store import Store
+from monitor.store.writes.journal import Committed
+
+NOW = datetime(2025, 10, 10, 21, tzinfo=UTC)
+
+
+class Heard:
+    """What the others were told of: the keys of committed events."""
+
+    def __init__(self) -> None:
+        self.committed_keys: list[str] = []
+
+    def committed(self, entry: Entry, committed: Committed) -> None:
+        self.committed_keys += [event.key for event in entry.events]
+
+    def unrecorded(self, state: AccountState, entry: Entry) -> None:
+        raise AssertionError("the store does not fail here")
+
+    def stepped(
+        self, state: AccountState, wants: frozenset[str], intervals: Mapping[str, timedelta], reread: bool
+    ) -> None:
+        """Of no interest."""
+
+
+def event(number: int, payload: str = "{}") -> StreamEvent:
+    return StreamEvent("account", CROSS, "balanceUpdate", f"key-{number}", NOW, NOW, payload)
+
+
+@asynccontextmanager
+async def a_runner(url: str) -> AsyncIterator[tuple[Runner, Inbox, Store, Heard]]:
+    store = await asyncio.to_thread(Store.open, url)
+    inbox, heard = Inbox(), Heard()
+    numbers = itertools.count(1)
+    runner = Runner(
+        state=AccountState(account="main", started_at=NOW),
+        policy=Policy(settings=Settings(account="main")),
+        store=store,
+        clock=ManualClock(NOW),
+        inbox=inbox,
+        ids=Ids(numbers.__next__, numbers.__next__),
+        followers=heard,
+        live_document=lambda state: "{}",
+        machine_time=time.monotonic,
+    )
+    try:
+        yield runner, inbox, store, heard
+    finally:
+        await store.close()
+
+
+async def recorded(store: Store) -> set[str]:
+    return {row.key for row in await store.read(read_events, limit=None)}
+
+
+async def test_what_was_taken_is_committed_although_the_runner_is_cancelled(database_url: str) -> None:
+    async with a_runner(database_url) as (runner, inbox, store, heard):
+        for number in range(300):
+            inbox.put(event(number))
+        running = asyncio.create_task(runner.run())
+        # One turn of the loop: the events are taken, and their commit has hardly begun.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await runner.finish()
+        assert await recorded(store) == {f"key-{number}" for number in range(300)}
+        assert sorted(heard.committed_keys) == sorted(await recorded(store))
+
+
+async def test_finishing_commits_all_that_waits(database_url: str) -> None:
+    async with a_runner(database_url) as (runner, inbox, store, _):
+        for number in range(1200):
+            inbox.put(event(number))
+        await runner.finish()
+        assert inbox.is_empty
+        assert len(await recorded(store)) == 1200
+
+
+async def test_what_cannot_be_stored_keeps_nothing_else_out(database_url: str) -> None:
+    async with a_runner(database_url) as (runner, inbox, store, _):
+        inbox.put(event(1))
+        # PostgreSQL takes no NUL in a text.
+        inbox.put(event(2, "\0"))
+        inbox.put(event(3))
+        await runner.finish()
+        inbox.put(event(4))
+        await runner.finish()
+        assert await recorded(store) | {"key-2"} == {"key-1", "key-2", "key-3", "key-4"}
+        assert not store.failing
+
+
+async def test_events_that_waited_in_the_file_are_recorded_first_by_whoever_comes_next(database_url: str) -> None:
+    async with a_runner(database_url) as (_, _, store, _):
+        store.spill("main").append([event(1), event(2)])
+    async with a_runner(database_url) as (runner, inbox, store, heard):
+        inbox.put(event(2))
+        inbox.put(event(3))
+        await runner.finish()
+        assert await recorded(store) == {"key-1", "key-2", "key-3"}
+        assert heard.committed_keys[:2] == ["key-1", "key-2"]
+        assert store.spill("main").is_empty

@@ -1,0 +1,174 @@
+"""Telling: what was sent while the store fails is not sent again and again."""
+
+import asyncio
+import shutil
+import sqlite3
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, Reason
+from monitor.core.model.journal import Entry
+from monitor.notify.factory import build_sink
+from monitor.runtime.messages.channel_queue import Channel
+from monitor.runtime.messages.message_builder import Composer
+from monitor.runtime.messages.notifier import Notifier
+from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.store import Store
+from tests.support.daemon import eventually
+from tests.support.sinks import Answer, HttpSink, http_sink
+
+EVERYTHING = frozenset({"info", "warning", "critical"})
+
+
+def firing(now: datetime) -> Entry:
+    alert = Alert(
+        id=1,
+        key=AlertKey("below-initial", "main", "cross", ""),
+        state=AlertState.FIRING,
+        severity="critical",
+        since=now,
+        when="margin_level < 1.5",
+        clear="",
+        summary="margin level 1.46",
+        fired_at=now,
+        notified_at=now,
+    )
+    told = Notification(1, Reason.FIRED, "critical", ("phone",), now)
+    return Entry("main", now, alerts=(alert,), notifications=(told,))
+
+
+async def rows(store: Store) -> tuple[AlertRow, ...]:
+    return await store.read(read_alerts)
+
+
+async def is_sent(store: Store) -> bool:
+    return [delivery.state for row in await rows(store) for delivery in row.deliveries] == ["sent"]
+
+
+def notifier(store: Store, sink: HttpSink) -> Notifier:
+    return telling_on(store, Channel("phone", build_sink("phone", webhook=sink.url), EVERYTHING))
+
+
+def telling_on(store: Store, *channels: Channel) -> Notifier:
+    return Notifier(
+        channels, store, SystemClock(), Composer(store, SystemClock(), lambda account: None), lambda number: None
+    )
+
+
+@pytest.mark.slow
+async def test_what_was_sent_but_not_written_down_is_sent_once(tmp_path: Path, sqlite_template: Path) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, path)
+    with http_sink() as sink:
+        store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
+        await store.commit(firing(datetime.now(UTC)))
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        running = asyncio.create_task(notifier(store, sink).run())
+
+        async def fails() -> bool:
+            return store.failing
+
+        await eventually(fails)
+        # Long enough for several more looks at what is due.
+        await asyncio.sleep(3)
+        assert len(sink.received) == 1
+        other.close()
+        await eventually(lambda: is_sent(store), 30)
+        assert len(sink.received) == 1
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_a_delivery_is_sent_and_written_down(tmp_path: Path, database_url: str) -> None:
+    with http_sink() as sink:
+        store = await asyncio.to_thread(Store.open, database_url)
+        await store.commit(firing(datetime.now(UTC)))
+        telling = notifier(store, sink)
+        running = asyncio.create_task(telling.run())
+        await eventually(lambda: is_sent(store))
+        await telling.drain(timeout_s=5)
+        assert [one.json()["title"] for one in sink.received] == [
+            "[FIRING] critical main cross: margin level 1.46 (#1)"
+        ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_critical_alert_that_came_and_went_before_a_start_is_still_told(
+    tmp_path: Path, database_url: str
+) -> None:
+    with http_sink() as sink:
+        store = await asyncio.to_thread(Store.open, database_url)
+        now = datetime.now(UTC)
+        fired = firing(now)
+        over = replace(fired.alerts[0], state=AlertState.RESOLVED, resolved_at=now)
+        await store.commit(fired)
+        await store.commit(
+            replace(fired, alerts=(over,), notifications=(replace(fired.notifications[0], reason=Reason.RESOLVED),))
+        )
+        running = asyncio.create_task(notifier(store, sink).run())
+        await asyncio.to_thread(sink.wait_for_count, 1)
+        assert [one.json()["title"] for one in sink.received] == [
+            "[RESOLVED] critical main cross: margin level 1.46 (#1)"
+        ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_what_is_a_day_old_is_tried_once_more_and_says_how_old_it_is(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, path)
+    with http_sink() as sink:
+        sink.default = Answer(503)
+        store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
+        await store.commit(firing(datetime.now(UTC) - timedelta(hours=25)))
+        running = asyncio.create_task(notifier(store, sink).run())
+
+        async def is_given_up() -> bool:
+            return [delivery.state for row in await rows(store) for delivery in row.deliveries] == ["failed"]
+
+        await eventually(is_given_up)
+        (tried,) = sink.received
+        assert "Delayed: this was due 1d 1h ago" in tried.json()["text"]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()
+
+
+async def test_channels_that_stand_in_for_each_other_are_each_asked_once_at_a_time(
+    tmp_path: Path, sqlite_template: Path
+) -> None:
+    path = tmp_path / "monitor.db"
+    shutil.copy(sqlite_template, path)
+    with http_sink() as phone, http_sink() as mail:
+        phone.default = mail.default = Answer(503)
+        store = await asyncio.to_thread(Store.open, f"sqlite:///{path}")
+        await store.commit(firing(datetime.now(UTC)))
+        channels = (
+            Channel("phone", build_sink("phone", webhook=phone.url), EVERYTHING, fallback="mail"),
+            Channel("mail", build_sink("mail", webhook=mail.url), EVERYTHING, fallback="phone"),
+        )
+        running = asyncio.create_task(telling_on(store, *channels).run())
+
+        async def tried_twice() -> bool:
+            return min(len(phone.received), len(mail.received)) >= 2
+
+        await eventually(tried_twice)
+        (row,) = await rows(store)
+        assert sorted((delivery.channel, delivery.state) for delivery in row.deliveries) == [
+            ("mail", "queued"),
+            ("phone", "queued"),
+        ]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await store.close()

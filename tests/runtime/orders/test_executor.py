@@ -1,0 +1,450 @@
+"""The executor between the real sandbox and the real store: one request an intent, whatever happens."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.model.account import CROSS
+from monitor.core.model.intent import ByName, IntentState, IntentStep, Repay
+from monitor.core.model.journal import Entry
+from monitor.core.state.account_state import AccountState
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.lending import loans
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.scenario.scenario import Permissions, Readings, Scenario, hmac_key, holding
+from monitor.store.store import Store
+from monitor.store.writes import commands, manual_intents, rule_stops
+from monitor.store.writes.outbox import due
+from tests.support.connected_sandbox import World, world
+from tests.support.examples.actions import intent, repay_spec, seconds, transfer_spec
+from tests.support.executor_harness import SAFETY, SPEED, Rig, database, money_requests
+
+S = IntentState
+D = Decimal
+OVER_CROSS = [
+    ("transfer_in", "BTCUSDT", S.REFUSED),
+    ("transfer_in", "cross", S.CONFIRMED),
+    ("transfer_in", "BTCUSDT", S.CONFIRMED),
+    ("repay", "BTCUSDT", S.CONFIRMED),
+]
+REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
+RIGHTS_PATH = "/sapi/v1/account/apiRestrictions"
+
+
+@contextlib.asynccontextmanager
+async def rig(
+    tmp_path: Path,
+    *specs: ActionSpec,
+    faults: Sequence[Fault] = (),
+    scenario: Scenario | None = None,
+    pair: str = "",
+    prepared: Any = None,
+    safety: Safety = SAFETY,
+    ahead_s: float = 0,
+) -> AsyncIterator[Rig]:
+    """A rig that is running: calm scenario, level 1.8333, 5,000 USDT in spot. `ahead_s`: how wrong our clock is."""
+    async with world(scenario, speed=SPEED, faults=faults, ahead_s=ahead_s) as around:
+        store = Store.open(database(tmp_path))
+        try:
+            made = await Rig(around, store, specs, pair, safety).prepare()
+            if prepared is not None:
+                await prepared(made)
+            async with made.running():
+                yield made
+        finally:
+            await store.close()
+
+
+def slowed(fault: Fault) -> Callable[[Rig], Awaitable[None]]:
+    """Prepares by setting a fault once everything was read."""
+
+    async def prepared(made: Rig) -> None:
+        made.world.sandbox.add_fault(fault)
+
+    return prepared
+
+
+def owed(of: Rig, asset: str = "USDT") -> Decimal:
+    row = of.world.ledger["cross"]["balances"][asset]
+    return D(row["borrowed"]) + D(row["interest"])
+
+
+def level(of: Rig) -> Decimal:
+    """The level that the exchange itself reckons, not rounded."""
+    return D(of.world.ledger["cross"]["level_exact"])
+
+
+async def test_a_repayment_is_sent_once_confirmed_and_reaches_the_level(tmp_path: Path) -> None:
+    async with rig(tmp_path, repay_spec(asset="USDT")) as running:
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert running.states_of(done.id) == [S.PLANNED, S.ACKNOWLEDGED, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
+        assert D(2) <= level(running) <= D("2.002")
+        assert done.level_after is not None
+        assert abs(done.level_after - level(running)) < D("1E-7")
+        stored = (await running.store.load("main", running.world.clock.now())).intents
+        assert [intent.state for intent in stored] == [S.CONFIRMED]
+
+
+async def test_money_is_brought_in_and_repaid_with_at_once(tmp_path: Path) -> None:
+    rich = replace(calm().accounts[0], spot={"USDT": D(9000)})
+    async with rig(tmp_path, transfer_spec(), scenario=replace(calm(), accounts=(rich,))) as running:
+        brought, repaid = await running.settles(2)
+        assert [(i.kind, i.state) for i in (brought, repaid)] == [
+            ("transfer_in", S.CONFIRMED),
+            ("repay", S.CONFIRMED),
+        ]
+        assert repaid.amount <= brought.amount <= repaid.amount + D("0.001")
+        assert [one.path for one in money_requests(running.world)] == [TRANSFER_PATH, REPAY_PATH]
+        assert D(2) <= level(running) <= D("2.002")
+
+
+def has_arrived(state: AccountState) -> bool:
+    return any(i.kind == "transfer_in" and i.state is S.CONFIRMED for i in state.intents.values())
+
+
+async def test_what_was_brought_in_is_repaid_with_although_it_ended_the_alert(tmp_path: Path) -> None:
+    async def ends_with_it(made: Rig) -> None:
+        made.is_over = has_arrived
+
+    rich = replace(calm().accounts[0], spot={"USDT": D(9000)})
+    scenario = replace(calm(), accounts=(rich,))
+    async with rig(tmp_path, transfer_spec(), scenario=scenario, prepared=ends_with_it) as running:
+        await running.settles(2)
+        assert running.state.alerts == {}
+        assert [one.path for one in money_requests(running.world)] == [TRANSFER_PATH, REPAY_PATH]
+        assert D(2) <= level(running) <= D("2.002")
+
+
+@contextlib.asynccontextmanager
+async def life(around: World, folder: Path, spec: ActionSpec) -> AsyncIterator[Rig]:
+    """One daemon's life on a database that outlives it; its alert is over once a transfer has arrived."""
+    store = Store.open(database(folder))
+    try:
+        made = await Rig(around, store, [spec]).prepare()
+        made.is_over = has_arrived
+        async with made.running():
+            yield made
+    finally:
+        await store.close()
+
+
+async def test_a_restart_between_the_halves_makes_the_second(tmp_path: Path) -> None:
+    rich = replace(calm().accounts[0], spot={"USDT": D(9000)})
+    async with world(replace(calm(), accounts=(rich,)), speed=SPEED) as around:
+        async with life(around, tmp_path, transfer_spec()) as first:
+            await first.until(lambda: first.states_of(1)[-1:] == [S.ACKNOWLEDGED])
+            # The second half is held up, so that the end comes before it.
+            await first.store.order(commands.pause, True, "test", around.clock.now())
+            await first.until(lambda: has_arrived(first.state))
+        assert len(money_requests(around)) == 1
+        async with life(around, tmp_path, transfer_spec()) as second:
+            await second.store.order(commands.pause, False, "test", around.clock.now())
+            await second.until(lambda: second.intents[-1].kind == "repay" and second.intents[-1].state is S.CONFIRMED)
+        assert [one.path for one in money_requests(around)] == [TRANSFER_PATH, REPAY_PATH]
+        assert D(2) <= D(around.ledger["cross"]["level_exact"]) <= D("2.002")
+
+
+async def test_executed_then_cut_is_uncertain_then_confirmed_and_never_sent_again(tmp_path: Path) -> None:
+    cut = Fault("cut_after", method="POST", path=REPAY_PATH)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[cut]) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
+        assert owed(running) < 20_001
+
+
+@pytest.mark.parametrize("ahead_s", [12, -600])
+async def test_the_trace_of_a_lost_order_is_found_by_a_clock_that_is_wrong(tmp_path: Path, ahead_s: float) -> None:
+    cut = Fault("cut_after", method="POST", path=REPAY_PATH)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[cut], ahead_s=ahead_s) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_dropped_before_it_was_done_is_failed_after_the_settle_time(tmp_path: Path) -> None:
+    cut = Fault("cut_before", method="POST", path=REPAY_PATH, count=0)
+    spec = repay_spec(asset="USDT", max_actions_per_day=1, cooldown=seconds(3600))
+    async with rig(tmp_path, spec, faults=[cut]) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.FAILED]
+        assert done.submitted_at is not None
+        assert done.settled_at is not None
+        assert done.settled_at - done.submitted_at >= seconds(5)
+        assert len(money_requests(running.world)) == 1
+        assert owed(running) >= 30_000
+
+
+async def test_the_exchanges_own_repayment_is_told_apart_from_an_order_that_was_dropped(tmp_path: Path) -> None:
+    cut = Fault("cut_before", method="POST", path=REPAY_PATH, count=0)
+    spec = repay_spec(asset="USDT", max_amount=D(500), max_actions_per_day=1, cooldown=seconds(3600))
+    async with rig(tmp_path, spec, faults=[cut]) as running:
+        await running.until(lambda: any(i.state is S.UNCERTAIN for i in running.intents))
+        await running.world.clock.sleep(2)
+        venue = running.world.sandbox.venue
+        account = venue.accounts["main"]
+        loans.repay(venue, account, account.cross, "USDT", D(700), by="venue", kind="AUTO")
+        [done] = await running.settles()
+        assert done.state is S.FAILED
+        assert done.evidence is not None
+        assert "moved by others (700 USDT repaid by the exchange itself" in done.evidence
+        assert len(money_requests(running.world)) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_server_error_after_the_fact_is_looked_into(tmp_path: Path, status: int) -> None:
+    broken = Fault("status", method="POST", path=REPAY_PATH, status=status, applies=True)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[broken]) as running:
+        [done] = await running.settles()
+        assert running.states_of(done.id) == [S.PLANNED, S.UNCERTAIN, S.CONFIRMED]
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_executed_late_is_confirmed(tmp_path: Path) -> None:
+    late = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=3)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[late]) as running:
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert len(money_requests(running.world)) == 1
+
+
+@pytest.mark.parametrize(("lag_s", "shown_by"), [(0, "record"), (3600, "capital flow")])
+async def test_executed_after_it_counted_as_failed_is_recorded_and_counted(
+    tmp_path: Path, lag_s: int, shown_by: str
+) -> None:
+    late = Fault("apply_late", method="POST", path=REPAY_PATH, seconds=25)
+    spec = repay_spec(asset="USDT", cooldown=seconds(3600))
+    scenario = replace(calm(), readings=Readings(history_lag_s=lag_s, flow_lag_s=0))
+    async with rig(tmp_path, spec, faults=[late], scenario=scenario) as running:
+        [failed] = await running.settles()
+        assert failed.state is S.FAILED
+        await running.until(lambda: f"executed late: {shown_by}" in (running.intents[0].evidence or ""))
+        assert running.intents[0].state is S.FAILED
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_pending_is_refused_and_tried_again_as_a_new_intent(tmp_path: Path) -> None:
+    pending = Fault("status", method="POST", path=REPAY_PATH, status=400, code=-3007, message="pending transaction")
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[pending]) as running:
+        first, second = await running.settles(2)
+        assert (first.state, first.refused_code, second.state) == (S.REFUSED, -3007, S.CONFIRMED)
+        assert first.settled_at is not None
+        assert second.created_at - first.settled_at >= seconds(1)
+        assert len(money_requests(running.world)) == 2
+
+
+async def test_the_caps_hold_over_many_actions(tmp_path: Path) -> None:
+    spec = repay_spec(asset="USDT", max_amount=D(1500), max_per_day=D(4000), cooldown=seconds(1))
+    async with rig(tmp_path, spec) as running:
+        done = await running.settles(3)
+        assert [intent.amount for intent in done] == [D(1500), D(1500), D(1000)]
+        await running.until(lambda: "max_per_day" in running.stopped("repay"))
+        assert owed(running) >= 26_000
+        assert len(money_requests(running.world)) == 3
+
+
+async def test_paused_sends_nothing_and_resumes(tmp_path: Path) -> None:
+    async def pause(made: Rig) -> None:
+        await made.store.order(commands.pause, True, "test", made.world.clock.now())
+
+    async with rig(tmp_path, repay_spec(asset="USDT"), prepared=pause) as running:
+        # The pause was ordered before the daemon knew of it: the claim itself refuses.
+        await running.until(lambda: "actions are paused" in running.stopped("repay"))
+        assert money_requests(running.world) == []
+        await running.store.order(commands.pause, False, "test", running.world.clock.now())
+        await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_the_pause_file_is_looked_for_right_before_sending(tmp_path: Path) -> None:
+    file = tmp_path / "PAUSE"
+    file.touch()
+    paused = replace(SAFETY, pause_file=str(file))
+    # This decider is never told of the file.
+    async with rig(tmp_path, repay_spec(asset="USDT"), safety=paused) as running:
+        [stopped, *_] = await running.settles()
+        assert stopped.state is S.EXPIRED
+        assert stopped.stopped_by_limit
+        assert (stopped.evidence or "").startswith("actions are paused")
+        assert money_requests(running.world) == []
+        file.unlink()
+        await running.until(lambda: any(i.state is S.CONFIRMED for i in running.intents))
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_stop_in_the_middle_waits_for_the_answer_and_writes_it_down(tmp_path: Path) -> None:
+    slow = Fault("delay", method="POST", path=REPAY_PATH, seconds=3)
+    async with world(speed=SPEED, faults=[slow]) as around:
+        async with life(around, tmp_path, repay_spec(asset="USDT")) as made:
+            await made.until(lambda: money_requests(around))
+        store = Store.open(database(tmp_path))
+        [sent] = (await store.load("main", around.clock.now())).intents
+        await store.close()
+    assert sent.state is S.ACKNOWLEDGED
+    assert sent.ref is not None
+
+
+async def test_an_order_planned_before_a_restart_waits_until_enough_is_known(tmp_path: Path) -> None:
+    async def was_planned(made: Rig) -> None:
+        now = made.world.clock.now()
+        planned = intent(1, order=Repay(CROSS, "USDT", D(10_000)), created_at=now)
+        step = IntentStep(1, None, S.PLANNED, now, "before the restart")
+        await made.store.commit(Entry("main", now, intents=(planned,), intent_steps=(step,)))
+        made.state = replace(made.state, intents={1: planned}, key=None)
+        made.world.sandbox.add_fault(Fault("status", method="GET", path=RIGHTS_PATH, status=503, count=0))
+
+    async with rig(tmp_path, repay_spec(asset="USDT"), prepared=was_planned) as running:
+        start = len(running.world.sandbox.requests)
+        await running.until(lambda: len(running.world.sandbox.requests) > start + 10)
+        assert running.intents[0].state is S.PLANNED
+        running.world.sandbox.clear_faults()
+        [done] = await running.settles()
+        assert (done.id, done.state) == (1, S.CONFIRMED)
+
+
+@pytest.mark.slow
+async def test_a_person_is_asked_although_the_exchange_lets_nobody_look(tmp_path: Path) -> None:
+    cut = Fault("cut_after", method="POST", path=REPAY_PATH)
+    blind = Fault("status", method="GET", path=REPAY_PATH, status=503, count=0)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[cut, blind]) as running:
+        await running.until(lambda: running.intents and running.intents[0].state is S.UNRESOLVED)
+        assert running.intents[0].evidence == "the exchange could not be looked at yet"
+        running.world.sandbox.clear_faults()
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_withdraw_right_that_appeared_stops_what_was_decided_before(tmp_path: Path) -> None:
+    [account] = calm().accounts
+    able = replace(hmac_key("main"), permissions=Permissions(withdraw=True))
+    scenario = replace(calm(), accounts=(replace(account, keys=(able,)),))
+
+    async def unaware(made: Rig) -> None:
+        assert made.state.key is not None
+        made.state = replace(made.state, key=replace(made.state.key, withdrawals=False))
+
+    async with rig(tmp_path, repay_spec(asset="USDT"), scenario=scenario, prepared=unaware) as running:
+        await running.until(lambda: "withdraw" in running.stopped("repay"))
+        [stopped] = running.intents
+        assert stopped.state is S.EXPIRED
+        assert "withdraw" in (stopped.evidence or "")
+        assert money_requests(running.world) == []
+
+
+async def test_rights_that_do_not_come_in_time_do_not_hold_an_order_up(tmp_path: Path) -> None:
+    hanging = Fault("delay", method="GET", path=RIGHTS_PATH, seconds=60, count=0)
+    async with rig(tmp_path, repay_spec(asset="USDT"), prepared=slowed(hanging)) as running:
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+
+
+async def test_an_approved_proposal_is_sent_and_a_rejected_one_is_not(tmp_path: Path) -> None:
+    async with rig(tmp_path, repay_spec(asset="USDT", mode="approve")) as running:
+        await running.until(lambda: running.intents)
+        [asked] = running.intents
+        assert asked.state is S.PROPOSED
+        assert money_requests(running.world) == []
+        await running.store.order(commands.decide, asked.id, True, "test", running.world.clock.now())
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_dry_run_sends_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path, repay_spec(asset="USDT", mode="dry-run")) as running:
+        [done] = await running.settles()
+        assert done.state is S.SIMULATED
+        assert money_requests(running.world) == []
+
+
+async def test_a_pair_is_reached_over_cross_where_the_direct_way_is_refused(tmp_path: Path) -> None:
+    free_to_leave = replace(calm().accounts[0], cross={"BTC": holding("0.1")})
+    scenario = replace(calm(), accounts=(free_to_leave,))
+    async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT", scenario=scenario) as running:
+        intents = await running.settles(4)
+        assert [(i.kind, str(i.scope), i.state) for i in intents[:4]] == OVER_CROSS
+
+
+async def test_both_hops_and_the_repayment_are_made_although_the_alert_is_over(tmp_path: Path) -> None:
+    async def ends_with_it(made: Rig) -> None:
+        made.is_over = has_arrived
+
+    free_to_leave = replace(calm().accounts[0], cross={"BTC": holding("0.1")})
+    scenario = replace(calm(), accounts=(free_to_leave,))
+    spec = transfer_spec(asset="USDT")
+    async with rig(tmp_path, spec, pair="BTCUSDT", scenario=scenario, prepared=ends_with_it) as running:
+        intents = await running.settles(4)
+        assert running.state.alerts == {}
+        assert [(i.kind, str(i.scope), i.state) for i in intents] == OVER_CROSS
+        stored = (await running.store.load("main", running.world.clock.now())).intents
+        assert [(str(i.goal), str(i.helps)) for i in stored[1:3]] == [("BTCUSDT", "BTCUSDT"), ("None", "BTCUSDT")]
+
+
+async def test_no_money_is_brought_to_a_cross_that_would_keep_it(tmp_path: Path) -> None:
+    async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT") as running:
+        [refused] = await running.settles()
+        assert (refused.state, refused.refused_code) == (S.REFUSED, -1130)
+        await running.until(lambda: "over cross" in running.stopped("top-up"))
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_pair_is_reached_directly_where_that_works(tmp_path: Path) -> None:
+    scenario = replace(calm(), readings=Readings(direct_isolated_transfer=True))
+    async with rig(tmp_path, transfer_spec(asset="USDT"), pair="BTCUSDT", scenario=scenario) as running:
+        intents = await running.settles(2)
+        assert [(i.kind, str(i.scope), i.state) for i in intents[:2]] == [
+            ("transfer_in", "BTCUSDT", S.CONFIRMED),
+            ("repay", "BTCUSDT", S.CONFIRMED),
+        ]
+
+
+async def test_a_record_that_pends_and_a_history_that_lags_end_confirmed(tmp_path: Path) -> None:
+    scenario = replace(calm(), readings=Readings(history_lag_s=3, loan_pending_s=4))
+    async with rig(tmp_path, repay_spec(asset="USDT"), scenario=scenario) as running:
+        [done] = await running.settles()
+        assert done.state is S.CONFIRMED
+        assert len(money_requests(running.world)) == 1
+
+
+async def test_a_command_that_died_while_sending_leaves_a_question(tmp_path: Path) -> None:
+    order = ByName("set_bnb_burn", CROSS, "", D(0))
+    setting = replace(intent(1, S.PLANNED), order=order, kind="setting", mode="manual", action="set_bnb_burn")
+
+    async def died(made: Rig) -> None:
+        now = made.world.clock.now()
+        living = await made.store.order(manual_intents.begin_intent, setting, now)
+        other = replace(setting, order=replace(order, asset="USDT"))
+        dead = await made.store.order(manual_intents.begin_intent, other, now - seconds(180))
+        made.state = replace(made.state, intents={living.id: living, dead.id: dead})
+
+    async with rig(tmp_path, prepared=died) as running:
+        living, dead = running.state.intents
+        await running.until(lambda: running.state.intents[dead].state is S.UNRESOLVED)
+        assert running.state.intents[living].state is S.SUBMITTING
+
+
+@pytest.mark.slow
+async def test_a_rule_whose_order_can_not_be_judged_in_time_is_stopped(tmp_path: Path) -> None:
+    slow = Fault("delay", method="POST", path=REPAY_PATH, seconds=1)
+    async with rig(tmp_path, repay_spec(asset="USDT"), faults=[slow]) as running:
+        running.world.sandbox.add_fault(Fault("hang", method="GET", path="/api/v3/ticker/price", count=0))
+        await running.until(lambda: money_requests(running.world))
+        running.state = replace(running.state, prices={}, cross_prices={})
+        await running.until(lambda: [i.awaits_judgement for i in running.intents] == [True])
+        [waiting] = await running.store.read(rule_stops.read)
+        assert waiting.grounds == "unjudged"
+        await running.until(lambda: [i.awaits_judgement for i in running.intents] == [False])
+        [stop] = await running.store.read(rule_stops.read)
+        assert (stop.grounds, stop.is_lasting) == ("untold", True)
+        told = await running.store.read(due, "phone", running.world.clock.now() + timedelta(hours=1))
+        assert any("whether it made things worse can't be told" in (one.text or "") for one in told)

@@ -1,0 +1,170 @@
+"""What the daemon says of its own sight, at every moment of a run of faults, against what the exchange really did."""
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.clock import SystemClock
+from monitor.core.metrics.snapshot import MONITOR, figures_of
+from monitor.runtime.daemon import Daemon
+from monitor.sandbox.faults import Fault
+from monitor.sandbox.scenario.builtin import calm
+from monitor.sandbox.server import Sandbox
+from monitor.sandbox.streams.connection import Connection
+from tests.soak.streams import STREAMS, guarded_daemon
+from tests.support.sandbox import sandbox
+
+LOOK_EVERY_S = 0.04
+PING_S = 0.5
+
+FRESHER_S = 0.4
+"""By so much at most a figure may be younger than the truth: what was sent is known here a little after it left."""
+
+OLDER_S = 2.0
+"""By so much at most it may be older: life is told once a second, and the machine is busy."""
+
+CLAIMS_LATE_S = 1.5
+"""So long a lost stream may count as connected, or one that is whole again as lost."""
+
+UNDER_WAY_S = 0.5
+"""So long at most what was answered is on its way to the figures."""
+
+READS = {"/sapi/v1/margin/account", "/sapi/v1/margin/isolated/account"}
+DAY_S = 24 * 3600.0
+
+RUN: tuple[tuple[float, tuple[Fault, ...]], ...] = (
+    *((2.0, (Fault("drop", stream=stream),)) for stream in STREAMS),
+    (5.0, (Fault("half_open", stream="risk", seconds=DAY_S),)),
+    (5.0, (Fault("half_open", stream="market", seconds=DAY_S),)),
+    (5.0, (Fault("mute", stream="market", seconds=DAY_S),)),
+    (3.0, (Fault("refuse", stream="account"), Fault("drop", stream="account"))),
+    (3.0, (Fault("refuse", stream="market"), Fault("drop", stream="market"))),
+    (2.0, (Fault("shutdown", stream="market"),)),
+    (2.0, (Fault("terminate", stream="account"),)),
+    (1.5, (Fault("expire", stream="risk"),)),
+    (3.5, (Fault("status", path="/sapi/v1/margin/*", status=503, count=0),)),
+)
+"""What befalls, and for how long before all goes right again."""
+
+
+@dataclass(slots=True)
+class Truth:
+    """What the exchange did, as far as it shows: newest sendings by stream, and since when all or not all stand."""
+
+    box: Sandbox
+    wrote_at: dict[str, float] = field(default_factory=dict)
+    ended_at: dict[str, float] = field(default_factory=dict)
+    told_at: float = 0.0
+    told_before: float = 0.0
+    seen: dict[int, Connection] = field(default_factory=dict)
+    all_stand_since: float | None = None
+    one_lacks_since: float | None = None
+    dropped_at: float = 0.0
+
+    def look(self, now: float) -> None:
+        """Note what has changed until now."""
+        for one in self.box.connections:
+            self.seen.setdefault(one.number, one)
+        for one in self.seen.values():
+            is_market = one.stream == "market"
+            # A market stream lives by its prices alone, whatever else it sends.
+            wrote_at, ended_at = (one.told_at, 0.0) if is_market else (one.wrote_at, one.ended_at)
+            self.wrote_at[one.stream] = max(self.wrote_at.get(one.stream, 0.0), wrote_at)
+            self.ended_at[one.stream] = max(self.ended_at.get(one.stream, 0.0), ended_at)
+            if is_market and one.told_at > self.told_at:
+                self.told_before, self.told_at = self.told_at, one.told_at
+        lines = {one.stream: one for one in self.box.connections if not one.silent}
+        subscribed = getattr(lines.get("account"), "subscriptions", {})
+        stand = set(lines) == set(STREAMS) and len(subscribed) == 2
+        open_at_all = {one.stream for one in self.box.connections} == set(STREAMS)
+        self.all_stand_since = (self.all_stand_since or now) if stand else None
+        self.one_lacks_since = None if open_at_all else (self.one_lacks_since or now)
+
+    def age_of(self, path: str, under_way_s: float = 0.0) -> float:
+        """Seconds since a read was last answered well, without answers that may be under way; infinite for none."""
+        now = self.box.timeline.now_ms()
+        answered = (one.at for one in reversed(self.box.requests) if one.path == path and one.status == 200)
+        return next((age for at in answered if (age := (now - at) / 1000) >= under_way_s), math.inf)
+
+    def price_age(self, now: float, under_way_s: float = 0.0) -> float:
+        """Since when no price is known to be true: the stream's, without one that may be under way."""
+        is_under_way = now - self.told_at < under_way_s
+        return now - (self.told_before if is_under_way else self.told_at)
+
+    def heard_at(self, stream: str) -> float:
+        """When the stream was last heard at best: the answer to a farewell may count as a sign of life."""
+        return max(self.wrote_at[stream], self.ended_at[stream])
+
+
+def lies(figures: dict[str, Decimal], truth: Truth, now: float) -> list[str]:
+    """The figures that differ from the truth by more than the stated bounds."""
+    bounds = {
+        "data_age": (min(map(truth.age_of, READS)), max(truth.age_of(path, UNDER_WAY_S) for path in READS)),
+        "price_age": (truth.price_age(now), truth.price_age(now, UNDER_WAY_S)),
+        "stream_silence": (
+            now - min(truth.heard_at(stream) for stream in STREAMS),
+            max(truth.price_age(now, UNDER_WAY_S), now - min(truth.wrote_at[stream] for stream in STREAMS)),
+        ),
+    }
+    found = [
+        f"{name} {figures[name]:.2f}, in truth {least:.2f} to {most:.2f}"
+        for name, (least, most) in bounds.items()
+        if not least - FRESHER_S <= float(figures[name]) <= most + OLDER_S
+    ]
+    if figures["stream_connected"] and truth.one_lacks_since and now - truth.one_lacks_since > CLAIMS_LATE_S:
+        found.append(f"stream_connected 1, but one is gone for {now - truth.one_lacks_since:.2f} s")
+    if not figures["stream_connected"] and truth.all_stand_since and now - truth.all_stand_since > CLAIMS_LATE_S:
+        found.append(f"stream_connected 0, but all stand for {now - truth.all_stand_since:.2f} s")
+    return found
+
+
+@pytest.mark.slow
+async def test_no_figure_of_sight_is_untrue_at_any_moment_of_a_run_of_faults(tmp_path: Path) -> None:
+    async with sandbox(ping_every_s=PING_S) as running:
+        box = running.sandbox
+        clock = SystemClock(calm().start, 1.0, anchor=running.ready.timeline.anchor)
+        async with guarded_daemon(tmp_path, running.ready, clock, polled_every="2s") as daemon:
+            truth = Truth(box)
+            await _all_stand(daemon, truth)
+            found: list[str] = []
+            seen = 0
+            for lasts_s, faults in RUN:
+                for fault in faults:
+                    box.add_fault(fault)
+                start = time.monotonic()
+                mended = False
+                while not mended or time.monotonic() - start < lasts_s + 1:
+                    await asyncio.sleep(LOOK_EVERY_S)
+                    now = time.monotonic()
+                    truth.look(now)
+                    wrong = lies(_figures(daemon, clock), truth, now)
+                    found += [f"{faults[0].stream} {faults[0].what} +{now - start:.2f} s: {one}" for one in wrong]
+                    seen += 1
+                    if not mended and now - start > lasts_s:
+                        box.clear_faults()
+                        mended = True
+                await _all_stand(daemon, truth)
+    assert seen > 500
+    assert not found, "\n".join([f"{len(found)} of {seen}", *found[:20]])
+
+
+async def _all_stand(daemon: Daemon, truth: Truth) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            truth.look(time.monotonic())
+            state = daemon.states().get("main")
+            streams = state.streams if state is not None else {}
+            up = len(streams) == len(STREAMS) and all(one.connected for one in streams.values())
+            if up and truth.all_stand_since is not None and state is not None and state.cross and state.isolated:
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _figures(daemon: Daemon, clock: SystemClock) -> dict[str, Decimal]:
+    shown = figures_of(daemon.states()["main"], daemon.settings("main"), MONITOR, clock.now())
+    return {name: value for name, value in shown.values.items() if isinstance(value, Decimal)}

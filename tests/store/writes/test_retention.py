@@ -1,0 +1,58 @@
+"""What is too old goes, in portions, and nothing else does."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from monitor.core.model.events import ReadFailed
+from monitor.core.model.journal import Entry, Notice, Sample
+from monitor.core.notifications.outbox import Attempt, DeliveryState
+from monitor.store.readers.events import read_events, read_failures, read_movements
+from monitor.store.readers.history import read_history
+from monitor.store.store import Store
+from monitor.store.writes import retention
+from tests.store.writes.test_movements import FLOW
+from tests.support.examples.store_rows import NOW, at, event
+
+
+async def test_only_what_is_older_goes(store: Store) -> None:
+    samples = tuple(
+        Sample("cross", "", metric, at(n), Decimal(n)) for metric in ("margin_level", "equity_usdt") for n in range(10)
+    )
+    events = tuple(event(f"key-{n}", seconds=n) for n in range(10))
+    failures = tuple(ReadFailed("cross", None, at(n), "no answer") for n in range(10))
+    await store.commit(Entry("main", NOW, samples=samples, events=events, failures=failures))
+    assert await store.prune(samples_before=at(4), events_before=at(5), failures_before=at(6)) == 8 + 5 + 6
+    for metric in ("margin_level", "equity_usdt"):
+        (row,) = await store.read(read_history, metric)
+        assert [point.at for point in row.points] == [at(n) for n in range(4, 10)]
+    assert [row.key for row in await store.read(read_events)] == [f"key-{n}" for n in range(5, 10)]
+    assert [failure.at for failure in await store.read(read_failures)] == [at(n) for n in range(6, 10)]
+    assert await store.prune(samples_before=at(4)) == 0
+
+
+async def test_old_movements_go(store: Store) -> None:
+    movements = tuple(replace(FLOW, key=str(n), at=at(n)) for n in range(5))
+    await store.commit(Entry("main", NOW, movements=movements))
+    assert await store.prune(movements_before=at(3)) == 3
+    assert [row.key for row in await store.read(read_movements, kind="capital-flow")] == ["3", "4"]
+    assert await store.prune(movements_before=at(3)) == 0
+
+
+async def test_a_portion_takes_no_more_than_it_may(store: Store) -> None:
+    samples = tuple(Sample("cross", "", "margin_level", at(n), Decimal(n)) for n in range(10))
+    events = tuple(event(f"key-{n}", seconds=n) for n in range(10))
+    await store.commit(Entry("main", NOW, samples=samples, events=events))
+    portions = [await store.order(retention.prune_samples, at(8), 3) for _ in range(4)]
+    assert portions == [3, 3, 2, 0]
+    portions = [await store.order(retention.prune_events, at(8), 3) for _ in range(4)]
+    assert portions == [3, 3, 2, 0]
+
+
+async def test_old_failures_and_attempts_go_and_what_is_still_tried_keeps_its_own(store: Store) -> None:
+    failures = tuple(ReadFailed(read="cross", scope=None, at=at(n), cause="no answer") for n in range(4))
+    notices = tuple(Notice("info", f"notice {n}", ("phone",), at(n)) for n in range(2))
+    queued = (await store.commit(Entry("main", NOW, failures=failures, notices=notices))).deliveries
+    for delivery, state in zip(queued, (DeliveryState.SENT, DeliveryState.QUEUED), strict=True):
+        await store.record_attempts([Attempt("phone", delivery.id, at(1), True, "told", state)])
+    assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 3
+    assert await store.prune(failures_before=at(2), attempts_before=at(2)) == 0

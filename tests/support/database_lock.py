@@ -1,0 +1,26 @@
+"""A database that somebody else holds: what is written to it waits, reading goes on."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+import psycopg
+
+from monitor.store.db import connections as opening
+
+
+@contextlib.contextmanager
+def held(url: str) -> Iterator[None]:
+    """Nothing can be written to the database at `url` until the end of the block."""
+    parsed = opening.parse_url(url)
+    path = opening.sqlite_path(parsed)
+    if path is not None:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        return
+    plain = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain) as server:
+        server.execute("LOCK TABLE intents IN SHARE MODE")
+        yield
+        server.rollback()

@@ -1,0 +1,163 @@
+"""The worked examples that several tests measure: one cross account, a long pair, a short one, and one without USDT.
+
+Cross: 1.5 BTC at 60,000 and 20,000 USDT against 10 ETH at 3,000 and 30,000 USDT: assets 110,000, owed 60,000, level
+1.83333; BTC alone liquidates at 30,666.67, BTC and ETH together after a drop of 77.19 %.
+Long, 5x: 1 BTC bought at 50,000 with 40,000 borrowed: level 1.25, liquidated at 46,000. Short, 5x: 0.8 BTC borrowed
+and sold at 50,000, with 10,000 of one's own: level 1.25, liquidated at 54,347.83.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.metrics.interest_paid import paid_by_debt
+from monitor.core.model.account import (
+    CROSS,
+    Balance,
+    Bars,
+    CrossSnapshot,
+    InterestCharge,
+    IsolatedPair,
+    IsolatedSnapshot,
+    PairStatus,
+    Price,
+    Scope,
+    Tier,
+)
+from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
+from monitor.core.state.account_state import AccountState, Settings, apply
+
+NOW = datetime(2025, 10, 10, 20, 0, tzinfo=UTC)
+SETTINGS = Settings("main", isolated_margin_call={Decimal("1.15"): Decimal("1.19"), Decimal("1.05"): Decimal("1.1")})
+BARS = Bars(Decimal("1.5"), Decimal("1.3"), Decimal("1.1"))
+FIVE_FOLD = Tier(1, Decimal("1.25"), Decimal("1.15"), Decimal(9), Decimal(500_000))
+SAMPLE_LEVEL = Decimal(110_000) / Decimal(60_000)
+
+
+def after(seconds: float) -> datetime:
+    """The moment `seconds` after NOW."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def close_to(value: object, expected: str, digits: int = 5) -> bool:
+    """Whether a figure is the published one, to the digits that were published."""
+    return isinstance(value, Decimal) and round(value, digits) == Decimal(expected)
+
+
+def picked(figures: Mapping[str, object], *names: str) -> tuple[object, ...]:
+    """Some of the figures, to be compared at once."""
+    return tuple(figures[name] for name in names)
+
+
+def prices(at: datetime = NOW, **values: str | int) -> dict[str, Price]:
+    return {symbol: Price(Decimal(value), at) for symbol, value in values.items()}
+
+
+def sample_prices(at: datetime = NOW) -> dict[str, Price]:
+    return prices(at, BTCUSDT=60_000, ETHUSDT=3_000)
+
+
+def sample_balances() -> dict[str, Balance]:
+    return {
+        "BTC": Balance("BTC", free=Decimal("1.4"), locked=Decimal("0.1")),
+        "ETH": Balance("ETH", borrowed=Decimal(10)),
+        "USDT": Balance("USDT", free=Decimal(20_000), borrowed=Decimal(30_000)),
+    }
+
+
+def cross(
+    at: datetime = NOW,
+    level: Decimal = SAMPLE_LEVEL,
+    balances: Mapping[str, Balance] | None = None,
+    assets_btc: Decimal = SAMPLE_LEVEL,
+    liabilities_btc: Decimal = Decimal(1),
+) -> CrossSnapshot:
+    return CrossSnapshot(
+        as_of=at,
+        received_at=at,
+        balances=sample_balances() if balances is None else balances,
+        margin_level=level,
+        collateral_margin_level=Decimal("1.7583"),
+        assets_btc=assets_btc,
+        liabilities_btc=liabilities_btc,
+    )
+
+
+def long_pair() -> IsolatedPair:
+    return IsolatedPair(
+        symbol="BTCUSDT",
+        base=Balance("BTC", free=Decimal(1)),
+        quote=Balance("USDT", borrowed=Decimal(40_000)),
+        margin_level=Decimal("1.25"),
+        status=PairStatus.NORMAL,
+        index_price=Decimal(50_000),
+        liquidation_price=Decimal(46_000),
+    )
+
+
+def short_pair() -> IsolatedPair:
+    return replace(
+        long_pair(),
+        base=Balance("BTC", borrowed=Decimal("0.8")),
+        quote=Balance("USDT", free=Decimal(50_000)),
+        liquidation_price=Decimal(50_000) / Decimal("0.92"),
+    )
+
+
+def isolated(*pairs: IsolatedPair, at: datetime = NOW) -> IsolatedSnapshot:
+    return IsolatedSnapshot(at, at, {pair.symbol: pair for pair in pairs or (long_pair(),)})
+
+
+def started(**fields: object) -> AccountState:
+    """An account of which only the bars are known."""
+    state = AccountState(account="main", started_at=NOW, bars=BARS, tiers={"BTCUSDT": (FIVE_FOLD,)})
+    return replace(state, **fields)  # type: ignore[arg-type]  # names and values are the caller's
+
+
+def told(state: AccountState, *events: Event, at: datetime = NOW) -> AccountState:
+    """The state after the events."""
+    for event in events:
+        state = apply(state, event, at)
+    return state
+
+
+def watched(at: datetime = NOW, level: Decimal = SAMPLE_LEVEL) -> AccountState:
+    """The sample account read at `at`, its prices known at the same moment."""
+    return told(started(), PricesRead(sample_prices(at)), CrossRead(cross(at, level)), at=at)
+
+
+def watched_pair(pair: IsolatedPair, spot: str | int = 50_000, at: datetime = NOW) -> AccountState:
+    """One pair read at `at`, its spot price known at the same moment."""
+    return told(
+        started(), PricesRead({pair.symbol: Price(Decimal(spot), at)}), IsolatedRead(isolated(pair, at=at)), at=at
+    )
+
+
+def charge(
+    asset: str,
+    at: datetime,
+    daily_rate: str = "0.00024",
+    scope: Scope = CROSS,
+    interest: str = "0.1",
+    number: int = 1,
+    paid_in: str = "",
+) -> InterestCharge:
+    """An interest charge; 0.00024 a day is 0.001 % an hour."""
+    return InterestCharge(
+        scope=scope,
+        asset=paid_in or asset,
+        raw_asset=asset,
+        principal=Decimal(1_000),
+        interest=Decimal(interest),
+        daily_rate=Decimal(daily_rate),
+        kind="PERIODIC",
+        tx_id=number,
+        charged_at=at,
+    )
+
+
+def charged(*charges: InterestCharge, at: datetime = NOW, complete_for: timedelta = timedelta(days=31)) -> InterestRead:
+    """What the charges tell at `at`, all of them recorded for so long."""
+    ordered = sorted(charges, key=lambda each: each.charged_at)
+    return InterestRead(paid_by_debt(ordered, at), at - complete_for, at)

@@ -1,0 +1,190 @@
+"""One account to decide about: the worked example of the risk formulas, and ways to vary it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from monitor.core.actions.position import Row, Standing
+from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.target import read_target
+from monitor.core.model.account import CROSS, Balance, Bars, CrossSnapshot, KeyPermissions, Price, Wallet
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Severity
+from monitor.core.model.intent import ByName, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.rules.rule import Rule, parse_rules
+from monitor.core.state.account_state import AccountState, Settings
+
+NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
+SAFETY = Safety()
+SETTINGS = Settings(account="main", isolated=())
+KEY = KeyPermissions(
+    reading=True, margin=True, trading=True, universal_transfer=True, withdrawals=False, ip_restricted=True
+)
+PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(3000), "USDT": Decimal(1)}
+
+D = Decimal
+
+
+def matches(found: Order | ByName, expected: Order | ByName) -> bool:
+    """Whether it is the expected order, with the hair more that a rounded level calls for."""
+    if not isinstance(found, Repay | Transfer):
+        return False
+    return replace(found, amount=expected.amount) == expected and about(found.amount, expected.amount)
+
+
+def about(amount: Decimal, expected: Decimal | int) -> bool:
+    """Whether the amount is the expected one or that hair more."""
+    return 0 <= amount - expected < D("0.001")
+
+
+def seconds(count: float) -> timedelta:
+    return timedelta(seconds=count)
+
+
+def balance(asset: str, free: str = "0", borrowed: str = "0", interest: str = "0", locked: str = "0") -> Balance:
+    return Balance(asset, D(free), D(locked), D(borrowed), D(interest))
+
+
+EXAMPLE = (balance("BTC", "1.5"), balance("USDT", "20000", borrowed="30000"), balance("ETH", borrowed="10"))
+"""1.5 BTC at 60,000 and 20,000 USDT held; 10 ETH at 3,000 and 30,000 USDT owed: 110,000 to 60,000, level 1.8333."""
+
+
+def standing(
+    *balances: Balance,
+    spot: Mapping[str, str] | None = None,
+    funding: Mapping[str, str] | None = None,
+    prices: Mapping[str, Decimal] = PRICES,
+    rates: Mapping[str, str] | None = None,
+    least: Mapping[str, str] | None = None,
+) -> Standing:
+    """A cross standing with these balances; the worked example when none are given."""
+    rows = {
+        b.asset: Row(b, prices[b.asset], D((rates or {}).get(b.asset, "0")), D((least or {}).get(b.asset, "0")))
+        for b in (balances or EXAMPLE)
+    }
+    return Standing(
+        account="main",
+        scope=CROSS,
+        as_of=NOW,
+        assets=sum((r.balance.held * r.price for r in rows.values()), D(0)),
+        liabilities=sum((r.balance.owed * r.price for r in rows.values()), D(0)),
+        rows=rows,
+        prices={a: p for a, p in prices.items() if a not in rows},
+        outside={
+            "spot": {a: D(v) for a, v in (spot or {}).items()},
+            "funding": {a: D(v) for a, v in (funding or {}).items()},
+            "cross": {a: r.balance.free for a, r in rows.items()},
+        },
+        key_accepted=True,
+        key=KEY,
+    )
+
+
+def repay_spec(**changes: object) -> ActionSpec:
+    """A live repay to level 2 with roomy limits."""
+    spec = ActionSpec(
+        name="repay",
+        kind="repay",
+        mode="live",
+        target=read_target("margin_level >= 2"),
+        max_amount=D(1_000_000),
+        max_per_day=D(3_000_000),
+    )
+    return replace(spec, **changes)  # type: ignore[arg-type]  # the fields of the dataclass, by name
+
+
+def transfer_spec(**changes: object) -> ActionSpec:
+    """A live transfer_in to level 2 with roomy limits."""
+    return repay_spec(**{"name": "top-up", "kind": "transfer_in", **changes})
+
+
+def reduce_spec(**changes: object) -> ActionSpec:
+    """A live reduce to level 2 with roomy limits."""
+    return repay_spec(**{"name": "sell", "kind": "reduce", **changes})
+
+
+def cancel_spec(**changes: object) -> ActionSpec:
+    """A live cancel_orders."""
+    return replace(ActionSpec(name="cancel", kind="cancel_orders", mode="live"), **changes)  # type: ignore[arg-type]  # the fields of the dataclass, by name
+
+
+def rule(
+    *actions: str, severity: Severity = "critical", name: str = "near-call", when: str = "margin_level < 1.9"
+) -> Rule:
+    """A cross rule that calls for these actions."""
+    table = {"name": name, "scope": "cross", "when": when, "severity": severity, "actions": list(actions)}
+    return parse_rules([table], "test")[0]
+
+
+def alert(number: int = 1, *, rule: str = "near-call", severity: Severity = "critical", **changes: object) -> Alert:
+    """A firing cross alert."""
+    fired = Alert(
+        id=number,
+        key=AlertKey(rule, "main", "cross"),
+        state=AlertState.FIRING,
+        severity=severity,
+        since=NOW - seconds(60),
+        when="margin_level < 1.9",
+        clear="",
+        summary="",
+        fired_at=NOW - seconds(60),
+    )
+    return replace(fired, **changes)  # type: ignore[arg-type]  # the fields of the dataclass, by name
+
+
+def account(
+    *balances: Balance,
+    now: datetime = NOW,
+    alerts: tuple[Alert, ...] = (),
+    intents: tuple[Intent, ...] = (),
+    spot: Mapping[str, str] | None = None,
+) -> AccountState:
+    """The state of an account whose snapshot and prices are of `now`."""
+    rows = balances or EXAMPLE
+    held = sum((b.held * PRICES[b.asset] for b in rows), D(0))
+    owed = sum((b.owed * PRICES[b.asset] for b in rows), D(0))
+    prices = {f"{asset}USDT": Price(price, now) for asset, price in PRICES.items() if asset != "USDT"}
+    return AccountState(
+        account="main",
+        started_at=now - seconds(600),
+        cross=CrossSnapshot(
+            as_of=now,
+            received_at=now,
+            balances={b.asset: b for b in rows},
+            margin_level=held / owed if owed else D("Infinity"),
+            collateral_margin_level=held / owed if owed else D("Infinity"),
+            assets_btc=held / PRICES["BTC"],
+            liabilities_btc=owed / PRICES["BTC"],
+        ),
+        bars=Bars(D("1.5"), D("1.3"), D("1.1")),
+        prices=prices,
+        cross_prices=prices,
+        wallets={"spot": Wallet(now, {a: D(v) for a, v in (spot or {}).items()}), "funding": Wallet(now, {})},
+        key_accepted=True,
+        key=KEY,
+        alerts={a.key: a for a in alerts},
+        intents={i.id: i for i in intents},
+    )
+
+
+def intent(
+    number: int = 1, state: IntentState = IntentState.PLANNED, order: Order | None = None, **changes: object
+) -> Intent:
+    """An intent of the action `repay`, 500 USDT in cross; or of `top-up`, to repay with, for a transfer."""
+    wanted = order or Repay(CROSS, "USDT", D(500))
+    is_transfer = isinstance(wanted, Transfer)
+    made = Intent(
+        id=number,
+        plan=1,
+        action="top-up" if is_transfer else "repay",
+        kind="transfer_in" if is_transfer else "repay",
+        mode="live",
+        account="main",
+        order=wanted,
+        state=state,
+        amount_usdt=wanted.amount * PRICES.get(wanted.asset, D(0)),
+        created_at=NOW - seconds(10),
+        alert=1,
+        purpose="repay" if is_transfer else None,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # the fields of the dataclass, by name

@@ -1,0 +1,218 @@
+"""An executor between a real sandbox and a real database, with the part of the daemon that decides."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from monitor.core.actions.decision import decide
+from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.alerting.lifecycle import Audience
+from monitor.core.engine.step import Policy
+from monitor.core.metrics.snapshot import Subject, figures_of
+from monitor.core.model.account import Scope
+from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope
+from monitor.core.model.blocks import counting
+from monitor.core.model.events import (
+    BarsRead,
+    CrossRead,
+    Event,
+    IsolatedRead,
+    KeyRead,
+    PricesRead,
+    Tick,
+    TiersRead,
+    WalletRead,
+)
+from monitor.core.model.intent import FINAL, Intent, IntentState
+from monitor.core.model.journal import Entry
+from monitor.core.model.symbols import MarketsRead
+from monitor.core.rules.rule import parse_rules
+from monitor.core.state.account_state import AccountState, Settings, apply, needed_symbols
+from monitor.runtime.orders.executor import Executor
+from monitor.sandbox.http.request_log import ReceivedRequest
+from monitor.store.store import Store
+from tests.support.connected_sandbox import World
+from tests.support.timeouts import BUSY
+
+MONEY = ("/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer", "/sapi/v1/margin/order")
+SPEED = 20.0
+"""Exchange seconds in a second of the machine."""
+
+PATIENCE_S = 30.0 * BUSY
+SAFETY = Safety(settle=timedelta(seconds=5), unresolved_after=timedelta(seconds=60))
+
+
+def money_requests(world: World) -> list[ReceivedRequest]:
+    """What the exchange was asked to move, whether it did or not."""
+    return [one for one in world.sandbox.requests if one.method == "POST" and one.path in MONEY]
+
+
+class Rig:
+    """Decides on every event as the daemon does, commits, and lets the executor act.
+
+    One alert fires from the start, for cross or for one pair, and ends when `is_over` says so (never by default):
+    only targets and limits end the acting then.
+    """
+
+    def __init__(
+        self, world: World, store: Store, specs: Sequence[ActionSpec], pair: str = "", safety: Safety = SAFETY
+    ) -> None:
+        self.world = world
+        self.store = store
+        kind: MetricScope = "isolated" if pair else "cross"
+        table = {"name": "near-call", "scope": kind, "when": "margin_level < 9", "actions": [s.name for s in specs]}
+        self.policy = Policy(
+            settings=Settings(account="main", isolated=(pair,) if pair else ()),
+            rules=parse_rules([{**table, "severity": "critical"}], "rig"),
+            audience=Audience(channels=("phone",)),
+            actions=tuple(specs),
+            safety=safety,
+        )
+        self.subject: Subject = (kind, pair)
+        now = world.clock.now()
+        self.alert = Alert(
+            1, AlertKey("near-call", "main", kind, pair), AlertState.FIRING, "critical", now, "", "", "", fired_at=now
+        )
+        self.state = AccountState(account="main", started_at=now, alerts={self.alert.key: self.alert})
+        self.is_over: Callable[[AccountState], bool] = lambda _: False
+        self.seen: list[Intent] = []
+        self.changes: int | None = None
+        self._inbox: asyncio.Queue[Event] = asyncio.Queue()
+        self._decided = asyncio.Event()
+        self._numbers = 0
+        self.executor = Executor(
+            account="main",
+            exchange=world.account,
+            store=store,
+            clock=world.clock,
+            policy=self.policy,
+            deliver=self._inbox.put_nowait,
+            state=lambda: self.state,
+            wake_channels=lambda _: None,
+        )
+
+    async def prepare(self) -> Self:
+        """Everything read once and remembered things loaded: as a daemon that has just started."""
+        account, now = self.world.account, self.world.clock.now()
+        await account.sync_clock()
+        await self.store.recover(now, self.policy.audience.channels)
+        loaded = await self.store.load("main", now)
+        if not loaded.alerts:
+            await self.store.commit(Entry("main", now, alerts=(self.alert,)))
+        self.state = replace(self.state, intents={intent.id: intent for intent in loaded.intents})
+        self._numbers = (await self.store.next_ids(now)).intent
+        reads: list[Event] = [BarsRead(await account.read_bars()), KeyRead(True, await account.read_key(), now)]
+        reads += [WalletRead("spot", await account.read_spot()), WalletRead("funding", await account.read_funding())]
+        if self.subject[1]:
+            reads.append(TiersRead(self.subject[1], await account.read_tiers(self.subject[1])))
+        around, pairs = account.surroundings, [self.subject[1]] if self.subject[1] else []
+        kinds = {spec.kind for spec in self.policy.actions}
+        if "reduce" in kinds:
+            assets = frozenset((await account.read_cross()).balances)
+            reads.append(MarketsRead(await around.markets(assets, pairs), assets, now))
+        if "cancel_orders" in kinds:
+            reads.append(await around.open_orders(Scope(self.subject[1])))
+        reads += [PricesRead(await account.read_prices(["BTCUSDT", "ETHUSDT"])), *await self._snapshots()]
+        for event in reads:
+            self.state = apply(self.state, event, now)
+        return self
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Deciding and sending, until the end of the block. A part that fails ends it."""
+        async with asyncio.TaskGroup() as group:
+            parts = (self._decide_on_events(), self.executor.run(), self._poll())
+            tasks = [group.create_task(part) for part in parts]
+            self._inbox.put_nowait(Tick())
+            try:
+                yield self
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        """Wait until the condition holds, looking again at each event. Raises AssertionError after the time-out."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while not holds():
+                    self._decided.clear()
+                    await self._decided.wait()
+        except TimeoutError:
+            found = [(one.id, one.state, one.evidence) for one in self.intents]
+            raise AssertionError(f"not within {PATIENCE_S} s: {found}, blocked: {self.state.blocked}") from None
+
+    async def settles(self, count: int = 1) -> list[Intent]:
+        """The intents, once at least `count` of them were made and all are final."""
+        await self.until(lambda: len(self.state.intents) >= count and all(i.state in FINAL for i in self.intents))
+        return self.intents
+
+    @property
+    def intents(self) -> list[Intent]:
+        return sorted(self.state.intents.values(), key=lambda intent: intent.id)
+
+    def states_of(self, number: int) -> list[IntentState]:
+        """The states that the decider saw an intent in."""
+        return [intent.state for intent in self.seen if intent.id == number]
+
+    def stopped(self, action: str) -> str:
+        """The limit that stops a live action now; nothing when none does."""
+        return next((limit for (_, name), limit in counting(self.state.blocked).items() if name == action), "")
+
+    async def _snapshots(self) -> list[Event]:
+        found: list[Event] = [CrossRead(await self.world.account.read_cross())]
+        if self.subject[1]:
+            found.append(IsolatedRead(await self.world.account.read_isolated()))
+        return found
+
+    async def _poll(self) -> None:
+        """Prices, balances and the orders of people, every exchange second or two."""
+        while True:
+            await self.world.clock.sleep(2)
+            with contextlib.suppress(OSError):
+                symbols = needed_symbols(self.state, self.policy.settings)
+                self._inbox.put_nowait(PricesRead(await self.world.account.read_prices(symbols)))
+                for event in await self._snapshots():
+                    self._inbox.put_nowait(event)
+            orders = await self.store.orders(self.world.clock.now(), self.changes)
+            if orders is not None:
+                self.changes = orders.changes
+                self._inbox.put_nowait(orders.read)
+
+    async def _decide_on_events(self) -> None:
+        while True:
+            event = await self._inbox.get()
+            now = self.world.clock.now()
+            state = apply(self.state, event, now)
+            if self.is_over(state):
+                state = replace(state, alerts={})
+            figures = {self.subject: figures_of(state, self.policy.settings, self.subject, now)}
+            found = decide(
+                state,
+                figures,
+                self.policy.rules,
+                self.policy.actions,
+                self.policy.safety,
+                self.policy.settings,
+                now,
+                self._next_number,
+            )
+            made = {intent.id: intent for intent in found.intents}
+            self.state = replace(state, blocked=found.blocked, intents={**state.intents, **made})
+            self.seen += [i for i in self.state.intents.values() if i not in self.seen]
+            if found.intents:
+                await self.store.commit(Entry("main", now, intents=found.intents, intent_steps=found.steps))
+            self.executor.wake()
+            self._decided.set()
+
+    def _next_number(self) -> int:
+        number, self._numbers = self._numbers, self._numbers + 1
+        return number
+
+
+def database(folder: Path) -> str:
+    """The address of a database of its own."""
+    return f"sqlite:///{folder / 'rig.db'}"

@@ -1,0 +1,93 @@
+"""A daemon that may move money in a sandbox: its configuration, and what the exchange was asked for."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+
+from monitor.core.model.intent import Intent
+from monitor.errors import StoreError
+from monitor.sandbox.http.request_log import ReceivedRequest
+from monitor.store.readers.intents import IntentRow, read_intents
+from monitor.store.store import ReadStore
+
+REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
+
+CALLS = """
+[[rules]]
+name = "acts"
+scope = "cross"
+when = "margin_level < 9"
+severity = "info"
+actions = ["{action}"]
+"""
+
+REPAYS = """
+[safety]
+settle = "5s"
+unresolved_after = "{unresolved_after}"
+pause_file = "{pause_file}"
+
+[[actions]]
+name = "repay-idle"
+kind = "repay"
+mode = "{mode}"
+asset = "USDT"
+target = "margin_level >= 2"
+max_amount = "{max_amount}"
+max_per_day = "100000"
+cooldown = "{cooldown}"
+approve_within = "{approve_within}"
+on_no_answer = "{on_no_answer}"
+"""
+
+
+def repays(
+    *,
+    mode: str = "live",
+    max_amount: str = "50000",
+    cooldown: str = "1h",
+    unresolved_after: str = "30s",
+    approve_within: str = "10m",
+    on_no_answer: str = "skip",
+    pause_file: str = "",
+    calls: bool = True,
+) -> str:
+    """Tables of a config in which an alert that always fires repays idle USDT up to a level of 2."""
+    action = REPAYS.format(
+        mode=mode,
+        max_amount=max_amount,
+        cooldown=cooldown,
+        unresolved_after=unresolved_after,
+        approve_within=approve_within,
+        on_no_answer=on_no_answer,
+        pause_file=pause_file,
+    )
+    return action + (CALLS.format(action="repay-idle") if calls else "")
+
+
+def money_requests(requests: Iterable[ReceivedRequest]) -> list[ReceivedRequest]:
+    """What the exchange was asked to move, whether it did or not."""
+    return [one for one in requests if one.method == "POST" and one.path in (REPAY_PATH, TRANSFER_PATH)]
+
+
+def stories(folder: Path) -> list[IntentRow]:
+    """Every intent in the database of a config in `folder`, oldest first, with its steps; none without a database."""
+    try:
+        return _stories(folder)
+    except StoreError:
+        return []
+
+
+def intents(folder: Path) -> list[Intent]:
+    """Every intent in the database of a config in `folder`, oldest first."""
+    return [row.intent for row in stories(folder)]
+
+
+def total(requests: Iterable[ReceivedRequest]) -> Decimal:
+    """What these requests have moved."""
+    return sum((Decimal(one.params["amount"]) for one in requests if one.applied), Decimal(0))
+
+
+def _stories(folder: Path) -> list[IntentRow]:
+    with ReadStore.open(f"sqlite:///{folder}/monitor.db") as store:
+        return sorted(store.read(read_intents, include_final=True), key=lambda row: row.intent.id)

@@ -1,0 +1,150 @@
+"""Events, actions, silences, history and interest as programs read them."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.events import Matcher, NextRatesRead, RatesRead, Silence
+from monitor.core.model.intent import Intent, IntentState, IntentStep, Repay
+from monitor.core.state.account_state import AccountState
+from monitor.store.readers.events import EventRow
+from monitor.store.readers.history import HistoryRow, Point
+from monitor.store.readers.interest import InterestSum
+from monitor.view.documents.account import account_document
+from monitor.view.documents.actions import action_document
+from monitor.view.documents.events import event_document
+from monitor.view.documents.history import history_document
+from monitor.view.documents.interest import interest_document
+from monitor.view.documents.silences import silence_document
+from monitor.view.terminal.table import interest_lines
+from tests.support.examples.documents import NOW, SETTINGS, STATE
+
+EVENT = EventRow(
+    7, "main", "isolated", "BTCUSDT", "executionReport", NOW, NOW, "account", "k", '{"e":"x","q":"1"}', None
+)
+
+
+def test_event_carries_the_venues_object_untouched() -> None:
+    document = event_document(EVENT)
+    assert document["payload"] == {"e": "x", "q": "1"}
+    assert document["symbol"] == "BTCUSDT"
+    assert document["event_time"] == "2025-10-10T21:15:30.000Z"
+
+
+@pytest.mark.parametrize("payload", ["not json", "[1]"])
+def test_unreadable_payload_is_given_as_text(payload: str) -> None:
+    document = event_document(replace(EVENT, payload=payload, type="rejected", rejected="no object"))
+    assert document["payload"] == {"text": payload}
+    assert document["rejected"] == "no object"
+
+
+def test_action_tells_its_story() -> None:
+    intent = Intent(
+        id=5,
+        plan=1,
+        action="repay-usdt",
+        kind="repay",
+        mode="live",
+        account="main",
+        order=Repay(CROSS, "USDT", Decimal("1240.50")),
+        state=IntentState.CONFIRMED,
+        amount_usdt=Decimal("1240.50"),
+        created_at=NOW,
+        alert=17,
+        level_before=Decimal("1.31"),
+        ref="100001",
+    )
+    document = action_document(intent, [IntentStep(5, None, IntentState.PLANNED, NOW, "planned")])
+    assert (document["amount"], document["tran_id"], document["level_after"]) == ("1240.5", "100001", None)
+    assert (document["scope"], document["symbol"]) == ("cross", None)
+    assert document["steps"] == [{"state": "PLANNED", "at": "2025-10-10T21:15:30.000Z", "note": "planned"}]
+
+
+def test_action_of_a_pair_names_it() -> None:
+    order = Repay(Scope("BTCUSDT"), "USDT", Decimal(1))
+    intent = Intent(1, None, "a", "repay", "live", "main", order, IntentState.PLANNED, Decimal(1), NOW)
+    document = action_document(intent, [])
+    assert (document["scope"], document["symbol"]) == ("isolated", "BTCUSDT")
+
+
+@pytest.mark.parametrize(("hours", "state"), [(-1, "pending"), (0, "active"), (1, "active"), (2, "expired")])
+def test_silence_knows_whether_it_holds(hours: int, state: str) -> None:
+    silence = Silence(3, (Matcher("rule", "=", "thin"),), NOW, NOW + timedelta(hours=2), "me", "maintenance")
+    document = silence_document(silence, NOW + timedelta(hours=hours))
+    assert document["state"] == state
+    assert document["matchers"] == [{"name": "rule", "op": "=", "value": "thin"}]
+
+
+def test_history_has_null_where_a_value_was_missing() -> None:
+    points = (Point(NOW, Decimal("1.50"), None), Point(NOW + timedelta(minutes=1), None, "infinite"))
+    document = history_document(HistoryRow("margin_level", "main", "cross", "", "raw", points))
+    assert document["points"] == [["2025-10-10T21:15:30.000Z", "1.5"], ["2025-10-10T21:16:30.000Z", None]]
+    assert (document["subject"], document["unit"]) == (None, "level")
+
+
+@dataclass(frozen=True)
+class _Rates:
+    """A live document whose debts have known rates: 29,990 USDT at 0.001 % and 9.99 ETH at 0.002 % an hour."""
+
+    usdt: str = "0.00001"
+    eth: str = "0.00002"
+
+    def document(self, state: AccountState) -> dict[str, object]:
+        told = RatesRead({"USDT": Decimal(self.usdt), "ETH": Decimal(self.eth)}, {}, NOW)
+        coming = NextRatesRead({"USDT": Decimal("0.00003")}, {}, NOW)
+        document = account_document(replace(state, rates=told, next_rates=coming), SETTINGS, NOW, "1")
+        document["isolated"] = []
+        return document
+
+
+def test_interest_sums_projects_and_says_what_repaying_saves() -> None:
+    sums = [
+        InterestSum(date(2025, 10, 10), "ETH", "main", "cross", "", Decimal("0.01"), 24),
+        InterestSum(date(2025, 10, 10), "USDT", "main", "cross", "", Decimal("7.2"), 24),
+        InterestSum(date(2025, 10, 10), "XYZ", "main", "cross", "", Decimal("5"), 1),
+    ]
+    since = datetime(2025, 10, 10, tzinfo=UTC)
+    document = interest_document(sums, [_Rates().document(STATE)], since, NOW, "day")
+    # 0.01 ETH at 3,000 and 7.2 USDT; XYZ has no price.
+    assert [item["interest_usdt"] for item in document["items"]] == ["30", "7.2", None]
+    assert document["total_usdt"] == "37.2"
+    # 29,990 x 0.00001 x 24 = 7.1976 and 9.99 x 3,000 x 0.00002 x 24 = 14.3856.
+    assert document["projected"]["day_usdt"] == "21.5832"
+    assert document["projected"]["month_usdt"] == "647.496"
+    rates = {rate["asset"]: rate for rate in document["rates"]}
+    assert (rates["USDT"]["daily"], rates["USDT"]["annual"]) == ("0.00024", "0.0876")
+    assert (rates["USDT"]["next_hourly"], rates["ETH"]["next_hourly"]) == ("0.00003", None)
+    # 20,000 USDT are free, of which 10 go to the interest owed: 19,990 x 0.00001 x 24.
+    assert document["saving_if_repaid"] == [{"asset": "USDT", "per_day": "4.7976"}]
+    assert document["projected"]["without"] == []
+
+
+def test_debt_whose_rate_is_not_known_is_named_and_not_taken_for_free() -> None:
+    unknown = account_document(STATE, SETTINGS, NOW, "1")
+    document = interest_document([], [unknown], NOW - timedelta(days=1), NOW, "asset")
+    assert document["rates"] == []
+    assert document["projected"]["day_usdt"] == "0"
+    assert document["projected"]["without"] == ["ETH", "USDT"]
+    assert [cell.text for cell in interest_lines(document)][1:] == [
+        "what is owed in ETH, USDT is not counted: its rate or price is not known yet"
+    ]
+
+
+def test_interest_says_in_which_time_every_charge_is_recorded() -> None:
+    live = _Rates().document(STATE)
+    early, late = NOW - timedelta(days=9), NOW - timedelta(days=2)
+    spans = {("main", ""): ((early, early), (late, NOW))}
+    document = interest_document([], [live], NOW - timedelta(days=5), NOW, "asset", spans)
+    assert document["recorded"] == {"since": "2025-10-08T21:15:30.000Z", "until": "2025-10-10T21:15:30.000Z"}
+    assert [cell.text for cell in interest_lines(document) if cell.tone == "note"] == [
+        "charges before 2025-10-08 21:15:30 UTC are not all recorded"
+    ]
+    assert interest_document([], [live], NOW, NOW, "asset")["recorded"] == {"since": None, "until": None}
+
+
+def test_interest_of_an_account_never_seen_is_empty() -> None:
+    document = interest_document([], [], NOW - timedelta(days=1), NOW, "asset")
+    assert (document["items"], document["rates"], document["total_usdt"]) == ([], [], "0")

@@ -1,0 +1,57 @@
+"""The ways back to safety, by the worked formulas: assets 110,000, owed 60,000, initial level 2, so back at 2.1."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from monitor.core.metrics.cross import cross_figures
+from monitor.core.model.account import CROSS, Bars, Wallet
+from monitor.view.documents.account import account_document
+from monitor.view.documents.recovery import restoration, restore_document, restore_lines
+from monitor.view.terminal.status_screen import restore_cells
+from tests.support.examples.documents import NOW, SETTINGS, STATE
+
+BELOW = replace(
+    STATE,
+    bars=Bars(Decimal(2), Decimal("1.9"), Decimal("1.1")),
+    wallets={"spot": Wallet(NOW, {"USDT": Decimal(8000)})},
+)
+
+
+def test_document_has_every_route_the_cheapest_first() -> None:
+    document = restore_document(restoration(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW)))
+    assert document is not None
+    assert document["target"] == "2.1"
+    worth = {option["route"]: Decimal(option["value_usdt"]) for option in document["options"]}
+    # 60,000 - 110,000 / 2.1; (2.1 x 60,000 - 110,000) / 1.1; 2.1 x 60,000 - 110,000.
+    assert round(worth["transfer_and_repay"], 2) == Decimal("7619.05")
+    assert round(worth["repay"], 2) == Decimal("14545.45")
+    assert round(worth["transfer_in"], 2) == Decimal(16000)
+    # 16,000 / (2.1 x 0.989 - 1): selling loses 1.1 %.
+    assert round(worth["reduce"], 2) == Decimal("14857.46")
+    assert list(worth) == ["transfer_and_repay", "repay", "reduce", "transfer_in"]
+    assert [option.get("repays") for option in document["options"]] == [None, None, "USDT", None]
+
+
+def test_what_is_not_at_hand_is_not_feasible() -> None:
+    document = restore_document(restoration(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW)))
+    assert document is not None
+    feasible = {option["route"]: option["feasible"] for option in document["options"]}
+    assert feasible == {"transfer_and_repay": True, "repay": True, "reduce": True, "transfer_in": False}
+
+
+def test_sentences_name_amount_and_target() -> None:
+    lines = restore_lines(BELOW, CROSS, cross_figures(BELOW, SETTINGS, NOW))
+    assert lines[0].startswith("bring in 7,620 USDT")
+    assert lines[0].endswith("USDT and repay (back at 2.10)")
+    assert lines[1].startswith("repay 14,550 USDT")
+
+
+def test_safe_scope_needs_nothing() -> None:
+    assert restoration(STATE, CROSS, cross_figures(STATE, SETTINGS, NOW)) is None
+    assert restore_lines(STATE, CROSS, cross_figures(STATE, SETTINGS, NOW)) == []
+    assert account_document(STATE, SETTINGS, NOW, "1")["cross"]["restore"] is None
+
+
+def test_status_says_the_cheapest_way_that_is_at_hand() -> None:
+    (line, *_) = restore_cells([account_document(BELOW, SETTINGS, NOW, "1")], NOW)
+    assert line.text.startswith("main cross: to be back at 2.10: bring in 7,620 USDT and repay, or repay 14,550 USDT")
