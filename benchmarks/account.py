@@ -10,7 +10,9 @@ from monitor.core.engine.step import Policy
 from monitor.core.model.account import Balance, Bars, CrossSnapshot, Price
 from monitor.core.model.events import CrossRead, Event, PricesRead, StreamChanged, StreamName
 from monitor.core.rules.rule import Rule, parse_rules
-from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.core.state.scope_value import book_of
 from monitor.resources import shipped
 

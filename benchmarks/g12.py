@@ -25,7 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from benchmarks.account import BALANCES, policy, watched
 from benchmarks.process import ROOT, configure
 from benchmarks.report import Bar, Finding, finding, main, ratios
-from monitor.app import daemon
+from monitor.app.exchange import open_exchange
 from monitor.clock import SystemClock
 from monitor.config.loading import load_config
 from monitor.core.engine.step import Ids, step
@@ -76,7 +76,7 @@ async def _ours(folder: Path, url: str, polls: int) -> float:
         "accounts": [account], "rest_url": url, "ws_api_url": wire, "market_stream_url": wire, "risk_stream_url": wire,
     }  # fmt: skip
     config = load_config(configure(folder, ready), os.environ)
-    exchange, store = daemon.open_exchange(config, "main", SystemClock()), Store.open(f"sqlite:///{folder}/ours.db")
+    exchange, store = open_exchange(config, "main", SystemClock()), Store.open(f"sqlite:///{folder}/ours.db")
     numbers = itertools.count(1)
     ids = Ids(lambda: next(numbers), lambda: next(numbers))
     state, orders = watched(), policy()

@@ -12,7 +12,7 @@ from benchmarks.report import Bar, Finding, finding, main, ratios
 from monitor.core.engine.step import Ids, step
 from monitor.core.model.account import Price
 from monitor.core.model.events import PricesRead
-from monitor.core.state.account_state import apply
+from monitor.core.state.apply import apply
 from monitor.core.state.scope_value import book_of, repriced
 
 _EVERY = timedelta(milliseconds=1)

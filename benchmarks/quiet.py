@@ -16,7 +16,7 @@ from decimal import Decimal
 from benchmarks.account import rules
 from benchmarks.warning import CROSS_3X, DATA, RATE, Night, path_of, waiting, watch
 from monitor.core.rules.rule import Rule, parse_rules
-from monitor.sandbox.market.prices import PricePath
+from monitor.sandbox.scenario.price_path import PricePath
 
 EVERY_S = 20
 PARTS = (Decimal("0.1"), Decimal("0.3"), Decimal("0.5"), Decimal("0.7"), Decimal("0.9"))

@@ -44,8 +44,9 @@ from monitor.core.model.events import (
 )
 from monitor.core.numbers.amounts import ONE
 from monitor.core.rules.rule import Rule
-from monitor.core.state.account_state import AccountState, Settings
-from monitor.sandbox.market.prices import PricePath, read_bars, walk
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.sandbox.scenario.price_path import PricePath, read_bars, walk
 
 DATA = Path(os.environ.get("MARGIN_MONITOR_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
 RUNGS = ("thin", "below-initial", "near-call", "margin-call")

@@ -9,20 +9,10 @@ from typing import Any
 from monitor.clock import Clock
 from monitor.core.actions.permissions import forbidden, stranger
 from monitor.core.actions.revalidation import balances
-from monitor.core.actions.spec import Safety
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import (
-    Accepted,
-    ByName,
-    Intent,
-    IntentState,
-    Order,
-    Outcome,
-    Refused,
-    Transfer,
-    Unknown,
-    Withheld,
-)
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import Accepted, ByName, Order, Outcome, Refused, Transfer, Unknown, Withheld
+from monitor.core.model.safety import Safety
+from monitor.core.numbers.amounts import ZERO
 from monitor.core.settlement.observation import Look
 from monitor.core.settlement.transitions import ABANDONED_AFTER, answered, judged
 from monitor.core.settlement.verification import judge

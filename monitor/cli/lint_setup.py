@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.config import conflicts, policies
 from monitor.config.credentials import resolve_url
 from monitor.config.model import Config, sqlite_file
@@ -64,7 +64,7 @@ def _recorded(config: Config, offline: bool) -> list[Document]:
     try:
         if offline and sqlite_file(resolve_url(config).reveal()) is None:
             return []
-        with daemon.open_reader(config) as store:
+        with open_reader(config) as store:
             return [json.loads(row.document) for row in store.read(read_live)]
     except (ConfigError, StoreError):
         return []

@@ -25,8 +25,9 @@ from monitor.config.schema import (
 )
 from monitor.config.secrets import has_password
 from monitor.config.unsupported import refusal
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import read_target
+from monitor.core.model.safety import Safety
 from monitor.core.rules.parser import ExpressionError
 from monitor.errors import ConfigError
 

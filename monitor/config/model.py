@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote
 
 from monitor.config.schema import Account, Channel, Exchange, Heartbeat, Http, Report, Risk, Schedule, Storage
 from monitor.config.secrets import MASK
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
+from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import Rule
 from monitor.errors import ConfigError
 

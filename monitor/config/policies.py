@@ -12,7 +12,7 @@ from monitor.core.metrics.thresholds import calls_by_ratio
 from monitor.core.model.alert import SEVERITIES, Severity
 from monitor.core.notifications.quiet_hours import QuietHours, parse_span
 from monitor.core.notifications.throttling import Restraint
-from monitor.core.state.account_state import Pace, Settings
+from monitor.core.state.account_settings import Pace, Settings
 
 SLOW_READS_STALE = 3
 """What a slow read brought is believed for this many of its intervals."""

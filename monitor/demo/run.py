@@ -18,7 +18,7 @@ from typing import Any
 from aiohttp import web
 
 from monitor.app import daemon as daemon_module
-from monitor.cli.commands.run import run_loop
+from monitor.app.database import open_store
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.core.metrics.cross import cross_figures
@@ -31,6 +31,7 @@ from monitor.core.state.account_state import AccountState
 from monitor.demo.config import write_config
 from monitor.demo.story import Heard, read_story
 from monitor.runtime.daemon import Daemon
+from monitor.runtime.event_loop import run_loop
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Sandbox
 from monitor.sandbox.server_main import scenario_from
@@ -73,7 +74,7 @@ async def play(
     clock = SystemClock(start, speed, anchor=ready.timeline.anchor)
     phone.clock = clock
     config = load_config(write_config(folder, ready, webhook, guarded=guarded), os.environ)
-    store = await asyncio.to_thread(daemon_module.open_store, config)
+    store = await asyncio.to_thread(open_store, config)
     try:
         daemon = daemon_module.build(config, store, clock)
         running = asyncio.create_task(daemon.run())

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
-from monitor.core.model.account import ZERO
+from monitor.core.numbers.amounts import ZERO
 from monitor.view.formatting import UNKNOWN, bar_text, level_text, percent_text, price_text
 
 if TYPE_CHECKING:

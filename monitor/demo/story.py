@@ -8,12 +8,16 @@ from typing import Any
 
 from monitor.core.model.account import Liquidation
 from monitor.core.model.alert import AlertState
-from monitor.core.model.intent import CancelOrders, IntentState, Transfer
+from monitor.core.model.intent import IntentState
+from monitor.core.model.order import CancelOrders, Transfer
 from monitor.core.numbers.durations import rfc3339
-from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.records.alerts import AlertRow
+from monitor.records.history import HistoryRow
+from monitor.records.intents import IntentRow
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.events import read_events
-from monitor.store.readers.history import HistoryRow, read_history
-from monitor.store.readers.intents import IntentRow, read_intents
+from monitor.store.readers.history import read_history
+from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.view.documents.actions import action_document
 from monitor.view.json_values import decimal_text

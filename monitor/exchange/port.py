@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from monitor.core.margin.levels import CollateralTier
 from monitor.core.model.account import (
     Bars,
+    CollateralTier,
     CrossSnapshot,
     InterestCharge,
     IsolatedSnapshot,
@@ -19,9 +19,9 @@ from monitor.core.model.account import (
     Wallet,
 )
 from monitor.core.model.events import Event
-from monitor.core.model.intent import Objection, Order, Outcome, Record, Window, Withheld
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restricted
+from monitor.core.model.order import Objection, Order, Outcome, Record, Window, Withheld
 from monitor.core.model.reads import LiquidationLoanRead, OrdersRead
 from monitor.core.model.symbols import Market
 

@@ -5,8 +5,7 @@ from decimal import Decimal
 
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
-from monitor.core.model.account import ZERO
-from monitor.core.numbers.amounts import plain
+from monitor.core.numbers.amounts import ZERO, plain
 from monitor.core.rules.rule import Rule
 from monitor.lint.flaws import Flaw, Setup
 from monitor.lint.sample_states import Reader, at_level, holds

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice, pairwise, product
 
-from monitor.core.model.account import INFINITE, ZERO, Bars, PairStatus
+from monitor.core.model.account import Bars, PairStatus
 from monitor.core.model.metric import METRICS, Missing, Unit, Value
-from monitor.core.numbers.amounts import ONE
+from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 from monitor.core.rules.lexer import mask_literals
 from monitor.core.rules.parser import Condition
 

@@ -20,7 +20,8 @@ from monitor.core.model.events import ActionSettled, HealthRead
 from monitor.core.model.intent import FINAL
 from monitor.core.model.journal import Entry, Notice
 from monitor.core.notifications.throttling import Rungs
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.errors import MonitorError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.account_owners import Owners

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from monitor.sandbox.faults import FaultError, read_faults
-from monitor.sandbox.market.prices import PriceFileError
 from monitor.sandbox.scenario.builtin import SCENARIOS
+from monitor.sandbox.scenario.price_path import PriceFileError
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.scenario.scenario_file import ScenarioError, read_scenario
 from monitor.sandbox.server import Sandbox

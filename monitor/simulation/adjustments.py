@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from monitor.core.model.account import ZERO, Balance, Scope
+from monitor.core.model.account import Balance, Scope
+from monitor.core.numbers.amounts import ZERO
 from monitor.simulation.portfolio import Portfolio
 
 Amounts = tuple[Decimal, Decimal, Decimal]

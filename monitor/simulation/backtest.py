@@ -8,7 +8,8 @@ from decimal import Decimal
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert
-from monitor.core.model.intent import Intent, Transfer
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import Transfer
 from monitor.simulation.portfolio import Portfolio
 from monitor.simulation.simulator import Frame, rehearse
 from monitor.simulation.timeline import Chronicle, Low

@@ -7,7 +7,8 @@ from functools import cached_property
 from monitor.core.metrics.snapshot import Sight, Subject
 from monitor.core.model.metric import Value
 from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 Given = Mapping[Subject, Mapping[str, Value]]
 """Figures that are given: by subject, by metric."""

@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.core.actions.position import Standing
-from monitor.core.margin.levels import isolated_liquidation_price, margin_level
+from monitor.core.margin.levels import margin_level
+from monitor.core.margin.liquidation import isolated_liquidation_price
 from monitor.core.metrics.valuation import price_of
 from monitor.core.model.account import (
     CROSS,
-    INFINITE,
-    ZERO,
     Balance,
     Bars,
     CrossSnapshot,
@@ -25,9 +24,10 @@ from monitor.core.model.account import (
     Wallet,
 )
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, WalletRead
-from monitor.core.model.intent import Order
-from monitor.core.model.symbols import Market, MarketsRead
-from monitor.core.numbers.amounts import EIGHT, ONE
+from monitor.core.model.order import Order
+from monitor.core.model.reads import MarketsRead
+from monitor.core.model.symbols import Market
+from monitor.core.numbers.amounts import EIGHT, INFINITE, ONE, ZERO
 
 WALLETS: tuple[Literal["spot", "funding"], ...] = ("spot", "funding")
 EXCESSIVE_ABOVE = Decimal(2)

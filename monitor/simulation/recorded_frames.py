@@ -11,10 +11,10 @@ from decimal import Decimal
 from itertools import groupby
 
 from monitor.core.metrics.snapshot import MONITOR, Subject
-from monitor.core.model.account import CROSS, INFINITE, ZERO, Balance, Bars, Price, Scope
+from monitor.core.model.account import CROSS, Balance, Bars, Price, Scope
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import Missing, Value
-from monitor.core.numbers.amounts import ONE
+from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 from monitor.simulation.overrides import Given
 from monitor.simulation.portfolio import PairHolding, Portfolio, lacking_prices, level_of
 from monitor.simulation.simulator import Frame

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import Scope
 from monitor.core.model.alert import Alert, AlertState
-from monitor.core.model.intent import Intent, Transfer
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import Transfer
 from monitor.core.numbers.amounts import plain
 from monitor.simulation.rule_test import Expectation, ExpectedAction, ExpectedAlert, RuleTest, frames_of
 from monitor.simulation.simulator import rehearse

@@ -3,9 +3,9 @@
 import re
 from decimal import Decimal
 
-from monitor.core.model.account import INFINITE, PairStatus
+from monitor.core.model.account import PairStatus
 from monitor.core.model.metric import Missing, Value
-from monitor.core.numbers.amounts import parse_amount
+from monitor.core.numbers.amounts import INFINITE, parse_amount
 from monitor.core.numbers.durations import parse_duration, to_seconds
 
 MOST_VALUES = 100_000

@@ -19,10 +19,13 @@ from monitor.core.metrics.poll_intervals import wanted_streams
 from monitor.core.metrics.valuation import price_of
 from monitor.core.model.account import CROSS, KeyPermissions, Liquidation, Price, Scope
 from monitor.core.model.events import ActionSettled, LiquidationsRead, OperatorRead, PricesRead, Tick
-from monitor.core.model.intent import ByName, Intent, IntentState
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import Entry
-from monitor.core.state.account_state import AccountState, Settings, apply
-from monitor.core.state.apply_reference import Followed
+from monitor.core.model.order import ByName
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
+from monitor.core.state.reference_state import Followed
 from monitor.core.state.stream_status import StreamState
 from monitor.simulation.adjustments import Moved, added, difference
 from monitor.simulation.overrides import Given, GivenSight

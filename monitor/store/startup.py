@@ -6,14 +6,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, func, or_, select, type_coerce
 
-from monitor.core.metrics.interest_paid import Debt, InterestPaid
-from monitor.core.model.account import Scope
+from monitor.core.model.account import Debt, InterestPaid, Scope
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.intent import Intent
+from monitor.core.model.ledger import Foreign, Movement
 from monitor.core.model.lending_terms import Terms, TermsKey
 from monitor.core.notifications.outbox import DeliveryState
-from monitor.core.state.attribution import Movement
-from monitor.core.state.foreign_movements import Foreign
 from monitor.core.state.peg_history import EVERY, WINDOW, Ratios, recorded
 from monitor.store.readers.interest import read_paid
 from monitor.store.schema import tables

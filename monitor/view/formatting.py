@@ -4,10 +4,9 @@ import re
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
-from monitor.core.metrics.value_text import span_text
 from monitor.core.model.metric import METRICS, Metric, Value
 from monitor.core.numbers.amounts import plain
-from monitor.core.numbers.durations import to_seconds
+from monitor.core.numbers.durations import span_text, to_seconds
 
 INFINITY_SIGN = "∞"
 UNKNOWN = "unknown"

@@ -9,6 +9,11 @@ from monitor.core.model.metric import Value
 from monitor.core.numbers.amounts import plain
 from monitor.core.numbers.durations import rfc3339
 
+
+def number(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
 Document = dict[str, Any]
 """A JSON object."""
 

@@ -12,17 +12,19 @@ from typing import Any
 import pytest
 
 from monitor.app.manual_orders import SEND_WITHIN, ByHand, Done
-from monitor.core.actions.spec import Safety
-from monitor.core.model.intent import Accepted, IntentState
+from monitor.core.model.intent import IntentState
+from monitor.core.model.order import Accepted
+from monitor.core.model.safety import Safety
 from monitor.core.settlement.transitions import ABANDONED_AFTER
 from monitor.errors import OrderRefused
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.exchange.binance.api.response import Credentials
 from monitor.exchange.binance.signing import HmacSigner
+from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm
 from monitor.sandbox.scenario.scenario import Permissions, Scenario, hmac_key
-from monitor.store.readers.intents import IntentRow, read_intents
+from monitor.store.readers.intents import read_intents
 from monitor.store.store import OrderStore
 from monitor.store.writes import commands
 from monitor.store.writes.manual_intents import give_up_lost

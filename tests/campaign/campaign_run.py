@@ -13,15 +13,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from monitor.app import daemon
+from monitor.app.database import open_operator
 from monitor.clock import Clock, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import Exit, MonitorError
+from monitor.records.intents import IntentRow
 from monitor.sandbox.api.errors import Refusal
 from monitor.sandbox.ledger.ledger import Overdrawn
 from monitor.sandbox.scenario.scenario import KeySpec
 from monitor.sandbox.server import Sandbox
-from monitor.store.readers.intents import IntentRow
 from monitor.store.writes import commands
 from tests.campaign import config_variants
 from tests.campaign.channel_server import Phone
@@ -305,7 +305,7 @@ class Run:
 
     def _order(self, order: Any, *given: Any) -> bool:
         """Whether it was taken: the database may be not there yet, or the order too late."""
-        with contextlib.suppress(MonitorError), daemon.open_operator(load_config(self.config, {})) as store:
+        with contextlib.suppress(MonitorError), open_operator(load_config(self.config, {})) as store:
             store.order(order, *given)
             return True
         return False

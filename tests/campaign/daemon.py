@@ -16,11 +16,12 @@ from datetime import UTC, datetime
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from monitor.cli.commands.run import run_loop, serve
+from monitor.cli.commands.run import serve
 from monitor.cli.log_setup import start_logging
 from monitor.clock import Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
+from monitor.runtime.event_loop import run_loop
 from monitor.sandbox.timeline import TimelineSettings
 
 # What is only imported when it is needed: the server has it before the first life begins.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, assert_never
 
-from monitor.app import daemon
+from monitor.app.database import back_up_database, restore_database
 from monitor.config.loading import load_config
 from monitor.errors import MonitorError
 from monitor.sandbox.api.errors import Refusal
@@ -178,7 +178,7 @@ async def _restore(run: Run, plan: Restore) -> None:
     backup = run.folder / "backup.db"
     await run.until_age(plan.backup_s)
     try:
-        await asyncio.to_thread(daemon.back_up_database, load_config(run.config, {}), backup)
+        await asyncio.to_thread(back_up_database, load_config(run.config, {}), backup)
     except MonitorError:
         # There is no database yet, or the disk of the machine is slow: no backup, no restore.
         return
@@ -209,7 +209,7 @@ async def _replaced(run: Run, life: Life, plan: Restore) -> Life:
 
 async def _put_back(run: Run) -> Restored:
     config, backup = load_config(run.config, {}), run.folder / "backup.db"
-    await asyncio.to_thread(daemon.restore_database, config, backup, by="campaign", clock=run.clock, force=True)
+    await asyncio.to_thread(restore_database, config, backup, by="campaign", clock=run.clock, force=True)
     return await asyncio.to_thread(restored, run.database, run.box.timeline.now_ms())
 
 

@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from monitor.errors import StoreError
+from monitor.records.alerts import AlertRow
+from monitor.records.intents import IntentRow
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.sandbox.lending.transfers import KINDS
 from monitor.sandbox.server import Sandbox
-from monitor.store.readers.alerts import AlertRow, read_alerts
-from monitor.store.readers.intents import IntentRow, read_intents
+from monitor.store.readers.alerts import read_alerts
+from monitor.store.readers.intents import read_intents
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import delivery_of
 from monitor.store.store import ReadStore

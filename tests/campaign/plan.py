@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.sandbox.faults import Fault
-from monitor.sandbox.market.prices import PricePath
+from monitor.sandbox.scenario.price_path import PricePath
 from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, PairSpec, Readings, Scenario, hmac_key, holding
 from tests.campaign.disturbances import Restore, Strain, strains_of
 from tests.campaign.fault_draws import money_fault, read_fault, stream_fault

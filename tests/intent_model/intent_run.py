@@ -13,22 +13,14 @@ from typing import Literal
 
 from monitor.core.actions.decision import decide
 from monitor.core.actions.revalidation import NoLonger, recheck
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.snapshot import figures_of
 from monitor.core.model.account import CROSS
 from monitor.core.model.alert import Alert, AlertKey
 from monitor.core.model.events import OperatorRead
-from monitor.core.model.intent import (
-    FINAL,
-    Accepted,
-    Intent,
-    IntentState,
-    IntentStep,
-    Outcome,
-    Refused,
-    Unknown,
-    Withheld,
-)
+from monitor.core.model.intent import FINAL, Intent, IntentState, IntentStep
+from monitor.core.model.order import Accepted, Outcome, Refused, Unknown, Withheld
+from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import Rule, parse_rules
 from monitor.core.settlement.observation import Look
 from monitor.core.settlement.transitions import (
@@ -42,7 +34,8 @@ from monitor.core.settlement.transitions import (
     resolved,
 )
 from monitor.core.settlement.verification import judge, late_execution, wants_late_ledger, wants_ledger
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from tests.intent_model.simulated_account import PAIR, SENT_REF, Played
 from tests.intent_model.variants import Kind, Reply, Story, ways
 from tests.support.examples.actions import (

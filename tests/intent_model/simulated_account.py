@@ -9,12 +9,14 @@ from monitor.core.actions.position import FEE
 from monitor.core.actions.revalidation import balances
 from monitor.core.model.account import CROSS, Balance, IsolatedPair, IsolatedSnapshot, PairStatus, Scope, Tier, Wallet
 from monitor.core.model.events import PricesRead
-from monitor.core.model.intent import CancelOrders, Intent, Order, Record, Reduce, Repay, Transfer
+from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.model.reads import OrdersRead
-from monitor.core.model.symbols import Market, MarketsRead, Resting
+from monitor.core.model.order import CancelOrders, Order, Record, Reduce, Repay, Transfer
+from monitor.core.model.reads import MarketsRead, OrdersRead
+from monitor.core.model.symbols import Market, Resting
 from monitor.core.settlement.observation import Look
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from tests.support.examples.actions import NOW, PRICES, D, account, balance, seconds
 
 Trace = Literal["prompt", "lagging", "pending", "failed", "wrong", "ledger", "missing", "dark"]

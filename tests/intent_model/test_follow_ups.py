@@ -9,9 +9,10 @@ import pytest
 
 from monitor.core.actions.position import FEE
 from monitor.core.actions.revalidation import NoLonger, recheck
-from monitor.core.model.account import ZERO
 from monitor.core.model.events import OperatorRead
-from monitor.core.model.intent import SPENT, Accepted, Intent, IntentState, Reduce, Refused, Unknown
+from monitor.core.model.intent import SPENT, Intent, IntentState
+from monitor.core.model.order import Accepted, Reduce, Refused, Unknown
+from monitor.core.numbers.amounts import ZERO
 from monitor.core.settlement.transitions import Moved, abandoned, answered, expired, moved
 from tests.intent_model.intent_run import Life, decided, every_end, settings_of, state_of
 from tests.intent_model.variants import KINDS, Kind

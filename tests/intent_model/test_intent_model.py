@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.actions.limits import counts, spent_by
-from monitor.core.model.intent import FINAL, LEGAL, Intent, IntentState, Reduce, Transfer
+from monitor.core.model.intent import FINAL, LEGAL, Intent, IntentState
+from monitor.core.model.order import Reduce, Transfer
 from tests.intent_model.intent_run import Life, claimed, every_end
 from tests.intent_model.simulated_account import PAIR
 from tests.intent_model.variants import KINDS, Kind, Mode, Story

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from monitor.app import daemon as daemon_module
+from monitor.app.database import open_store
 from monitor.clock import SystemClock
 from monitor.config.loading import load_config
 from monitor.errors import StoreError
@@ -95,7 +96,7 @@ async def test_the_watchdog_is_fed_while_the_database_stands_still(
     monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
     async with sandbox(starting_now()) as exchange:
         config = load_config(write_config(tmp_path, exchange.ready), os.environ)
-        store = await asyncio.to_thread(daemon_module.open_store, config)
+        store = await asyncio.to_thread(open_store, config)
         daemon = daemon_module.build(config, store, SystemClock(), ServiceManager().beat)
         running = asyncio.create_task(daemon.run())
         held, may_go_on = threading.Event(), threading.Event()

@@ -12,7 +12,7 @@ from monitor.core.alerting.lifecycle import Audience
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import Balance, Bars
 from monitor.core.rules.rule import parse_rules
-from monitor.core.state.account_state import Settings
+from monitor.core.state.account_settings import Settings
 from monitor.simulation.portfolio import Portfolio
 from monitor.simulation.simulator import Frame
 

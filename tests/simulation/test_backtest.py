@@ -12,7 +12,7 @@ from monitor.config.simulation.price_bars import read_bars
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import CROSS, Balance, Bars
 from monitor.core.rules.rule import parse_rules
-from monitor.core.state.account_state import Settings
+from monitor.core.state.account_settings import Settings
 from monitor.simulation.backtest import backtest, minutes_between
 from monitor.simulation.portfolio import Portfolio
 from monitor.simulation.price_path import looks, walk

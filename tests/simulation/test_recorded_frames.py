@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import CROSS, INFINITE, Balance
+from monitor.core.model.account import CROSS, Balance
 from monitor.core.model.metric import Missing, Value
+from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.backtest import Backtest, backtest
 from monitor.simulation.portfolio import Portfolio
 from monitor.simulation.recorded_frames import FILL, Recorded, recorded_frames

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.model.account import INFINITE
 from monitor.core.model.metric import Missing
+from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.series import parse_series
 
 D = Decimal

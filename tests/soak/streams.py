@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from monitor.app import daemon as daemon_module
+from monitor.app.database import open_store
 from monitor.clock import SystemClock
 from monitor.config import policies
 from monitor.config.loading import load_config
@@ -315,7 +315,7 @@ async def guarded_daemon(
         timeout_s=5.0,
         sockets=Sockets(guards=guards),
     )
-    store = await asyncio.to_thread(daemon_module.open_store, config)
+    store = await asyncio.to_thread(open_store, config)
     try:
         accounts = {"main": WatchedAccount(policies.policy_of(config, "main"), Timetable(), open_exchange)}
         daemon = Daemon(accounts, (), store, clock, "soak")

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Intent, IntentState, IntentStep, Reduce
+from monitor.core.model.intent import Intent, IntentState, IntentStep
+from monitor.core.model.order import Reduce
 from monitor.errors import StoreRefused
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store

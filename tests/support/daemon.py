@@ -14,18 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from monitor.app import daemon as daemon_module
+from monitor.app.database import attach_store, open_store
 from monitor.cli.daemon.daemon_loop import Turn
 from monitor.clock import Clock, Machine, SystemClock
 from monitor.config.loading import load_config
 from monitor.config.model import Config
 from monitor.core.state.account_state import AccountState
+from monitor.records.alerts import AlertRow
 from monitor.runtime.daemon import Daemon
 from monitor.runtime.systemd import ServiceManager
 from monitor.sandbox.scenario.builtin import calm
 from monitor.sandbox.scenario.scenario import Scenario
 from monitor.sandbox.server import Ready, Sandbox
 from monitor.sandbox.timeline import Timeline
-from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.readers.status import read_live
 from monitor.store.store import ReadStore, Store
 from tests.support.timeouts import BUSY
@@ -186,7 +188,7 @@ async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool =
     """
     loaded = load_config(config, {})
     time = clock or SystemClock()
-    store = await asyncio.to_thread(daemon_module.open_store if waits else daemon_module.attach_store, loaded)
+    store = await asyncio.to_thread(open_store if waits else attach_store, loaded)
     try:
         daemon = daemon_module.build(loaded, store, time)
         task = asyncio.create_task(daemon.run())
@@ -203,7 +205,7 @@ async def daemon_here(config: Path, clock: Clock | None = None, *, waits: bool =
 async def turn_here(config: Path, clock: Clock) -> AsyncIterator[Turn]:
     """`run` of this config in this process, ready for reloads."""
     loaded = load_config(config, {})
-    store = await asyncio.to_thread(daemon_module.open_store, loaded)
+    store = await asyncio.to_thread(open_store, loaded)
     try:
         turn = Turn(loaded, clock, ServiceManager())
         task = asyncio.create_task(turn.run(store))

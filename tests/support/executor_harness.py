@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from monitor.core.actions.decision import decide
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerting.lifecycle import Audience
 from monitor.core.engine.step import Policy
 from monitor.core.metrics.snapshot import Subject, figures_of
@@ -29,9 +29,13 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.intent import FINAL, Intent, IntentState
 from monitor.core.model.journal import Entry
-from monitor.core.model.symbols import MarketsRead
+from monitor.core.model.reads import MarketsRead
+from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import parse_rules
-from monitor.core.state.account_state import AccountState, Settings, apply, needed_symbols
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
+from monitor.core.state.scopes import needed_symbols
 from monitor.runtime.orders.executor import Executor
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.store.store import Store

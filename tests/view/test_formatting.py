@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.model.account import INFINITE
 from monitor.core.model.metric import Missing
+from monitor.core.numbers.amounts import INFINITE
 from monitor.view.formatting import age_text, amount_text, bar_text, level_text, money_text, percent_text, price_text
 
 

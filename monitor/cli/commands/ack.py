@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from monitor.app import daemon
+from monitor.app.database import open_operator
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import login_name
 from monitor.cli.option_types import comment, count
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     note = comment(args.comment)
     author = args.author or login_name(os.environ)
     config = config_option.load(args)
-    with daemon.open_operator(config) as store:
+    with open_operator(config) as store:
         taken = Ack(number, author, store.order(present_clock, ordering=True).now(), note)
         store.order(acknowledge, taken.alert, taken.by, taken.comment, taken.at)
         row = store.order(read_alert, number)

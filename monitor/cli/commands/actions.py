@@ -5,7 +5,7 @@ import os
 from datetime import datetime
 from typing import Literal
 
-from monitor.app import daemon
+from monitor.app.database import open_operator, open_reader
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import login_name
 from monitor.cli.option_types import comment, count
@@ -15,8 +15,9 @@ from monitor.config.model import Config
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.intent import IntentState
 from monitor.errors import Exit, OrderRefused, UsageError
+from monitor.records.intents import IntentRow
 from monitor.runtime import pause_file
-from monitor.store.readers.intents import IntentRow, read_intent, read_intents
+from monitor.store.readers.intents import read_intent, read_intents
 from monitor.store.store import OrderStore
 from monitor.store.writes import audit, commands, rule_stops
 from monitor.store.writes.daemon_row import present_clock
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(config: Config, args: argparse.Namespace) -> None:
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         rows = store.read(read_intents, include_final=args.all)
         stops = store.read(rule_stops.read)
@@ -103,7 +104,7 @@ def _list(config: Config, args: argparse.Namespace) -> None:
 
 def _show(config: Config, args: argparse.Namespace) -> None:
     number = _number(args)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         row = _known(store.read(read_intent, number), number)
     if args.json:
@@ -114,7 +115,7 @@ def _show(config: Config, args: argparse.Namespace) -> None:
 
 def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None:
     number = _number(args)
-    with daemon.open_operator(config) as store:
+    with open_operator(config) as store:
         store.order(commands.decide, number, approved, _author(args), _now(store))
     if args.json:
         output.print_json(_document(_existing(config, number)))
@@ -126,7 +127,7 @@ def _decide(config: Config, args: argparse.Namespace, *, approved: bool) -> None
 
 def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
     lifted: tuple[RuleStop, ...] = ()
-    with daemon.open_operator(config) as store:
+    with open_operator(config) as store:
         if paused:
             changed = store.order(commands.pause, paused, _author(args), _now(store))
         else:
@@ -145,7 +146,7 @@ def _pause(config: Config, args: argparse.Namespace, *, paused: bool) -> None:
 
 def _verify(config: Config, args: argparse.Namespace) -> int:
     known = None if args.head is None else _head(args.head)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         found = store.read(audit.verify, known)
     if args.json:
         flaws = [{"seq": flaw.seq, "what": flaw.what} for flaw in found.flaws]
@@ -175,7 +176,7 @@ def _resolve(config: Config, args: argparse.Namespace) -> None:
     number, said = _number(args), comment(args.comment)
     outcome: Literal[IntentState.CONFIRMED, IntentState.FAILED]
     outcome = IntentState.CONFIRMED if args.outcome == "confirmed" else IntentState.FAILED
-    with daemon.open_operator(config) as store:
+    with open_operator(config) as store:
         channels = tuple(channel.name for channel in config.channels)
         store.order(commands.resolve, number, outcome, _author(args), said, _now(store), channels)
     if args.json:
@@ -185,7 +186,7 @@ def _resolve(config: Config, args: argparse.Namespace) -> None:
 
 
 def _existing(config: Config, number: int) -> IntentRow:
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         return _known(store.read(read_intent, number), number)
 
 

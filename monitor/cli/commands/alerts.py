@@ -2,7 +2,7 @@
 
 import argparse
 
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_list, print_table, wants_documents
@@ -10,7 +10,7 @@ from monitor.errors import Exit
 from monitor.store.readers.alerts import read_alerts
 from monitor.store.writes.daemon_row import present_clock
 from monitor.view.documents.alerts import alert_document
-from monitor.view.terminal.table import alerts_table
+from monitor.view.terminal.alerts import alerts_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     config = config_option.load(args)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         rows = store.read(read_alerts, include_closed=args.all)
     items = [alert_document(row.alert, row.deliveries) for row in rows]

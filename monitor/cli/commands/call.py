@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from monitor.app import daemon
+from monitor.app.database import open_orders_if_any
+from monitor.app.exchange import open_account
 from monitor.app.manual_orders import ByHand, Done
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json, nearest
 from monitor.clock import SystemClock
 from monitor.config.model import Config
-from monitor.core.model.intent import Accepted, Outcome, Refused, Unknown
+from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
 from monitor.core.numbers.amounts import parse_amount, plain
 from monitor.errors import (
     ExchangeError,
@@ -71,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _read(config: Config, account: str, function: AnyFunction, given: Parameters) -> bytes:
-    exchange = daemon.open_account(config, account, SystemClock())
+    exchange = open_account(config, account, SystemClock())
     try:
         if not isinstance(function, Read):
             raise TypeError(function.name)
@@ -81,9 +82,9 @@ async def _read(config: Config, account: str, function: AnyFunction, given: Para
 
 
 async def _change(config: Config, account: str, function: Change[..., Any], given: Parameters) -> Done:
-    store = daemon.open_orders_if_any(config)
+    store = open_orders_if_any(config)
     clock = SystemClock()
-    exchange = daemon.open_account(config, account, clock)
+    exchange = open_account(config, account, clock)
     try:
         # A write is never sent again: its stamp has to be right the first time.
         await exchange.sync_clock()

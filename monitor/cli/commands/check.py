@@ -9,6 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from monitor.app import daemon
+from monitor.app.channels import parse_channel
+from monitor.app.database import check_database, free_space, open_reader
+from monitor.app.exchange import open_exchange, remembered_usage
 from monitor.cli import config_option, output
 from monitor.cli.lint_setup import conflict_flaws, flaws_of
 from monitor.cli.parser import add_json
@@ -109,7 +112,7 @@ def _ruled(config: Config) -> Row:
 async def _accounts(config: Config, offline: bool) -> list[Row]:
     """The rows of all accounts, in their order, looked at side by side."""
     # One address: a ban that one account learns of holds for all.
-    usage = None if offline else daemon.remembered_usage(config, SystemClock())
+    usage = None if offline else remembered_usage(config, SystemClock())
     uids: dict[str, int] = {}
     owners = _remembered_owners(config)
     rows = await asyncio.gather(*(_account(config, account.name, usage, owners, uids) for account in config.accounts))
@@ -118,7 +121,7 @@ async def _accounts(config: Config, offline: bool) -> list[Row]:
 
 def _remembered_owners(config: Config) -> Mapping[str, int]:
     """By mark of a key whose account it opens, as far as the database knows; empty where there is none."""
-    with suppress(ConfigError, StoreError), daemon.open_reader(config) as reader:
+    with suppress(ConfigError, StoreError), open_reader(config) as reader:
         return reader.read(owner_rows.known)
     return {}
 
@@ -152,7 +155,7 @@ async def _account(
 ) -> list[Row]:
     """The account's rows; without `usage` nothing is asked of the exchange. `uids` gets whose account it is."""
     try:
-        exchange = daemon.open_exchange(config, account, SystemClock(), usage)
+        exchange = open_exchange(config, account, SystemClock(), usage)
     except ConfigError as error:
         failed = _failed("secrets", error, account)
         return [failed, *_skipped("no usable key", account, ("exchange", "clock", "key", "permissions"))]
@@ -278,7 +281,7 @@ def _database(config: Config, offline: bool) -> Row:
             return Row("database", "warning", f"there is none yet at {file}", "`margin-monitor db upgrade` makes it")
         if file is None and offline:
             return Row("database", "skipped", "offline")
-        return Row("database", "ok", daemon.check_database(config))
+        return Row("database", "ok", check_database(config))
     except (ConfigError, StoreError, OSError) as error:
         return _failed("database", error)
 
@@ -286,7 +289,7 @@ def _database(config: Config, offline: bool) -> Row:
 def _space(config: Config) -> Row:
     """What is recorded needs room: also stream events that wait for a database on a server."""
     try:
-        folder, free, is_low = daemon.free_space(config)
+        folder, free, is_low = free_space(config)
     except (MonitorError, OSError) as error:
         return _failed("space", error)
     detail = f"{free / 1_000_000:,.0f} MB free in {folder}"
@@ -303,7 +306,7 @@ def _channels(config: Config) -> list[Row]:
     for channel in config.channels:
         name = f"channel:{channel.name}"
         try:
-            rows.append(Row(name, "ok", daemon.parse_channel(config, channel.name)))
+            rows.append(Row(name, "ok", parse_channel(config, channel.name)))
         except ConfigError as error:
             rows.append(_failed(name, error))
     return rows

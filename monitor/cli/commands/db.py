@@ -5,7 +5,14 @@ import asyncio
 import os
 from pathlib import Path
 
-from monitor.app import daemon
+from monitor.app.database import (
+    back_up_database,
+    database_problems,
+    prune_database,
+    restore_database,
+    set_database_aside,
+    upgrade_database,
+)
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import login_name
 from monitor.cli.parser import PROGRAM, add_json
@@ -42,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         case "check":
             return _check(config, args.json)
         case "backup":
-            daemon.back_up_database(config, args.file)
+            back_up_database(config, args.file)
             output.print_line(f"wrote {args.file}: {config.storage_url} as it is now", "good")
         case "restore":
             return _restore(config, args.file, args.force)
@@ -52,8 +59,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
-    aside = daemon.set_database_aside(config, SystemClock()) if fresh else None
-    before, after = daemon.upgrade_database(config)
+    aside = set_database_aside(config, SystemClock()) if fresh else None
+    before, after = upgrade_database(config)
     if aside is not None and not as_json:
         output.print_line(f"kept the damaged file as {aside}", "note")
     if as_json:
@@ -69,7 +76,7 @@ def _upgrade(config: Config, fresh: bool, as_json: bool) -> int:
 
 
 def _check(config: Config, as_json: bool) -> int:
-    problems = daemon.database_problems(config)
+    problems = database_problems(config)
     if as_json:
         output.print_json({"ok": not problems, "items": [{"detail": problem} for problem in problems]})
     elif problems:
@@ -83,7 +90,7 @@ def _check(config: Config, as_json: bool) -> int:
 
 def _restore(config: Config, file: Path, force: bool) -> int:
     who = f"{login_name(os.environ)}, by db restore"
-    revision, needed = daemon.restore_database(config, file, who, SystemClock(), force=force)
+    revision, needed = restore_database(config, file, who, SystemClock(), force=force)
     output.print_line(f"{config.storage_url} is {file} now, revision {revision}", "good")
     if revision != needed:
         output.print_line(f"it is older than this program ({needed}): run `{PROGRAM} db upgrade`", "note")
@@ -97,7 +104,7 @@ def _restore(config: Config, file: Path, force: bool) -> int:
 
 def _prune(config: Config) -> int:
     storage = config.storage
-    gone = asyncio.run(daemon.prune_database(config))
+    gone = asyncio.run(prune_database(config))
     rows = "1 row" if gone == 1 else f"{gone:,} rows"
     events = format_duration(storage.retain_events) if storage.retain_events else "ever"
     kept = f"samples older than {format_duration(storage.retain_samples)}, events older than {events}"

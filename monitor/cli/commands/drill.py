@@ -4,7 +4,7 @@ import argparse
 import os
 import time
 
-from monitor.app import daemon as daemon_module
+from monitor.app.database import open_operator
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import login_name
 from monitor.cli.parser import add_json, nearest
@@ -16,7 +16,8 @@ from monitor.store.store import OrderStore
 from monitor.store.writes.commands import read_drill, request_drill
 from monitor.store.writes.daemon_row import present_clock, read_daemon
 from monitor.store.writes.outbox import read_drill as read_messages
-from monitor.view.terminal.drills import drill_document, drill_table
+from monitor.view.documents.drills import drill_document
+from monitor.view.terminal.drills import drill_table
 
 BEGINS_WITHIN_S = 10.0
 """A daemon looks for orders several times a second."""
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     names = [rule.name for rule in config.rules]
     if args.rule not in names:
         raise UsageError(f'there is no rule "{args.rule}"', mend=nearest(args.rule, names))
-    with daemon_module.open_operator(config) as store:
+    with open_operator(config) as store:
         daemon = store.order(read_daemon)
         if daemon is None or not daemon.running:
             raise OrderRefused("no daemon runs that could carry it out", mend="start `margin-monitor run`")

@@ -2,7 +2,7 @@
 
 import argparse
 
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_moment, count, moment
 from monitor.cli.parser import add_json
@@ -11,7 +11,7 @@ from monitor.errors import Exit
 from monitor.store.readers.events import read_events, read_movements
 from monitor.store.writes.daemon_row import present_clock
 from monitor.view.documents.events import event_document
-from monitor.view.terminal.table import events_table
+from monitor.view.terminal.events import events_table
 
 USUAL_LIMIT = 100
 MOVEMENTS = ("capital-flow", "transfer", "liquidation", "order")
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = config_option.load(args)
     check_moment("--since", args.since)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         since = moment("--since", args.since, store.read(present_clock).now()) if args.since else None
         limit = count("--limit", args.limit) if args.limit else None if since is not None else USUAL_LIMIT
         if args.type in MOVEMENTS:

@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_moment, moment
 from monitor.cli.parser import add_json, nearest
 from monitor.cli.printing import print_list, print_table, wants_documents
 from monitor.core.model.metric import METRICS, Metric
 from monitor.errors import Exit, MonitorError, UsageError
+from monitor.records.history import HistoryRow, Resolution
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.readers.history import HistoryRow, Resolution, read_history
+from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import ReadStore
 from monitor.store.writes.daemon_row import present_clock
 from monitor.view.charts.chart_spec import Panels, Picture, PictureFailed, draw
 from monitor.view.charts.history_chart import BARS, MOST_LINES, has_panels, history_panels, history_picture
 from monitor.view.documents.history import Series, history_document
-from monitor.view.terminal.table import history_table
+from monitor.view.terminal.history import history_table
 
 USUAL_SPAN = timedelta(hours=24)
 SCOPES = ("cross", "isolated", "asset", "account", "monitor")
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if args.account and args.account not in accounts:
         raise UsageError(f'there is no account "{args.account}"', mend=nearest(args.account, accounts))
     check_moment("--since", args.since)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
         series = store.read(

@@ -4,7 +4,7 @@ import argparse
 import json
 from datetime import timedelta
 
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_moment, moment
 from monitor.cli.parser import add_json
@@ -14,7 +14,7 @@ from monitor.store.readers.interest import read_interest, read_spans
 from monitor.store.readers.status import read_live
 from monitor.store.writes.daemon_row import present_clock
 from monitor.view.documents.interest import interest_document
-from monitor.view.terminal.table import interest_lines, interest_table, rates_table
+from monitor.view.terminal.interest import interest_lines, interest_table, rates_table
 
 USUAL_SPAN = timedelta(days=30)
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     config = config_option.load(args)
     check_moment("--since", args.since)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         since = moment("--since", args.since, now) if args.since else now - USUAL_SPAN
         totals = store.read(read_interest, by=args.by, since=since)

@@ -5,7 +5,7 @@ import asyncio
 import time
 from typing import Any
 
-from monitor.app import daemon
+from monitor.app.channels import sink
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json, nearest
 from monitor.cli.printing import print_list, wants_documents
@@ -56,7 +56,7 @@ async def _test(config: Config, names: list[str]) -> list[dict[str, Any]]:
 
 async def _send(config: Config, name: str) -> dict[str, Any]:
     try:
-        sink = daemon.sink(config, name)
+        sink = sink(config, name)
     except ConfigError as error:
         return {"channel": name, "ok": False, "ms": 0, "answer": str(error)}
     try:

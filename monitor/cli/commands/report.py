@@ -5,7 +5,7 @@ import sys
 from datetime import datetime, timedelta
 
 from monitor import __version__
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import moment
 from monitor.cli.parser import add_json
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     config = config_option.load(args)
     # A slip is told whether there is a database or not.
     _since(args.since, SystemClock().now())
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         since = _since(args.since, now)
         rows = store.read(read_report, since, now)

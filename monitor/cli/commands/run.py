@@ -4,10 +4,10 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 from monitor.app import daemon
+from monitor.app.database import attach_store
 from monitor.cli import config_option
 from monitor.cli.daemon.daemon_loop import Turn
 from monitor.cli.daemon.duplicate_accounts import refuse_twins
@@ -17,6 +17,7 @@ from monitor.cli.log_setup import background_logging
 from monitor.clock import Clock, SystemClock
 from monitor.config.model import Config
 from monitor.errors import ConfigError
+from monitor.runtime.event_loop import run_loop
 from monitor.runtime.store_session import opened
 from monitor.runtime.systemd import ServiceManager
 
@@ -47,16 +48,6 @@ def _say_what_is_wrong(args: argparse.Namespace, error: ConfigError) -> None:
             asyncio.run(say_goodbye(channels, error))
 
 
-def run_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:
-    """Runs a coroutine on uvloop where it is installed, else on asyncio's own loop."""
-    try:
-        import uvloop
-    except ImportError:
-        asyncio.run(main())
-    else:
-        uvloop.run(main())
-
-
 async def serve(config: Config, clock: Clock) -> None:
     """The daemon, again and again with a new configuration after each reload, until it is told to stop.
 
@@ -69,7 +60,7 @@ async def serve(config: Config, clock: Clock) -> None:
     loop.add_signal_handler(signal.SIGHUP, turn.reload)
     try:
         daemon.check_secrets(config)
-        store = daemon.attach_store(config)
+        store = attach_store(config)
         try:
             if (
                 await turn.unless_stopped(opened(store))

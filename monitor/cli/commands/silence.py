@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from monitor.app import daemon
+from monitor.app.database import open_operator, open_reader
 from monitor.cli import config_option, output
 from monitor.cli.operator_name import login_name
 from monitor.cli.option_types import comment, count, duration
@@ -74,7 +74,7 @@ def _add(args: argparse.Namespace) -> int:
     for matcher in matchers:
         _refuse_meaningless(matcher, config)
     author = args.author or login_name(os.environ)
-    with daemon.open_operator(config) as store:
+    with open_operator(config) as store:
         now = store.order(present_clock, ordering=True).now()
         wanted = Silence(0, matchers, now, now + span, author, note, args.include_critical)
         silence = store.order(add_silence, wanted)
@@ -91,7 +91,7 @@ def _add(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     config = config_option.load(args)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         silences = store.read(read_silences, None if args.all else now)
     if wants_documents(args):
@@ -107,7 +107,7 @@ def _list(args: argparse.Namespace) -> int:
 def _expire(args: argparse.Namespace) -> int:
     number = count("ID", args.id)
     config = config_option.load(args)
-    with daemon.open_operator(config) as store:
+    with open_operator(config) as store:
         now = store.order(present_clock, ordering=True).now()
         store.order(expire_silence, number, now)
         silences = store.order(read_silences)

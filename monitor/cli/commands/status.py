@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor import __version__
-from monitor.app import daemon as daemon_module
+from monitor.app.database import open_reader
+from monitor.app.exchange import open_account
 from monitor.cli import config_option, output
 from monitor.cli.live_view import watch
 from monitor.cli.option_types import duration
@@ -27,7 +28,7 @@ from monitor.store.readers.status import read_status
 from monitor.store.writes.daemon_row import present_clock
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonSeen, oldest_age_s, refreshed, status_document
-from monitor.view.documents.stress import Keepers, crash_cells
+from monitor.view.documents.stress import Keepers
 from monitor.view.json_values import Document
 from monitor.view.terminal.status_notes import monitored_cells, stop_cells
 from monitor.view.terminal.status_screen import (
@@ -41,6 +42,7 @@ from monitor.view.terminal.status_screen import (
     scopes_table,
     status_lines,
 )
+from monitor.view.terminal.stress import crash_cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 def read_document(config: Config, fetched: Fetched | None = None) -> Document:
     """The status of the configured accounts as the daemon last left it, or as `fetched`. Raises StoreError."""
-    with daemon_module.open_reader(config) as store:
+    with open_reader(config) as store:
         clock: Clock = store.read(present_clock) if fetched is None else fetched.clock
         rows = store.read(read_status)
     paused = rows.paused or pause_file.is_there(config.safety.pause_file)
@@ -112,7 +114,7 @@ def fetch_all(config: Config) -> Fetched:
 
     The database is looked at first: without one there is nothing to show, and the exchange is not asked in vain.
     """
-    with daemon_module.open_reader(config) as store:
+    with open_reader(config) as store:
         clock = store.read(present_clock)
     fetched: dict[str, Document] = {}
     failures: list[MonitorError] = []
@@ -127,7 +129,7 @@ def fetch_all(config: Config) -> Fetched:
 
 async def _fetched(config: Config, name: str, clock: Clock) -> Document:
     own = policies.policy_of(config, name).settings
-    async with contextlib.aclosing(daemon_module.open_account(config, name, clock)) as exchange:
+    async with contextlib.aclosing(open_account(config, name, clock)) as exchange:
         state = await fetch(exchange, own, clock)
     return account_document(state, own, clock.now(), __version__)
 

@@ -12,9 +12,10 @@ from monitor.cli.printing import print_lines, print_table
 from monitor.core.margin.stress import Shock
 from monitor.core.margin.stress_scenarios import CRASHES, WORST_NIGHT, Crash
 from monitor.errors import Exit, UsageError
-from monitor.view.documents.stress import background_lines, stress_document, stress_table, verdict_lines
+from monitor.view.documents.stress import stress_document
 from monitor.view.documents.stress_portfolio import scopes_of
 from monitor.view.json_values import Document
+from monitor.view.terminal.stress import background_lines, stress_table, verdict_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

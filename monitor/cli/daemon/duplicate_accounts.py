@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 from contextlib import suppress
 
-from monitor.app import daemon
+from monitor.app.exchange import open_exchange
 from monitor.clock import Clock
 from monitor.config.model import Config
 from monitor.errors import ConfigError, ExchangeError, StoreError
@@ -49,7 +49,7 @@ def same_account(one: str, other: str) -> ConfigError:
 
 
 async def _uid(config: Config, account: str, clock: Clock, known: Mapping[str, int]) -> int | None:
-    exchange = daemon.open_exchange(config, account, clock)
+    exchange = open_exchange(config, account, clock)
     try:
         if exchange.key_mark in known:
             return known[exchange.key_mark]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.app import daemon
+from monitor.app.channels import sink
 from monitor.clock import machine_now
 from monitor.config.model import Config
 from monitor.errors import ConfigError, MonitorError
@@ -57,7 +57,7 @@ async def _say(sink: "Sink", text: str) -> None:
 
 def _sink(config: Config, name: str) -> "Sink | None":
     try:
-        return daemon.sink(config, name)
+        return sink(config, name)
     except ConfigError as error:
         log.error("goodbye.unsaid channel=%s cause=%s", name, error)
         return None

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Container
 
-from monitor.app import daemon
+from monitor.app.exchange import open_exchange
 from monitor.clock import Clock
 from monitor.config.model import Config
 from monitor.errors import ExchangeError, KeyInvalid, KeyRefused
@@ -25,7 +25,7 @@ async def refuse_bad_keys(config: Config, clock: Clock, except_of: Container[str
 
 
 async def _refusal(config: Config, account: str, clock: Clock) -> KeyRefused | None:
-    exchange = daemon.open_exchange(config, account, clock)
+    exchange = open_exchange(config, account, clock)
     try:
         await exchange.sync_clock()
         await exchange.read_key()

@@ -5,11 +5,10 @@ from decimal import Decimal
 from monitor.core.actions.position import Row, Standing
 from monitor.core.actions.proposal import LEAST_WORTH, Nothing, Proposal
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.margin.levels import repay_to_reach
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import CancelOrders
+from monitor.core.margin.sizing import repay_to_reach
+from monitor.core.model.order import CancelOrders
 from monitor.core.model.symbols import Resting
-from monitor.core.numbers.amounts import ONE
+from monitor.core.numbers.amounts import ONE, ZERO
 
 
 def propose(

@@ -11,18 +11,21 @@ from monitor.core.actions.plan import ACKNOWLEDGED_PATIENCE, Choice, choose, fin
 from monitor.core.actions.plan_context import Ground
 from monitor.core.actions.position import LEVEL_STEP, standing_of
 from monitor.core.actions.proposal import Proposal
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.snapshot import Subject, figures_of
 from monitor.core.metrics.thresholds import RESTING_ON_BARS
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import SEVERITIES, Alert, AlertState
 from monitor.core.model.blocks import RuleStop, Stop, Stops
-from monitor.core.model.intent import Intent, IntentState, IntentStep, Order, Reduce
+from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.metric import Value
 from monitor.core.model.metric_values import Figures
+from monitor.core.model.order import Order, Reduce
+from monitor.core.model.safety import Safety
 from monitor.core.numbers.amounts import floor_to
 from monitor.core.rules.rule import Rule
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 READ_PAUSE = timedelta(seconds=5)
 """How long a read that failed is not asked for again."""

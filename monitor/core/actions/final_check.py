@@ -8,8 +8,10 @@ from monitor.core.actions.revalidation import NoLonger, recheck
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.valuation import AHEAD
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Intent, Withheld
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import Withheld
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 
 def last_look(

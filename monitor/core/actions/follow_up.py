@@ -9,8 +9,9 @@ from monitor.core.actions.plan_context import Ground, may_try_again, target_of
 from monitor.core.actions.position import FEE
 from monitor.core.actions.proposal import SMALLEST_REST, Allowance, Nothing, Proposal
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import SPENT, ActionKind, Intent, IntentState, Reduce
+from monitor.core.model.intent import SPENT, Intent, IntentState
+from monitor.core.model.order import ActionKind, Reduce
+from monitor.core.numbers.amounts import ZERO
 
 SECOND_HALF_WITHIN = timedelta(minutes=10)
 """How long after a transfer was sent its second half is made although no alert calls for it any more."""

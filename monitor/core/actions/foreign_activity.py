@@ -1,15 +1,15 @@
 """Another hand on the account: what it did of the kinds that actions do here, and whether that was ours after all."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.intent import FINAL, ActionKind, ByName, Intent, IntentState
-from monitor.core.model.ledger import SAME_MOMENT
+from monitor.core.model.intent import FINAL, Intent, IntentState
+from monitor.core.model.ledger import SAME_MOMENT, Foreign, Hands, Movement
+from monitor.core.model.order import ActionKind, ByName
 from monitor.core.numbers.amounts import plain
-from monitor.core.state.attribution import AFTER_SENDING, Movement
-from monitor.core.state.foreign_movements import Foreign, foreign
+from monitor.core.state.attribution import AFTER_SENDING
+from monitor.core.state.foreign_movements import foreign
 
 DAY = timedelta(hours=24)
 
@@ -17,14 +17,6 @@ GRACE = timedelta(seconds=10)
 """How long what was just seen waits for an order of our own that explains it: its answer may be on its way."""
 
 _NEVER_LEFT = frozenset({IntentState.REFUSED, IntentState.EXPIRED, IntentState.REJECTED, IntentState.SIMULATED})
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """What may be another hand's doing of the last 24 hours, by key; `found` are those that are taken for it."""
-
-    suspects: Mapping[str, Foreign] = field(default_factory=dict)
-    found: frozenset[str] = frozenset()
 
 
 def kinds_of(actions: Iterable[ActionSpec]) -> frozenset[ActionKind]:

@@ -16,10 +16,12 @@ from monitor.core.actions.decision import ground_of
 from monitor.core.actions.position import FEE, LEVEL_STEP, Standing
 from monitor.core.margin.levels import Totals, margin_level
 from monitor.core.metrics.valuation import price_of
-from monitor.core.model.account import CROSS, ZERO, Balance, Scope
-from monitor.core.model.intent import SPENT, BalanceBefore, ByName, Intent, Reduce, Transfer
-from monitor.core.numbers.amounts import EIGHT, floor_to, plain
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.model.account import CROSS, Balance, Scope
+from monitor.core.model.intent import SPENT, BalanceBefore, Intent
+from monitor.core.model.order import ByName, Reduce, Transfer
+from monitor.core.numbers.amounts import EIGHT, ZERO, floor_to, plain
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 SLACK = Decimal("0.001")
 """The share of the level that counts as no change."""

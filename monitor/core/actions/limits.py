@@ -10,20 +10,10 @@ from monitor.core.actions.position import Place, Standing
 from monitor.core.actions.proposal import Allowance, Proposal, may_enter
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.metrics.valuation import AHEAD
-from monitor.core.model.account import CROSS, INFINITE, ZERO, KeyPermissions, Scope
-from monitor.core.model.intent import (
-    IN_FLIGHT,
-    SPENT,
-    ActionKind,
-    CallKind,
-    CancelOrders,
-    Intent,
-    IntentState,
-    Reduce,
-    Repay,
-    Transfer,
-)
-from monitor.core.numbers.amounts import EIGHT, floor_to, plain
+from monitor.core.model.account import CROSS, KeyPermissions, Scope
+from monitor.core.model.intent import IN_FLIGHT, SPENT, Intent, IntentState
+from monitor.core.model.order import ActionKind, CallKind, CancelOrders, Reduce, Repay, Transfer
+from monitor.core.numbers.amounts import EIGHT, INFINITE, ZERO, floor_to, plain
 from monitor.core.state.record_coverage import Priced
 
 DAY = timedelta(hours=24)

@@ -19,19 +19,10 @@ from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import SMALLEST_REST, Allowance, Nothing, Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
-from monitor.core.model.account import ZERO
 from monitor.core.model.blocks import Stop
-from monitor.core.model.intent import (
-    IN_FLIGHT,
-    ActionKind,
-    ByName,
-    CancelOrders,
-    Intent,
-    IntentState,
-    Reduce,
-    Repay,
-    Transfer,
-)
+from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState
+from monitor.core.model.order import ActionKind, ByName, CancelOrders, Reduce, Repay, Transfer
+from monitor.core.numbers.amounts import ZERO
 
 ACKNOWLEDGED_PATIENCE = timedelta(seconds=10)
 """How long the next action waits for the proof of an acknowledged one before it counts as unknown."""

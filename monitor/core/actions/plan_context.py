@@ -10,10 +10,11 @@ from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import level_wanted
-from monitor.core.metrics.thresholds import RESTING_ON_BARS, BarsInForce
-from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.intent import Intent, Transfer
+from monitor.core.metrics.thresholds import RESTING_ON_BARS
+from monitor.core.model.account import CROSS, BarsInForce, Scope
+from monitor.core.model.intent import Intent
 from monitor.core.model.metric import Missing
+from monitor.core.model.order import Transfer
 from monitor.core.rules.parser import Read
 
 REST_REFUSALS = frozenset({-3015, -3024})

@@ -6,13 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal, assert_never
 
-from monitor.core.margin.levels import TRANSFER_OUT_LEVEL, margin_level, marginal_ratio
+from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, marginal_ratio
+from monitor.core.margin.levels import margin_level
 from monitor.core.metrics.delisting import leaving
 from monitor.core.metrics.valuation import price_of
-from monitor.core.model.account import CROSS, ZERO, Balance, KeyPermissions, Scope
-from monitor.core.model.intent import CancelOrders, Order, Reduce, Repay, Transfer
+from monitor.core.model.account import CROSS, Balance, KeyPermissions, Scope
 from monitor.core.model.metric_values import Figures
+from monitor.core.model.order import CancelOrders, Order, Reduce, Repay, Transfer
 from monitor.core.model.symbols import Markets, Resting
+from monitor.core.numbers.amounts import ZERO
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.record_coverage import OwnRecord, Priced, priced
 

@@ -6,9 +6,8 @@ from decimal import Decimal
 
 from monitor.core.actions.position import Row, Standing
 from monitor.core.margin.interest import next_charge
-from monitor.core.model.account import INFINITE, ZERO
-from monitor.core.model.intent import ActionKind, Order, Purpose
-from monitor.core.numbers.amounts import EIGHT, ceil_to, floor_to
+from monitor.core.model.order import ActionKind, Order, Purpose
+from monitor.core.numbers.amounts import EIGHT, INFINITE, ZERO, ceil_to, floor_to
 
 LEAST_WORTH = Decimal("0.1")
 """USDT below which a partial order is not worth a request."""

@@ -6,9 +6,8 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.core.actions.position import Row, Standing
-from monitor.core.margin.levels import repay_to_reach, sell_to_reach, transfer_and_repay_to_reach, transfer_in_to_reach
-from monitor.core.model.account import ZERO
-from monitor.core.numbers.amounts import EIGHT, ONE, ceil_to
+from monitor.core.margin.sizing import repay_to_reach, sell_to_reach, transfer_and_repay_to_reach, transfer_in_to_reach
+from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, ceil_to
 
 Route = Literal["repay", "transfer_in", "transfer_and_repay", "reduce"]
 

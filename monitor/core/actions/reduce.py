@@ -15,11 +15,10 @@ from monitor.core.actions.proposal import (
     debt_soon,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.margin.levels import sell_to_reach
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import Reduce, Side
+from monitor.core.margin.sizing import sell_to_reach
+from monitor.core.model.order import Reduce, Side
 from monitor.core.model.symbols import Market
-from monitor.core.numbers.amounts import EIGHT, ONE, ceil_to, floor_to, plain
+from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, ceil_to, floor_to, plain
 
 _FOREVER = Decimal("1E30")
 _REPAY_FIRST = "repay it from what is free first"

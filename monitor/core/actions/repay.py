@@ -18,10 +18,9 @@ from monitor.core.actions.proposal import (
 )
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.margin.interest import next_charge
-from monitor.core.margin.levels import repay_to_reach
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import Repay
-from monitor.core.numbers.amounts import EIGHT, ONE, ceil_to, plain
+from monitor.core.margin.sizing import repay_to_reach
+from monitor.core.model.order import Repay
+from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, ceil_to, plain
 
 HOUR_TURNS = timedelta(seconds=2)
 """So close to a full hour a full repayment waits: it would leave the hour's interest behind, or be refused for it."""

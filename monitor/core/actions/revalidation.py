@@ -15,9 +15,11 @@ from monitor.core.actions.proposal import Allowance, Nothing
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.alert import AlertState
-from monitor.core.model.intent import ByName, CancelOrders, Intent, Order, Reduce, Repay, Transfer
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import ByName, CancelOrders, Order, Reduce, Repay, Transfer
 from monitor.core.numbers.amounts import EIGHT, floor_to
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from monitor.core.actions.target import DEFAULT_TARGET, Target
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import ActionKind, Wallet
+from monitor.core.model.order import ActionKind, Wallet
+from monitor.core.numbers.amounts import ZERO
 
 ActionMode = Literal["dry-run", "approve", "live"]
 Use = Literal["auto", "repay", "collateral"]
 OnNoAnswer = Literal["skip", "act"]
-OnForeignHand = Literal["tell", "pause"]
 
 _ALWAYS = frozenset(
     {
@@ -100,22 +99,3 @@ class ActionSpec:
         if self.amount is not None:
             return None
         return self.target if self.target is not None else DEFAULT_TARGET
-
-
-@dataclass(frozen=True, slots=True)
-class Safety:
-    """The keys of [safety]. Raises ValueError when they can't be."""
-
-    pause_file: str = ""
-    settle: timedelta = timedelta(seconds=60)
-    """How long the trace of an unknown outcome must stay absent before it may count as not done."""
-    unresolved_after: timedelta = timedelta(minutes=10)
-    """After this a person is asked; looking goes on."""
-    on_foreign_hand: OnForeignHand = "tell"
-    """What is done when another hand or daemon does what actions do here."""
-
-    def __post_init__(self) -> None:
-        if self.settle < timedelta(seconds=5):
-            raise ValueError("settle must be 5s or more: the exchange's history lags behind")
-        if self.unresolved_after < self.settle:
-            raise ValueError("unresolved_after must not be shorter than settle")

@@ -20,10 +20,11 @@ from monitor.core.actions.proposal import (
     without_crumbs,
 )
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.margin.levels import transfer_and_repay_to_reach, transfer_in_to_reach
-from monitor.core.model.account import CROSS, ZERO
-from monitor.core.model.intent import Intent, Purpose, Repay, Transfer, Wallet
-from monitor.core.numbers.amounts import EIGHT, ONE, ceil_to, floor_to, plain
+from monitor.core.margin.sizing import transfer_and_repay_to_reach, transfer_in_to_reach
+from monitor.core.model.account import CROSS
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import Purpose, Repay, Transfer, Wallet
+from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, ceil_to, floor_to, plain
 
 DIRECT_REFUSALS = frozenset({-1102, -1130})
 """Codes by which the exchange says that it has no direct way from spot into an isolated pair."""

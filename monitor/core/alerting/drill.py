@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from monitor.core.alerting.lifecycle import Audience
+from monitor.core.alerting.summary import summary_of
 from monitor.core.metrics.snapshot import Sight, Subject
-from monitor.core.metrics.value_text import summary_of
 from monitor.core.model.alert import SEVERITIES, Alert, AlertKey, AlertState, Reason, Severity
 from monitor.core.model.metric_values import Figures
 from monitor.core.rules.rule import Rule, applies

@@ -17,9 +17,9 @@ from monitor.core.alerting.lifecycle import (
     worst_rungs,
 )
 from monitor.core.alerting.stale_data import blind_text
+from monitor.core.alerting.summary import summary_of
 from monitor.core.metrics.snapshot import MONITOR, Sight, Subject
 from monitor.core.metrics.unknown_conditions import lacking, unknown_text
-from monitor.core.metrics.value_text import summary_of
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, Reason, Transition
 from monitor.core.model.metric import Missing
 from monitor.core.model.metric_values import Figures

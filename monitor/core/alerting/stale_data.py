@@ -3,11 +3,11 @@
 from decimal import Decimal
 
 from monitor.core.margin.levels import Exposure, Position, exposure
-from monitor.core.metrics.monitor import seconds_between
 from monitor.core.metrics.snapshot import Sight
 from monitor.core.metrics.value_text import notice_text, value_text
 from monitor.core.model.metric_values import Figures
 from monitor.core.numbers.amounts import ONE
+from monitor.core.numbers.durations import seconds_between
 
 MOVE = Decimal("0.05")
 """How far the market is supposed to have moved: BTC's worst minute of 2025-10-10 was -6.15 %."""

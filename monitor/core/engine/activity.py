@@ -6,16 +6,16 @@ from datetime import datetime
 from monitor.core.model.events import BarsRead, Event, LiquidationsRead, ReadFailed, StreamEvent, TiersRead
 from monitor.core.model.intent import Intent
 from monitor.core.model.journal import Notice
+from monitor.core.model.ledger import Foreign, Movement
 from monitor.core.model.lending_terms import Terms, changes
-from monitor.core.model.reads import CollateralRead, LedgerRead, OrderTold, SchedulesRead, TransfersRead
+from monitor.core.model.reads import CollateralRead, LedgerRead, OrderTold, RecordRead, SchedulesRead, TransfersRead
 from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply_reference import new_terms
-from monitor.core.state.attribution import Movement, of_ledger, of_liquidations, of_order, of_transfers
-from monitor.core.state.foreign_movements import Foreign, is_name_of_daemon
+from monitor.core.state.attribution import of_ledger, of_liquidations, of_order, of_transfers
+from monitor.core.state.foreign_movements import is_name_of_daemon
 from monitor.core.state.record_coverage import (
     TOLD_AFTER,
     OwnRecord,
-    RecordRead,
     closes,
     failed,
     not_among,

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from monitor.core.metrics.snapshot import MONITOR, Sight
 from monitor.core.metrics.unknown_conditions import unknown_text
-from monitor.core.metrics.value_text import span_text
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.durations import span_text
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 SHORTEST_STANDSTILL = timedelta(seconds=2)
 """Accounts complete a step twice a second; an interval of a second is no reason to doubt them."""

@@ -8,6 +8,18 @@ from typing import Literal, Protocol
 
 from monitor.core.metrics.sampling import HELD_FOR
 
+Missing = Literal["infinite", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One sample; `missing` says which kind of nothing a `value` of None is."""
+
+    at: datetime
+    value: Decimal | None
+    missing: Missing | None
+
+
 LINE_PARTS = 96
 """So many parts of the span a line shows: quarters of an hour of a day."""
 

@@ -1,37 +1,30 @@
 """One step: an event comes in, a new state and everything to remember come out. No IO, no clock."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from monitor.core.actions.decision import decide
 from monitor.core.actions.foreign_activity import GRACE, examined, in_words, suspected
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.alerting.evaluation import Judged, judge
 from monitor.core.alerting.lifecycle import Audience
 from monitor.core.engine.activity import NOTHING, chronicle
+from monitor.core.engine.read_demand import _wants
 from monitor.core.metrics import unknown_conditions
 from monitor.core.metrics.pegs import noted
 from monitor.core.metrics.poll_intervals import intervals, repaced
 from monitor.core.metrics.sampling import due_samples
 from monitor.core.metrics.snapshot import ACCOUNT, MONITOR, Sight, Subject
-from monitor.core.metrics.valuation import is_fresh, newest_at, price_of
+from monitor.core.metrics.valuation import is_fresh, newest_at
 from monitor.core.model.account import Scope
 from monitor.core.model.events import (
-    ActionSettled,
-    AssetMoved,
-    BalancesChanged,
     ClockSetBack,
-    CrossRead,
     Event,
-    Filled,
     HealthRead,
     InterestRead,
-    IsolatedRead,
     KeyRead,
     LiquidationsRead,
-    MarginNotice,
     NextRatesRead,
     PricesRead,
     RatesRead,
@@ -42,8 +35,8 @@ from monitor.core.model.events import (
     Tick,
     WalletRead,
 )
-from monitor.core.model.intent import CancelOrders, Intent, Transfer
 from monitor.core.model.journal import Entry
+from monitor.core.model.ledger import Foreign, Movement
 from monitor.core.model.reads import (
     CollateralRead,
     IndexRead,
@@ -51,24 +44,18 @@ from monitor.core.model.reads import (
     LiquidationLoanRead,
     MinimaRead,
     OrdersRead,
+    OwnerRead,
     TransfersRead,
 )
-from monitor.core.owner import OwnerRead
+from monitor.core.model.safety import Safety
 from monitor.core.rules.index import Docket
 from monitor.core.rules.rule import Rule
 from monitor.core.settlement.notices import notices_of, paused_notice
-from monitor.core.state.account_state import AccountState, Settings, apply, needed_symbols, scopes
-from monitor.core.state.apply_reference import newly_wanted
-from monitor.core.state.attribution import Movement
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.core.state.clock_correction import corrected
-from monitor.core.state.foreign_movements import Foreign
-from monitor.core.state.live_balances import cross_balances, overdue_reads, pair_now
-
-ACCOUNTS = frozenset({"cross", "isolated"})
-"""The reads that tell balances and debts."""
-
-BARS_PAUSE = timedelta(seconds=10)
-"""Bars that could not be read are asked for again this often at most: dearer reads come with them."""
+from monitor.core.state.live_balances import cross_balances, pair_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,120 +213,3 @@ def _retold(sight: Sight, scope: Scope, before: AccountState) -> tuple[Subject, 
         changed = changed or sight.state.picture.notice is not before.picture.notice
     subject: Subject = (scope.kind, scope.symbol)
     return (subject,) if changed and subject in sight.margin else ()
-
-
-def _wants(
-    before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
-) -> frozenset[str]:
-    """Reads that the event calls for: what a stream tells is reconciled by a read at once."""
-    if after.followed is not before.followed and (necessary := newly_wanted(before.followed, after.followed)):
-        return necessary | _called_for(before, after, event, settings, now)
-    return _called_for(before, after, event, settings, now)
-
-
-def _called_for(
-    before: AccountState, after: AccountState, event: Event, settings: Settings, now: datetime
-) -> frozenset[str]:
-    if isinstance(event, PricesRead):
-        return _comparable_now(before, after, event.prices, settings, now)
-    match event:
-        case StreamChanged(stream=stream, connected=connected):
-            # A gap: what happened in it was never delivered.
-            if stream == "market" and not connected:
-                return ACCOUNTS | {"prices"}
-            return ACCOUNTS | {"orders"} if stream == "account" and connected else ACCOUNTS
-        case LiquidationsRead(liquidations):
-            # A bankrupt one leaves a loan.
-            return frozenset({"liquidation_loan"} if set(liquidations) - set(before.liquidations or ()) else ())
-        case ActionSettled(intent):
-            return ACCOUNTS | _touched_by(intent)
-        case StreamEvent(scope=scope, meaning=BalancesChanged() | AssetMoved() | Filled() | MarginNotice()):
-            return _read_of(scope)
-        case StreamEvent(scope=scope, stream=stream, rejected=rejected) if stream != "market":
-            # What could not be read may have been anything; the risk stream speaks of debts.
-            return _read_of(scope) if rejected is not None or stream == "risk" else frozenset()
-        case Tick():
-            return overdue_reads(after, now)
-        case CrossRead() | IsolatedRead():
-            return _unpriced(before, after, settings) | _unknown(before, after, settings, now)
-        case _:
-            return frozenset()
-
-
-def _touched_by(intent: Intent) -> frozenset[str]:
-    """What else an order changes beside the margin accounts."""
-    match intent.order:
-        case Transfer():
-            return frozenset({"spot", "funding"})
-        case CancelOrders():
-            return frozenset({"orders"})
-        case _:
-            return frozenset()
-
-
-def _read_of(scope: Scope) -> frozenset[str]:
-    return frozenset({"isolated" if scope.symbol else "cross"})
-
-
-def _comparable_now(
-    before: AccountState, after: AccountState, prices: Iterable[str], settings: Settings, now: datetime
-) -> frozenset[str]:
-    """The reads after which own and polled levels can be compared, which needs prices known when a snapshot comes.
-
-    When prices come back, and when one is first known.
-    """
-    if not is_fresh(newest_at(before), now, settings.prices_stale_after):
-        return ACCOUNTS
-    new = {symbol for symbol in prices if symbol not in before.prices}
-    if not new:
-        return frozenset()
-    wanted: set[str] = set()
-    if after.cross is not None and any(
-        price_of(asset, before.prices) is None and price_of(asset, after.prices) is not None
-        for asset in after.cross.balances
-    ):
-        wanted.add("cross")
-    if after.isolated is not None and new & after.isolated.pairs.keys():
-        wanted.add("isolated")
-    return frozenset(wanted)
-
-
-def _unpriced(before: AccountState, after: AccountState, settings: Settings) -> frozenset[str]:
-    """The prices, if no stream brings them, or something new is held or owed that has none yet."""
-    market = after.streams.get("market")
-    if market is None or not market.connected or not after.prices:
-        return frozenset({"prices"})
-    lacking = needed_symbols(after, settings) - after.prices.keys()
-    return frozenset({"prices"}) if lacking - needed_symbols(before, settings) else frozenset()
-
-
-def _owed(state: AccountState) -> frozenset[tuple[str, str]]:
-    """By pair (empty: cross) and asset."""
-    owed = {("", b.asset) for b in state.cross.balances.values() if b.borrowed} if state.cross is not None else set()
-    for pair in state.isolated.pairs.values() if state.isolated is not None else ():
-        owed |= {(pair.symbol, side.asset) for side in (pair.base, pair.quote) if side.borrowed}
-    return frozenset(owed)
-
-
-def _unknown(before: AccountState, after: AccountState, settings: Settings, now: datetime) -> frozenset[str]:
-    """Bars and interest of what is new or was never read; and the key, if it was refused and now serves."""
-    wanted: set[str] = set()
-    # Scopes, not rows: the venue lists pairs that were never created, or are disabled, and tells nothing of them.
-    known, found = ({s.symbol for s in scopes(state, settings) if s.symbol} for state in (before, after))
-    if found - known:
-        wanted |= {"reference_data", "interest"}
-    if _owed(after) - _owed(before):
-        # The first hour is charged at borrowing.
-        wanted |= {"interest", "interest_rates"}
-    lacking = (settings.cross and after.bars is None) or found - after.tiers.keys()
-    failed_at = after.failed_at.get("reference_data")
-    if (lacking or _rests_on_memory(after, settings, found)) and (failed_at is None or now - failed_at >= BARS_PAUSE):
-        wanted.add("reference_data")
-    if after.key_accepted is False:
-        wanted.add("key")
-    return frozenset(wanted)
-
-
-def _rests_on_memory(state: AccountState, settings: Settings, pairs: AbstractSet[str]) -> bool:
-    """Whether bars or tiers in use are those of an earlier run."""
-    return any(scope.symbol in pairs if scope.symbol else settings.cross for scope in state.remembered)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.numbers.amounts import INFINITE, ZERO
 
 HOURS_A_DAY = 24
 HOURS_A_YEAR = 24 * 365

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from monitor.core.margin.levels import Danger, LiquidationPrice, Position, Totals, liquidation_price, totals
+from monitor.core.margin.levels import Position, Totals, totals
+from monitor.core.margin.liquidation import Danger, LiquidationPrice, liquidation_price
 from monitor.core.margin.stress_scenarios import Crash
-from monitor.core.model.account import INFINITE, ZERO
-from monitor.core.numbers.amounts import ONE
+from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
 
 SURVIVAL_OVER_LIQUIDATION = Decimal("1.05")
 """Survived means that the level keeps five per cent above the bar."""

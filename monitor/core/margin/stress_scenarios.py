@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from monitor.core.model.account import ZERO
-from monitor.core.numbers.amounts import ONE
+from monitor.core.numbers.amounts import ONE, ZERO
 
 LARGE_ALTS = frozenset({"ETH", "SOL", "BNB"})
 """What is traded so deeply that it fell like nothing between bitcoin and the rest."""

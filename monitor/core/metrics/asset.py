@@ -8,16 +8,18 @@ from types import MappingProxyType
 
 from monitor.core.margin.interest import annual_from_hourly, hourly_from_daily
 from monitor.core.metrics.delisting import delisting, monitoring_tag
-from monitor.core.metrics.interest_paid import DAY, MONTH, InterestPaid
+from monitor.core.metrics.interest_paid import DAY, MONTH
 from monitor.core.metrics.interest_rates import Rate, is_current, rate_of
 from monitor.core.metrics.pegs import fair_ratio, price_ratio, reference_of
 from monitor.core.metrics.valuation import is_fresh, market_at, price_of
-from monitor.core.model.account import CROSS, ZERO, Balance, Price, Scope
+from monitor.core.model.account import CROSS, Balance, InterestPaid, Price, Scope
 from monitor.core.model.metric import Missing, Value
 from monitor.core.model.metric_values import Figures, FigureState, Measured
-from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings, scopes
-from monitor.core.state.live_balances import cross_balances, pair_now
+from monitor.core.numbers.amounts import ONE, ZERO
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.live_balances import balances_of
+from monitor.core.state.scopes import scopes
 
 UNAVAILABLE = Missing.UNAVAILABLE
 
@@ -89,14 +91,6 @@ def owed_rates(state: AccountState, settings: Settings) -> Iterator[tuple[Scope,
             rate = rate_of(state, balance.asset, scope.symbol) if balance.borrowed else None
             if rate is not None:
                 yield scope, balance.asset, rate
-
-
-def balances_of(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
-    """What is held and owed in one scope, as far as it is known."""
-    if not scope.symbol:
-        return tuple(cross_balances(state).values())
-    pair = pair_now(state, scope.symbol)
-    return (pair.base, pair.quote) if pair is not None else ()
 
 
 class _Asset:

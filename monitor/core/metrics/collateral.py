@@ -5,20 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.margin.levels import (
-    TRANSFER_OUT_LEVEL,
-    CollateralTier,
-    collateral_value,
-    largest_tiered_transfer_out,
-    margin_level,
-)
+from monitor.core.margin.collateral_ratios import TRANSFER_OUT_LEVEL, collateral_value, largest_tiered_transfer_out
+from monitor.core.margin.levels import margin_level
+from monitor.core.margin.usdt_prices import basis_of, price_of
 from monitor.core.metrics.common import is_stale
 from monitor.core.metrics.valuation import market_at
-from monitor.core.model.account import ZERO, Balance, Price
-from monitor.core.numbers.amounts import EIGHT, ONE, floor_to
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.model.account import Balance, CollateralTier, Price
+from monitor.core.numbers.amounts import EIGHT, ONE, ZERO, floor_to
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.live_balances import cross_balances
-from monitor.core.state.scope_value import basis_of, price_of
 
 Tiers = Mapping[str, tuple[CollateralTier, ...]]
 

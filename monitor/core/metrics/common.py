@@ -6,12 +6,12 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from monitor.core.margin.levels import Exposure, Totals
-from monitor.core.metrics.thresholds import BarsInForce
-from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.model.account import BarsInForce
 from monitor.core.model.events import Noticed
 from monitor.core.model.metric import Missing, Value, metrics_of
 from monitor.core.model.metric_values import Figures, FigureState, Holding
-from monitor.core.state.account_state import Settings
+from monitor.core.numbers.amounts import INFINITE, ZERO
+from monitor.core.state.account_settings import Settings
 
 UNAVAILABLE = Missing.UNAVAILABLE
 

@@ -10,14 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from monitor.core.margin.levels import (
-    Exposure,
-    Totals,
-    drop_to_level,
-    liquidation_price,
-    move_to_level,
-    rise_to_level,
-)
+from monitor.core.margin.levels import Exposure, Totals, drop_to_level, move_to_level, rise_to_level
+from monitor.core.margin.liquidation import liquidation_price
 from monitor.core.metrics.common import (
     UNAVAILABLE,
     Level,
@@ -34,11 +28,12 @@ from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidat
 from monitor.core.metrics.isolated import isolated_figures
 from monitor.core.metrics.thresholds import cross_in_force
 from monitor.core.metrics.valuation import Market, book_now, book_then, drift, market_at, positions, price_of
-from monitor.core.model.account import INFINITE, ZERO, Balance, CrossSnapshot, Price
+from monitor.core.model.account import Balance, CrossSnapshot, Price
 from monitor.core.model.metric import Value
 from monitor.core.model.metric_values import Figures, Holding, Measured
-from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.live_balances import cross_balances
 from monitor.core.state.scope_value import book_of
 

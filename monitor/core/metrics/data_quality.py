@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from monitor.core.margin.usdt_prices import price_of, symbol_of
 from monitor.core.metrics.collateral import collateral_drift
 from monitor.core.metrics.valuation import is_fresh, newest_at
 from monitor.core.metrics.value_text import notice_text
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.live_balances import cross_balances, pair_now
-from monitor.core.state.scope_value import price_of, symbol_of
 
 GapKind = Literal[
     "notice", "bars", "no_price", "no_usdt_pair", "old_price", "prices_stale", "drift", "collateral", "halted"

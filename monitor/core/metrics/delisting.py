@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Literal
 
 from monitor.core.metrics.valuation import is_fresh
-from monitor.core.model.account import CROSS, INFINITE, Scope
+from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.lending_terms import time_to_delist
 from monitor.core.model.metric import Missing, Value
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 
 def delisting(

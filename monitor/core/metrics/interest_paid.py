@@ -1,35 +1,17 @@
 """What recorded interest charges tell of each debt: the rate now, the rate a day ago, and what was paid."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import ZERO, InterestCharge, Scope
+from monitor.core.model.account import Debt, InterestCharge, InterestPaid
+from monitor.core.numbers.amounts import ZERO
 
 DAY = timedelta(hours=24)
 MONTH = timedelta(days=30)
 
 _DAY_AGO_AT_MOST = timedelta(hours=27)
 """A charge before this is of a debt that was repaid since."""
-
-Debt = tuple[Scope, str]
-"""One scope, and the asset that is owed in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class InterestPaid:
-    """The charges of 30 days on the debt in one asset of one scope, as of one moment.
-
-    `day_ago_rate` is the daily rate charged 24 hours before, None for a younger debt; `first_rate` that of its first
-    charge. Sums are by the asset in which they were charged: BNB may pay for others.
-    """
-
-    last: InterestCharge
-    first_rate: Decimal
-    day_ago_rate: Decimal | None
-    last_24h: Mapping[str, Decimal]
-    last_30d: Mapping[str, Decimal]
 
 
 def paid_by_debt(charges: Iterable[InterestCharge], now: datetime) -> Mapping[Debt, InterestPaid]:

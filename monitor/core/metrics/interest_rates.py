@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.margin.interest import Loan, hourly_cost, hourly_from_daily, seconds_to_level
-from monitor.core.model.account import INFINITE, ZERO, Balance, Scope
+from monitor.core.model.account import Balance, Scope
 from monitor.core.model.metric import Missing, Value
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE, ZERO
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 CHARGED_COUNTS_FOR = timedelta(hours=2)
 """A debt is charged at each full hour: a charge older than this against the published rate is of a debt repaid."""

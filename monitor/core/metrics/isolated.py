@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from monitor.core.margin.levels import Exposure, Totals, danger_direction, drop_to_level, isolated_level, rise_to_level
+from monitor.core.margin.levels import Exposure, Totals, drop_to_level, isolated_level, rise_to_level
+from monitor.core.margin.liquidation import danger_direction
 from monitor.core.metrics.common import (
     UNAVAILABLE,
     Level,
@@ -21,11 +22,12 @@ from monitor.core.metrics.delisting import delisting
 from monitor.core.metrics.interest_rates import hourly_rate, seconds_to_liquidation
 from monitor.core.metrics.thresholds import pair_in_force
 from monitor.core.metrics.valuation import Market, drift, market_at, price_of
-from monitor.core.model.account import INFINITE, ZERO, IsolatedPair
+from monitor.core.model.account import IsolatedPair
 from monitor.core.model.metric import Value
 from monitor.core.model.metric_values import Danger, Figures, Holding, Measured
-from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE, ONE, ZERO
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.live_balances import pair_now
 
 

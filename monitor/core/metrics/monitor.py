@@ -6,41 +6,17 @@ from decimal import Decimal
 
 from monitor.core.metrics.poll_intervals import interval_in_force, intervals, repaced, wanted_streams
 from monitor.core.metrics.unknown_conditions import count
-from monitor.core.metrics.valuation import AHEAD, is_fresh, newest_at, price_of
-from monitor.core.model.account import INFINITE, ZERO, pairs_as_of
-from monitor.core.model.blocks import counting
+from monitor.core.metrics.valuation import AHEAD, newest_at
+from monitor.core.model.account import pairs_as_of
 from monitor.core.model.metric import Missing, Value
 from monitor.core.model.metric_values import Figures
-from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings, scopes
+from monitor.core.numbers.amounts import ONE, ZERO
+from monitor.core.numbers.durations import seconds_between
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.stream_status import StreamState
 
 UNAVAILABLE = Missing.UNAVAILABLE
-
-
-def account_figures(state: AccountState, settings: Settings, now: datetime) -> Figures:
-    """What concerns the account as a whole: its key, its liquidations and its blocked actions.
-
-    Where a second key moves money, what is said holds for the worse of the two. What a refused key may do is not known.
-    """
-    accepted = None if state.key_accepted is None else state.key_accepted and state.action_key_accepted is not False
-    keys = [key for key in (state.key, state.action_key) if key is not None] if accepted and state.key else []
-    values: dict[str, Value] = {
-        "key_accepted": UNAVAILABLE if accepted is None else Decimal(accepted),
-        "actions_blocked": Decimal(len(counting(state.blocked))),
-        "orders_open": _orders_open(state, settings),
-        "liquidation_loan_usdt": _liquidation_loan(state, settings, now),
-        "liquidations_24h": _liquidations(state, settings, now),
-        "foreign_movements_24h": Decimal(len(state.hands.found)),
-    }
-    if not keys:
-        values |= dict.fromkeys(("key_can_withdraw", "key_ip_restricted", "time_to_key_expiry"), UNAVAILABLE)
-    else:
-        values["key_can_withdraw"] = Decimal(any(key.withdrawals for key in keys))
-        values["key_ip_restricted"] = Decimal(all(key.ip_restricted for key in keys))
-        ends = [key.expires_at for key in keys if key.expires_at is not None]
-        values["time_to_key_expiry"] = seconds_between(now, min(ends)) if ends else INFINITE
-    return Figures("account", "", "ok", now, "poll", values, values)
 
 
 def monitor_figures(state: AccountState, settings: Settings, scopes: Iterable[Figures], now: datetime) -> Figures:
@@ -75,42 +51,6 @@ def only_counted(state: AccountState, settings: Settings) -> frozenset[str]:
     return (frozenset({"data_age", "poll_interval"}) if unread else frozenset()) | (
         frozenset({"price_age"}) if unheard else frozenset()
     )
-
-
-def _orders_open(state: AccountState, settings: Settings) -> Value:
-    """The open orders of all watched scopes; not known while those of one scope are not."""
-    watched = scopes(state, settings)
-    if (settings.cross and state.cross is None) or (settings.isolated != () and state.isolated is None):
-        return UNAVAILABLE
-    known = [state.followed.orders.get(scope) for scope in watched if scope not in state.followed.disagreeing]
-    if len(known) < len(watched) or any(orders is None or orders.read_at is None for orders in known):
-        return UNAVAILABLE
-    return Decimal(sum(len(orders.numbers) for orders in known if orders is not None))
-
-
-def _liquidations(state: AccountState, settings: Settings, now: datetime) -> Value:
-    """The orders of the last day; of a day that was not read to its end lately nobody knows how many it has."""
-    if state.liquidations is None or not is_fresh(state.liquidations_at, now, settings.liquidations_stale_after):
-        return UNAVAILABLE
-    return Decimal(sum(1 for order in state.liquidations if order.at > now - timedelta(hours=24)))
-
-
-def _liquidation_loan(state: AccountState, settings: Settings, now: datetime) -> Value:
-    """What cross was left owing; nothing of the kind exists without cross."""
-    if not settings.cross:
-        return Missing.NOT_APPLICABLE
-    loan = state.followed.liquidation_loan
-    if loan is None or not is_fresh(loan.at, now, settings.reference_stale_after):
-        return UNAVAILABLE
-    if not loan.remaining:
-        return ZERO
-    price = price_of(loan.asset, state.prices)
-    return UNAVAILABLE if price is None else loan.remaining * price
-
-
-def seconds_between(earlier: datetime, later: datetime) -> Decimal:
-    """Exact seconds from `earlier` to `later`; negative when it is the other way round."""
-    return Decimal((later - earlier) // timedelta(microseconds=1)) / 1_000_000
 
 
 def _age(at: datetime, now: datetime) -> Value:

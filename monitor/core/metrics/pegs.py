@@ -12,8 +12,10 @@ from decimal import Decimal
 from monitor.core.metrics.valuation import is_fresh, newest_at, price_of
 from monitor.core.model.account import CROSS, Price
 from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings, scopes
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.peg_history import ratios_of, slot_of
+from monitor.core.state.scopes import scopes
 
 
 def reference_of(asset: str, settings: Settings) -> str | None:

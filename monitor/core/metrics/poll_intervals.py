@@ -7,7 +7,8 @@ from decimal import Decimal
 from monitor.core.model.alert import AlertState, MetricScope
 from monitor.core.model.events import StreamName
 from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import AccountState, Paced, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState, Paced
 from monitor.core.state.stream_status import StreamState
 
 CHANCE = timedelta(seconds=5)

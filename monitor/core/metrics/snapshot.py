@@ -5,14 +5,17 @@ from datetime import datetime
 from functools import cached_property
 from typing import assert_never
 
+from monitor.core.metrics.account import account_figures
 from monitor.core.metrics.asset import Ledger, asset_figures, ledger_of
 from monitor.core.metrics.cross import cross_figures
 from monitor.core.metrics.isolated import isolated_figures
-from monitor.core.metrics.monitor import account_figures, monitor_figures, only_counted
+from monitor.core.metrics.monitor import monitor_figures, only_counted
 from monitor.core.metrics.valuation import Market, market_at
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import AccountState, Settings, is_watched, scopes
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import is_watched, scopes
 
 Subject = tuple[MetricScope, str]
 

@@ -5,19 +5,19 @@ from the exchange's own documents; each is marked, for people to know what a mes
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from monitor.core.margin.levels import isolated_level
-from monitor.core.model.account import CROSS, ZERO, Bars, IsolatedPair, Scope, Tier
+from monitor.core.model.account import CROSS, Bars, BarsInForce, BarsOrigin, IsolatedPair, Scope, Tier
+from monitor.core.numbers.amounts import ZERO
 
 if TYPE_CHECKING:
-    from monitor.core.state.account_state import AccountState, Settings
+    from monitor.core.state.account_settings import Settings
+    from monitor.core.state.account_state import AccountState
 
-BarsOrigin = Literal["read", "remembered", "documented"]
 
 CROSS_BARS: Mapping[int, Bars] = MappingProxyType(
     {
@@ -66,20 +66,6 @@ RESTING_ON_BARS = frozenset(
     }
 )
 """The metrics that are no better than the bars."""
-
-
-@dataclass(frozen=True, slots=True)
-class BarsInForce:
-    """The bars by which a scope is judged. `note` says what is not certain of them, empty when they were read."""
-
-    bars: Bars
-    origin: BarsOrigin = "read"
-    note: str = ""
-
-    @property
-    def are_assumed(self) -> bool:
-        """Whether they are no more than the documented ones, which may be another account's."""
-        return self.origin == "documented"
 
 
 def cross_in_force(state: "AccountState", now: datetime) -> BarsInForce | None:

@@ -1,17 +1,17 @@
 """Critical conditions of which nobody can say whether they hold, although the account itself is read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from monitor.core.model.alert import AlertKey
+from monitor.core.model.alert import AlertKey, Unknown, Unknowns
 from monitor.core.model.metric import Missing, Value
 
 if TYPE_CHECKING:
-    from monitor.core.state.account_state import AccountState, Settings
+    from monitor.core.state.account_settings import Settings
+    from monitor.core.state.account_state import AccountState
 
 LASTING = timedelta(minutes=1)
 """A condition that is unknown for longer than this counts."""
@@ -28,17 +28,6 @@ HISTORY_NEEDED: Mapping[str, timedelta] = MappingProxyType(
     }
 )
 """Figures that need a history first: a condition that lacks nothing else is given this long more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Since when a condition is unknown, and the metrics that it lacks; none: its arithmetic has no result."""
-
-    since: datetime
-    lacking: tuple[str, ...]
-
-
-Unknowns = Mapping[AlertKey, Unknown]
 
 
 def lacking(names: Sequence[str], read: Callable[[str], Value]) -> tuple[str, ...]:

@@ -6,12 +6,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from monitor.core.margin.levels import Position, Totals
-from monitor.core.model.account import ZERO, Balance, CrossSnapshot, Price
-from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.margin.usdt_prices import AT_SPOT, price_of
+from monitor.core.model.account import Balance, CrossSnapshot, Price
+from monitor.core.numbers.amounts import ONE, ZERO
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.apply_prices import PRICE_HISTORY
 from monitor.core.state.live_balances import cross_balances
-from monitor.core.state.scope_value import AT_SPOT, NOTHING, Book, PricesThen, book_of, price_of
+from monitor.core.state.scope_value import NOTHING, Book, PricesThen, book_of
 
 __all__ = [
     "Market",

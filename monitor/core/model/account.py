@@ -7,10 +7,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
-INFINITE = Decimal("Infinity")
-"""The level when nothing is owed, and the distance when no move can liquidate. Larger than every number."""
-
-ZERO = Decimal(0)
+from monitor.core.numbers.amounts import ZERO
 
 ScopeKind = Literal["cross", "isolated"]
 
@@ -238,3 +235,48 @@ class Wallet:
 
     as_of: datetime
     free: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CollateralTier:
+    """Of an asset's value, the part above `start` and up to `end` (None: no end) counts with `ratio`."""
+
+    start: Decimal
+    end: Decimal | None
+    ratio: Decimal
+
+
+Debt = tuple[Scope, str]
+"""One scope, and the asset that is owed in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterestPaid:
+    """The charges of 30 days on the debt in one asset of one scope, as of one moment.
+
+    `day_ago_rate` is the daily rate charged 24 hours before, None for a younger debt; `first_rate` that of its first
+    charge. Sums are by the asset in which they were charged: BNB may pay for others.
+    """
+
+    last: InterestCharge
+    first_rate: Decimal
+    day_ago_rate: Decimal | None
+    last_24h: Mapping[str, Decimal]
+    last_30d: Mapping[str, Decimal]
+
+
+BarsOrigin = Literal["read", "remembered", "documented"]
+
+
+@dataclass(frozen=True, slots=True)
+class BarsInForce:
+    """The bars by which a scope is judged. `note` says what is not certain of them, empty when they were read."""
+
+    bars: Bars
+    origin: BarsOrigin = "read"
+    note: str = ""
+
+    @property
+    def are_assumed(self) -> bool:
+        """Whether they are no more than the documented ones, which may be another account's."""
+        return self.origin == "documented"

@@ -102,3 +102,14 @@ class Notification:
     severity: Severity
     channels: tuple[str, ...]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Since when a condition is unknown, and the metrics that it lacks; none: its arithmetic has no result."""
+
+    since: datetime
+    lacking: tuple[str, ...]
+
+
+Unknowns = Mapping[AlertKey, Unknown]

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.metrics.interest_paid import Debt, InterestPaid
 from monitor.core.model.account import (
     Bars,
     CrossSnapshot,
+    Debt,
+    InterestPaid,
     IsolatedSnapshot,
     KeyPermissions,
     Liquidation,
@@ -20,9 +21,7 @@ from monitor.core.model.account import (
 )
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.intent import Intent
-from monitor.core.model.reads import OrderTold, Surrounding
-from monitor.core.owner import OwnerRead
-from monitor.core.state.record_coverage import RecordRead, RecordReopened
+from monitor.core.model.reads import OrderTold, OwnerRead, RecordRead, RecordReopened, Surrounding
 
 StreamName = Literal["account", "risk", "market"]
 

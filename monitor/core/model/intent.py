@@ -1,24 +1,15 @@
 """An action that was approved, recorded and uniquely identified, and the only ways its state may go."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from monitor.core.model.account import ZERO, Scope
+from monitor.core.model.account import Scope
+from monitor.core.model.order import ActionKind, ByName, CallKind, Order, Purpose, Trace
 
 Mode = Literal["dry-run", "approve", "live", "manual"]
-ActionKind = Literal["repay", "transfer_in", "reduce", "cancel_orders"]
-CallKind = Literal[
-    "borrow", "transfer_out", "transfer", "order", "cancel_orders", "setting", "dust", "small_debts", "liquidation_loan"
-]
-"""What a person can order by name and no action does, `cancel_orders` apart."""
-Wallet = Literal["spot", "funding"]
-Side = Literal["BUY", "SELL"]
-Purpose = Literal["repay", "collateral"]
-"""What money is brought in for."""
 
 
 class IntentState(StrEnum):
@@ -74,161 +65,6 @@ FINAL = frozenset({_S.REJECTED, _S.EXPIRED, _S.SIMULATED, _S.REFUSED, _S.CONFIRM
 
 SPENT = IN_FLIGHT | {_S.CONFIRMED}
 """States whose amount counts against the caps: what moved or may have moved."""
-
-
-@dataclass(frozen=True, slots=True)
-class Repay:
-    """Repay `amount` of `asset` from the free balance of `scope`."""
-
-    scope: Scope
-    asset: str
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """Bring `amount` of `asset` from a wallet, or from cross, into `scope` by universal transfer.
-
-    `source` "cross" is the second hop of the two-hop way into an isolated pair.
-    """
-
-    source: Wallet | Literal["cross"]
-    scope: Scope
-    asset: str
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Reduce:
-    """Trade `sells` for what is owed of `asset`, by one order with a price bound; the exchange then repays with it.
-
-    `amount` of the debt is what the order may bring at the price it was sized by; once settled, what it brought.
-    `quantity` and the bound `price` are those of the order on `symbol`: whoever sells gets at least that price,
-    whoever buys pays at most that. `client_id` is the name that the order bears at the exchange.
-    """
-
-    scope: Scope
-    asset: str
-    amount: Decimal
-    symbol: str
-    side: Side
-    quantity: Decimal
-    price: Decimal
-    sells: str
-    client_id: str = ""
-
-    @property
-    def least(self) -> Decimal:
-        """What it brings when it is filled at the bound, before any fee."""
-        return self.quantity * self.price if self.side == "SELL" else self.quantity
-
-
-@dataclass(frozen=True, slots=True)
-class CancelOrders:
-    """Cancel every open order on `symbol` of the scope, so that what they lock of `frees` is free."""
-
-    scope: Scope
-    symbol: str
-    frees: str
-
-    @property
-    def asset(self) -> str:
-        """What it is about, as of all orders that are no amount of anything: the symbol."""
-        return self.symbol
-
-    @property
-    def amount(self) -> Decimal:
-        return ZERO
-
-
-@dataclass(frozen=True, slots=True)
-class ByName:
-    """Any other change that a person ordered by the name of the exchange's `function`.
-
-    `asset` is what it is about: a symbol for orders, nothing for settings; `amount` is zero where it has none. Only
-    who ordered it sends it, and nothing here can look for its traces: what became of it is what the exchange answered,
-    or what a person says.
-    """
-
-    function: str
-    scope: Scope
-    asset: str
-    amount: Decimal
-
-
-Order = Repay | Transfer | Reduce | CancelOrders
-"""What the program sends by itself, and whose traces it can find."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What was asked and what came back, as text without secrets, for the record."""
-
-    request: str
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The venue took the request. Not yet proof that money moved."""
-
-    ref: str
-    trace: Trace | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The venue said no and nothing happened. `transient`: the same wish may be granted later."""
-
-    code: int
-    reason: str
-    transient: bool = False
-    trace: Trace | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Whether it happened is not known. Never retried, only looked into."""
-
-    cause: str
-    trace: Trace | None = field(default=None, compare=False)
-
-
-Outcome = Accepted | Refused | Unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """No request was made: the last look before it found a reason against it. `by_limit`: a limit's."""
-
-    reason: str
-    by_limit: bool = False
-
-
-Objection = Callable[[], Withheld | None]
-"""Asked right before an order leaves: the reason against it, None where there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A row of the venue's own history that may be the trace of an order."""
-
-    ref: str
-    asset: str
-    amount: Decimal
-    status: Literal["PENDING", "CONFIRMED", "FAILED"]
-    at: datetime
-    automatic: bool = False
-    spent: Decimal | None = None
-    """What an order on the market gave for `amount`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The time in which to look for records."""
-
-    since: datetime
-    until: datetime
 
 
 class BalanceBefore(NamedTuple):

@@ -7,9 +7,8 @@ from decimal import Decimal
 from monitor.core.model.alert import Alert, MetricScope, Notification, Severity, Transition
 from monitor.core.model.events import ReadFailed, StreamEvent
 from monitor.core.model.intent import Intent, IntentStep
+from monitor.core.model.ledger import Foreign, Movement
 from monitor.core.model.lending_terms import Terms
-from monitor.core.state.attribution import Movement
-from monitor.core.state.foreign_movements import Foreign
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,66 @@
 """Rows of the exchange's histories of money: the margin ledger, and transfers as margin saw them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 from monitor.core.model.account import Scope
-from monitor.core.model.intent import Record
+from monitor.core.model.order import ActionKind, Record
+
+MovementKind = Literal["capital-flow", "transfer", "liquidation", "order"]
+"""`order`: one on the market that another daemon of this program placed, by the name that it bears."""
+Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
+"""Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in top-up,
+and in auto-repay unless a sale of ours asked for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One thing that moved, as it is kept. `key` tells it apart from others of its kind and scope.
+
+    `type` is the venue's own word, `intent` the one of ours that it belongs to, `detail` what else is known.
+    """
+
+    scope: Scope
+    kind: MovementKind
+    key: str
+    at: datetime
+    seen_at: datetime
+    asset: str
+    amount: Decimal
+    type: str
+    origin: Origin
+    intent: int | None = None
+    detail: Mapping[str, str | int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """One movement of a kind that actions make, by nobody that this record knows of.
+
+    `is_certain`: somebody asked for it; otherwise the exchange may have moved it by itself, as in auto-repay. `key`
+    tells it apart from others of the account, `seen_at` is when it was read.
+    """
+
+    kind: ActionKind
+    scope: Scope
+    asset: str
+    amount: Decimal
+    at: datetime
+    is_certain: bool
+    key: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What may be another hand's doing of the last 24 hours, by key; `found` are those that are taken for it."""
+
+    suspects: Mapping[str, Foreign] = field(default_factory=dict)
+    found: frozenset[str] = frozenset()
+
 
 SAME_MOMENT = timedelta(seconds=5)
 """How far two rows of one thing may be dated apart."""

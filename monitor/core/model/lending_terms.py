@@ -7,8 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from monitor.core.margin.levels import CollateralTier
-from monitor.core.model.account import Bars, Tier
+from monitor.core.model.account import Bars, CollateralTier, Tier
 from monitor.core.numbers.amounts import plain
 
 TermsKind = Literal["bars", "tiers", "collateral", "restricted"]

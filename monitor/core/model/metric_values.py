@@ -7,8 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from monitor.core.metrics.thresholds import BarsInForce
-from monitor.core.model.account import Balance
+from monitor.core.model.account import Balance, BarsInForce
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.events import Noticed
 from monitor.core.model.metric import Missing, Value

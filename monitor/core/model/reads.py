@@ -5,12 +5,52 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.margin.levels import CollateralTier
-from monitor.core.model.account import Price, Scope
-from monitor.core.model.intent import Record
+from monitor.core.model.account import CollateralTier, Price, Scope
+from monitor.core.model.intent import Intent
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restricted
-from monitor.core.model.symbols import MarketsRead, Resting
+from monitor.core.model.order import Record
+from monitor.core.model.symbols import Market, Resting
+
+
+@dataclass(frozen=True, slots=True)
+class MarketsRead:
+    """The rules of every symbol between assets of `assets` (cross), and of the isolated pairs; replaces what was known.
+
+    A symbol between two of `assets` that is not among `markets` does not exist, or not for margin.
+    """
+
+    markets: Mapping[str, Market]
+    assets: frozenset[str]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRead:
+    """The exchange's number of the user whose account it is; and the intents of other names in that account.
+
+    Of these, those that are not final, and those of the last 24 hours: they count against the caps.
+    """
+
+    uid: int
+    elsewhere: tuple[Intent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRead:
+    """The exchange's histories of every scope from `since` to `until`: repayments by scope, and transfers."""
+
+    since: datetime
+    until: datetime
+    repayments: tuple[tuple[Scope, tuple[Record, ...]], ...] = ()
+    transfers: tuple[MarginTransfer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReopened:
+    """For a time that began at `since` nothing was recorded after all."""
+
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

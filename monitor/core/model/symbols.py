@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.model.account import INFINITE, ZERO
-from monitor.core.model.intent import Side
-from monitor.core.numbers.amounts import ceil_to, floor_to
+from monitor.core.model.order import Side
+from monitor.core.numbers.amounts import INFINITE, ZERO, ceil_to, floor_to
 
 TRADING = "TRADING"
 """The only status under which a symbol is traded."""
@@ -72,18 +70,6 @@ class Resting:
     number: int
     symbol: str
     side: Side
-
-
-@dataclass(frozen=True, slots=True)
-class MarketsRead:
-    """The rules of every symbol between assets of `assets` (cross), and of the isolated pairs; replaces what was known.
-
-    A symbol between two of `assets` that is not among `markets` does not exist, or not for margin.
-    """
-
-    markets: Mapping[str, Market]
-    assets: frozenset[str]
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ import decimal
 import re
 from decimal import Decimal
 
-from monitor.core.model.account import INFINITE, ZERO
+INFINITE = Decimal("Infinity")
+"""The level when nothing is owed, and the distance when no move can liquidate. Larger than every number."""
+ZERO = Decimal(0)
+
 
 PRECISION = 50
 ONE = Decimal(1)

@@ -6,6 +6,26 @@ from decimal import Decimal
 
 from monitor.core.numbers.amounts import parse_amount
 
+
+def seconds_between(earlier: datetime, later: datetime) -> Decimal:
+    """Exact seconds from `earlier` to `later`; negative when it is the other way round."""
+    return Decimal((later - earlier) // timedelta(microseconds=1)) / 1_000_000
+
+
+def span_text(seconds: Decimal) -> str:
+    """A time span in its two largest units: `3d 4h`, `2m 10s`, `8s`; `-2m` for one that is behind us."""
+    if seconds < 0:
+        span = span_text(-seconds)
+        return span if span == "0s" else f"-{span}"
+    rest = int(seconds)
+    parts: list[str] = []
+    for letter, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count or parts:
+            parts.append(f"{count}{letter}")
+    return " ".join(part for part in parts[:2] if not part.startswith("0")) or "0s"
+
+
 _MILLISECONDS = {
     "y": 365 * 86_400_000,
     "w": 7 * 86_400_000,

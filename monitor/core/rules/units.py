@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, assert_never
 
-from monitor.core.model.account import ZERO
 from monitor.core.model.metric import Metric, Unit
-from monitor.core.numbers.amounts import plain
+from monitor.core.numbers.amounts import ZERO, plain
 from monitor.core.numbers.durations import format_duration, from_seconds
 from monitor.core.rules.lexer import ExpressionError
 

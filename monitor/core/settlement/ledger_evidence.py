@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import Intent, IntentState, Record, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow, record_of
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.order import Record, Repay, Transfer
+from monitor.core.numbers.amounts import ZERO, plain
 
 CERTAINLY_AFTER = timedelta(milliseconds=300)
 """A row dated this long after the send is surely not yet in the balances from before it: two clocks never agree, but

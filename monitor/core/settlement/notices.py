@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.metrics.value_text import span_text
 from monitor.core.model.alert import Severity
 from monitor.core.model.blocks import StopCause
-from monitor.core.model.intent import ByName, CancelOrders, Intent, IntentState, Reduce, Transfer
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import Notice
+from monitor.core.model.order import ByName, CancelOrders, Reduce, Transfer
 from monitor.core.numbers.amounts import floor_to, plain
+from monitor.core.numbers.durations import span_text
 
 _S = IntentState
 _CENT = Decimal("0.01")

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.actions.spec import Safety
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import Intent, IntentState, Record
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
+from monitor.core.model.order import Record
+from monitor.core.model.safety import Safety
+from monitor.core.numbers.amounts import ZERO
 
 LOOKS = 5
 """Looks that must all find nothing before an order may count as not done."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.spec import Safety
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import CancelOrders, Intent, Record, Reduce
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import CancelOrders, Record, Reduce
+from monitor.core.model.safety import Safety
+from monitor.core.numbers.amounts import ZERO, plain
 from monitor.core.settlement.observation import (
     LOOKS,
     Confirmed,

@@ -6,21 +6,9 @@ from decimal import Decimal
 from typing import Literal, assert_never
 
 from monitor.core.model.blocks import StopCause
-from monitor.core.model.intent import (
-    Accepted,
-    ByName,
-    Intent,
-    IntentState,
-    IntentStep,
-    Outcome,
-    Record,
-    Reduce,
-    Refused,
-    Trace,
-    Unknown,
-    Withheld,
-)
+from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.ledger import LedgerRow
+from monitor.core.model.order import Accepted, ByName, Outcome, Record, Reduce, Refused, Trace, Unknown, Withheld
 from monitor.core.settlement.observation import Confirmed, Failed, Judgement, LookAgain, Unresolved
 
 _S = IntentState

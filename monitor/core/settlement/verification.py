@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.actions.spec import Safety
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import ByName, CancelOrders, Intent, IntentState, Record, Reduce, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
-from monitor.core.numbers.amounts import plain
+from monitor.core.model.order import ByName, CancelOrders, Record, Reduce, Repay, Transfer
+from monitor.core.model.safety import Safety
+from monitor.core.numbers.amounts import ZERO, plain
 from monitor.core.settlement.ledger_evidence import debt_fell_beside, explains_transfer, in_words, ledger_trace, others
 from monitor.core.settlement.observation import (
     EARLY,

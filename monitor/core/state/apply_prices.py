@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from monitor.core.model.account import CrossSnapshot, IsolatedSnapshot, Price
-from monitor.core.state.apply_reference import with_readings
 from monitor.core.state.index_basis import bases_of
 from monitor.core.state.live_balances import cross_balances
+from monitor.core.state.reference_state import with_readings
 from monitor.core.state.scope_value import Book, PricesThen, book_of, repriced
 
 if TYPE_CHECKING:

@@ -1,9 +1,8 @@
 """What is known of an account's surroundings, and how each event changes that. Part of the account's state."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 
 from monitor.core.model.account import CROSS, Balance, CrossSnapshot, IsolatedSnapshot, Price, Scope
@@ -18,10 +17,9 @@ from monitor.core.model.events import (
     Tick,
     TiersRead,
 )
-from monitor.core.model.intent import FINAL, Intent, Reduce, Transfer
+from monitor.core.model.intent import FINAL, Intent
 from monitor.core.model.lending_terms import (
     Terms,
-    TermsKey,
     TermsKind,
     bars_text,
     collateral_text,
@@ -29,20 +27,22 @@ from monitor.core.model.lending_terms import (
     seen,
     tiers_text,
 )
+from monitor.core.model.order import Reduce, Transfer
 from monitor.core.model.reads import (
     CollateralRead,
     IndexRead,
     LedgerRead,
     LiquidationLoanRead,
+    MarketsRead,
     MinimaRead,
     OrdersRead,
     SchedulesRead,
     TagsRead,
 )
-from monitor.core.model.symbols import Markets, MarketsRead, Resting
-from monitor.core.state.index_basis import IndexReading, bases_of, read_index
+from monitor.core.model.symbols import Markets
+from monitor.core.state.index_basis import read_index
 from monitor.core.state.open_orders import OpenOrders
-from monitor.core.state.scope_value import AT_SPOT
+from monitor.core.state.reference_state import Followed, with_readings
 
 GRACE = timedelta(seconds=5)
 """How late the stream may tell of what a snapshot already showed."""
@@ -61,47 +61,6 @@ INDEX_AGAIN = timedelta(seconds=30)
 
 DEBTS = ""
 """Stands for all debts of a scope, where the stream does not say which balance it told of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What is known beside balances, prices and interest. `follow` makes the next one."""
-
-    orders: Mapping[Scope, OpenOrders] = field(default_factory=dict)
-    liquidation_loan: LiquidationLoanRead | None = None
-    schedules: SchedulesRead | None = None
-    collateral: CollateralRead | None = None
-    tags: TagsRead | None = None
-    terms_given: bool = False
-    """Whether nothing reads those two, and they are taken to hold everything back from nothing."""
-    watches_hands: bool = False
-    """Whether the ledger is read soon after anything moved, since it tells of another hand that acts."""
-    min_repay: Mapping[str, Decimal] = field(default_factory=dict)
-    """By asset the least that the exchange takes as a repayment of a part, where that was read."""
-    resting: Mapping[Scope, tuple[Resting, ...]] = field(default_factory=dict)
-    """What was open in each scope when that was last read."""
-    markets: Markets = field(default_factory=Markets)
-    """The rules of symbols, where an action trades."""
-    indexes: Mapping[str, IndexReading] = field(default_factory=dict)
-    """The margin index price of symbols, as last read, with the spot price of its moment."""
-    bases: Mapping[str, Decimal] = field(default_factory=lambda: AT_SPOT)
-    """By symbol that price over the spot price of the same moment, to eight decimals."""
-    terms: Mapping[TermsKey, Terms] = field(default_factory=dict)
-    """The terms last seen of what is held or owed, remembered from run to run."""
-    told_at: Mapping[tuple[Scope, str], datetime] = field(default_factory=dict)
-    """When a stream last told of an asset of a scope."""
-    untold: Mapping[tuple[Scope, str], datetime] = field(default_factory=dict)
-    """Balances that changed from one snapshot to the next without a word, and since when."""
-    moved_at: Mapping[Scope, datetime] = field(default_factory=dict)
-    """Scopes in which something moved that their ledger, as last read, does not show; and when that was noticed."""
-    ledger_at: Mapping[Scope, datetime] = field(default_factory=dict)
-    """Up to when the ledger of each scope was read."""
-    index_asked_at: datetime | None = None
-    """When the index was asked for out of turn: once there is something to compare it with, and unmatched ones too."""
-    asked_at: datetime | None = None
-    """When the ledger was last asked for because nothing explained what had moved."""
-    disagreeing: frozenset[Scope] = frozenset()
-    """Scopes whose open orders, as far as they are known, do not fit what the last snapshot has locked."""
 
 
 class Known(Protocol):
@@ -188,18 +147,6 @@ def new_terms(before: Known, event: Event, now: datetime) -> tuple[Terms, ...]:
         case _:
             return ()
     return seen(known, kind, texts, now)
-
-
-def newly_wanted(before: Followed, after: Followed) -> frozenset[str]:
-    """Reads that have become necessary."""
-    wanted: set[str] = set()
-    if after.asked_at != before.asked_at:
-        wanted.add("capital_flow")
-    if after.index_asked_at != before.index_asked_at:
-        wanted.add("index")
-    if after.disagreeing - before.disagreeing:
-        wanted.add("orders")
-    return frozenset(wanted)
 
 
 def _told(followed: Followed, event: StreamEvent) -> Followed:
@@ -321,12 +268,6 @@ def _with_index(before: Known, followed: Followed, symbol: str, index: Price) ->
     sure = last.before if last is not None and last.is_open else followed.bases.get(symbol)
     reading = read_index(index, before.prices.get(symbol), sure)
     return with_readings(followed, {symbol: reading})
-
-
-def with_readings(followed: Followed, readings: Mapping[str, IndexReading]) -> Followed:
-    """`followed` with these readings of indexes, by symbol, and the bases that they give."""
-    indexes = {**followed.indexes, **readings}
-    return replace(followed, indexes=indexes, bases=bases_of(followed.bases, readings))
 
 
 def _with_ledger(followed: Followed, read: LedgerRead, now: datetime) -> Followed:

@@ -1,46 +1,18 @@
 """What the exchange's histories tell of money that came, went or changed its form, and whose doing it was."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
 
-from monitor.core.model.account import ZERO, Liquidation, Scope
-from monitor.core.model.intent import SPENT, Intent, Record, Reduce, Repay, Transfer
-from monitor.core.model.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, record_of
+from monitor.core.model.account import Liquidation, Scope
+from monitor.core.model.intent import SPENT, Intent
+from monitor.core.model.ledger import SAME_MOMENT, LedgerRow, MarginTransfer, Movement, Origin, record_of
+from monitor.core.model.order import Record, Reduce, Repay, Transfer
 from monitor.core.model.reads import OrderTold
-from monitor.core.numbers.amounts import plain
-
-MovementKind = Literal["capital-flow", "transfer", "liquidation", "order"]
-"""`order`: one on the market that another daemon of this program placed, by the name that it bears."""
-
-Origin = Literal["ours", "another hand", "exchange", "another hand or exchange", "trade", "liquidation"]
-"""Who moved it. `another hand`: a person, or another program. `exchange`: by itself, as in top-up,
-and in auto-repay unless a sale of ours asked for it."""
+from monitor.core.numbers.amounts import ZERO, plain
 
 AFTER_SENDING = timedelta(minutes=10)
 """How long after an order was sent a row of its very amount may still be its trace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """One thing that moved, as it is kept. `key` tells it apart from others of its kind and scope.
-
-    `type` is the venue's own word, `intent` the one of ours that it belongs to, `detail` what else is known.
-    """
-
-    scope: Scope
-    kind: MovementKind
-    key: str
-    at: datetime
-    seen_at: datetime
-    asset: str
-    amount: Decimal
-    type: str
-    origin: Origin
-    intent: int | None = None
-    detail: Mapping[str, str | int | None] | None = None
 
 
 def of_ledger(

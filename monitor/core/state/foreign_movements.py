@@ -2,35 +2,13 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 
-from monitor.core.model.account import Scope
-from monitor.core.model.intent import ActionKind
-from monitor.core.state.attribution import Movement
+from monitor.core.model.ledger import Foreign, Movement
+from monitor.core.model.order import ActionKind
 
 _NAME = re.compile(r"mm-([0-9]{1,19})-([0-9]{1,15})")
 _WALLETS = ("SPOT", "FUNDING")
 """The exchange's words for where an action brings money in from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """One movement of a kind that actions make, by nobody that this record knows of.
-
-    `is_certain`: somebody asked for it; otherwise the exchange may have moved it by itself, as in auto-repay. `key`
-    tells it apart from others of the account, `seen_at` is when it was read.
-    """
-
-    kind: ActionKind
-    scope: Scope
-    asset: str
-    amount: Decimal
-    at: datetime
-    is_certain: bool
-    key: str
-    seen_at: datetime
 
 
 def foreign(movements: Iterable[Movement]) -> tuple[Foreign, ...]:

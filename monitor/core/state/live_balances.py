@@ -6,31 +6,17 @@ What is returned is the very same object for as long as nothing changed, so that
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.core.model.account import CROSS, ZERO, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Scope
+from monitor.core.model.account import CROSS, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Scope
 from monitor.core.model.events import MarginNotice, Noticed, StreamEvent
-from monitor.core.state.stream_overlay import NOTHING_TOLD, Told, balances_now, heard, pair_told, read_again
+from monitor.core.numbers.amounts import ZERO
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.stream_overlay import NOTHING_TOLD, Picture, Told, balances_now, heard, pair_told, read_again
 
 if TYPE_CHECKING:
     from monitor.core.state.account_state import AccountState
-
-
-PATIENCE = timedelta(seconds=5)
-"""Between two tries to read what events told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """What events have told since the last reads, and what that makes of them where it changes anything."""
-
-    told: Mapping[Scope, Told] = field(default_factory=dict)
-    cross: Mapping[str, Balance] | None = None
-    pairs: Mapping[str, IsolatedPair] = field(default_factory=dict)
-    notice: Noticed | None = None
-    """The exchange's own word on the cross level, while no read is newer."""
 
 
 def cross_balances(state: AccountState) -> Mapping[str, Balance]:
@@ -72,20 +58,6 @@ def reconciled(state: AccountState, snapshot: CrossSnapshot | IsolatedSnapshot) 
     return picture
 
 
-def overdue_reads(state: AccountState, now: datetime) -> frozenset[str]:
-    """The reads that should long have settled what events told: the one that was asked for must have failed."""
-    overdue: set[str] = set()
-    failure = state.last_failure
-    for scope, told in state.picture.told.items():
-        name, snapshot = ("isolated", state.isolated) if scope.symbol else ("cross", state.cross)
-        tries = [told.news_at, snapshot.received_at if snapshot is not None else None]
-        if failure is not None and failure.read == name:
-            tries.append(failure.at)
-        if told.news_at is not None and now - max(at for at in tries if at is not None) >= PATIENCE:
-            overdue.add(name)
-    return frozenset(overdue)
-
-
 def _noticed(picture: Picture, said: MarginNotice, event: StreamEvent, read: CrossSnapshot | None) -> Picture:
     """The picture with the notice, unless a read or another notice is newer. A date ahead of us is none."""
     at = min(event.event_time, event.received_at)
@@ -115,3 +87,11 @@ def _with_told(state: AccountState, picture: Picture, scope: Scope, told: Told) 
 
 
 _NOTHING: Mapping[str, Balance] = {}
+
+
+def balances_of(state: AccountState, scope: Scope) -> tuple[Balance, ...]:
+    """What is held and owed in one scope, as far as it is known."""
+    if not scope.symbol:
+        return tuple(cross_balances(state).values())
+    pair = pair_now(state, scope.symbol)
+    return (pair.base, pair.quote) if pair is not None else ()

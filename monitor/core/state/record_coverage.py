@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import ZERO, Price, Scope
-from monitor.core.model.intent import Intent, Record
-from monitor.core.model.ledger import SAME_MOMENT, LedgerRow, MarginTransfer
-from monitor.core.numbers.amounts import plain
+from monitor.core.margin.usdt_prices import price_of
+from monitor.core.model.account import Price
+from monitor.core.model.intent import Intent
+from monitor.core.model.ledger import SAME_MOMENT, Foreign, LedgerRow
+from monitor.core.model.reads import RecordRead
+from monitor.core.numbers.amounts import ZERO, plain
 from monitor.core.state.attribution import of_ledger, of_transfers
-from monitor.core.state.foreign_movements import Foreign, foreign
-from monitor.core.state.scope_value import price_of
+from monitor.core.state.foreign_movements import foreign
 
 DAY = timedelta(hours=24)
 """What is older is no matter of any limit."""
@@ -54,23 +55,6 @@ class OwnRecord:
         if not self.is_failing:
             return f"{since} is being read from the exchange's history; it goes on after that"
         return f"{since} can't be read from the exchange ({self.cause}), so the limits are not known; act by hand"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordRead:
-    """The exchange's histories of every scope from `since` to `until`: repayments by scope, and transfers."""
-
-    since: datetime
-    until: datetime
-    repayments: tuple[tuple[Scope, tuple[Record, ...]], ...] = ()
-    transfers: tuple[MarginTransfer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RecordReopened:
-    """For a time that began at `since` nothing was recorded after all."""
-
-    since: datetime
 
 
 def begun(known_until: datetime | None, found: tuple[Foreign, ...], now: datetime) -> OwnRecord:

@@ -4,22 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import NamedTuple
 
 from monitor.core.margin.levels import Exposure, Totals, margin_level
-from monitor.core.model.account import ZERO, Balance, CrossSnapshot, Price
-from monitor.core.numbers.amounts import EIGHT, ONE, floor_to
+from monitor.core.margin.usdt_prices import AT_SPOT, basis_of, price_of, way_of
+from monitor.core.model.account import Balance, CrossSnapshot, Price
+from monitor.core.numbers.amounts import ONE, ZERO
 
 NOTHING: frozenset[str] = frozenset()
-AT_SPOT: Mapping[str, Decimal] = MappingProxyType({})
-"""No bases: everything is worth its spot price."""
 
-THROUGH = ("BTC", "ETH", "BNB", "SOL", "USDC", "FDUSD", "EUR")
-"""What an asset without a pair with USDT is priced through, the first that it has a pair with."""
-
-_FINEST = Decimal("1E-14")
-"""The step of a price turned round: so fine that nothing is lost, so coarse that sums of such products stay exact."""
 
 _WHOLE = Decimal("0.95")
 """The part of the exchange's total that our own valuation reaches where no row is missing."""
@@ -100,81 +93,6 @@ class PricesThen:
         if not self._books or not self._books[0].is_of(balances, self.prices, leaving_out, bases):
             self._books[:] = [book_of(balances, self.prices, leaving_out, bases)]
         return self._books[0]
-
-
-class Way(NamedTuple):
-    """How an asset without a price in USDT of its own comes by one: by its pair, times what the other side is worth.
-
-    `is_inverted`: the pair is USDT in the asset, such as USDTTRY. `rest` is the pair of the other side with USDT,
-    empty where that is USDT itself.
-    """
-
-    own: str
-    is_inverted: bool
-    rest: str
-
-
-def price_of(asset: str, prices: Mapping[str, Price]) -> Decimal | None:
-    """The USDT price of an asset: its own pair, that turned round, or through another asset; None: none is known."""
-    if asset == "USDT":
-        return ONE
-    direct = prices.get(f"{asset}USDT")
-    if direct is not None:
-        return direct.value
-    way = way_of(asset, prices)
-    if way is None:
-        return None
-    own = prices[way.own].value
-    return turned_round(own) if way.is_inverted else own * prices[way.rest].value
-
-
-def way_of(asset: str, prices: Mapping[str, Price]) -> Way | None:
-    """The way of an asset without a price in USDT of its own; None: there is none."""
-    if f"USDT{asset}" in prices:
-        return Way(f"USDT{asset}", True, "")
-    for other in THROUGH:
-        if f"{asset}{other}" in prices and f"{other}USDT" in prices:
-            return Way(f"{asset}{other}", False, f"{other}USDT")
-    return None
-
-
-def ways_to_try(asset: str, prices: Mapping[str, Price]) -> frozenset[str]:
-    """The symbols that may price an asset without a pair with USDT; the exchange may know none of them.
-
-    Where it knows one, the pair of its other side with USDT is among them.
-    """
-    others = [other for other in THROUGH if other != asset]
-    rests = (f"{other}USDT" for other in others if f"{asset}{other}" in prices)
-    return frozenset({f"USDT{asset}", *(f"{asset}{other}" for other in others), *rests})
-
-
-def turned_round(price: Decimal) -> Decimal:
-    """What one unit of the quote asset costs in the base asset, to fourteen decimals."""
-    return floor_to(ONE / price, _FINEST)
-
-
-def symbol_of(asset: str, prices: Mapping[str, Price]) -> str:
-    """The pair of its own that an asset is priced by: with USDT, unless it has only another."""
-    symbol = f"{asset}USDT"
-    way = None if symbol in prices else way_of(asset, prices)
-    return symbol if way is None else way.own
-
-
-def basis_of(asset: str, prices: Mapping[str, Price], bases: Mapping[str, Decimal]) -> Decimal:
-    """What one unit of the asset's price is worth to the exchange: that of each pair on the way, where it is known.
-
-    Eight decimals, like that of a pair, so that all that is worked out with it stays exact.
-    """
-    if not bases:
-        return ONE
-    symbol = f"{asset}USDT"
-    if symbol in prices:
-        return bases.get(symbol, ONE)
-    way = way_of(asset, prices)
-    if way is None:
-        return ONE
-    own = bases.get(way.own, ONE)
-    return floor_to(ONE / own if way.is_inverted else own * bases.get(way.rest, ONE), EIGHT)
 
 
 def book_of(

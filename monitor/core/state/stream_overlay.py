@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.model.account import ZERO, Balance, IsolatedPair
-from monitor.core.model.events import BalancesChanged, Filled, LiabilityTold, StreamEvent
+from monitor.core.model.account import Balance, IsolatedPair, Scope
+from monitor.core.model.events import BalancesChanged, Filled, LiabilityTold, Noticed, StreamEvent
+from monitor.core.numbers.amounts import ZERO
 
 DOUBT = timedelta(milliseconds=250)
 """How far past the end of a read the exchange's times may lie and what they date be in it all the same: our knowledge
@@ -220,3 +221,14 @@ def _is_news(told: Told, at: datetime) -> bool:
 
 def _of(read: Mapping[str, Balance], asset: str) -> Balance:
     return read.get(asset) or Balance(asset)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What events have told since the last reads, and what that makes of them where it changes anything."""
+
+    told: Mapping[Scope, Told] = field(default_factory=dict)
+    cross: Mapping[str, Balance] | None = None
+    pairs: Mapping[str, IsolatedPair] = field(default_factory=dict)
+    notice: Noticed | None = None
+    """The exchange's own word on the cross level, while no read is newer."""

@@ -21,7 +21,8 @@ from monitor.core.model.account import (
     Wallet,
 )
 from monitor.core.model.events import Event
-from monitor.core.model.intent import (
+from monitor.core.model.ledger import LedgerRow
+from monitor.core.model.order import (
     CancelOrders,
     Objection,
     Order,
@@ -33,7 +34,6 @@ from monitor.core.model.intent import (
     Window,
     Withheld,
 )
-from monitor.core.model.ledger import LedgerRow
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
 from monitor.exchange.binance.api.function import Change, Read

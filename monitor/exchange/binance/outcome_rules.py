@@ -5,7 +5,7 @@ from typing import Literal
 
 import httpx
 
-from monitor.core.model.intent import Accepted, Outcome, Refused, Unknown
+from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
 
 
 class Failure(Enum):

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from monitor.core.model.intent import CancelOrders, Order, Reduce, Refused
+from monitor.core.model.order import CancelOrders, Order, Reduce, Refused
 
 DECIMALS = 8
 """More decimals than these in an amount are refused with -1111."""

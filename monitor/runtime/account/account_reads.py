@@ -18,7 +18,9 @@ from monitor.core.model.events import (
     TiersRead,
     WalletRead,
 )
-from monitor.core.state.account_state import AccountState, Settings, needed_symbols, scopes
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import needed_symbols, scopes
 from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.activity_reads import SurroundingsWatch

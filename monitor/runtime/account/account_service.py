@@ -19,8 +19,10 @@ from monitor.core.metrics.valuation import newest_at
 from monitor.core.model.events import ClockSetBack, CrossRead, Event, HealthRead, IsolatedRead, OperatorRead, Tick
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.journal import Entry
-from monitor.core.state.account_state import AccountState, Settings, needed_symbols, scopes
-from monitor.core.state.record_coverage import RecordReopened
+from monitor.core.model.reads import RecordReopened
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import needed_symbols, scopes
 from monitor.exchange.port import Exchange, Streams
 from monitor.runtime import pause_file
 from monitor.runtime.account.account_owners import Owners

@@ -1,33 +1,33 @@
 """One account's reads beside its balances: what moved, which orders are open, on which terms the exchange lends."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor.clock import Clock
-from monitor.core.metrics.asset import balances_of
-from monitor.core.model.account import CROSS, ZERO, Balance, Scope
+from monitor.core.margin.usdt_prices import price_of, symbol_of
+from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.events import Event
 from monitor.core.model.reads import (
     CollateralRead,
     IndexRead,
     LedgerRead,
+    MarketsRead,
     MinimaRead,
     SchedulesRead,
     TagsRead,
     TransfersRead,
 )
-from monitor.core.model.symbols import MarketsRead
-from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings, needed_symbols, scopes
+from monitor.core.numbers.amounts import ONE, ZERO
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.attribution import needs_repayments
+from monitor.core.state.live_balances import balances_of
 from monitor.core.state.open_orders import OpenOrders
-from monitor.core.state.scope_value import price_of, symbol_of
+from monitor.core.state.scopes import needed_symbols, scopes
 from monitor.exchange.port import Exchange
-from monitor.runtime.account.poller import ReadOnce
-
-Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]
+from monitor.runtime.account.poller import Guarded
 
 FIRST_LEDGER = timedelta(days=7)
 """How far back the ledger is read where none of it is known: as far as one request reaches."""

@@ -17,7 +17,7 @@ from monitor.core.model.events import (
     StreamName,
     Tick,
 )
-from monitor.core.owner import OwnerRead
+from monitor.core.model.reads import OwnerRead
 
 MOST_AT_ONCE = 500
 """Events handed out in one go, so that a flood is committed in parts and nothing else waits for all of it."""

@@ -6,7 +6,9 @@ from contextlib import suppress
 
 from monitor.clock import Clock
 from monitor.core.model.events import CrossRead, Event, IsolatedRead
-from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.runtime.account.account_reads import Reads
 
 READ_WITHIN_S = 3.0

@@ -9,12 +9,14 @@ from decimal import Decimal
 from functools import partial
 
 from monitor.clock import Clock
-from monitor.core.metrics.asset import balances_of
 from monitor.core.metrics.interest_paid import MONTH
 from monitor.core.model.account import CROSS, Balance, Scope
 from monitor.core.model.events import Event, InterestRead, NextRatesRead, RatesRead
 from monitor.core.numbers.intervals import Span, complete_since, newest_gap
-from monitor.core.state.account_state import AccountState, Settings, scopes
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.live_balances import balances_of
+from monitor.core.state.scopes import scopes
 from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.poller import ReadOnce

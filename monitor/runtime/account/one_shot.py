@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 
 from monitor.clock import Clock
 from monitor.core.model.events import BarsRead, CrossRead, Event, IsolatedRead, PricesRead, TiersRead, WalletRead
-from monitor.core.state.account_state import AccountState, Settings, apply, needed_symbols, scopes
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
+from monitor.core.state.scopes import needed_symbols, scopes
 from monitor.exchange.port import Exchange
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from monitor.clock import Clock
 from monitor.core.model.events import Event, KeyRead
-from monitor.core.owner import OwnerRead
+from monitor.core.model.reads import OwnerRead
 from monitor.errors import ExchangeError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.account_owners import Owners

@@ -8,6 +8,7 @@ from datetime import timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor.clock import Clock
+from monitor.core.model.account import Scope
 from monitor.runtime.schedule import Every, run_every, run_now
 
 log = logging.getLogger(__name__)
@@ -117,3 +118,6 @@ class Poller:
 
 def _loop_time() -> float:
     return asyncio.get_running_loop().time()
+
+
+Guarded = Callable[[str, Scope | None, ReadOnce], Awaitable[bool]]

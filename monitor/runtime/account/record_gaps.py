@@ -6,15 +6,19 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from monitor.clock import Clock
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import Scope
 from monitor.core.model.events import Event, ReadFailed
-from monitor.core.model.intent import Record
 from monitor.core.model.ledger import MarginTransfer
-from monitor.core.state.account_state import AccountState, Settings, scopes
-from monitor.core.state.record_coverage import RECORD, TOLD_AFTER, RecordRead
+from monitor.core.model.order import Record
+from monitor.core.model.reads import RecordRead
+from monitor.core.model.safety import Safety
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.record_coverage import RECORD, TOLD_AFTER
+from monitor.core.state.scopes import scopes
 from monitor.exchange.port import Exchange
-from monitor.runtime.account.activity_reads import Guarded
+from monitor.runtime.account.poller import Guarded
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from monitor.core.engine.step import Policy
 from monitor.core.model.alert import Severity
 from monitor.core.model.events import ActionSettled, Event
 from monitor.core.model.intent import IN_FLIGHT, Intent
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.errors import StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime.account.supervisor import WatchedAccount

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from monitor.core.actions.foreign_activity import GRACE, Hands, examined, kinds_of, suspected
+from monitor.core.actions.foreign_activity import GRACE, examined, kinds_of, suspected
 from monitor.core.alerting.evaluation import OPEN
 from monitor.core.engine.step import Policy
 from monitor.core.model.account import CROSS, Scope
@@ -12,12 +12,13 @@ from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, 
 from monitor.core.model.events import HealthRead, InterestRead, OperatorRead
 from monitor.core.model.intent import FINAL, Intent, IntentState
 from monitor.core.model.journal import Entry
+from monitor.core.model.ledger import Hands
 from monitor.core.model.lending_terms import remembered as remembered_terms
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.apply_reference import Followed
 from monitor.core.state.clock_correction import no_later
-from monitor.core.state.live_balances import Picture
 from monitor.core.state.record_coverage import begun
+from monitor.core.state.reference_state import Followed
+from monitor.core.state.stream_overlay import Picture
 from monitor.runtime.account.backlog import Backlog
 from monitor.store.startup import Loaded
 from monitor.view.documents.level_notice import read_notice

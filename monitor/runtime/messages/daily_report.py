@@ -12,9 +12,10 @@ from monitor.clock import Clock
 from monitor.core.notifications.outbox import Delivery
 from monitor.core.notifications.report_schedule import Daily, span_of
 from monitor.errors import StoreError
+from monitor.records.report import ReportRows
 from monitor.runtime import pause_file
 from monitor.runtime.schedule import run_every, run_now
-from monitor.store.readers.report import ReportRows, read_report
+from monitor.store.readers.report import read_report
 from monitor.store.store import Store
 from monitor.store.writes import reports
 from monitor.store.writes.daemon_row import first_run

@@ -17,17 +17,19 @@ from monitor.core.model.blocks import limits_on
 from monitor.core.model.metric import METRICS
 from monitor.core.notifications.outbox import Delivery
 from monitor.core.notifications.throttling import Due
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.errors import StoreError
+from monitor.records.history import HistoryRow
 from monitor.store.readers.alerts import read_alerts
-from monitor.store.readers.history import HistoryRow, read_history
+from monitor.store.readers.history import read_history
 from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.view.charts.chart_spec import Picture, PictureFailed, draw
 from monitor.view.charts.history_chart import BARS, history_picture
-from monitor.view.documents.recovery import restore_lines
 from monitor.view.messages.grouping import together
 from monitor.view.messages.message import Message, alert_message
+from monitor.view.messages.recovery_text import restore_lines
 
 log = logging.getLogger(__name__)
 

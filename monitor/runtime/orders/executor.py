@@ -12,11 +12,12 @@ from monitor.core.actions.final_check import last_look
 from monitor.core.actions.revalidation import NoLonger, recheck
 from monitor.core.engine.step import Policy
 from monitor.core.model.events import ActionSettled, Event, HealthRead
-from monitor.core.model.intent import FINAL, ByName, Intent, IntentState, Withheld
+from monitor.core.model.intent import FINAL, Intent, IntentState
+from monitor.core.model.order import ByName, Withheld
+from monitor.core.model.reads import RecordReopened
 from monitor.core.numbers.amounts import plain
 from monitor.core.settlement.transitions import Moved, abandoned, answered, expired, given_up, is_abandoned
 from monitor.core.state.account_state import AccountState
-from monitor.core.state.record_coverage import RecordReopened
 from monitor.errors import ExchangeError, StoreError
 from monitor.exchange.port import Exchange
 from monitor.runtime import pause_file

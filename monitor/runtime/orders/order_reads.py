@@ -9,10 +9,12 @@ from monitor.clock import Clock
 from monitor.core.actions.revalidation import balances
 from monitor.core.model.account import CROSS, KeyPermissions, Scope
 from monitor.core.model.events import CrossRead, Event, IsolatedRead, KeyRead, PricesRead, WalletRead
-from monitor.core.model.intent import ByName, Intent, Reduce, Transfer, Window
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import ByName, Reduce, Transfer, Window
 from monitor.core.settlement.ledger_evidence import given_elsewhere
 from monitor.core.settlement.observation import EARLY, Look
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.errors import ExchangeError, KeyInvalid, PayloadRejected
 from monitor.exchange.port import Exchange
 

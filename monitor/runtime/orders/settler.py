@@ -12,7 +12,8 @@ from monitor.core.actions.level_loss import Untold, Worsening, worsening
 from monitor.core.engine.step import Policy
 from monitor.core.metrics.snapshot import figures_of
 from monitor.core.model.blocks import StopCause
-from monitor.core.model.intent import FINAL, ByName, Intent, IntentState
+from monitor.core.model.intent import FINAL, Intent, IntentState
+from monitor.core.model.order import ByName
 from monitor.core.settlement.observation import LOOKS, Look, Unresolved
 from monitor.core.settlement.transitions import Moved, executed_late, judged
 from monitor.core.settlement.verification import judge, late_execution, wants_late_ledger, wants_ledger

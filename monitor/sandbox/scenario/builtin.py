@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from monitor.sandbox.market.prices import PricePath
+from monitor.sandbox.scenario.price_path import PricePath
 from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, PairSpec, Scenario, holding
 
 CRASH_START = datetime(2025, 10, 10, 20, 48, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from monitor.sandbox.amounts import ZERO
-from monitor.sandbox.market.prices import PricePath, read_bars, walk
+from monitor.sandbox.scenario.price_path import PricePath, read_bars, walk
 
 
 @dataclass(frozen=True, slots=True)

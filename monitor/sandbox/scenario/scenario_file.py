@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.sandbox.market.prices import PricePath
+from monitor.sandbox.scenario.price_path import PricePath
 from monitor.sandbox.scenario.scenario import AccountSpec, Scenario
 
 

@@ -2,40 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from sqlalchemy import Connection, or_, select
 
 from monitor.core.alerting.lifecycle import acknowledged
 from monitor.core.model.alert import Alert, AlertState, Transition
-from monitor.core.model.events import Ack
 from monitor.core.notifications.outbox import Delivery
+from monitor.records.alerts import AlertRow, Witnessed
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import alert_of, delivery_of
+from monitor.store.writes.commands import newest_acks
 
 _OPEN = (AlertState.PENDING, AlertState.FIRING)
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    """One alert and its deliveries, oldest first."""
-
-    alert: Alert
-    deliveries: tuple[Delivery, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Witnessed:
-    """A figure at which an alert's state changed; it is of the first metric that `when` names."""
-
-    account: str
-    scope: str
-    subject: str
-    when: str
-    at: datetime
-    value: Decimal
 
 
 def read_alerts(
@@ -94,13 +73,6 @@ def read_witnessed(connection: Connection, since: datetime) -> tuple[Witnessed, 
         for account, scope, subject, when, at, value in connection.execute(lately)
         if value.is_finite()
     )
-
-
-def newest_acks(connection: Connection) -> dict[int, Ack]:
-    """The newest ack of every open alert, by its number: also one that no daemon has seen yet."""
-    acks, alerts = tables.acks, tables.alerts
-    wanted = select(acks).join(alerts, alerts.c.id == acks.c.alert).where(alerts.c.state.in_(_OPEN)).order_by(acks.c.id)
-    return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in connection.execute(wanted)}
 
 
 def _with_deliveries(connection: Connection, alerts: Iterable[Alert]) -> tuple[AlertRow, ...]:

@@ -1,28 +1,13 @@
 """How each channel fared: what it took, what it did not, and what still waits for it."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
 from monitor.core.notifications.outbox import DeliveryState
+from monitor.records.channels import ChannelRow
 from monitor.store.schema import tables
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelRow:
-    """One channel in a span of time. `answer` is what it said to the last failed try.
-
-    `given_up` names what it never got; `waiting` counts what waits now, whenever it was queued.
-    """
-
-    channel: str
-    sent: int
-    failed: int
-    waiting: int
-    answer: str | None
-    given_up: tuple[str, ...]
 
 
 def read_channels(connection: Connection, since: datetime) -> tuple[ChannelRow, ...]:

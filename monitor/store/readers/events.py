@@ -1,7 +1,6 @@
 """What the streams delivered, and the reads that failed."""
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, select
@@ -9,24 +8,8 @@ from sqlalchemy import Connection, func, select
 from monitor.core.model.account import Scope
 from monitor.core.model.events import ReadFailed
 from monitor.core.numbers.amounts import plain
+from monitor.records.events import EventRow, Failing
 from monitor.store.schema import tables
-
-
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """One recorded stream event. `symbol` is empty for cross; `payload` is the venue's own JSON text."""
-
-    id: int
-    account: str
-    scope: str
-    symbol: str
-    type: str
-    event_time: datetime
-    received_at: datetime
-    stream: str
-    key: str
-    payload: str
-    rejected: str | None
 
 
 def read_events(
@@ -123,17 +106,6 @@ def read_failures(
         )
         for row in reversed(connection.execute(wanted).all())
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """Failed reads of one kind: how many, and when and why the last one failed."""
-
-    account: str
-    read: str
-    count: int
-    last_at: datetime
-    cause: str
 
 
 def count_failures(connection: Connection, since: datetime) -> tuple[Failing, ...]:

@@ -1,40 +1,15 @@
 """Recorded samples of one metric."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Literal
 
 from sqlalchemy import BigInteger, Connection, func, select, type_coerce
 
+from monitor.core.engine.history_summary import Point
 from monitor.core.model.alert import MetricScope
+from monitor.records.history import HistoryRow, Resolution
 from monitor.store.schema import tables
 
-Resolution = Literal["raw", "1m", "1h"]
-Missing = Literal["infinite", "unavailable"]
-
 _BUCKET_MS = {"1m": 60_000, "1h": 3_600_000}
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One sample; `missing` says which kind of nothing a `value` of None is."""
-
-    at: datetime
-    value: Decimal | None
-    missing: Missing | None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """The samples of one metric of one subject, oldest first. `subject` is empty for cross, account and monitor."""
-
-    metric: str
-    account: str
-    scope: MetricScope
-    subject: str
-    resolution: Resolution
-    points: tuple[Point, ...]
 
 
 def read_history(

@@ -1,24 +1,17 @@
 """Intents and their story."""
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, or_, select
 
-from monitor.core.model.intent import FINAL, Intent, IntentState, IntentStep, Trace
+from monitor.core.model.intent import FINAL, Intent, IntentState, IntentStep
+from monitor.core.model.order import Trace
+from monitor.records.intents import IntentRow
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import intent_of
 from monitor.store.writes import audit
-
-
-@dataclass(frozen=True, slots=True)
-class IntentRow:
-    """One intent, its steps in order, and what a person decided of it (None: nothing)."""
-
-    intent: Intent
-    steps: tuple[IntentStep, ...]
-    approved: bool | None
 
 
 def read_intents(

@@ -8,8 +8,9 @@ from typing import Literal
 
 from sqlalchemy import Connection, select
 
-from monitor.core.metrics.interest_paid import MONTH, Debt, InterestPaid, paid_by_debt
-from monitor.core.model.account import InterestCharge
+from monitor.core.metrics.interest_paid import MONTH, paid_by_debt
+from monitor.core.model.account import Debt, InterestCharge, InterestPaid
+from monitor.records.interest import InterestSum
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import charge_of
 from monitor.store.writes.interest import Span
@@ -24,19 +25,6 @@ class ChargeRow:
 
     account: str
     charge: InterestCharge
-
-
-@dataclass(frozen=True, slots=True)
-class InterestSum:
-    """Charges of one asset in one scope, together; `day` (UTC) None: over the whole time asked for."""
-
-    day: date | None
-    asset: str
-    account: str
-    scope: str
-    symbol: str
-    interest: Decimal
-    charges: int
 
 
 def read_charges(

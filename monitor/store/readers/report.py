@@ -1,20 +1,18 @@
 """All that a report tells of, as of one moment of the database: put together from what the other readers read."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
 from monitor.core.metrics.sampling import HELD_FOR
-from monitor.core.model.events import Silence
-from monitor.core.numbers.intervals import Span
-from monitor.store.readers.alerts import AlertRow, Witnessed, read_alerts, read_witnessed
-from monitor.store.readers.channels import ChannelRow, read_channels
-from monitor.store.readers.events import EventRow, Failing, count_failures, count_rejected, read_movements
-from monitor.store.readers.history import HistoryRow, read_history
-from monitor.store.readers.intents import IntentRow, read_intents
-from monitor.store.readers.interest import InterestSum, read_interest, read_spans
-from monitor.store.readers.status import StatusRows, read_status
+from monitor.records.report import ReportRows
+from monitor.store.readers.alerts import read_alerts, read_witnessed
+from monitor.store.readers.channels import read_channels
+from monitor.store.readers.events import count_failures, count_rejected, read_movements
+from monitor.store.readers.history import read_history
+from monitor.store.readers.intents import read_intents
+from monitor.store.readers.interest import read_interest, read_spans
+from monitor.store.readers.status import read_status
 from monitor.store.writes import audit, bans
 from monitor.store.writes.commands import paused_by, read_silences
 from monitor.store.writes.daemon_row import first_run, read_runs
@@ -34,29 +32,6 @@ FOUND_LATE = timedelta(days=1)
 """A movement that was found in the span is told of unless it is older than the span by more than this."""
 
 MOVEMENTS = ("transfer", "capital-flow", "liquidation")
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRows:
-    """What is recorded of the time since a moment. `series` reach back a little further, to tell how it began."""
-
-    status: StatusRows
-    runs: tuple[Span, ...]
-    first_run: datetime | None
-    series: tuple[HistoryRow, ...]
-    charges: tuple[InterestSum, ...]
-    charged: dict[tuple[str, str], tuple[Span, ...]]
-    alerts: tuple[AlertRow, ...]
-    witnessed: tuple[Witnessed, ...]
-    intents: tuple[IntentRow, ...]
-    movements: tuple[EventRow, ...]
-    failures: tuple[Failing, ...]
-    rejected: int
-    channels: tuple[ChannelRow, ...]
-    paused: tuple[str, datetime] | None
-    silences: tuple[Silence, ...]
-    banned_until: datetime | None
-    head: str | None
 
 
 def read_report(connection: Connection, since: datetime, now: datetime) -> ReportRows:

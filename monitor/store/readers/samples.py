@@ -4,8 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from monitor.core.model.account import INFINITE
 from monitor.core.model.metric import METRICS, Missing
+from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.recorded_frames import Recorded
 from monitor.store.schema import tables
 

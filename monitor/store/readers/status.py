@@ -1,34 +1,12 @@
 """The live figures that the daemon leaves for readers."""
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from sqlalchemy import Connection, select
 
-from monitor.core.model.blocks import RuleStop
+from monitor.records.status import LiveDocument, StatusRows
 from monitor.store.schema import tables
 from monitor.store.writes import rule_stops
 from monitor.store.writes.commands import is_paused
-from monitor.store.writes.daemon_row import DaemonRow, read_daemon
-
-
-@dataclass(frozen=True, slots=True)
-class LiveDocument:
-    """One account's status document (JSON text) as of `at`."""
-
-    account: str
-    at: datetime
-    document: str
-
-
-@dataclass(frozen=True, slots=True)
-class StatusRows:
-    """All that a status needs, as of one moment. `daemon` None: none ever ran on this database."""
-
-    daemon: DaemonRow | None
-    paused: bool
-    documents: tuple[LiveDocument, ...]
-    stops: tuple[RuleStop, ...] = ()
+from monitor.store.writes.daemon_row import read_daemon
 
 
 def read_status(connection: Connection) -> StatusRows:

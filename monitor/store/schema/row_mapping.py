@@ -9,17 +9,8 @@ from sqlalchemy import RowMapping
 from monitor.core.model.account import InterestCharge, Scope
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Reason
 from monitor.core.model.events import Matcher, Silence
-from monitor.core.model.intent import (
-    BalanceBefore,
-    ByName,
-    CancelOrders,
-    Intent,
-    IntentState,
-    Order,
-    Reduce,
-    Repay,
-    Transfer,
-)
+from monitor.core.model.intent import BalanceBefore, Intent, IntentState
+from monitor.core.model.order import ByName, CancelOrders, Order, Reduce, Repay, Transfer
 from monitor.core.notifications.outbox import Delivery, DeliveryState, Told
 from monitor.core.numbers.amounts import plain
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, insert, select, text
 
-from monitor.core.model.intent import Intent, IntentStep, Trace
+from monitor.core.model.intent import Intent, IntentStep
+from monitor.core.model.order import Trace
 from monitor.core.numbers.amounts import plain
 from monitor.store.schema import tables
 from monitor.store.schema.columns import milliseconds

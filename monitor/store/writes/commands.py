@@ -10,13 +10,12 @@ from sqlalchemy import Connection, and_, insert, or_, select, update
 from monitor.core.alerting.drill import Drill
 from monitor.core.model.alert import AlertState
 from monitor.core.model.blocks import RuleStop
-from monitor.core.model.events import OperatorRead, Silence
+from monitor.core.model.events import Ack, OperatorRead, Silence
 from monitor.core.model.intent import Intent, IntentState
 from monitor.core.settlement.notices import notices_of
 from monitor.core.settlement.transitions import resolved
 from monitor.errors import OrderRefused, StoreError
 from monitor.store.db.prepared import upsert
-from monitor.store.readers.alerts import newest_acks
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import intent_of, silence_of, silence_row
 from monitor.store.writes import audit, journal, rule_stops
@@ -230,3 +229,10 @@ def _settled(connection: Connection, now: datetime) -> tuple[Intent, ...]:
     wanted = select(table).where(or_(table.c.id.in_(settled), by_hand)).order_by(table.c.id)
     rows = connection.execute(wanted).mappings()
     return tuple(intent_of(row) for row in rows)
+
+
+def newest_acks(connection: Connection) -> dict[int, Ack]:
+    """The newest ack of every open alert, by its number: also one that no daemon has seen yet."""
+    acks, alerts = tables.acks, tables.alerts
+    wanted = select(acks).join(alerts, alerts.c.id == acks.c.alert).where(alerts.c.state.in_(_OPEN)).order_by(acks.c.id)
+    return {row.alert: Ack(row.alert, row.by, row.at, row.comment) for row in connection.execute(wanted)}

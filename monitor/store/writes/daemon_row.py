@@ -1,28 +1,17 @@
 """The daemon's own row: who it is, since when, and when it was last there."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from monitor.clock import Clock, SteadyReading, SystemClock
+from monitor.records.status import DaemonRow
 from monitor.store.db import lease
 from monitor.store.db.prepared import upsert
 from monitor.store.schema import tables
 
 SIGN_OF_LIFE = timedelta(seconds=5)
 """A daemon that works is seen more often than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonRow:
-    """The daemon that last held the database. `running`: one holds it now."""
-
-    running: bool
-    pid: int
-    since: datetime
-    version: str
-    seen_at: datetime
 
 
 def announce(

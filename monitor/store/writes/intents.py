@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from monitor.core.model.intent import FINAL, IN_FLIGHT, LEGAL, Intent, IntentState, IntentStep, Reduce, asked
+from monitor.core.model.intent import FINAL, IN_FLIGHT, LEGAL, Intent, IntentState, IntentStep, asked
+from monitor.core.model.order import Reduce
 from monitor.core.settlement.transitions import is_abandoned
 from monitor.errors import StoreError
 from monitor.store.schema import tables

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState, IntentStep, Outcome
+from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState, IntentStep
+from monitor.core.model.order import Outcome
 from monitor.core.settlement.observation import Unresolved
 from monitor.core.settlement.transitions import Moved, answered_by_name, given_up, is_abandoned, judged
 from monitor.errors import OrderRefused, StoreError

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, and_, func, select
 
 from monitor.core.model.account import Scope
+from monitor.core.model.ledger import Movement
 from monitor.core.model.lending_terms import Terms, TermsKey
-from monitor.core.state.attribution import Movement
 from monitor.store.db.prepared import hot_insert
 from monitor.store.schema import tables
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select, update
 
 from monitor.core.model.account import Scope
-from monitor.core.state.foreign_movements import Foreign
+from monitor.core.model.ledger import Foreign
 from monitor.core.state.record_coverage import DAY
 from monitor.store.db.prepared import hot_insert
 from monitor.store.schema import tables

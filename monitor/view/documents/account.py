@@ -18,7 +18,9 @@ from monitor.core.model.intent import IN_FLIGHT
 from monitor.core.model.metric import Value
 from monitor.core.model.metric_values import Danger, Figures, Holding
 from monitor.core.numbers.amounts import EIGHT, ceil_to, floor_to, plain
-from monitor.core.state.account_state import AccountState, Settings, scopes
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import scopes
 from monitor.view.documents.recovery import restoration, restore_document
 from monitor.view.json_values import (
     Document,

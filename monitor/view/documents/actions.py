@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from monitor.core.model.blocks import RuleStop
-from monitor.core.model.intent import Intent, IntentStep, Reduce
+from monitor.core.model.intent import Intent, IntentStep
+from monitor.core.model.order import Reduce
 from monitor.core.numbers.amounts import plain
 from monitor.view.json_values import Document, decimal_text, moment_text
 

@@ -6,8 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal, Protocol
 
-from monitor.core.model.account import ZERO
-from monitor.core.numbers.amounts import plain
+from monitor.core.numbers.amounts import ZERO, plain
 from monitor.view.json_values import Document, decimal_text, moment_text
 
 HOURS_A_DAY = 24

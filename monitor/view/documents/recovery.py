@@ -10,7 +10,6 @@ from monitor.core.model.account import Scope
 from monitor.core.model.metric_values import Figures
 from monitor.core.numbers.amounts import plain
 from monitor.core.state.account_state import AccountState
-from monitor.view.formatting import level_text, money_text, needed_text
 from monitor.view.json_values import Document, moment_text
 
 SAFE_OVER_INITIAL = Decimal("1.05")
@@ -38,14 +37,6 @@ def restoration(state: AccountState, scope: Scope, figures: Figures) -> Restorat
     return Restoration(target, options, min(wallets, default=None)) if options else None
 
 
-def restore_lines(state: AccountState, scope: Scope, figures: Figures) -> list[str]:
-    """The ways back to safety as sentences for a message; empty when there is no need or no knowledge."""
-    found = restoration(state, scope, figures)
-    if found is None:
-        return []
-    return [f"{_sentence(option)} (back at {level_text(found.target)})" for option in found.options]
-
-
 def restore_document(found: Restoration | None) -> Document | None:
     if found is None:
         return None
@@ -64,23 +55,3 @@ def restore_document(found: Restoration | None) -> Document | None:
             for option in found.options
         ],
     }
-
-
-def route_text(route: str, amount: Decimal, asset: str, repays: str = "") -> str:
-    """One way back in words."""
-    sum_ = needed_text(amount, asset)
-    match route:
-        case "repay":
-            return f"repay {sum_} from the free balance"
-        case "transfer_and_repay":
-            return f"bring in {sum_} and repay"
-        case "reduce":
-            return f"sell {sum_} for {repays} and repay" if repays else f"sell {sum_} and repay"
-        case _:
-            return f"bring in {sum_} as collateral"
-
-
-def _sentence(option: RestoreOption) -> str:
-    value = "" if option.asset == "USDT" else f", {money_text(option.value_usdt)}"
-    lacking = "" if option.feasible else ", more than is at hand"
-    return f"{route_text(option.route, option.amount, option.asset, option.repays)}{value}{lacking}"

@@ -7,13 +7,12 @@ from decimal import Decimal
 from typing import Protocol
 
 from monitor.core.engine.history_summary import Extreme, Stretch, downtime
-from monitor.core.model.account import ZERO
 from monitor.core.model.alert import Alert
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.events import Silence
 from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState, IntentStep
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.core.numbers.amounts import plain
+from monitor.core.numbers.amounts import ZERO, plain
 from monitor.core.numbers.intervals import Span
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.alerts import alert_document

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from monitor.core.margin.levels import Position
 from monitor.core.margin.stress import Portfolio, is_measurable
-from monitor.core.model.account import ZERO
-from monitor.view.json_values import Document
+from monitor.core.numbers.amounts import ZERO
+from monitor.view.json_values import Document, number
 
 REMAINDER = ""
 """The asset of what has no price of its own: the exchange counts it, so it is worth the rest of its totals."""
@@ -38,10 +38,6 @@ def portfolio_of(scope: Document) -> Portfolio | None:
 def is_in_usdt(scope: Document) -> bool:
     """Whether the scope's portfolio is worth USDT: not so for a pair whose quote asset has no price."""
     return "index_price" not in scope or scope["quote"]["price_usdt"] is not None
-
-
-def number(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _pair(scope: Document) -> tuple[Position, ...] | None:

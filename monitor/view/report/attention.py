@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.metrics.value_text import span_text
-from monitor.core.numbers.durations import to_seconds
+from monitor.core.numbers.durations import span_text, to_seconds
 from monitor.view.formatting import UNKNOWN, percent_text
 from monitor.view.json_values import Document
 from monitor.view.terminal.status_notes import monitored_cells, rule_stop_cells

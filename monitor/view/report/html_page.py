@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from monitor.view.documents.stress_portfolio import number
 from monitor.view.formatting import bar_text, stamp_text
-from monitor.view.json_values import Document
+from monitor.view.json_values import Document, number
 from monitor.view.report.attention import clock_text, label
 from monitor.view.report.sparkline import level_line
 from monitor.view.report.text import Section, headline, level_lines, period, sections

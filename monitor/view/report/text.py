@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from monitor.core.metrics.value_text import span_text
-from monitor.view.documents.stress_portfolio import number
+from monitor.core.numbers.durations import span_text
 from monitor.view.formatting import (
     INFINITY_SIGN,
     UNKNOWN,
@@ -16,9 +15,10 @@ from monitor.view.formatting import (
     percent_text,
     stamp_text,
 )
-from monitor.view.json_values import Document
+from monitor.view.json_values import Document, number
 from monitor.view.report.attention import attention, clock_text, label, stretch_text
-from monitor.view.terminal.table import SEVERITY_TONES, Cell, interest_lines
+from monitor.view.terminal.interest import interest_lines
+from monitor.view.terminal.table import SEVERITY_TONES, Cell
 
 MOST = 12
 """So many lines of one kind; the rest is counted."""

@@ -7,13 +7,11 @@ from decimal import Decimal
 from monitor.core.margin.interest import HOURS_A_YEAR
 from monitor.core.margin.levels import drop_to_level, exposure, rise_to_level
 from monitor.core.margin.stress import Portfolio, first_to_reach
-from monitor.core.model.account import INFINITE
-from monitor.core.numbers.amounts import ONE, floor_to
+from monitor.core.numbers.amounts import INFINITE, ONE, floor_to
 from monitor.core.numbers.durations import parse_since
-from monitor.view.documents.recovery import route_text
 from monitor.view.documents.status import oldest_age_s
 from monitor.view.documents.stress import Keepers
-from monitor.view.documents.stress_portfolio import is_in_usdt, number, portfolio_of, scopes_of
+from monitor.view.documents.stress_portfolio import is_in_usdt, portfolio_of, scopes_of
 from monitor.view.formatting import (
     UNKNOWN,
     age_text,
@@ -26,7 +24,8 @@ from monitor.view.formatting import (
     stamp_text,
     whole_text,
 )
-from monitor.view.json_values import Document
+from monitor.view.json_values import Document, number
+from monitor.view.messages.recovery_text import route_text
 from monitor.view.terminal.table import SEVERITY_TONES, Cell, Table, Tone
 
 FRESH = timedelta(minutes=1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from monitor.core.model.intent import Intent, IntentState
-from monitor.store.readers.intents import IntentRow
+from monitor.records.intents import IntentRow
 from tests.campaign.judge.facts import CROSS_PATH, ISOLATED_PATH, Asked, Execution, Facts, Limits
 from tests.campaign.plan import PACE, SPEED
 

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from monitor.core.model.alert import AlertState, Severity
-from monitor.core.model.intent import CancelOrders, Intent, Reduce, Repay, Transfer
+from monitor.core.model.intent import Intent
+from monitor.core.model.order import CancelOrders, Reduce, Repay, Transfer
 from monitor.core.notifications.outbox import Delivery
-from monitor.store.readers.intents import IntentRow
+from monitor.records.intents import IntentRow
 
 REPAY_PATH, TRANSFER_PATH = "/sapi/v1/margin/borrow-repay", "/sapi/v1/asset/transfer"
 ORDER_PATH, OPEN_ORDERS_PATH = "/sapi/v1/margin/order", "/sapi/v1/margin/openOrders"

@@ -9,11 +9,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.model.alert import AlertState
-from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState, Reduce
+from monitor.core.model.intent import IN_FLIGHT, Intent, IntentState
+from monitor.core.model.order import Reduce
 from monitor.core.notifications.outbox import Delivery, DeliveryState
 from monitor.core.numbers.amounts import floor_to
 from monitor.core.settlement.ledger_evidence import CERTAINLY_AFTER
-from monitor.store.readers.intents import IntentRow
+from monitor.records.intents import IntentRow
 from tests.campaign.judge.disturbances import (
     SLACK_MS,
     Violation,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState
-from monitor.store.readers.intents import IntentRow
+from monitor.records.intents import IntentRow
 from tests.campaign.judge.disturbances import Violation, in_ms
 from tests.campaign.judge.facts import CROSS_PATH, Asked, Facts, RuleStopFact
 

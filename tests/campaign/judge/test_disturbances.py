@@ -9,7 +9,7 @@ import pytest
 
 from monitor.core.model.intent import IntentState as S
 from monitor.core.model.intent import IntentStep
-from monitor.store.readers.intents import IntentRow
+from monitor.records.intents import IntentRow
 from tests.campaign.judge.facts import CROSS_PATH, Asked, Facts, Restored, Span, Stepped
 from tests.campaign.judge.judge import judge
 from tests.campaign.judge.test_judge import (

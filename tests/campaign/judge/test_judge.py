@@ -10,9 +10,10 @@ import pytest
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.alert import AlertState, Reason
-from monitor.core.model.intent import Intent, IntentState, IntentStep, Reduce, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState, IntentStep
+from monitor.core.model.order import Reduce, Repay, Transfer
 from monitor.core.notifications.outbox import Delivery, DeliveryState
-from monitor.store.readers.intents import IntentRow
+from monitor.records.intents import IntentRow
 from tests.campaign.judge.facts import (
     CROSS_PATH,
     ORDER_PATH,

@@ -9,7 +9,7 @@ import pytest
 from monitor.core.model.intent import BalanceBefore, IntentStep
 from monitor.core.model.intent import IntentState as S
 from monitor.core.notifications.outbox import DeliveryState
-from monitor.store.readers.intents import IntentRow
+from monitor.records.intents import IntentRow
 from tests.campaign.judge.facts import Facts, Restored, RuleStopFact, Sealed, Stir, Suspended
 from tests.campaign.judge.judge import judge
 from tests.campaign.judge.test_disturbances import lost, moved_then, put_back

@@ -13,8 +13,9 @@ import pytest
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.alert import Alert, AlertKey, AlertState
-from monitor.core.model.intent import Intent, IntentState, IntentStep, Repay
+from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.journal import Entry
+from monitor.core.model.order import Repay
 from monitor.store.store import Store
 from tests.support.command import Said, margin_monitor, write_config
 

@@ -12,13 +12,15 @@ import pytest
 
 from monitor.cli.commands.call import spelled
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import ByName, IntentState
+from monitor.core.model.intent import IntentState
+from monitor.core.model.order import ByName
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
+from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm
 from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, Readings, Scenario, holding
 from monitor.store.db.migrate import upgrade
-from monitor.store.readers.intents import IntentRow, read_intents
+from monitor.store.readers.intents import read_intents
 from monitor.store.store import OrderStore, ReadStore
 from monitor.store.writes import commands
 from tests.support.command import Said, margin_monitor

@@ -12,7 +12,7 @@ from monitor.config.simulation.portfolio import read_portfolio
 from monitor.config.simulation.price_bars import read_bars
 from monitor.core.model.account import Balance, Bars
 from monitor.errors import ConfigError
-from monitor.sandbox.market.prices import read_bars as sandbox_bars
+from monitor.sandbox.scenario.price_path import read_bars as sandbox_bars
 from monitor.view.documents.account import account_document
 from tests.support.examples import documents
 

@@ -9,7 +9,7 @@ from monitor.config.loading import build_config
 from monitor.config.simulation.rule_tests import read_rule_tests
 from monitor.errors import ConfigError
 from monitor.simulation.rule_test_result import Verdict, try_rules
-from monitor.view.documents.rule_tests import difference_lines
+from monitor.view.terminal.rule_tests import difference_lines
 
 RULES = """
 [[channels]]

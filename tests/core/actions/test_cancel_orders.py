@@ -6,7 +6,7 @@ from monitor.core.actions.cancel_orders import propose
 from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Nothing, Proposal
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import CancelOrders
+from monitor.core.model.order import CancelOrders
 from monitor.core.model.symbols import Resting
 from tests.support.examples.actions import D, balance, cancel_spec, standing
 

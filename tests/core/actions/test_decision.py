@@ -14,9 +14,11 @@ from monitor.core.model.account import CROSS, Balance
 from monitor.core.model.alert import Alert, AlertState
 from monitor.core.model.blocks import Stop
 from monitor.core.model.events import HealthRead, OperatorRead
-from monitor.core.model.intent import LEGAL, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.model.intent import LEGAL, Intent, IntentState
+from monitor.core.model.order import Order, Repay, Transfer
 from monitor.core.rules.rule import Rule
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from tests.support.examples.actions import (
     NOW,
     SAFETY,

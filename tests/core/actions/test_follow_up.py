@@ -7,8 +7,9 @@ from monitor.core.actions.plan import propose
 from monitor.core.actions.plan_context import Ground
 from monitor.core.actions.proposal import UNLIMITED, Nothing, Proposal
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Intent, IntentState, Reduce, Repay
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.metric_values import Figures
+from monitor.core.model.order import Reduce, Repay
 from monitor.core.model.symbols import Market, Markets
 from tests.support.examples.actions import NOW, D, balance, intent, reduce_spec, seconds, standing
 

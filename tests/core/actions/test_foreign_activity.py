@@ -7,17 +7,19 @@ from typing import Literal
 import pytest
 
 from monitor.core.actions.decision import named
-from monitor.core.actions.foreign_activity import GRACE, Hands, examined, in_words, kinds_of, suspected
-from monitor.core.actions.spec import Safety
+from monitor.core.actions.foreign_activity import GRACE, examined, in_words, kinds_of, suspected
 from monitor.core.alerting.lifecycle import Audience
 from monitor.core.engine.step import Ids, Policy, step
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import Tick
-from monitor.core.model.intent import Intent, IntentState, Record, Reduce, Repay
-from monitor.core.model.ledger import LedgerRow
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.ledger import Hands, LedgerRow, Movement
+from monitor.core.model.order import Record, Reduce, Repay
 from monitor.core.model.reads import OrderTold
-from monitor.core.state.account_state import AccountState, Settings
-from monitor.core.state.attribution import Movement, of_ledger, of_order
+from monitor.core.model.safety import Safety
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.attribution import of_ledger, of_order
 from tests.support.examples.actions import NOW, cancel_spec, intent, reduce_spec, repay_spec, seconds, transfer_spec
 
 D = Decimal

@@ -10,8 +10,10 @@ from monitor.core.actions.level_loss import Untold, Worsening, balances_of, wors
 from monitor.core.model.account import CROSS, Balance, Price, Scope
 from monitor.core.model.blocks import RuleStop
 from monitor.core.model.events import OperatorRead
-from monitor.core.model.intent import ByName, Intent, IntentState, Order, Reduce, Repay, Transfer
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import ByName, Order, Reduce, Repay, Transfer
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from tests.core.actions.test_decision import decided, only, proposed
 from tests.support.examples.actions import (
     EXAMPLE,

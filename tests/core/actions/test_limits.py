@@ -10,17 +10,8 @@ from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Proposal
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import (
-    ActionKind,
-    ByName,
-    CancelOrders,
-    Intent,
-    IntentState,
-    Order,
-    Reduce,
-    Repay,
-    Transfer,
-)
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import ActionKind, ByName, CancelOrders, Order, Reduce, Repay, Transfer
 from tests.support.examples.actions import (
     KEY,
     NOW,

@@ -5,14 +5,14 @@ from datetime import datetime
 
 from monitor.core.actions.decision import ground_of
 from monitor.core.actions.position import Standing
-from monitor.core.margin.levels import CollateralTier
-from monitor.core.model.account import CROSS, IsolatedPair, IsolatedSnapshot, Scope
+from monitor.core.model.account import CROSS, CollateralTier, IsolatedPair, IsolatedSnapshot, Scope
 from monitor.core.model.events import StreamEvent
-from monitor.core.model.intent import CancelOrders, Reduce
 from monitor.core.model.lending_terms import Delisting, Restricted
-from monitor.core.model.reads import CollateralRead, MinimaRead, OrdersRead, OrderTold, SchedulesRead
-from monitor.core.model.symbols import Market, MarketsRead, Resting
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.model.order import CancelOrders, Reduce
+from monitor.core.model.reads import CollateralRead, MarketsRead, MinimaRead, OrdersRead, OrderTold, SchedulesRead
+from monitor.core.model.symbols import Market, Resting
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from tests.support.examples.actions import NOW, SETTINGS, D, account, balance, seconds, standing
 
 SETTINGS_OF_PAIRS = replace(SETTINGS, isolated=("BTCUSDT",))

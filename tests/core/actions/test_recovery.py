@@ -1,7 +1,7 @@
 """The ways back to a level, by the worked example."""
 
 from monitor.core.actions.recovery import SELLING_COST, RestoreOption, restore_options
-from monitor.core.model.account import INFINITE
+from monitor.core.numbers.amounts import INFINITE
 from tests.support.examples.actions import D, balance, standing
 
 

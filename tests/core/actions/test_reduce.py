@@ -13,9 +13,10 @@ from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Allowance, Nothing, Proposal
 from monitor.core.actions.reduce import propose
 from monitor.core.actions.spec import ActionSpec
-from monitor.core.model.account import CROSS, ZERO, Balance, Scope
-from monitor.core.model.intent import Reduce
+from monitor.core.model.account import CROSS, Balance, Scope
+from monitor.core.model.order import Reduce
 from monitor.core.model.symbols import Market, Markets
+from monitor.core.numbers.amounts import ZERO
 from tests.support.examples.actions import NOW, PRICES, D, balance, reduce_spec, standing
 
 SPEC = reduce_spec()

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import Allowance, Nothing, Proposal
 from monitor.core.actions.repay import propose
-from monitor.core.model.account import CROSS, ZERO, Balance
-from monitor.core.model.intent import Repay
+from monitor.core.model.account import CROSS, Balance
+from monitor.core.model.order import Repay
+from monitor.core.numbers.amounts import ZERO
 from tests.support.examples.actions import NOW, D, balance, repay_spec, standing
 
 SPEC = repay_spec()

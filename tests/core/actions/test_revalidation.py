@@ -10,10 +10,12 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS, Price
 from monitor.core.model.alert import AlertState
 from monitor.core.model.events import HealthRead, OperatorRead
-from monitor.core.model.intent import Intent, IntentState, Reduce, Repay, Transfer
-from monitor.core.model.reads import MinimaRead
-from monitor.core.model.symbols import Market, MarketsRead
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import Reduce, Repay, Transfer
+from monitor.core.model.reads import MarketsRead, MinimaRead
+from monitor.core.model.symbols import Market
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from tests.support.examples.actions import (
     KEY,
     NOW,

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from monitor.core.actions.spec import KEYS, ActionSpec, Safety
+from monitor.core.actions.spec import KEYS, ActionSpec
 from monitor.core.actions.target import ExpressionError, level_wanted, read_target
 from monitor.core.model.metric import Missing
+from monitor.core.model.safety import Safety
 from tests.support.examples.actions import D, repay_spec
 
 

@@ -11,8 +11,10 @@ from monitor.core.actions.limits import Approved, review, spent_by
 from monitor.core.actions.position import Standing
 from monitor.core.actions.proposal import UNLIMITED, Allowance, Nothing, Proposal
 from monitor.core.actions.transfer_in import propose, second_hop
-from monitor.core.model.account import CROSS, ZERO, Balance, Scope
-from monitor.core.model.intent import IntentState, Transfer
+from monitor.core.model.account import CROSS, Balance, Scope
+from monitor.core.model.intent import IntentState
+from monitor.core.model.order import Transfer
+from monitor.core.numbers.amounts import ZERO
 from tests.core.actions.test_repay import portfolios
 from tests.support.examples.actions import NOW, D, balance, intent, standing, transfer_spec
 

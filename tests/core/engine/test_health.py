@@ -9,7 +9,8 @@ import pytest
 from monitor.core.engine.health import Watched, ailments
 from monitor.core.model.account import IsolatedSnapshot
 from monitor.core.model.events import IsolatedRead
-from monitor.core.state.account_state import AccountState, Pace
+from monitor.core.state.account_settings import Pace
+from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import NOW, SETTINGS, after, started, told, watched
 
 STEADY = replace(SETTINGS, pace=Pace(cross_without_stream=timedelta(seconds=60)))

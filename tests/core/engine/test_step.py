@@ -35,9 +35,11 @@ from monitor.core.model.events import (
     Tick,
     TiersRead,
 )
-from monitor.core.model.intent import Intent, IntentState, Order, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import Order, Repay, Transfer
 from monitor.core.rules.rule import Rule, parse_rules
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.resources import shipped
 from tests.support.examples.accounts import (
     FIVE_FOLD,

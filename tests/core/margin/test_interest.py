@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.core.margin import interest
 from monitor.core.margin.interest import Loan
-from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.numbers.amounts import INFINITE, ZERO
 
 RATE = Decimal("0.00001")
 

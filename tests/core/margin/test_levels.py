@@ -5,8 +5,24 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.margin import levels
-from monitor.core.margin.levels import CollateralTier, LiquidationPrice, Position, Totals
-from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.margin.collateral_ratios import collateral_value, largest_tiered_transfer_out, largest_transfer_out
+from monitor.core.margin.levels import Position, Totals
+from monitor.core.margin.liquidation import (
+    LiquidationPrice,
+    danger_direction,
+    isolated_distance,
+    isolated_liquidation_price,
+    liquidation_price,
+)
+from monitor.core.margin.sizing import (
+    repay_to_reach,
+    repay_to_reach_collateral_level,
+    sell_to_reach,
+    transfer_and_repay_to_reach,
+    transfer_in_to_reach,
+)
+from monitor.core.model.account import CollateralTier
+from monitor.core.numbers.amounts import INFINITE, ZERO
 
 STABLES = frozenset({"USDT", "USDC"})
 BAR = Decimal("1.1")
@@ -21,7 +37,7 @@ A, L = Decimal(110_000), Decimal(60_000)
 
 
 def price_of(position: Position, level: Decimal = BAR) -> LiquidationPrice | None:
-    return levels.liquidation_price(position, levels.totals(SAMPLE), level)
+    return liquidation_price(position, levels.totals(SAMPLE), level)
 
 
 def test_level_is_assets_over_liabilities() -> None:
@@ -48,15 +64,15 @@ def test_collateral_counts_tier_by_tier() -> None:
         CollateralTier(Decimal(100_000_000), Decimal(120_000_000), Decimal("0.975")),
         CollateralTier(Decimal(120_000_000), None, Decimal("0.5")),
     )
-    assert levels.collateral_value(Decimal(120_000_000), tiers) == 119_500_000
-    assert levels.collateral_value(Decimal(130_000_000), tiers) == 124_500_000
-    assert levels.collateral_value(Decimal(50), tiers) == 50
+    assert collateral_value(Decimal(120_000_000), tiers) == 119_500_000
+    assert collateral_value(Decimal(130_000_000), tiers) == 124_500_000
+    assert collateral_value(Decimal(50), tiers) == 50
 
 
 def test_collateral_beyond_the_last_tier_or_without_tiers_does_not_count() -> None:
     tier = CollateralTier(ZERO, Decimal(100), Decimal("0.9"))
-    assert levels.collateral_value(Decimal(500), [tier]) == 90
-    assert levels.collateral_value(Decimal(500), []) == ZERO
+    assert collateral_value(Decimal(500), [tier]) == 90
+    assert collateral_value(Decimal(500), []) == ZERO
 
 
 ISOLATED = [
@@ -73,7 +89,7 @@ ISOLATED = [
 def test_isolated_liquidation_price_is_the_published_one(
     base: str, base_owed: str, quote: str, quote_owed: str, price: str, ratio: str, expected: str, danger: str
 ) -> None:
-    found = levels.isolated_liquidation_price(
+    found = isolated_liquidation_price(
         base_held=Decimal(base),
         base_owed=Decimal(base_owed),
         quote_held=Decimal(quote),
@@ -107,9 +123,7 @@ def test_isolated_level_is_infinite_without_debt() -> None:
 
 def test_isolated_pair_in_debt_on_both_sides_has_one_liquidation_price() -> None:
     # (1.15 · 20,000 − 10,000) ÷ (1.2 − 1.15 · 0.4) = 13,000 ÷ 0.74
-    found = levels.isolated_liquidation_price(
-        **isolated("1.2", "0.4", "10000", "20000", "50000"), level=Decimal("1.15")
-    )
+    found = isolated_liquidation_price(**isolated("1.2", "0.4", "10000", "20000", "50000"), level=Decimal("1.15"))
     assert found is not None
     assert round(found.price, 2) == Decimal("17567.57")
     assert found.danger == "below"
@@ -124,26 +138,26 @@ def test_isolated_pair_in_debt_on_both_sides_has_one_liquidation_price() -> None
     ],
 )
 def test_isolated_pair_that_no_price_liquidates_has_no_liquidation_price(amounts: dict[str, Decimal]) -> None:
-    assert levels.isolated_liquidation_price(**amounts, level=Decimal("1.15")) is None
+    assert isolated_liquidation_price(**amounts, level=Decimal("1.15")) is None
 
 
 def test_isolated_pair_at_the_bar_is_liquidated_now() -> None:
-    found = levels.isolated_liquidation_price(**isolated("1", "0", "0", "40000", "46000"), level=Decimal("1.15"))
+    found = isolated_liquidation_price(**isolated("1", "0", "0", "40000", "46000"), level=Decimal("1.15"))
     assert found == LiquidationPrice(Decimal(46_000), "below", now=True)
 
 
 def test_isolated_distance_is_relative_to_the_index() -> None:
     long = LiquidationPrice(Decimal(46_000), "below")
     short = LiquidationPrice(Decimal(125_000), "above")
-    assert levels.isolated_distance(Decimal(50_000), long) == Decimal("0.08")
-    assert levels.isolated_distance(Decimal(50_000), short) == Decimal("1.5")
-    assert levels.isolated_distance(Decimal(50_000), None) == INFINITE
-    assert levels.isolated_distance(Decimal(45_000), LiquidationPrice(Decimal(45_000), "below", now=True)) == ZERO
+    assert isolated_distance(Decimal(50_000), long) == Decimal("0.08")
+    assert isolated_distance(Decimal(50_000), short) == Decimal("1.5")
+    assert isolated_distance(Decimal(50_000), None) == INFINITE
+    assert isolated_distance(Decimal(45_000), LiquidationPrice(Decimal(45_000), "below", now=True)) == ZERO
 
 
 def test_isolated_distance_needs_an_index() -> None:
     with pytest.raises(ValueError, match="must be positive"):
-        levels.isolated_distance(ZERO, None)
+        isolated_distance(ZERO, None)
 
 
 def test_collateral_liquidates_below_30666_67() -> None:
@@ -162,19 +176,19 @@ def test_asset_that_is_not_there_has_no_liquidation_price() -> None:
 
 def test_small_collateral_alone_can_not_liquidate() -> None:
     extra = Position("SOL", Decimal(1), ZERO, Decimal(200))
-    assert levels.liquidation_price(extra, levels.totals([*SAMPLE, extra]), BAR) is None
+    assert liquidation_price(extra, levels.totals([*SAMPLE, extra]), BAR) is None
 
 
 def test_already_below_the_bar_every_price_says_now() -> None:
     crashed = Position("BTC", Decimal("1.5"), ZERO, Decimal(30_000))
-    found = levels.liquidation_price(crashed, levels.totals([crashed, ETH, USDT]), BAR)
+    found = liquidation_price(crashed, levels.totals([crashed, ETH, USDT]), BAR)
     assert found == LiquidationPrice(Decimal(30_000), "below", now=True)
 
 
 def test_danger_lies_where_the_weight_of_the_asset_points() -> None:
-    assert levels.danger_direction(Decimal("1.5"), ZERO, BAR) == "below"
-    assert levels.danger_direction(ZERO, Decimal(10), BAR) == "above"
-    assert levels.danger_direction(Decimal("1.1"), Decimal(1), BAR) is None
+    assert danger_direction(Decimal("1.5"), ZERO, BAR) == "below"
+    assert danger_direction(ZERO, Decimal(10), BAR) == "above"
+    assert danger_direction(Decimal("1.1"), Decimal(1), BAR) is None
 
 
 def test_sample_survives_until_the_market_has_dropped_77_19_percent() -> None:
@@ -227,23 +241,23 @@ def test_no_move_liquidates_without_debt_or_when_prices_cancel_out(positions: li
 
 
 def test_repaying_10000_brings_the_sample_to_2() -> None:
-    assert levels.repay_to_reach(Decimal(2), A, L) == 10_000
+    assert repay_to_reach(Decimal(2), A, L) == 10_000
 
 
 def test_bringing_in_10000_of_collateral_brings_the_sample_to_2() -> None:
-    assert levels.transfer_in_to_reach(Decimal(2), A, L) == 10_000
+    assert transfer_in_to_reach(Decimal(2), A, L) == 10_000
 
 
 def test_bringing_in_and_repaying_5000_brings_the_sample_to_2() -> None:
-    assert levels.transfer_and_repay_to_reach(Decimal(2), A, L) == 5_000
+    assert transfer_and_repay_to_reach(Decimal(2), A, L) == 5_000
 
 
 def test_selling_10030_09_at_15_basis_points_brings_the_sample_to_2() -> None:
-    assert round(levels.sell_to_reach(Decimal(2), A, L, Decimal("0.0015")), 2) == Decimal("10030.09")
+    assert round(sell_to_reach(Decimal(2), A, L, Decimal("0.0015")), 2) == Decimal("10030.09")
 
 
 def test_repaying_13809_52_brings_the_collateral_level_of_the_sample_to_2() -> None:
-    value = levels.repay_to_reach_collateral_level(Decimal(2), Decimal(105_500), L, Decimal("0.95"))
+    value = repay_to_reach_collateral_level(Decimal(2), Decimal(105_500), L, Decimal("0.95"))
     assert round(value, 2) == Decimal("13809.52")
 
 
@@ -252,12 +266,12 @@ def test_each_route_ends_where_it_was_published_to_end() -> None:
     assert levels.margin_level(A - 10_000, L - 10_000) == Decimal(100_000) / 50_000 == two
     assert levels.margin_level(A + 10_000, L) == two
     assert levels.margin_level(A, L - 5_000) == two
-    sold = levels.sell_to_reach(two, A, L, Decimal("0.0015"))
+    sold = sell_to_reach(two, A, L, Decimal("0.0015"))
     assert round(levels.margin_level(A - sold, L - sold * Decimal("0.9985")), 20) == two
     # 1.5 BTC count 95 %, the dollars whole: 105,500.
-    collateral = levels.collateral_value(Decimal(90_000), [CollateralTier(ZERO, None, Decimal("0.95"))]) + 20_000
+    collateral = collateral_value(Decimal(90_000), [CollateralTier(ZERO, None, Decimal("0.95"))]) + 20_000
     assert collateral == 105_500
-    repaid = levels.repay_to_reach_collateral_level(two, collateral, L, Decimal("0.95"))
+    repaid = repay_to_reach_collateral_level(two, collateral, L, Decimal("0.95"))
     assert round(levels.margin_level(collateral - repaid * Decimal("0.95"), L - repaid), 20) == two
 
 
@@ -270,52 +284,52 @@ def test_equity_at_the_bar_is_a_tenth_of_the_debt_and_the_fee_a_fiftieth_of_what
 @pytest.mark.parametrize("owed", ["60000", "0"])
 def test_nothing_is_needed_at_the_target_or_without_debt(owed: str) -> None:
     target, assets, liabilities = Decimal("1.5"), Decimal(90_000), Decimal(owed)
-    assert levels.repay_to_reach(target, assets, liabilities) == ZERO
-    assert levels.transfer_in_to_reach(target, assets, liabilities) == ZERO
-    assert levels.transfer_and_repay_to_reach(target, assets, liabilities) == ZERO
-    assert levels.sell_to_reach(target, assets, liabilities, Decimal("0.01")) == ZERO
+    assert repay_to_reach(target, assets, liabilities) == ZERO
+    assert transfer_in_to_reach(target, assets, liabilities) == ZERO
+    assert transfer_and_repay_to_reach(target, assets, liabilities) == ZERO
+    assert sell_to_reach(target, assets, liabilities, Decimal("0.01")) == ZERO
 
 
 def test_repaying_is_no_way_out_when_less_is_held_than_owed() -> None:
-    assert levels.repay_to_reach(Decimal(2), Decimal(50), Decimal(60)) == INFINITE
+    assert repay_to_reach(Decimal(2), Decimal(50), Decimal(60)) == INFINITE
 
 
 def test_selling_is_no_way_out_when_its_cost_eats_the_effect() -> None:
     # Level 1.05; a cost of 5 % needs a level above 1 ÷ 0.95 = 1.0526.
-    assert levels.sell_to_reach(Decimal("1.5"), Decimal(105), Decimal(100), Decimal("0.05")) == INFINITE
-    assert levels.sell_to_reach(Decimal("1.5"), Decimal(106), Decimal(100), Decimal("0.05")) < 106
+    assert sell_to_reach(Decimal("1.5"), Decimal(105), Decimal(100), Decimal("0.05")) == INFINITE
+    assert sell_to_reach(Decimal("1.5"), Decimal(106), Decimal(100), Decimal("0.05")) < 106
 
 
 def test_targets_that_can_not_be_reached_by_a_route_are_refused() -> None:
     with pytest.raises(ValueError, match="must be above 1"):
-        levels.repay_to_reach(Decimal(1), A, L)
+        repay_to_reach(Decimal(1), A, L)
     with pytest.raises(ValueError, match="must be positive"):
-        levels.transfer_and_repay_to_reach(ZERO, A, L)
+        transfer_and_repay_to_reach(ZERO, A, L)
     with pytest.raises(ValueError, match="can't lead to a level"):
-        levels.sell_to_reach(Decimal("1.05"), A, L, Decimal("0.05"))
+        sell_to_reach(Decimal("1.05"), A, L, Decimal("0.05"))
     with pytest.raises(ValueError, match="can't lead to a level"):
-        levels.repay_to_reach_collateral_level(Decimal("0.9"), A, L, Decimal("0.95"))
+        repay_to_reach_collateral_level(Decimal("0.9"), A, L, Decimal("0.95"))
 
 
 def test_transfer_out_leaves_a_collateral_level_of_2() -> None:
     # (130,000 − 2 · 60,000) ÷ 0.8
-    assert levels.largest_transfer_out(Decimal(130_000), L, Decimal("0.8")) == 12_500
-    assert levels.largest_transfer_out(Decimal(120_000), L, Decimal("0.8")) == ZERO
-    assert levels.largest_transfer_out(Decimal(105_500), L, Decimal("0.95")) == ZERO
+    assert largest_transfer_out(Decimal(130_000), L, Decimal("0.8")) == 12_500
+    assert largest_transfer_out(Decimal(120_000), L, Decimal("0.8")) == ZERO
+    assert largest_transfer_out(Decimal(105_500), L, Decimal("0.95")) == ZERO
 
 
 def test_transfer_out_is_not_limited_without_debt_or_by_assets_that_do_not_count() -> None:
-    assert levels.largest_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
-    assert levels.largest_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
-    assert levels.largest_transfer_out(Decimal(110_000), L, ZERO) == ZERO
+    assert largest_transfer_out(Decimal(100), ZERO, Decimal("0.8")) == INFINITE
+    assert largest_transfer_out(Decimal(130_000), L, ZERO) == INFINITE
+    assert largest_transfer_out(Decimal(110_000), L, ZERO) == ZERO
 
 
 def test_what_counts_least_leaves_first() -> None:
     # 100 at 100 % and 50 at 80 % count 140, owed 65 need 130: of the upper part 10 / 0.8 may leave.
     tiers = (CollateralTier(ZERO, Decimal(100), Decimal(1)), CollateralTier(Decimal(100), None, Decimal("0.8")))
-    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(65)) == Decimal("12.5")
+    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(65)) == Decimal("12.5")
     # Owed 45 need 90: the upper 50 and 10 of the lower part.
-    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(45)) == 60
-    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(70)) == ZERO
-    assert levels.largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), ZERO) == 150
-    assert levels.largest_tiered_transfer_out(Decimal(30), (), Decimal(140), Decimal(65)) == 30
+    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(45)) == 60
+    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), Decimal(70)) == ZERO
+    assert largest_tiered_transfer_out(Decimal(150), tiers, Decimal(140), ZERO) == 150
+    assert largest_tiered_transfer_out(Decimal(30), (), Decimal(140), Decimal(65)) == 30

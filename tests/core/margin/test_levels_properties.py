@@ -8,8 +8,18 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.core.margin import levels
-from monitor.core.margin.levels import CollateralTier, Position
-from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.margin.collateral_ratios import collateral_value, largest_tiered_transfer_out, largest_transfer_out
+from monitor.core.margin.levels import Position
+from monitor.core.margin.liquidation import isolated_liquidation_price, liquidation_price
+from monitor.core.margin.sizing import (
+    repay_to_reach,
+    repay_to_reach_collateral_level,
+    sell_to_reach,
+    transfer_and_repay_to_reach,
+    transfer_in_to_reach,
+)
+from monitor.core.model.account import CollateralTier
+from monitor.core.numbers.amounts import INFINITE, ZERO
 
 STABLES = frozenset({"USDT", "USDC"})
 NEARLY = Decimal("1E-25")
@@ -69,7 +79,7 @@ def near(one: Decimal, other: Decimal) -> bool:
 def test_liquidation_price_is_where_the_level_meets_the_bar(portfolio: Portfolio, bar: Decimal) -> None:
     everything = levels.totals(portfolio)
     for position in portfolio:
-        found = levels.liquidation_price(position, everything, bar)
+        found = liquidation_price(position, everything, bar)
         if found is None:
             if everything.level <= bar:
                 raise AssertionError("below the bar every asset says now")
@@ -115,7 +125,7 @@ def test_isolated_pair_is_an_account_of_two_assets(portfolio: Portfolio, bar: De
     base, quote = portfolio[0], portfolio[3]
     pair = {"base_held": base.held, "base_owed": base.owed, "quote_held": quote.held, "quote_owed": quote.owed}
     assert levels.isolated_level(**pair, price=base.price) == level_of((base, quote))
-    found = levels.isolated_liquidation_price(**pair, price=base.price, level=bar)
+    found = isolated_liquidation_price(**pair, price=base.price, level=bar)
     if found is None:
         assert all(at_price((base, quote), "BTC", price) > bar for price in PRICES)
     elif not found.now:
@@ -126,12 +136,12 @@ def test_isolated_pair_is_an_account_of_two_assets(portfolio: Portfolio, bar: De
 def test_each_route_ends_at_the_target(portfolio: Portfolio, target: Decimal) -> None:
     assets, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
     assume(owed > 0 and assets < target * owed)
-    brought = levels.transfer_in_to_reach(target, assets, owed)
+    brought = transfer_in_to_reach(target, assets, owed)
     assert near((assets + brought) / owed, target)
-    swapped = levels.transfer_and_repay_to_reach(target, assets, owed)
+    swapped = transfer_and_repay_to_reach(target, assets, owed)
     assert near(assets, target * (owed - swapped))
     assert near(swapped * target, brought)
-    repaid = levels.repay_to_reach(target, assets, owed)
+    repaid = repay_to_reach(target, assets, owed)
     if repaid == INFINITE:
         assert assets < owed
     else:
@@ -144,7 +154,7 @@ def test_selling_ends_at_the_target_or_is_no_way(portfolio: Portfolio, target: D
     kept = 1 - Decimal(basis_points) / 10_000
     assets, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
     assume(owed > 0 and assets < target * owed and target * kept > 1)
-    sold = levels.sell_to_reach(target, assets, owed, 1 - kept)
+    sold = sell_to_reach(target, assets, owed, 1 - kept)
     if sold == INFINITE:
         tries = [assets * move for move in MOVES if assets * move * kept < owed]
         assert all((assets - value) / (owed - value * kept) < target for value in tries)
@@ -158,7 +168,7 @@ def test_transfer_out_leaves_exactly_the_level_it_must(portfolio: Portfolio, per
     ratio = Decimal(percent) / 100
     collateral, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
     assume(owed > 0)
-    value = levels.largest_transfer_out(collateral, owed, ratio)
+    value = largest_transfer_out(collateral, owed, ratio)
     if value:
         assert near((collateral - value * ratio) / owed, Decimal(2))
     else:
@@ -192,7 +202,7 @@ def counted_one_by_one(value: int, tiers: list[CollateralTier]) -> Decimal:
 @given(st.integers(0, 120), TIERED)
 def test_collateral_counts_like_one_unit_after_the_other(value: int, widths: list[tuple[int, Decimal]]) -> None:
     tiers = tiers_of(widths)
-    assert levels.collateral_value(Decimal(value), tiers) == counted_one_by_one(value, tiers)
+    assert collateral_value(Decimal(value), tiers) == counted_one_by_one(value, tiers)
 
 
 @given(st.integers(0, 120), TIERED, st.integers(0, 100), st.integers(0, 100))
@@ -201,11 +211,11 @@ def test_tiered_transfer_out_is_the_most_that_may_leave(
 ) -> None:
     tiers = tiers_of(widths)
     whole = counted_one_by_one(value, tiers)
-    most = levels.largest_tiered_transfer_out(Decimal(value), tiers, whole + others, Decimal(owed))
+    most = largest_tiered_transfer_out(Decimal(value), tiers, whole + others, Decimal(owed))
     assert 0 <= most <= value
 
     def is_safe(left: Decimal) -> bool:
-        return not owed or levels.collateral_value(left, tiers) + others >= 2 * owed * (1 - NEARLY)
+        return not owed or collateral_value(left, tiers) + others >= 2 * owed * (1 - NEARLY)
 
     if whole + others <= 2 * owed and owed:
         assert most == ZERO
@@ -218,7 +228,7 @@ def test_tiered_transfer_out_is_the_most_that_may_leave(
 def test_repaying_for_a_collateral_level_ends_there(portfolio: Portfolio, target: Decimal, ratio: Decimal) -> None:
     collateral, owed = levels.totals(portfolio).assets, levels.totals(portfolio).liabilities
     assume(owed > 0 and collateral < target * owed)
-    repaid = levels.repay_to_reach_collateral_level(target, collateral, owed, ratio)
+    repaid = repay_to_reach_collateral_level(target, collateral, owed, ratio)
     if repaid == INFINITE:
         assert collateral < owed * ratio
     else:

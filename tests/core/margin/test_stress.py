@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.core.margin.levels import Position, totals
 from monitor.core.margin.stress import Outcome, Portfolio, Shock, first_to_reach, is_measurable, outcome, shock_to_level
 from monitor.core.margin.stress_scenarios import CRASHES, WORST_NIGHT
-from monitor.core.model.account import INFINITE, ZERO
+from monitor.core.numbers.amounts import INFINITE, ZERO
 from tests.core.margin.test_levels import ETH, SAMPLE
 from tests.core.margin.test_levels_properties import BARS, PORTFOLIOS, near
 from tests.core.margin.test_levels_properties import Portfolio as Positions

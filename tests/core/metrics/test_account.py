@@ -5,12 +5,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.core.metrics.snapshot import ACCOUNT, figures_of
-from monitor.core.model.account import CROSS, INFINITE, Scope
+from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.model.lending_terms import Delisting, Restricted
 from monitor.core.model.metric import Missing, Value
 from monitor.core.model.reads import LiquidationLoanRead, OrdersRead, SchedulesRead, TagsRead
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import (
     NOW,
     SETTINGS,

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from monitor.core.margin.levels import CollateralTier
 from monitor.core.metrics.collateral import Leaving, collateral_drift, may_leave
-from monitor.core.model.account import Balance, CrossSnapshot, Price
+from monitor.core.model.account import Balance, CollateralTier, CrossSnapshot, Price
 from monitor.core.model.events import CrossRead, PricesRead
 from monitor.core.model.reads import CollateralRead
 from monitor.core.state.account_state import AccountState

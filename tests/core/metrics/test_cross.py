@@ -6,11 +6,13 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.metrics.cross import cross_figures, isolated_figures
-from monitor.core.model.account import INFINITE, Balance, PairStatus, Price, Scope, Tier
+from monitor.core.model.account import Balance, PairStatus, Price, Scope, Tier
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.model.metric import Missing, metrics_of
 from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import (
     FIVE_FOLD,
     NOW,

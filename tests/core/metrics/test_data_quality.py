@@ -10,7 +10,8 @@ from monitor.core.metrics.cross import cross_figures, isolated_figures
 from monitor.core.metrics.data_quality import QUIET, Gap, gaps
 from monitor.core.model.account import CROSS, Balance, Price, Scope
 from monitor.core.model.events import CrossRead, PricesRead
-from monitor.core.model.symbols import Market, MarketsRead
+from monitor.core.model.reads import MarketsRead
+from monitor.core.model.symbols import Market
 from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import (
     NOW,

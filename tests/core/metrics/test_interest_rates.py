@@ -3,9 +3,10 @@
 from decimal import Decimal
 
 from monitor.core.metrics.interest_rates import hourly_rate, rate_of, seconds_to_liquidation
-from monitor.core.model.account import INFINITE, Balance, Scope
+from monitor.core.model.account import Balance, Scope
 from monitor.core.model.events import NextRatesRead, RatesRead
 from monitor.core.model.metric import Missing
+from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import NOW, SETTINGS, after, charge, charged, started, told
 

@@ -15,8 +15,10 @@ from monitor.core.model.account import Balance
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead
 from monitor.core.model.metric import Missing
 from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import AccountState, Settings, needed_symbols
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.peg_history import Ratios, median, ratios_of, recorded
+from monitor.core.state.scopes import needed_symbols
 from tests.support.examples.accounts import NOW, after, cross, isolated, long_pair, prices, started, told
 
 SETTINGS = Settings("main", isolated=(), pegs={"WBETH": "ETH", "BNSOL": "SOL"})

@@ -11,7 +11,8 @@ from monitor.core.metrics.snapshot import Sight
 from monitor.core.model.account import Balance
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope, Severity
 from monitor.core.model.events import CrossRead, IsolatedRead, StreamChanged, StreamName
-from monitor.core.state.account_state import AccountState, Pace, Paced, Settings
+from monitor.core.state.account_settings import Pace, Settings
+from monitor.core.state.account_state import AccountState, Paced
 from tests.support.examples.accounts import NOW, SETTINGS, after, cross, isolated, long_pair, told, watched
 
 STREAMS: tuple[StreamName, ...] = ("account", "market", "risk")

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from monitor.core.metrics.sampling import Series, due_samples
-from monitor.core.model.account import INFINITE, Price
+from monitor.core.model.account import Price
 from monitor.core.model.events import CrossRead, Event, PricesRead, Tick
 from monitor.core.model.journal import Sample
 from monitor.core.model.metric import Missing, Value
 from monitor.core.model.metric_values import Figures, FigureState
+from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_state import Sampled
 from tests.support.examples.accounts import NOW, after, cross
 

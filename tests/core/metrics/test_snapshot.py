@@ -7,16 +7,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.metrics.snapshot import ACCOUNT, MONITOR, Sight, figures_of
-from monitor.core.model.account import (
-    CROSS,
-    INFINITE,
-    Balance,
-    IsolatedSnapshot,
-    KeyPermissions,
-    Liquidation,
-    Scope,
-    Wallet,
-)
+from monitor.core.model.account import CROSS, Balance, IsolatedSnapshot, KeyPermissions, Liquidation, Scope, Wallet
 from monitor.core.model.blocks import Stop
 from monitor.core.model.events import (
     CrossRead,
@@ -32,7 +23,9 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.metric import Missing, metrics_of
 from monitor.core.model.metric_values import Figures
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from tests.support.examples.accounts import (
     NOW,
     SETTINGS,

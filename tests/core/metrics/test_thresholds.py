@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.actions.decision import decide
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import read_target
 from monitor.core.metrics.data_quality import gaps
 from monitor.core.metrics.snapshot import figures_of
@@ -18,8 +18,10 @@ from monitor.core.model.account import CROSS, Bars, IsolatedPair, KeyPermissions
 from monitor.core.model.alert import Alert, AlertKey, AlertState
 from monitor.core.model.events import BarsRead, KeyRead, ReadFailed, TiersRead
 from monitor.core.model.lending_terms import Terms, bars_text, remembered, tiers_text
+from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import parse_rules
-from monitor.core.state.account_state import Settings, apply
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.apply import apply
 from monitor.view.messages.message import _figure_lines
 from tests.support.examples.accounts import (
     BARS,

@@ -4,11 +4,13 @@ from decimal import Decimal
 
 import pytest
 
+from monitor.core.alerting.summary import summary_of
 from monitor.core.metrics.snapshot import figures_of
-from monitor.core.metrics.value_text import span_text, summary_of, value_text
-from monitor.core.model.account import INFINITE
+from monitor.core.metrics.value_text import value_text
 from monitor.core.model.metric import METRICS, Missing, Unit, Value
 from monitor.core.model.metric_values import Figures
+from monitor.core.numbers.amounts import INFINITE
+from monitor.core.numbers.durations import span_text
 from tests.support.examples.accounts import NOW, SETTINGS, watched
 
 

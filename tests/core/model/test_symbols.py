@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.core.model.intent import Side
+from monitor.core.model.order import Side
 from monitor.core.model.symbols import Market, Markets
 from tests.support.examples.actions import D
 

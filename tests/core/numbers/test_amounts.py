@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model.account import INFINITE
-from monitor.core.numbers.amounts import EIGHT, PRECISION, ceil_to, floor_to, parse_amount, plain
+from monitor.core.numbers.amounts import EIGHT, INFINITE, PRECISION, ceil_to, floor_to, parse_amount, plain
 
 STEPS = st.sampled_from([EIGHT, Decimal("0.001"), Decimal("0.5"), Decimal(1), Decimal("0.00025")])
 NUMBERS = st.builds(

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.model.account import INFINITE, ZERO
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS, Missing, Value
+from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition, parse_target
 
 CROSS: tuple[MetricScope, ...] = ("cross",)

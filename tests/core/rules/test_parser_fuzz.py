@@ -7,9 +7,9 @@ from decimal import Decimal, DecimalException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.core.model.account import INFINITE
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import METRICS, Missing, Value
+from monitor.core.numbers.amounts import INFINITE
 from monitor.core.rules.parser import Condition, ExpressionError, parse_condition, parse_target
 
 SCOPES: list[tuple[MetricScope, ...]] = [

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.model.account import INFINITE
 from monitor.core.model.alert import MetricScope
 from monitor.core.model.metric import Missing, Value
+from monitor.core.numbers.amounts import INFINITE
 from monitor.core.rules.rule import Escalation, Rule, RuleError, applies, build_rule, evaluate, merge_rules, parse_rules
 from monitor.errors import Exit
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.intent import Intent, IntentState, Record, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
+from monitor.core.model.order import Record, Repay, Transfer
 from monitor.core.settlement.ledger_evidence import given_elsewhere, others
 from monitor.core.settlement.observation import Confirmed, Failed, Look
 from monitor.core.settlement.verification import judge

@@ -8,7 +8,8 @@ from typing import Literal
 import pytest
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.intent import CancelOrders, Intent, IntentState, Record, Reduce, Refused, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import CancelOrders, Record, Reduce, Refused, Repay, Transfer
 from monitor.core.settlement.notices import notices_of
 from monitor.core.settlement.transitions import answered, executed_late, resolved
 

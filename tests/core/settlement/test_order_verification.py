@@ -6,7 +6,8 @@ from typing import Literal
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import CancelOrders, Intent, IntentState, Record, Reduce
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import CancelOrders, Record, Reduce
 from monitor.core.settlement.observation import Confirmed, Failed, Judgement, Look, LookAgain, Unresolved
 from monitor.core.settlement.transitions import judged
 from monitor.core.settlement.verification import judge, late_execution, wants_ledger

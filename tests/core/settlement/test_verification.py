@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Intent, IntentState, Record, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.ledger import LedgerRow
+from monitor.core.model.order import Record, Repay, Transfer
 from monitor.core.settlement.observation import Confirmed, Failed, Judgement, Look, LookAgain, Unresolved
 from monitor.core.settlement.verification import judge, late_execution, trace_of, wants_late_ledger, wants_ledger
 from tests.support.examples.actions import NOW, SAFETY, D, intent, seconds

@@ -14,8 +14,9 @@ from monitor.core.model.events import (
     StreamEvent,
     Tick,
 )
-from monitor.core.state.account_state import Settings, needed_symbols, scopes
+from monitor.core.state.account_settings import Settings
 from monitor.core.state.apply_prices import PRICE_HISTORY
+from monitor.core.state.scopes import needed_symbols, scopes
 from monitor.view.documents.account import account_document
 from tests.support.examples.accounts import (
     NOW,

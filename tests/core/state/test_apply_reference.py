@@ -3,8 +3,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from monitor.core.margin.levels import CollateralTier
-from monitor.core.model.account import CROSS, Balance, Bars, Price, Scope
+from monitor.core.engine.read_demand import newly_wanted
+from monitor.core.model.account import CROSS, Balance, Bars, CollateralTier, Price, Scope
 from monitor.core.model.events import (
     AssetMoved,
     BarsRead,
@@ -18,12 +18,13 @@ from monitor.core.model.events import (
     Tick,
     TiersRead,
 )
-from monitor.core.model.intent import IntentState, Repay
+from monitor.core.model.intent import IntentState
 from monitor.core.model.ledger import LedgerRow
 from monitor.core.model.lending_terms import changes
+from monitor.core.model.order import Repay
 from monitor.core.model.reads import CollateralRead, IndexRead, LedgerRead, OrdersRead, OrderTold
-from monitor.core.state.account_state import AccountState, apply
-from monitor.core.state.apply_reference import newly_wanted
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.core.state.index_basis import IndexReading
 from tests.support.examples.accounts import (
     BARS,

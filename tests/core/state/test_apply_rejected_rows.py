@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import CrossSnapshot
 from monitor.core.model.events import CrossRead, PricesRead
-from monitor.core.state.account_state import apply
+from monitor.core.state.apply import apply
 from tests.support.examples.accounts import after, cross, sample_balances, sample_prices, started, told
 
 # The sample account at 60,000: 1.5 BTC and 20,000 USDT held, 60,000 USDT owed in all.

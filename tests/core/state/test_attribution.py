@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.model.account import CROSS, Liquidation, Scope
-from monitor.core.model.intent import Intent, IntentState, Record, Reduce, Repay, Transfer
-from monitor.core.model.ledger import LedgerRow, MarginTransfer
-from monitor.core.state.attribution import Origin, needs_repayments, of_ledger, of_liquidations, of_transfers
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.ledger import LedgerRow, MarginTransfer, Origin
+from monitor.core.model.order import Record, Reduce, Repay, Transfer
+from monitor.core.state.attribution import needs_repayments, of_ledger, of_liquidations, of_transfers
 from tests.support.examples.actions import NOW, intent, seconds
 
 D = Decimal

@@ -10,7 +10,9 @@ from monitor.core.model.account import CrossSnapshot
 from monitor.core.model.events import ClockSetBack, CrossRead, OperatorRead, Silence
 from monitor.core.model.metric import Missing
 from monitor.core.numbers.amounts import ONE
-from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.core.state.clock_correction import corrected, no_later
 from monitor.core.state.stream_status import StreamState
 

@@ -7,8 +7,9 @@ import pytest
 
 from monitor.core.actions.decision import named
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.intent import IntentState, Record, Reduce, Repay, Transfer
+from monitor.core.model.intent import IntentState
 from monitor.core.model.ledger import LedgerRow, MarginTransfer
+from monitor.core.model.order import Record, Reduce, Repay, Transfer
 from monitor.core.state.attribution import of_ledger, of_transfers
 from monitor.core.state.foreign_movements import foreign, is_name_of_daemon
 from tests.support.examples.actions import NOW, intent, seconds

@@ -6,11 +6,11 @@ from decimal import Decimal
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from monitor.core.engine.read_demand import newly_wanted
 from monitor.core.model.account import Price
 from monitor.core.model.events import Event, PricesRead, Tick
 from monitor.core.model.reads import IndexRead
-from monitor.core.state.account_state import apply
-from monitor.core.state.apply_reference import newly_wanted
+from monitor.core.state.apply import apply
 from monitor.core.state.index_basis import TOLERANCE, IndexReading, bases_of, read_index
 from tests.support.examples.accounts import after, started
 

@@ -10,9 +10,12 @@ from random import Random
 import pytest
 
 from monitor.core.metrics.cross import cross_figures, isolated_figures
-from monitor.core.model.account import INFINITE, Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Price, Scope
+from monitor.core.model.account import Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, Price, Scope
 from monitor.core.model.events import CrossRead, IsolatedRead, PricesRead, StreamEvent
-from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.numbers.amounts import INFINITE
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.core.state.live_balances import cross_balances, pair_now
 from monitor.exchange.binance.streams.decode import stream_event
 from monitor.sandbox.api.errors import Refusal

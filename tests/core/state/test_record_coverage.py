@@ -11,11 +11,13 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.engine.activity import chronicle
 from monitor.core.model.account import CROSS, Price
 from monitor.core.model.events import ReadFailed
-from monitor.core.model.intent import IntentState, Record, Repay
+from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import Notice
 from monitor.core.model.ledger import MarginTransfer
-from monitor.core.state.account_state import apply
-from monitor.core.state.record_coverage import DAY, OwnRecord, RecordRead, begun, failed, priced, reopened, with_read
+from monitor.core.model.order import Record, Repay
+from monitor.core.model.reads import RecordRead
+from monitor.core.state.apply import apply
+from monitor.core.state.record_coverage import DAY, OwnRecord, begun, failed, priced, reopened, with_read
 from tests.support.examples.accounts import started
 from tests.support.examples.actions import NOW, intent, seconds
 

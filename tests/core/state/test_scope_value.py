@@ -7,8 +7,9 @@ from decimal import ROUND_FLOOR, Decimal
 import pytest
 
 from monitor.core.margin.levels import Exposure, Totals
+from monitor.core.margin.usdt_prices import price_of, symbol_of
 from monitor.core.model.account import Balance, Price
-from monitor.core.state.scope_value import book_of, price_of, repriced, symbol_of
+from monitor.core.state.scope_value import book_of, repriced
 from tests.support.examples.accounts import NOW, SETTINGS, prices, sample_balances, sample_prices
 
 STABLES = SETTINGS.stable_assets

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from monitor.core.model.account import CROSS, Scope
-from monitor.core.model.intent import Accepted, Order, Refused, Repay, Transfer, Unknown, Window
+from monitor.core.model.order import Accepted, Order, Refused, Repay, Transfer, Unknown, Window
 from monitor.exchange.binance.api.response import Credentials
 from monitor.exchange.binance.asymmetric_signing import Ed25519Signer, RsaSigner
 from monitor.exchange.binance.signing import HmacSigner, Signer

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.model.account import CROSS, INFINITE, Bars, PairStatus, Scope
+from monitor.core.model.account import CROSS, Bars, PairStatus, Scope
+from monitor.core.numbers.amounts import INFINITE
 from monitor.errors import ExchangeRefused, ExchangeUnreachable, KeyInvalid, PayloadRejected
 from monitor.exchange.binance.api.endpoint import Security
 from monitor.exchange.binance.api.response import Credentials

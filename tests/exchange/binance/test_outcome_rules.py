@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from monitor.core.model.intent import Accepted, Outcome, Refused, Unknown
+from monitor.core.model.order import Accepted, Outcome, Refused, Unknown
 from monitor.exchange.binance.outcome_rules import Failure, failure_of, judge, judge_read
 
 TRANSIENT = [-1003, -1004, -1008, -1015, -1021, -1112, -2016, -3007, -3037, -4005, -51007]

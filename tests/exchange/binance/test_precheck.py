@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import CancelOrders, Reduce, Refused
+from monitor.core.model.order import CancelOrders, Reduce, Refused
 from monitor.core.model.symbols import Market
 from monitor.exchange.binance.precheck import unsendable
 from tests.support.connected_sandbox import world

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from monitor.core.model.alert import AlertState
 from monitor.core.model.intent import IntentState
-from monitor.store.readers.alerts import AlertRow
+from monitor.records.alerts import AlertRow
 from monitor.store.schema.tables import audit as trail
 from monitor.store.writes import audit
 from monitor.store.writes.commands import paused_by

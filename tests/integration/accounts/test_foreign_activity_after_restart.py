@@ -7,11 +7,12 @@ from datetime import datetime
 import pytest
 
 from monitor.core.actions.foreign_activity import GRACE
-from monitor.core.actions.spec import Safety
 from monitor.core.engine.step import Ids, Policy, Step, step
 from monitor.core.model.events import HealthRead, Tick
 from monitor.core.model.journal import Entry
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.model.safety import Safety
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.runtime.account.backlog import Backlog
 from monitor.runtime.account.start_state import adopted, carried_on, numbered_anew, remembered
 from monitor.store.store import Store

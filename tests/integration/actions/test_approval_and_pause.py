@@ -9,8 +9,8 @@ import pytest
 
 from monitor.clock import SystemClock
 from monitor.core.model.intent import IntentState
+from monitor.records.intents import IntentRow
 from monitor.sandbox.faults import Fault
-from monitor.store.readers.intents import IntentRow
 from tests.support.command import margin_monitor
 from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
 from tests.support.money_actions import intents, money_requests, repays, stories

@@ -9,8 +9,9 @@ import pytest
 
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.blocks import StopCause
-from monitor.core.model.intent import FINAL, Intent, IntentState, IntentStep, Reduce, Repay
+from monitor.core.model.intent import FINAL, Intent, IntentState, IntentStep
 from monitor.core.model.journal import Entry, Notice
+from monitor.core.model.order import Reduce, Repay
 from monitor.sandbox.faults import Fault
 from monitor.store.store import Store
 from monitor.store.writes.journal import Committed, Mark

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.events import KeyRead
 from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.safety import Safety
 from monitor.runtime.orders import executor
 from monitor.sandbox.scenario.builtin import calm
 from monitor.store.readers.intents import read_intents

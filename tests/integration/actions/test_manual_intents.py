@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from monitor.app import daemon
+from monitor.app.database import open_operator
+from monitor.app.exchange import open_account
 from monitor.app.manual_orders import ByHand
 from monitor.clock import SystemClock
-from monitor.core.model.intent import Accepted, IntentState, Unknown
+from monitor.core.model.intent import IntentState
+from monitor.core.model.order import Accepted, Unknown
 from monitor.core.state.account_state import AccountState
 from monitor.errors import OrderRefused
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
@@ -93,8 +95,8 @@ async def _by_hand(config: Any, *, amount: str) -> Any:
 
 async def _call(config: Any, name: str, given: dict[str, str]) -> Any:
     clock = SystemClock()
-    exchange = daemon.open_account(config, "main", clock)
-    store = daemon.open_operator(config)
+    exchange = open_account(config, "main", clock)
+    store = open_operator(config)
     try:
         await exchange.sync_clock()
         function: Any = FUNCTIONS[name]

@@ -10,7 +10,7 @@ from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import read_target
 from monitor.core.model.intent import IntentState
 from monitor.core.model.reads import MinimaRead
-from monitor.core.state.account_state import apply
+from monitor.core.state.apply import apply
 from monitor.sandbox.scenario.builtin import calm
 from tests.runtime.orders.test_executor import level, owed, rig
 from tests.support.examples.actions import reduce_spec, repay_spec, seconds, transfer_spec

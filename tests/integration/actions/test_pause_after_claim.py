@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Accepted, Intent, IntentState, Transfer
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import Accepted, Transfer
+from monitor.records.intents import IntentRow
 from monitor.runtime.orders import executor
 from monitor.runtime.orders.executor import PAUSE_KNOWN_FOR_S
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm
-from monitor.store.readers.intents import IntentRow, read_intents
+from monitor.store.readers.intents import read_intents
 from monitor.store.store import Store
 from monitor.store.writes import commands
 from tests.support.connected_sandbox import world

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from monitor.core.model.alert import AlertState
+from monitor.records.alerts import AlertRow
 from monitor.sandbox.server import Sandbox
-from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import ReadStore
 from tests.support.daemon import clock_of, daemon_here, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox

@@ -17,7 +17,8 @@ from monitor.core.model.events import (
 )
 from monitor.core.model.metric import Missing
 from monitor.core.rules.rule import parse_rules
-from monitor.core.state.account_state import AccountState, apply
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.view.documents.account import account_document
 from monitor.view.messages.message import _figure_lines
 from tests.core.engine.test_step import Story

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.core.model.account import INFINITE
 from monitor.core.model.alert import AlertState
+from monitor.core.numbers.amounts import INFINITE
 from monitor.core.state.account_state import AccountState
+from monitor.records.alerts import AlertRow
 from monitor.sandbox.faults import MALFORMED, Fault
-from monitor.store.readers.alerts import AlertRow
 from monitor.store.readers.events import read_events, read_failures
 from tests.support.daemon import Here, clock_of, daemon_here, eventually, write_config
 from tests.support.sandbox import sandbox

@@ -11,7 +11,8 @@ from typing import Literal, get_args
 import pytest
 
 from monitor.core.model.alert import AlertState
-from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.records.alerts import AlertRow
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import ReadStore
 from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import Running, sandbox

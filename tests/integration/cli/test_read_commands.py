@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from monitor.core.metrics.unknown_conditions import LASTING, Unknown, Unknowns
+from monitor.core.metrics.unknown_conditions import LASTING
 from monitor.core.model.account import CROSS, InterestCharge
-from monitor.core.model.alert import Alert, AlertKey, AlertState, Transition
+from monitor.core.model.alert import Alert, AlertKey, AlertState, Transition, Unknown, Unknowns
 from monitor.core.model.events import StreamEvent
 from monitor.core.model.journal import Entry, Sample
 from monitor.store.store import Store

@@ -9,8 +9,8 @@ import pytest
 
 from monitor.core.model.alert import AlertState
 from monitor.core.state.account_state import AccountState
-from monitor.sandbox.market.prices import PricePath
 from monitor.sandbox.scenario.builtin import CRASH_START
+from monitor.sandbox.scenario.price_path import PricePath
 from monitor.sandbox.scenario.scenario import CROSS_3X, AccountSpec, Scenario, holding
 from monitor.store.readers.alerts import read_transitions
 from tests.support.daemon import Here, clock_of, daemon_here, write_config

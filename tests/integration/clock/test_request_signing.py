@@ -8,7 +8,7 @@ import pytest
 
 from monitor.clock import Machine, ManualClock, SystemClock
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Accepted, Repay
+from monitor.core.model.order import Accepted, Repay
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.factory import connect
 from monitor.sandbox.faults import Fault

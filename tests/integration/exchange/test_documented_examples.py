@@ -10,10 +10,10 @@ from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.exchange.binance.wire.accounts import CrossMarginAccount
 from monitor.exchange.binance.wire.decoding import decode
 from monitor.exchange.binance.wire.loans import SmallLiability
-from monitor.exchange.binance.wire.market_text import ListenKey
 from monitor.exchange.binance.wire.numbers import Implausible
 from monitor.exchange.binance.wire.orders import CancelledOrder, NewOrder, OrderList
 from monitor.exchange.binance.wire.special import LeverageBrackets, NewSpecialKey, SpecialKey
+from monitor.exchange.binance.wire.stream_keys import ListenKey
 from tests.support.examples.payloads import documented, documented_examples
 
 ANSWERED_BY = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from monitor.core.model.intent import Accepted
+from monitor.core.model.order import Accepted
 from monitor.exchange.binance.api.catalogue import FUNCTIONS
 from monitor.exchange.binance.api.function import Change, Read
 from monitor.exchange.binance.api.orders import create_margin_order

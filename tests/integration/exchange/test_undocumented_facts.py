@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Accepted, Refused, Repay, Transfer
+from monitor.core.model.order import Accepted, Refused, Repay, Transfer
 from monitor.errors import KeyInvalid
 from monitor.exchange.binance.api.accounts import get_max_margin_loan, set_bnb_burn
 from monitor.exchange.binance.api.loans import exchange_margin_small_liabilities

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from monitor.core.state.account_state import AccountState, needed_symbols
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.scopes import needed_symbols
 from monitor.sandbox.scenario.builtin import calm, crash
 from monitor.sandbox.server import Sandbox
 from tests.support.command import margin_monitor

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from monitor.records.events import EventRow
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.feed import SentEvent
 from monitor.sandbox.server import Sandbox
-from monitor.store.readers.events import EventRow, read_events
+from monitor.store.readers.events import read_events
 from monitor.store.store import ReadStore
 from tests.support.daemon import Child, daemon_process, eventually, starting_now, write_config
 from tests.support.sandbox import sandbox

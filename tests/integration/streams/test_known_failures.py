@@ -44,7 +44,9 @@ import pytest
 
 from monitor.core.metrics.snapshot import figures_of
 from monitor.core.model.events import AssetMoved, BalancesChanged, CrossRead, StreamEvent
-from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.core.state.stream_overlay import NOTHING_TOLD, heard
 from monitor.exchange.binance.streams.stream_limits import OFF
 from monitor.exchange.binance.streams.websocket import Sockets

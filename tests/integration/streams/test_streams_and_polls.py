@@ -9,7 +9,8 @@ import pytest
 
 from monitor.core.metrics.snapshot import MONITOR, figures_of
 from monitor.core.model.events import StreamName
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.http.request_log import ReceivedRequest
 from monitor.sandbox.scenario.builtin import calm

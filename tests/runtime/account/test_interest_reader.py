@@ -14,7 +14,9 @@ import pytest
 from monitor.clock import ManualClock
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, NextRatesRead, RatesRead
-from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 from monitor.errors import ExchangeError
 from monitor.runtime.account.interest_reader import InterestWatch
 from monitor.runtime.account.poller import ReadOnce

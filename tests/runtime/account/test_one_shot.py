@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.app import daemon as daemon_module
+from monitor.app.exchange import open_account
 from monitor.config import policies
 from monitor.config.loading import load_config
 from monitor.errors import ExchangeUnreachable
@@ -19,7 +19,7 @@ async def test_a_fetch_shows_what_a_running_daemon_would(tmp_path: Path) -> None
     async with sandbox(daemon.starting_now()) as running:
         config = load_config(daemon.write_config(tmp_path, running.ready), {})
         settings, clock = policies.policy_of(config, "main").settings, daemon.SandboxClock(running.sandbox.timeline)
-        exchange = daemon_module.open_account(config, "main", clock)
+        exchange = open_account(config, "main", clock)
         try:
             document = account_document(await fetch(exchange, settings, clock), settings, clock.now(), "1")
         finally:
@@ -41,7 +41,7 @@ async def test_a_fetch_that_gets_no_answer_says_so(tmp_path: Path) -> None:
     async with sandbox(daemon.starting_now()) as running:
         config = load_config(daemon.write_config(tmp_path, running.ready), {})
         clock = daemon.SandboxClock(running.sandbox.timeline)
-        exchange = daemon_module.open_account(config, "main", clock)
+        exchange = open_account(config, "main", clock)
         await running.sandbox.stop()
         try:
             with pytest.raises(ExchangeUnreachable):

@@ -12,7 +12,8 @@ from monitor.core.engine.step import Ids, Policy
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import StreamEvent
 from monitor.core.model.journal import Entry
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.runtime.account.inbox import Inbox
 from monitor.runtime.account.runner import Runner
 from monitor.store.readers.events import read_events

@@ -13,10 +13,11 @@ from monitor.clock import SystemClock
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Notification, Reason
 from monitor.core.model.journal import Entry
 from monitor.notify.factory import build_sink
+from monitor.records.alerts import AlertRow
 from monitor.runtime.messages.channel_queue import Channel
 from monitor.runtime.messages.message_builder import Composer
 from monitor.runtime.messages.notifier import Notifier
-from monitor.store.readers.alerts import AlertRow, read_alerts
+from monitor.store.readers.alerts import read_alerts
 from monitor.store.store import Store
 from tests.support.daemon import eventually
 from tests.support.sinks import Answer, HttpSink, http_sink

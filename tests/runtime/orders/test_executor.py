@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import ByName, IntentState, IntentStep, Repay
+from monitor.core.model.intent import IntentState, IntentStep
 from monitor.core.model.journal import Entry
+from monitor.core.model.order import ByName, Repay
+from monitor.core.model.safety import Safety
 from monitor.core.state.account_state import AccountState
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.lending import loans

@@ -9,8 +9,9 @@ import pytest
 
 from monitor.core.model.account import CROSS
 from monitor.core.model.events import CrossRead
-from monitor.core.model.intent import CancelOrders, IntentState, Reduce
-from monitor.core.state.account_state import apply
+from monitor.core.model.intent import IntentState
+from monitor.core.model.order import CancelOrders, Reduce
+from monitor.core.state.apply import apply
 from monitor.exchange.binance.api.orders import create_margin_order
 from monitor.sandbox.faults import Fault
 from monitor.sandbox.scenario.builtin import calm

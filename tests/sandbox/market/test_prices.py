@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sandbox.market.prices import Bar, PriceBook, PriceFileError, PricePath, read_bars, walk
+from monitor.sandbox.market.prices import PriceBook
+from monitor.sandbox.scenario.price_path import Bar, PriceFileError, PricePath, read_bars, walk
 
 D = Decimal
 START_MS = 1_760_129_340_000

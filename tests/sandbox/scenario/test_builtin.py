@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.sandbox.market.prices import PricePath
 from monitor.sandbox.scenario.builtin import CRASH_START, SCENARIOS, crash
+from monitor.sandbox.scenario.price_path import PricePath
 from monitor.sandbox.scenario.scenario import AccountSpec, PairSpec, Scenario, holding
 from monitor.sandbox.scenario.scenario_file import ScenarioError, read_scenario
 from tests.support.sandbox_client import advance, world

@@ -19,7 +19,7 @@ from monitor.core.actions.limits import spent_by
 from monitor.core.actions.spec import ActionSpec
 from monitor.core.model.account import CROSS
 from monitor.core.model.intent import Intent, IntentState, IntentStep
-from monitor.core.state.foreign_movements import Foreign
+from monitor.core.model.ledger import Foreign
 from monitor.errors import AnotherInstance, StoreError
 from monitor.resources import shipped
 from monitor.store.db import connections as opening

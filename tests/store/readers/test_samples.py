@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from monitor.core.model.account import INFINITE
 from monitor.core.model.journal import Entry, Sample
 from monitor.core.model.metric import Missing
+from monitor.core.numbers.amounts import INFINITE
 from monitor.simulation.recorded_frames import Recorded
 from monitor.store.readers.samples import read_recording
 from monitor.store.store import Store

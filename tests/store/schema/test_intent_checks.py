@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Executable, delete, insert, select, text, upd
 from sqlalchemy.exc import IntegrityError
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import LEGAL, IntentState, Reduce, Repay
+from monitor.core.model.intent import LEGAL, IntentState
+from monitor.core.model.order import Reduce, Repay
 from monitor.store.db import connections as opening
 from monitor.store.schema import tables
 from monitor.store.schema.row_mapping import intent_row

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from monitor.core.model.intent import IntentState
-from monitor.core.owner import OwnerRead
+from monitor.core.model.reads import OwnerRead
 from monitor.errors import StoreError
 from monitor.store.store import Store
 from monitor.store.writes import account_owners

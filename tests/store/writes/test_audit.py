@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection, delete, insert, select, text, update
 
-from monitor.core.model.intent import Accepted, Intent, IntentState, IntentStep, Trace
+from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.journal import Entry
+from monitor.core.model.order import Accepted, Trace
 from monitor.core.settlement.transitions import answered
 from monitor.errors import StoreError
 from monitor.store.readers.intents import read_intent

@@ -7,15 +7,18 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection, func, select
 
-from monitor.core.model.account import CROSS, INFINITE, Scope
+from monitor.core.engine.history_summary import Point
+from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert, AlertState, Notification, Reason, Transition
 from monitor.core.model.events import ReadFailed
-from monitor.core.model.intent import CancelOrders, IntentState, Reduce, Transfer
+from monitor.core.model.intent import IntentState
 from monitor.core.model.journal import Entry, Sample
+from monitor.core.model.order import CancelOrders, Reduce, Transfer
+from monitor.core.numbers.amounts import INFINITE
 from monitor.errors import StoreError
 from monitor.store.readers.alerts import read_alert, read_alerts, read_transitions
 from monitor.store.readers.events import read_events, read_failures
-from monitor.store.readers.history import Point, read_history
+from monitor.store.readers.history import read_history
 from monitor.store.readers.status import read_live
 from monitor.store.schema import tables
 from monitor.store.startup import load

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Accepted, ByName, Intent, IntentState, Outcome, Refused, Unknown
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import Accepted, ByName, Outcome, Refused, Unknown
 from monitor.core.settlement.transitions import ABANDONED_AFTER, answered
 from monitor.errors import OrderRefused
 from monitor.store.readers.intents import read_intents

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.journal import Entry
+from monitor.core.model.ledger import Movement
 from monitor.core.model.lending_terms import Terms
-from monitor.core.state.attribution import Movement
 from monitor.store.readers.events import read_movements
 from monitor.store.startup import load
 from monitor.store.store import Store

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import Scope
 from monitor.core.model.journal import Entry
-from monitor.core.state.foreign_movements import Foreign
+from monitor.core.model.ledger import Foreign
 from monitor.store.store import Store
 from monitor.store.writes import record_coverage
 from tests.support.examples.store_rows import NOW, at

@@ -26,7 +26,9 @@ from monitor.core.model.account import (
     Tier,
 )
 from monitor.core.model.events import CrossRead, Event, InterestRead, IsolatedRead, PricesRead
-from monitor.core.state.account_state import AccountState, Settings, apply
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+from monitor.core.state.apply import apply
 
 NOW = datetime(2025, 10, 10, 20, 0, tzinfo=UTC)
 SETTINGS = Settings("main", isolated_margin_call={Decimal("1.15"): Decimal("1.19"), Decimal("1.05"): Decimal("1.1")})

@@ -6,13 +6,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.actions.position import Row, Standing
-from monitor.core.actions.spec import ActionSpec, Safety
+from monitor.core.actions.spec import ActionSpec
 from monitor.core.actions.target import read_target
 from monitor.core.model.account import CROSS, Balance, Bars, CrossSnapshot, KeyPermissions, Price, Wallet
 from monitor.core.model.alert import Alert, AlertKey, AlertState, Severity
-from monitor.core.model.intent import ByName, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
+from monitor.core.model.order import ByName, Order, Repay, Transfer
+from monitor.core.model.safety import Safety
 from monitor.core.rules.rule import Rule, parse_rules
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)
 SAFETY = Safety()

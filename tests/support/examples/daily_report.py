@@ -18,8 +18,8 @@ from monitor.core.model.blocks import Stop
 from monitor.core.model.events import Matcher, ReadFailed, Silence
 from monitor.core.model.intent import IntentState, IntentStep
 from monitor.core.model.journal import Entry, Sample
+from monitor.core.model.ledger import Movement
 from monitor.core.notifications.outbox import Attempt, DeliveryState
-from monitor.core.state.attribution import Movement
 from monitor.store.store import Store
 from monitor.store.writes import commands
 from monitor.store.writes.interest import record

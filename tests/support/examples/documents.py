@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from monitor.core.model.account import (
-    INFINITE,
     Balance,
     Bars,
     CrossSnapshot,
@@ -19,7 +18,9 @@ from monitor.core.model.account import (
     Tier,
 )
 from monitor.core.model.alert import Alert, AlertKey, AlertState
-from monitor.core.state.account_state import AccountState, Settings
+from monitor.core.numbers.amounts import INFINITE
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
 from monitor.core.state.stream_status import StreamState
 
 NOW = datetime(2025, 10, 10, 21, 15, 30, tzinfo=UTC)

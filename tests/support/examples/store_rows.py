@@ -6,8 +6,9 @@ from decimal import Decimal
 from monitor.core.model.account import CROSS, InterestCharge, Scope
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope, Notification, Reason, Transition
 from monitor.core.model.events import StreamEvent
-from monitor.core.model.intent import Intent, IntentState, IntentStep, Repay
+from monitor.core.model.intent import Intent, IntentState, IntentStep
 from monitor.core.model.journal import Entry
+from monitor.core.model.order import Repay
 
 NOW = datetime(2025, 10, 10, 21, 0, tzinfo=UTC)
 

@@ -8,8 +8,9 @@ from typing import Literal
 
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.alert import Alert, AlertKey, AlertState, MetricScope
-from monitor.core.model.intent import ActionKind, Intent, IntentState, Order, Repay, Transfer
+from monitor.core.model.intent import Intent, IntentState
 from monitor.core.model.metric import METRICS
+from monitor.core.model.order import ActionKind, Order, Repay, Transfer
 from monitor.view.charts.history_chart import has_panels, history_panels, history_picture
 from monitor.view.documents.history import Series
 

@@ -6,20 +6,22 @@ from decimal import Decimal
 
 import pytest
 
+from monitor.core.engine.history_summary import Point
 from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import Matcher, NextRatesRead, RatesRead, Silence
-from monitor.core.model.intent import Intent, IntentState, IntentStep, Repay
+from monitor.core.model.intent import Intent, IntentState, IntentStep
+from monitor.core.model.order import Repay
 from monitor.core.state.account_state import AccountState
-from monitor.store.readers.events import EventRow
-from monitor.store.readers.history import HistoryRow, Point
-from monitor.store.readers.interest import InterestSum
+from monitor.records.events import EventRow
+from monitor.records.history import HistoryRow
+from monitor.records.interest import InterestSum
 from monitor.view.documents.account import account_document
 from monitor.view.documents.actions import action_document
 from monitor.view.documents.events import event_document
 from monitor.view.documents.history import history_document
 from monitor.view.documents.interest import interest_document
 from monitor.view.documents.silences import silence_document
-from monitor.view.terminal.table import interest_lines
+from monitor.view.terminal.interest import interest_lines
 from tests.support.examples.documents import NOW, SETTINGS, STATE
 
 EVENT = EventRow(

@@ -6,7 +6,8 @@ from decimal import Decimal
 from monitor.core.metrics.cross import cross_figures
 from monitor.core.model.account import CROSS, Bars, Wallet
 from monitor.view.documents.account import account_document
-from monitor.view.documents.recovery import restoration, restore_document, restore_lines
+from monitor.view.documents.recovery import restoration, restore_document
+from monitor.view.messages.recovery_text import restore_lines
 from monitor.view.terminal.status_screen import restore_cells
 from tests.support.examples.documents import NOW, SETTINGS, STATE
 

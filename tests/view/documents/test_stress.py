@@ -10,15 +10,9 @@ from monitor.core.model.account import Balance
 from monitor.core.state.account_state import AccountState
 from monitor.view.documents.account import account_document
 from monitor.view.documents.status import DaemonSeen, status_document
-from monitor.view.documents.stress import (
-    Keepers,
-    background_lines,
-    crash_cells,
-    stress_document,
-    stress_table,
-    verdict_lines,
-)
+from monitor.view.documents.stress import Keepers, stress_document
 from monitor.view.documents.stress_portfolio import portfolio_of
+from monitor.view.terminal.stress import background_lines, crash_cells, stress_table, verdict_lines
 from tests.support.examples import documents
 
 KEEPERS = Keepers(documents.SETTINGS.stable_assets, {"WBETH": "ETH"})

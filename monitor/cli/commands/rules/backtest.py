@@ -10,7 +10,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.option_types import check_moment, moment
 from monitor.cli.parser import add_json, nearest
@@ -30,7 +30,8 @@ from monitor.store.readers.samples import read_recording
 from monitor.store.readers.status import read_live
 from monitor.store.store import ReadStore
 from monitor.store.writes.daemon_row import present_clock
-from monitor.view.documents.backtests import backtest_document, backtest_items, backtest_lines, backtest_table
+from monitor.view.documents.backtests import backtest_document, backtest_items
+from monitor.view.terminal.backtests import backtest_lines, backtest_table
 
 READ_AT_ONCE = timedelta(hours=6)
 
@@ -80,7 +81,7 @@ def _over_prices(
     if portfolio is not None:
         starts = {accounts[0]: read_portfolio(Path(portfolio).expanduser(), accounts[0])}
     else:
-        with daemon.open_reader(config) as store:
+        with open_reader(config) as store:
             starts = _last_recorded(store, accounts)
         if not starts:
             raise MonitorError(
@@ -153,7 +154,7 @@ def _wallet(store: ReadStore, account: str, name: str) -> dict[str, Decimal]:
 def _recorded(config: Config, accounts: Sequence[str], since: str) -> list[Backtest]:
     tests: list[Backtest] = []
     check_moment("--since", since)
-    with daemon.open_reader(config) as store:
+    with open_reader(config) as store:
         now = store.read(present_clock).now()
         start = moment("--since", since, now)
         for account in accounts:

@@ -4,7 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator
 
-from monitor.app import daemon
+from monitor.app.database import open_reader
 from monitor.cli import config_option, output
 from monitor.cli.parser import add_json
 from monitor.cli.printing import print_list, wants_documents
@@ -78,7 +78,7 @@ def _row(rule: Rule, item: Document) -> list[str | output.Cell]:
 def _places(config: Config) -> tuple[frozenset[Place], bool]:
     """What there is to look at: as last recorded, for an account never recorded as configured. And whether any was."""
     try:
-        with daemon.open_reader(config) as store:
+        with open_reader(config) as store:
             recorded = {row.account: json.loads(row.document) for row in store.read(read_live)}
     except StoreError:
         # The rules are the configuration's; a database only adds what they meet.

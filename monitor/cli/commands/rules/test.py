@@ -11,8 +11,9 @@ from monitor.config import policies
 from monitor.config.simulation.rule_tests import read_rule_tests
 from monitor.errors import Exit
 from monitor.simulation.rule_test_result import try_rules
-from monitor.view.documents.rule_tests import difference_lines, tests_document, verdict_document
+from monitor.view.documents.rule_tests import tests_document, verdict_document
 from monitor.view.json_values import Document
+from monitor.view.terminal.rule_tests import difference_lines
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,14 +11,15 @@ from monitor.exchange.binance.wire.accounts import (
     BnbBurn,
     CrossMarginAccount,
     IsolatedMarginAccount,
+    IsolatedTier,
     KeyRestrictions,
     MaxBorrowable,
     MaxTransferable,
-    Success,
     TradeCoefficients,
     TradingStatusAnswer,
 )
-from monitor.exchange.binance.wire.market_data import CrossMarginData, IsolatedMarginData, IsolatedTier
+from monitor.exchange.binance.wire.acknowledgements import Success
+from monitor.exchange.binance.wire.market_data import CrossMarginData, IsolatedMarginData
 
 
 def _cross_data_weight(asked: Parameters) -> int:

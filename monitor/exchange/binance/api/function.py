@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, TypeVar
 
-from monitor.core.model.intent import ActionKind, CallKind
+from monitor.core.model.order import ActionKind, CallKind
 from monitor.core.numbers.amounts import plain
 from monitor.exchange.binance.api.endpoint import Endpoint, Security
 from monitor.exchange.binance.api.response import Sent

@@ -1,16 +1,30 @@
 """Whole histories: windows, pages and cursors of the venue hidden behind rows that come each once, oldest first."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from monitor.exchange.binance.api.function import History, P, Read
-from monitor.exchange.binance.api.pages import windows
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.signing import Parameters
 from monitor.exchange.binance.wire.field_types import Rows
 from monitor.exchange.binance.wire.numbers import milliseconds
+
+
+def windows(since: datetime, until: datetime, span: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """Windows of at most `span` that cover `since` to `until`, oldest first.
+
+    Neighbours share their edge, since nobody documents whether edges belong to a window: the caller drops repeats.
+    """
+    start = since
+    while True:
+        end = min(start + span, until)
+        yield start, end
+        if end >= until:
+            return
+        start = end
+
 
 Row = TypeVar("Row")
 Key = tuple[object, ...]

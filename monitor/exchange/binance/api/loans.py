@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from monitor.exchange.binance.api.function import History, change, read, the_venue_answers
 from monitor.exchange.binance.rate_limits import Priority
+from monitor.exchange.binance.wire.acknowledgements import NoAnswer, TransactionId
 from monitor.exchange.binance.wire.field_types import Rows
 from monitor.exchange.binance.wire.loans import (
     ForcedOrder,
@@ -15,10 +16,8 @@ from monitor.exchange.binance.wire.loans import (
     LiquidationLoan,
     LiquidationLoanRepayment,
     Loan,
-    NoAnswer,
     SmallLiability,
     SmallLiabilityExchange,
-    TransactionId,
 )
 from monitor.exchange.binance.wire.market_data import Inventory
 

@@ -2,8 +2,9 @@
 
 from decimal import Decimal, InvalidOperation
 
-from monitor.core.model.account import CROSS, ZERO, Scope
-from monitor.core.model.intent import ByName, Order, Repay, Transfer
+from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.order import ByName, Order, Repay, Transfer
+from monitor.core.numbers.amounts import ZERO
 from monitor.exchange.binance.api.function import Change, ChangeKind, P, T
 from monitor.exchange.binance.api.transfers import make_universal_transfer
 from monitor.exchange.binance.signing import Parameters

@@ -1,12 +1,13 @@
 """Walks over histories: windows of time, and pages numbered from 1 with a total."""
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from monitor.core.model.intent import Record, Window
+from monitor.core.model.order import Record, Window
+from monitor.exchange.binance.api.history import windows
 
 Row = TypeVar("Row")
 
@@ -23,20 +24,6 @@ class Page(Generic[Row]):
     rows: Sequence[Row]
     received: int
     total: int
-
-
-def windows(since: datetime, until: datetime, span: timedelta) -> Iterator[tuple[datetime, datetime]]:
-    """Windows of at most `span` that cover `since` to `until`, oldest first.
-
-    Neighbours share their edge, since nobody documents whether edges belong to a window: the caller drops repeats.
-    """
-    start = since
-    while True:
-        end = min(start + span, until)
-        yield start, end
-        if end >= until:
-            return
-        start = end
 
 
 async def pages(read: Callable[[int], Awaitable[Page[Row]]]) -> AsyncIterator[Row]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from monitor.core.model.intent import Outcome, Withheld
+from monitor.core.model.order import Outcome, Withheld
 from monitor.exchange.binance.signing import Signer
 from monitor.exchange.binance.wire.decoding import ErrorBody
 from monitor.exchange.binance.wire.row_decoding import OddRow

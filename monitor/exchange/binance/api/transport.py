@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 import httpx
 
 from monitor.clock import Clock
-from monitor.core.model.intent import Accepted, Objection, Outcome, Refused
+from monitor.core.model.order import Accepted, Objection, Outcome, Refused
 from monitor.errors import ExchangeError, ExchangeRefused, ExchangeUnreachable, KeyInvalid
 from monitor.exchange.binance.api.bad_payload import rejected
 from monitor.exchange.binance.api.endpoint import Endpoint, Security

@@ -1,8 +1,9 @@
 """The wallets outside margin, and the tokens that open streams."""
 
 from monitor.exchange.binance.api.function import read, the_venue_answers
-from monitor.exchange.binance.wire.loans import NoAnswer
-from monitor.exchange.binance.wire.wallets import FundingAsset, SpotWallet, StreamToken, UserAsset
+from monitor.exchange.binance.wire.acknowledgements import NoAnswer
+from monitor.exchange.binance.wire.stream_keys import StreamToken
+from monitor.exchange.binance.wire.wallets import FundingAsset, SpotWallet, UserAsset
 
 _ISOLATED = {"symbol": ("isIsolated", "true")}
 _TOKEN = "/sapi/v1/userListenToken"

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from monitor.core.model.intent import Objection, Trace
+from monitor.core.model.order import Objection, Trace
 from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.response import Answer, NotSent
 from monitor.exchange.binance.signing import Parameters

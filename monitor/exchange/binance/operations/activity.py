@@ -5,11 +5,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from monitor.core.margin.levels import CollateralTier
-from monitor.core.model.account import Price, Scope
-from monitor.core.model.intent import Record
+from monitor.core.model.account import CollateralTier, Price, Scope
 from monitor.core.model.ledger import SAME_MOMENT, LedgerRow, MarginTransfer
 from monitor.core.model.lending_terms import Delisting, Restricted
+from monitor.core.model.order import Record
 from monitor.core.model.reads import LiquidationLoanRead, OrdersRead
 from monitor.core.model.symbols import Market
 from monitor.errors import ExchangeRefused
@@ -34,7 +33,9 @@ from monitor.exchange.binance.operations.symbol_rules import read_markets
 from monitor.exchange.binance.operations.transfers import NO_SUCH_WAY
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import activity
-from monitor.exchange.binance.wire.loans import UniversalTransfer
+from monitor.exchange.binance.translate.plain_values import exact, moment
+from monitor.exchange.binance.translate.reference_data import collateral, delisting, min_repay, restricted, tags
+from monitor.exchange.binance.wire.transfers import UniversalTransfer
 
 NO_LOAN = -21004
 """The code of the answer where no liquidation loan is owed."""
@@ -101,28 +102,28 @@ class BinanceSurroundings:
 
     async def delistings(self) -> tuple[Delisting, ...]:
         """What leaves margin trading, and when."""
-        return tuple(activity.delisting(row) for row in await get_margin_delist_schedule(self._transport))
+        return tuple(delisting(row) for row in await get_margin_delist_schedule(self._transport))
 
     async def restricted(self) -> Restricted:
         """Assets that can't be bought on credit, or not be brought in as collateral."""
-        return activity.restricted(await get_margin_restricted_assets(self._transport))
+        return restricted(await get_margin_restricted_assets(self._transport))
 
     async def tags(self) -> Mapping[str, frozenset[str]]:
         """By asset its tags on the spot market; assets without any may be missing."""
-        return activity.tags(await get_spot_asset_tags(self._transport))
+        return tags(await get_spot_asset_tags(self._transport))
 
     async def collateral(self) -> Mapping[str, tuple[CollateralTier, ...]]:
         """By asset the share of its value that counts as collateral."""
-        return activity.collateral(await get_cross_margin_collateral_ratio(self._transport))
+        return collateral(await get_cross_margin_collateral_ratio(self._transport))
 
     async def min_repay(self) -> Mapping[str, Decimal]:
         """By asset the least that may be repaid of a debt; assets without one are missing."""
-        return activity.min_repay(await get_margin_all_assets(self._transport))
+        return min_repay(await get_margin_all_assets(self._transport))
 
     async def index(self, symbol: str) -> Price:
         """The margin index price of one symbol."""
         told = await get_margin_price_index(self._transport, symbol=symbol)
-        return Price(activity.exact(told.price), told.calc_time)
+        return Price(exact(told.price), told.calc_time)
 
     async def _asked_for(
         self, scope: Scope, other: str, since: datetime, until: datetime
@@ -160,7 +161,7 @@ def _is_among(transfer: MarginTransfer, asked: Iterable[UniversalTransfer] | Non
         or (
             row.asset == transfer.asset
             and row.amount == transfer.amount
-            and abs(activity.moment(row.timestamp) - transfer.at) <= SAME_MOMENT + timedelta(seconds=1)
+            and abs(moment(row.timestamp) - transfer.at) <= SAME_MOMENT + timedelta(seconds=1)
         )
         for row in asked
     )

@@ -8,7 +8,8 @@ from monitor.clock import Clock
 from monitor.core.margin.interest import hourly_from_daily
 from monitor.core.model.account import InterestCharge, Scope
 from monitor.exchange.binance.api.endpoint import Endpoint
-from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.api.history import windows
+from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, pages
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.signing import Parameters

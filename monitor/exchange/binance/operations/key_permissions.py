@@ -1,32 +1,14 @@
 """The API key's permissions, and the tokens and keys that open streams."""
 
-from dataclasses import dataclass
-from datetime import datetime
-
-from monitor.core.model.account import KeyPermissions, Scope
-from monitor.exchange.binance.api.endpoint import Endpoint, Security
+from monitor.core.model.account import KeyPermissions
+from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import reference_data
 from monitor.exchange.binance.wire.accounts_text import ApiRestrictions, Identity
-from monitor.exchange.binance.wire.decoding import Opaque
-from monitor.exchange.binance.wire.market_text import ListenKey, ListenToken
-from monitor.exchange.binance.wire.numbers import moment
 
 RESTRICTIONS = Endpoint("GET", "/sapi/v1/account/apiRestrictions", ApiRestrictions, priority=Priority.LAST)
 IDENTITY = Endpoint("GET", "/api/v3/account", Identity, weight=20, priority=Priority.LAST)
-# Whether it must be signed is undocumented; signed and unsigned both work today. The weight is taken as 1.
-LISTEN_TOKEN = Endpoint("POST", "/sapi/v1/userListenToken", ListenToken, counted="uid", secret=True)
-NEW_LISTEN_KEY = Endpoint("POST", "/sapi/v1/margin/listen-key", ListenKey, Security.KEY, counted="uid", secret=True)
-EXTEND_LISTEN_KEY = Endpoint("PUT", "/sapi/v1/margin/listen-key", Opaque, Security.KEY, counted="uid", secret=True)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Token:
-    """What subscribes one account's events until it expires (venue time)."""
-
-    text: str
-    expires_at: datetime
 
 
 async def read_permissions(transport: Transport) -> KeyPermissions:
@@ -39,23 +21,3 @@ async def read_identity(transport: Transport) -> int:
     return await transport.fetch(
         IDENTITY, {"omitZeroBalances": "true"}, lambda answer, _: reference_data.identity(answer)
     )
-
-
-async def create_listen_token(transport: Transport, scope: Scope) -> Token:
-    """A fresh token for the events of cross or of one isolated pair."""
-    parameters = {"symbol": scope.symbol, "isIsolated": "true"} if scope.symbol else None
-    return await transport.fetch(
-        LISTEN_TOKEN,
-        parameters,
-        lambda made, _: Token(made.token, moment(made.expiration_time, "expirationTime")),
-    )
-
-
-async def create_listen_key(transport: Transport) -> str:
-    """The key of the risk stream; an active one is returned again and extended."""
-    return await transport.fetch(NEW_LISTEN_KEY, None, lambda made, _: made.listen_key)
-
-
-async def extend_listen_key(transport: Transport, listen_key: str) -> None:
-    """Let the key live on. Raises ExchangeRefused (-1125, -3038) when it is gone."""
-    await transport.read(EXTEND_LISTEN_KEY, {"listenKey": listen_key})

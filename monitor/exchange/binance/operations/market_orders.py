@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from monitor.core.model.account import ZERO
-from monitor.core.model.intent import CancelOrders, Outcome, Record, Reduce
+from monitor.core.model.order import CancelOrders, Outcome, Record, Reduce
+from monitor.core.numbers.amounts import ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.orders import (
     cancel_all_open_margin_orders,
@@ -13,7 +13,7 @@ from monitor.exchange.binance.api.orders import (
     get_open_margin_orders,
 )
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.translate.activity import exact, moment
+from monitor.exchange.binance.translate.plain_values import exact, moment
 from monitor.exchange.binance.wire.orders import Order
 
 NO_SUCH_ORDER = -2013

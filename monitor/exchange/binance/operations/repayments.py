@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from monitor.core.model.intent import Outcome, Record, Repay, Window
+from monitor.core.model.order import Outcome, Record, Repay, Window
 from monitor.core.numbers.amounts import plain
 from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, records

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from monitor.core.model.account import INFINITE, ZERO
 from monitor.core.model.symbols import Market
+from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.market import get_exchange_info, get_margin_all_pairs
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.translate.activity import exact
+from monitor.exchange.binance.translate.plain_values import exact
 from monitor.exchange.binance.wire.field_types import Amount
 from monitor.exchange.binance.wire.market_data import Filter, MarginPair, SymbolRules
 

@@ -3,19 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.core.model.intent import Outcome, Record, Refused, Transfer, Window
+from monitor.core.model.order import Outcome, Record, Refused, Transfer, Window
 from monitor.core.numbers.amounts import plain
 from monitor.errors import ExchangeRefused
 from monitor.exchange.binance.api.endpoint import Endpoint
 from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, records
+from monitor.exchange.binance.api.transfers import WEIGHT
 from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.rate_limits import Priority
 from monitor.exchange.binance.translate import histories
 from monitor.exchange.binance.wire.histories_text import TranId, TransferPage
 from monitor.exchange.binance.wire.numbers import milliseconds
 
-# The official client's 13.1.0 and 13.7.0 of the wallet give 300; older copies of the page 900. The header is believed.
-WEIGHT = 300
 TRANSFER = Endpoint("POST", "/sapi/v1/asset/transfer", TranId, weight=WEIGHT, counted="uid")
 RECORDS = Endpoint("GET", "/sapi/v1/asset/transfer", TransferPage, priority=Priority.FIRST)
 

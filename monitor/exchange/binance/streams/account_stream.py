@@ -12,7 +12,7 @@ from monitor.core.model.account import CROSS, Scope
 from monitor.core.model.events import Event
 from monitor.errors import ExchangeError, ExchangeUnreachable
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.operations.key_permissions import create_listen_token
+from monitor.exchange.binance.operations.stream_keys import create_listen_token
 from monitor.exchange.binance.streams.async_waits import Wanted, first_end, sleep_or
 from monitor.exchange.binance.streams.decode import (
     TERMINATED,

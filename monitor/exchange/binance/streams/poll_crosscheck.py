@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from monitor.clock import Clock
-from monitor.core.model.account import CROSS, ZERO, Balance, CrossSnapshot, IsolatedSnapshot, Scope
+from monitor.core.model.account import CROSS, Balance, CrossSnapshot, IsolatedSnapshot, Scope
+from monitor.core.numbers.amounts import ZERO
 from monitor.exchange.binance.streams.async_waits import Span
 
 ACCUSE_EVERY_S = 600.0

@@ -8,7 +8,7 @@ from monitor.core.model.account import CROSS
 from monitor.core.model.events import Event
 from monitor.errors import ExchangeError, ExchangeRefused
 from monitor.exchange.binance.api.transport import Transport
-from monitor.exchange.binance.operations.key_permissions import create_listen_key, extend_listen_key
+from monitor.exchange.binance.operations.stream_keys import create_listen_key, extend_listen_key
 from monitor.exchange.binance.streams.async_waits import first_end
 from monitor.exchange.binance.streams.decode import (
     KEY_EXPIRED,

@@ -8,8 +8,9 @@ from monitor.exchange.binance.api.transport import Transport
 from monitor.exchange.binance.streams.account_stream import AccountLine, Renewal
 from monitor.exchange.binance.streams.anomalies import Tally
 from monitor.exchange.binance.streams.async_waits import Wanted, first_end
-from monitor.exchange.binance.streams.market_stream import MarketLine, Newest
+from monitor.exchange.binance.streams.market_stream import MarketLine
 from monitor.exchange.binance.streams.poll_crosscheck import Witness
+from monitor.exchange.binance.streams.price_conflator import Newest
 from monitor.exchange.binance.streams.risk_stream import RiskLine
 from monitor.exchange.binance.streams.supervisor import Announcer, Line, keep_up
 from monitor.exchange.binance.streams.websocket import Sockets

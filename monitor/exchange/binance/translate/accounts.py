@@ -5,15 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.model.account import (
-    INFINITE,
-    ZERO,
-    Balance,
-    CrossSnapshot,
-    IsolatedPair,
-    IsolatedSnapshot,
-    PairStatus,
-)
+from monitor.core.model.account import Balance, CrossSnapshot, IsolatedPair, IsolatedSnapshot, PairStatus
+from monitor.core.numbers.amounts import INFINITE, ZERO
 from monitor.exchange.binance.wire.accounts_text import CrossAccount, CrossRow, IsolatedAccount, PairAsset, PairRow
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, signed
 from monitor.exchange.binance.wire.row_decoding import OddRow

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from monitor.core.model.account import InterestCharge, Liquidation, Scope
-from monitor.core.model.intent import Record
+from monitor.core.model.order import Record
 from monitor.exchange.binance.wire.histories_text import InterestRow, LiquidationRow, LoanRow, TransferRow
 from monitor.exchange.binance.wire.numbers import amount, moment
 

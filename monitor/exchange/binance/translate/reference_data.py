@@ -4,8 +4,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from monitor.core.model.account import Bars, KeyPermissions, Price, Tier, Wallet
+from monitor.core.model.account import Bars, CollateralTier, KeyPermissions, Price, Tier, Wallet
+from monitor.core.model.lending_terms import Delisting, Restricted
+from monitor.exchange.binance.translate.plain_values import exact, moment
 from monitor.exchange.binance.wire.accounts_text import ApiRestrictions, Identity, TierRow, TradeCoeff, WalletRow
+from monitor.exchange.binance.wire.market_data import (
+    AssetTags,
+    CollateralRatio,
+    DelistSchedule,
+    MarginAsset,
+    RestrictedAssets,
+)
 from monitor.exchange.binance.wire.market_text import Ticker
 from monitor.exchange.binance.wire.numbers import ZERO_TEXTS, Implausible, amount, moment, positive
 from monitor.exchange.binance.wire.row_decoding import OddRow
@@ -100,3 +109,44 @@ def _tier(row: TierRow) -> Tier:
         base_max_borrowable=amount(row.base_asset_max_borrowable, "baseAssetMaxBorrowable"),
         quote_max_borrowable=amount(row.quote_asset_max_borrowable, "quoteAssetMaxBorrowable"),
     )
+
+
+def delisting(row: DelistSchedule) -> Delisting:
+    """What leaves margin trading at one moment."""
+    return Delisting(
+        moment(row.delist_time), frozenset(row.cross_margin_assets), frozenset(row.isolated_margin_symbols)
+    )
+
+
+def restricted(answer: RestrictedAssets) -> Restricted:
+    """What is not to be bought on credit, or not taken as collateral."""
+    return Restricted(frozenset(answer.open_long_restricted_asset), frozenset(answer.max_collateral_exceeded_asset))
+
+
+def tags(rows: Iterable[AssetTags]) -> Mapping[str, frozenset[str]]:
+    """By asset its tags; one that comes twice has those of both rows."""
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        found[row.asset_code] = found.get(row.asset_code, frozenset()) | frozenset(row.tags)
+    return found
+
+
+def collateral(groups: Iterable[CollateralRatio]) -> Mapping[str, tuple[CollateralTier, ...]]:
+    """By asset its tiers, from nothing up. The venue lists groups of assets that share theirs."""
+    found: dict[str, tuple[CollateralTier, ...]] = {}
+    for group in groups:
+        tiers = tuple(
+            CollateralTier(
+                exact(tier.min_usd_value),
+                None if tier.max_usd_value is None else exact(tier.max_usd_value),
+                exact(tier.discount_rate),
+            )
+            for tier in sorted(group.collaterals, key=lambda tier: tier.min_usd_value)
+        )
+        found.update(dict.fromkeys(group.asset_names, tiers))
+    return found
+
+
+def min_repay(assets: Iterable[MarginAsset]) -> Mapping[str, Decimal]:
+    """By asset the least that may be repaid of a debt; assets without one are missing."""
+    return {asset.asset_name: exact(asset.user_min_repay) for asset in assets if asset.user_min_repay}

@@ -5,6 +5,18 @@ import msgspec
 from monitor.exchange.binance.wire.field_types import Amount, Moment, Typed
 
 
+class IsolatedTier(Typed, frozen=True):
+    """One tier of an isolated pair: up to these debts these ratios hold."""
+
+    symbol: str
+    tier: int
+    effective_multiple: Amount
+    initial_risk_ratio: Amount
+    liquidation_risk_ratio: Amount
+    base_asset_max_borrowable: Amount
+    quote_asset_max_borrowable: Amount
+
+
 class CrossAsset(Typed, frozen=True):
     """One asset of the cross account. Its debt is `borrowed + interest`."""
 
@@ -108,13 +120,6 @@ class AccountLimit(Typed, frozen=True):
 
     enabled_account: int
     max_account: int
-
-
-class Success(Typed, frozen=True):
-    """That a setting was taken."""
-
-    success: bool
-    symbol: str | None = None
 
 
 class BnbBurn(Typed, frozen=True):

@@ -69,18 +69,6 @@ class IsolatedMarginData(Typed, frozen=True):
     coins: tuple[IsolatedCoinData, ...] = msgspec.field(name="data")
 
 
-class IsolatedTier(Typed, frozen=True):
-    """One tier of an isolated pair: up to these debts these ratios hold."""
-
-    symbol: str
-    tier: int
-    effective_multiple: Amount
-    initial_risk_ratio: Amount
-    liquidation_risk_ratio: Amount
-    base_asset_max_borrowable: Amount
-    quote_asset_max_borrowable: Amount
-
-
 class CollateralTier(Typed, frozen=True, kw_only=True):
     """The share of a value that counts, from `min_usd_value` up; the last tier has no upper end."""
 

@@ -21,9 +21,3 @@ class ListenToken(msgspec.Struct, rename="camel"):
 
     token: str
     expiration_time: int
-
-
-class ListenKey(msgspec.Struct, rename="camel"):
-    """POST /sapi/v1/margin/listen-key."""
-
-    listen_key: str

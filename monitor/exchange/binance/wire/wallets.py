@@ -1,6 +1,6 @@
 """The wallets outside margin, and the tokens of streams."""
 
-from monitor.exchange.binance.wire.field_types import Amount, Moment, Typed
+from monitor.exchange.binance.wire.field_types import Amount, Typed
 
 
 class SpotHolding(Typed, frozen=True):
@@ -44,10 +44,3 @@ class FundingAsset(Typed, frozen=True, kw_only=True):
     freeze: Amount | None = None
     withdrawing: Amount | None = None
     btc_valuation: Amount | None = None
-
-
-class StreamToken(Typed, frozen=True):
-    """What subscribes an account's events until it expires."""
-
-    token: str
-    expiration_time: Moment

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Repay, Unknown
+from monitor.core.model.order import Repay, Unknown
 from monitor.exchange.binance.api.http import LONGEST_BODY, TooLong, body_of, http_client
 from monitor.exchange.binance.factory import connect
 from tests.support.connected_sandbox import credentials_of, hosts_of, world

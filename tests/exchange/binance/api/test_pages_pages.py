@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, pages, windows
+from monitor.exchange.binance.api.history import windows
+from monitor.exchange.binance.api.pages import PAGE_SIZE, Page, pages
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SPAN = timedelta(days=7)

@@ -5,7 +5,7 @@ import socket
 from decimal import Decimal
 
 from monitor.core.model.account import CROSS
-from monitor.core.model.intent import Accepted, Repay, Withheld
+from monitor.core.model.order import Accepted, Repay, Withheld
 from tests.support.connected_sandbox import hosts_of, world
 from tests.support.timeouts import SOON_S
 

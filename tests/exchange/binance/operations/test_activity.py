@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from monitor.core.margin.levels import CollateralTier
-from monitor.core.model.account import CROSS, Scope
+from monitor.core.model.account import CROSS, CollateralTier, Scope
 from monitor.core.model.ledger import MarginTransfer
 from monitor.errors import PayloadRejected
 from monitor.exchange.binance.api.orders import ALL_SYMBOLS_WEIGHT, get_open_margin_orders

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from monitor.core.model.account import Price
 from monitor.core.model.events import Event, PricesRead
-from monitor.exchange.binance.streams.market_stream import CALM_REST_S, CALM_S, REST_S, Newest
+from monitor.exchange.binance.streams.price_conflator import CALM_REST_S, CALM_S, REST_S, Newest
 from tests.support.timeouts import SOON_S
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,18 +7,9 @@ from typing import Any
 
 import pytest
 
-from monitor.core.model.account import (
-    CROSS,
-    INFINITE,
-    Balance,
-    Bars,
-    CrossSnapshot,
-    IsolatedSnapshot,
-    PairStatus,
-    Scope,
-    Tier,
-)
-from monitor.core.model.intent import Record
+from monitor.core.model.account import CROSS, Balance, Bars, CrossSnapshot, IsolatedSnapshot, PairStatus, Scope, Tier
+from monitor.core.model.order import Record
+from monitor.core.numbers.amounts import INFINITE
 from monitor.exchange.binance.translate import accounts, histories, reference_data
 from monitor.exchange.binance.translate.accounts import Listing
 from monitor.exchange.binance.wire.accounts_text import (

@@ -8,8 +8,9 @@ import pytest
 from monitor.exchange.binance.wire.accounts_text import CrossAccount, IsolatedAccount, TierRow, TradeCoeff
 from monitor.exchange.binance.wire.decoding import decode, error_of
 from monitor.exchange.binance.wire.histories_text import InterestPage, LiquidationPage, LoanPage, TranId
-from monitor.exchange.binance.wire.market_text import ListenKey, ServerTime
+from monitor.exchange.binance.wire.market_text import ServerTime
 from monitor.exchange.binance.wire.numbers import Implausible
+from monitor.exchange.binance.wire.stream_keys import ListenKey
 from tests.support.examples.payloads import cross_account, documented
 
 

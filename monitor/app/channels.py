@@ -1,0 +1,54 @@
+"""The sending ends of the configured channels."""
+
+from typing import TYPE_CHECKING
+
+from monitor.config.credentials import resolve_channel
+from monitor.config.model import Config
+from monitor.config.templates import read_template
+from monitor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from monitor.notify.sinks import Sink
+    from monitor.view.messages.template import MessageTemplate
+
+
+def sink(config: Config, name: str) -> "Sink":
+    """The sending end of one channel. Raises ConfigError for an address that cannot be."""
+    from monitor.notify.factory import build_sink
+
+    channel, address = config.channel(name), resolve_channel(config, name)
+    return build_sink(
+        name,
+        url="" if address.url is None else address.url.reveal(),
+        webhook="" if address.webhook is None else address.webhook.reveal(),
+        timeout_s=channel.timeout.total_seconds(),
+        template=_template(config, name),
+    )
+
+
+def parse_channel(config: Config, name: str) -> str:
+    """What kind of channel it is, in words, without sending anything. Raises ConfigError."""
+    from monitor.notify.factory import parse
+
+    address = resolve_channel(config, name)
+    _template(config, name)
+    return parse(
+        name,
+        url="" if address.url is None else address.url.reveal(),
+        webhook="" if address.webhook is None else address.webhook.reveal(),
+    )
+
+
+def _template(config: Config, name: str) -> "MessageTemplate | None":
+    """The words of the channel's own, None where it speaks in ours. Raises ConfigError."""
+    found = read_template(config, name)
+    if found is None:
+        return None
+    from monitor.view.messages.template import MessageTemplate, TemplateInvalid
+
+    try:
+        return MessageTemplate(*found)
+    except TemplateInvalid as error:
+        where = f'channels "{name}".template'
+        mend = "its words are the fields of a webhook's message; see docs/reference/configuration.md"
+        raise ConfigError(f"{found[0]}: {error}", where=where, mend=mend) from error

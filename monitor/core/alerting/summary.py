@@ -1,0 +1,30 @@
+"""One-line summary of an alert's condition: its first known metric and value."""
+
+from collections.abc import Sequence
+
+from monitor.core.metrics.value_text import value_text
+from monitor.core.model.metric import Missing
+from monitor.core.model.metric_values import Figures
+
+_COUNTED = {
+    "orders_open": ("open order", "open orders"),
+    "liquidations_24h": ("liquidation in 24 h", "liquidations in 24 h"),
+    "foreign_movements_24h": ("movement by another hand in 24 h", "movements by another hand in 24 h"),
+    "actions_blocked": ("action blocked", "actions blocked"),
+    "notifications_failing": ("channel failing", "channels failing"),
+    "conditions_unknown": ("condition unknown", "conditions unknown"),
+}
+"""What is counted, one of it and several."""
+
+
+def summary_of(names: Sequence[str], figures: Figures) -> str:
+    """The condition's first metric that is known, and its value: `margin level 1.21`, or `2 open orders`."""
+    if not names:
+        return figures.kind
+    values = {name: figures.shown.get(name, Missing.UNAVAILABLE) for name in names}
+    name = next((name for name, value in values.items() if not isinstance(value, Missing)), names[0])
+    value = values[name]
+    if name in _COUNTED and not isinstance(value, Missing):
+        one, several = _COUNTED[name]
+        return f"{value_text(name, value)} {one if value == 1 else several}"
+    return f"{name.replace('_', ' ')} {value_text(name, value)}"

@@ -1,0 +1,70 @@
+"""Collateral value by the exchange's ratios, and the value that may be transferred out."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from monitor.core.model.account import CollateralTier
+from monitor.core.numbers.amounts import INFINITE, ZERO
+
+TRANSFER_OUT_LEVEL = Decimal(2)
+"""The collateral margin level that must remain after a transfer out of cross margin (Binance FAQ, 2024)."""
+
+
+def collateral_value(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
+    """What counts of an asset's `value` as collateral: each part with the ratio of its tier.
+
+    Zero without tiers: an asset in no group of the venue's table is not counted on.
+    """
+    counted = ZERO
+    for tier in tiers:
+        upper = value if tier.end is None else min(value, tier.end)
+        if upper > tier.start:
+            counted += (upper - tier.start) * tier.ratio
+    return counted
+
+
+def marginal_ratio(value: Decimal, tiers: Sequence[CollateralTier]) -> Decimal:
+    """The ratio that more of an asset counts with, once `value` of it is held; zero beyond its tiers."""
+    return next((t.ratio for t in tiers if t.start <= value and (t.end is None or value < t.end)), ZERO)
+
+
+def largest_transfer_out(
+    collateral: Decimal, liabilities: Decimal, ratio: Decimal, level: Decimal = TRANSFER_OUT_LEVEL
+) -> Decimal:
+    """Largest value of an asset that may leave while the collateral margin level stays at `level`.
+
+    `ratio` is the marginal haircut ratio of the asset. ZERO when nothing may leave; INFINITE when nothing is owed or
+    the asset does not count: then only what is free limits it. The venue's own maxTransferable is the authority.
+    """
+    if liabilities <= ZERO:
+        return INFINITE
+    room = collateral - level * liabilities
+    if room <= ZERO:
+        return ZERO
+    return room / ratio if ratio > ZERO else INFINITE
+
+
+def largest_tiered_transfer_out(
+    value: Decimal,
+    tiers: Sequence[CollateralTier],
+    collateral: Decimal,
+    liabilities: Decimal,
+    level: Decimal = TRANSFER_OUT_LEVEL,
+) -> Decimal:
+    """The same for an asset held for `value` and counted by `tiers`: what counts least leaves first.
+
+    At most `value`. `tiers` in ascending order.
+    """
+    room = collateral - level * liabilities
+    if liabilities > ZERO and room <= ZERO:
+        return ZERO
+    needed = collateral_value(value, tiers) - room
+    if liabilities <= ZERO or needed <= ZERO:
+        return value
+    for tier in tiers:
+        upper = value if tier.end is None else min(value, tier.end)
+        counted = max(ZERO, upper - tier.start) * tier.ratio
+        if counted >= needed:
+            return value - (tier.start + needed / tier.ratio)
+        needed -= counted
+    return ZERO

@@ -1,0 +1,77 @@
+"""The price at which a position meets its liquidation level."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from monitor.core.margin.levels import Position, Totals
+from monitor.core.numbers.amounts import INFINITE, ZERO
+
+Danger = Literal["below", "above"]
+"""On which side of its liquidation price a price liquidates."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationPrice:
+    """The price at which the level meets the bar. `now`: it is there already, and `price` is the present one."""
+
+    price: Decimal
+    danger: Danger | None
+    now: bool = False
+
+
+def isolated_liquidation_price(
+    *,
+    base_held: Decimal,
+    base_owed: Decimal,
+    quote_held: Decimal,
+    quote_owed: Decimal,
+    price: Decimal,
+    level: Decimal,
+) -> LiquidationPrice | None:
+    """The price (quote per base) at which an isolated pair falls to `level`, its liquidation ratio.
+
+    None when no price does it, or nothing is owed.
+    """
+    base = Position("base", base_held, base_owed, price)
+    everything = Totals(base_held * price + quote_held, base_owed * price + quote_owed)
+    return liquidation_price(base, everything, level)
+
+
+def danger_direction(held: Decimal, owed: Decimal, level: Decimal) -> Danger | None:
+    """Whether a fall or a rise of one asset's price brings the account to `level`; None: its price does not matter."""
+    weight = held - level * owed
+    if weight > ZERO:
+        return "below"
+    return "above" if weight < ZERO else None
+
+
+def liquidation_price(position: Position, everything: Totals, level: Decimal) -> LiquidationPrice | None:
+    """The price of one asset at which the account falls to `level` while all other prices stay.
+
+    `everything` is the whole account, this position included. None when no price of this asset does it, or nothing is
+    owed; `now` when the level is already at or below.
+    """
+    if everything.liabilities <= ZERO:
+        return None
+    danger = danger_direction(position.held, position.owed, level)
+    if everything.assets <= level * everything.liabilities:
+        return LiquidationPrice(position.price, danger, now=True)
+    if danger is None:
+        return None
+    other_assets = everything.assets - position.held * position.price
+    other_liabilities = everything.liabilities - position.owed * position.price
+    price = (level * other_liabilities - other_assets) / (position.held - level * position.owed)
+    return LiquidationPrice(price, danger) if price > ZERO else None
+
+
+def isolated_distance(index: Decimal, liquidation: LiquidationPrice | None) -> Decimal:
+    """|index − liquidation price| ÷ index: INFINITE without a liquidation price, ZERO when it is reached.
+
+    May exceed 1 for a short. Raises ValueError unless the index is positive.
+    """
+    if index <= ZERO:
+        raise ValueError(f"an index price must be positive, not {index}")
+    if liquidation is None:
+        return INFINITE
+    return ZERO if liquidation.now else abs(index - liquidation.price) / index

@@ -1,0 +1,41 @@
+"""Configured settings of one account: watched scopes, poll intervals, maximum ages, pegs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often an account's scopes are read, in exchange time."""
+
+    cross: timedelta = timedelta(seconds=60)
+    cross_without_stream: timedelta = timedelta(seconds=30)
+    isolated: timedelta = timedelta(seconds=60)
+    near_liquidation: timedelta = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an account's figures depend on besides the venue."""
+
+    account: str
+    cross: bool = True
+    isolated: tuple[str, ...] | None = None
+    """Pairs watched; None: all that the venue lists, () none."""
+    pace: Pace = field(default_factory=Pace)
+    stale_after: timedelta = timedelta(minutes=3)
+    prices_stale_after: timedelta = timedelta(seconds=15)
+    interest_stale_after: timedelta = timedelta(hours=3)
+    reference_stale_after: timedelta = timedelta(hours=18)
+    rates_stale_after: timedelta = timedelta(hours=3)
+    liquidations_stale_after: timedelta = timedelta(minutes=15)
+    wallets_stale_after: timedelta = timedelta(minutes=30)
+    stable_assets: frozenset[str] = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "USDP", "DAI", "BUSD", "USD1"})
+    pegs: Mapping[str, str] = field(default_factory=dict)
+    drift_bound: Decimal = Decimal("0.01")
+    isolated_margin_call: Mapping[Decimal, Decimal] = field(default_factory=dict)
+    """Margin-call ratio by liquidation ratio: in no answer of the venue (stream-facts 6.5, 2026-11-22)."""
+    acts_with_own_key: bool = False
+    """Whether a second key moves money: what the reading key may not do then stops nothing."""

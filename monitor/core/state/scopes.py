@@ -1,0 +1,55 @@
+"""Watched scopes of an account, and the symbols whose prices they need."""
+
+from monitor.core.margin.usdt_prices import way_of, ways_to_try
+from monitor.core.model.account import CROSS, Scope
+from monitor.core.state.account_settings import Settings
+from monitor.core.state.account_state import AccountState
+
+
+def scopes(state: AccountState, settings: Settings) -> tuple[Scope, ...]:
+    """The scopes that are watched and known to exist."""
+    found: list[Scope] = []
+    if settings.cross:
+        found.append(CROSS)
+    if state.isolated is not None:
+        found += [Scope(symbol) for symbol in state.isolated.pairs if is_watched(state, settings, symbol)]
+    return tuple(found)
+
+
+def is_watched(state: AccountState, settings: Settings, symbol: str) -> bool:
+    """Whether `scopes` has the pair of this symbol."""
+    pair = state.isolated.pairs.get(symbol) if state.isolated is not None else None
+    if pair is None or not (pair.created and pair.enabled):
+        return False
+    return settings.isolated is None or symbol in settings.isolated
+
+
+def needed_symbols(state: AccountState, settings: Settings) -> frozenset[str]:
+    """The symbols whose prices matter: every asset held or owed against USDT, every pair itself, and BTCUSDT.
+
+    An asset that turned out to have no price in USDT is wanted in whatever may lead there, until something does, and in
+    what it is pegged to.
+    """
+    symbols = {"BTCUSDT"}
+    assets: set[str] = set()
+    if settings.cross and state.cross is not None:
+        assets.update(state.cross.balances)
+    for scope in scopes(state, settings):
+        if scope.symbol and state.isolated is not None:
+            pair = state.isolated.pairs[scope.symbol]
+            symbols.add(scope.symbol)
+            assets.update(b.asset for b in (pair.base, pair.quote) if not b.is_zero)
+            # The pair's figures are in its quote asset; in USDT they need its price even when none is there.
+            assets.add(pair.quote.asset)
+    # Limits in USDT count these at their present price.
+    assets.update(one.asset for one in state.record.found)
+    for asset in assets & settings.pegs.keys():
+        assets.add(settings.pegs[asset])
+        if state.prices and f"{asset}USDT" not in state.prices:
+            symbols.add(f"{asset}{settings.pegs[asset]}")
+    for asset in assets - {"USDT"}:
+        symbols.add(f"{asset}USDT")
+        if state.prices and f"{asset}USDT" not in state.prices:
+            way = way_of(asset, state.prices)
+            symbols |= {way.own, way.rest or way.own} if way is not None else ways_to_try(asset, state.prices)
+    return frozenset(symbols)

@@ -1,0 +1,20 @@
+"""Answers to writes: a transaction number, a success flag, or nothing."""
+
+from monitor.exchange.binance.wire.field_types import Typed
+
+
+class Success(Typed, frozen=True):
+    """That a setting was taken."""
+
+    success: bool
+    symbol: str | None = None
+
+
+class TransactionId(Typed, frozen=True):
+    """The number of a loan, repayment or transfer. The request was taken; that it is done, the history shows."""
+
+    tran_id: int
+
+
+class NoAnswer(Typed, frozen=True):
+    """An answer without content: its body is empty."""

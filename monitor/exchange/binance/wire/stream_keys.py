@@ -1,0 +1,18 @@
+"""Tokens and keys that open streams."""
+
+import msgspec
+
+from monitor.exchange.binance.wire.field_types import Moment, Typed
+
+
+class StreamToken(Typed, frozen=True):
+    """What subscribes an account's events until it expires."""
+
+    token: str
+    expiration_time: Moment
+
+
+class ListenKey(msgspec.Struct, rename="camel"):
+    """POST /sapi/v1/margin/listen-key."""
+
+    listen_key: str

@@ -1,0 +1,32 @@
+"""Recorded stream events and failed reads."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One recorded stream event. `symbol` is empty for cross; `payload` is the venue's own JSON text."""
+
+    id: int
+    account: str
+    scope: str
+    symbol: str
+    type: str
+    event_time: datetime
+    received_at: datetime
+    stream: str
+    key: str
+    payload: str
+    rejected: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """Failed reads of one kind: how many, and when and why the last one failed."""
+
+    account: str
+    read: str
+    count: int
+    last_at: datetime
+    cause: str

@@ -1,0 +1,36 @@
+"""The daemon's row, live documents, and rule stops: all that a status needs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from monitor.core.model.blocks import RuleStop
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonRow:
+    """The daemon that last held the database. `running`: one holds it now."""
+
+    running: bool
+    pid: int
+    since: datetime
+    version: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LiveDocument:
+    """One account's status document (JSON text) as of `at`."""
+
+    account: str
+    at: datetime
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRows:
+    """All that a status needs, as of one moment. `daemon` None: none ever ran on this database."""
+
+    daemon: DaemonRow | None
+    paused: bool
+    documents: tuple[LiveDocument, ...]
+    stops: tuple[RuleStop, ...] = ()

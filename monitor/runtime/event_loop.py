@@ -1,0 +1,14 @@
+"""The event loop of the program: uvloop where installed, else asyncio's."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+
+def run_loop(main: Callable[[], Coroutine[object, object, None]]) -> None:
+    """Runs a coroutine on uvloop where it is installed, else on asyncio's own loop."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(main())
+    else:
+        uvloop.run(main())

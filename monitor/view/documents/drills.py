@@ -1,0 +1,38 @@
+"""A drill with its messages as a JSON document."""
+
+import json
+from collections.abc import Sequence
+
+from monitor.core.alerting.drill import Drill
+from monitor.core.notifications.outbox import Delivery, DeliveryState
+from monitor.view.json_values import Document, moment_text
+
+
+def drill_document(drill: Drill, messages: Sequence[Delivery]) -> Document:
+    """`ok`: something was to be said, and every channel that takes it took it."""
+    wanted = [message for message in messages if message.state is not DeliveryState.EXPIRED]
+    return {
+        "id": drill.id,
+        "rule": drill.rule,
+        "by": drill.by,
+        "requested_at": moment_text(drill.requested_at),
+        "done_at": moment_text(drill.done_at),
+        "outcome": drill.outcome,
+        "ok": bool(wanted) and all(message.state is DeliveryState.SENT for message in wanted),
+        "items": [_message(message) for message in messages],
+    }
+
+
+def _message(message: Delivery) -> Document:
+    said = json.loads(message.text)
+    return {
+        "channel": message.channel,
+        "rule": said["rule"],
+        "stage": said["stage"],
+        "severity": message.severity,
+        "title": said["title"],
+        "state": message.state.value,
+        "attempts": message.attempts,
+        "at": moment_text(message.sent_at),
+        "answer": message.answer,
+    }

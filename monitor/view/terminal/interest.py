@@ -1,0 +1,64 @@
+"""Interest paid and current rates as tables and lines."""
+
+from decimal import Decimal
+
+from monitor.view.formatting import amount_text, money_text, percent_text, stamp_text
+from monitor.view.json_values import Document, number
+from monitor.view.terminal.table import Cell, Table
+
+
+def interest_table(document: Document) -> Table:
+    """One row a sum of charges."""
+    rows = [
+        [
+            *([Cell(item["day"])] if document["by"] == "day" else []),
+            Cell(item["account"]),
+            Cell(item["symbol"] or item["scope"]),
+            Cell(f"{amount_text(Decimal(item['interest']))} {item['asset']}"),
+            Cell(money_text(number(item["interest_usdt"])) if item["interest_usdt"] is not None else ""),
+            Cell(str(item["charges"])),
+        ]
+        for item in document["items"]
+    ]
+    start = ("day",) if document["by"] == "day" else ()
+    first = len(start)
+    headings = (*start, "account", "scope", "interest", "value now", "charges")
+    return Table(headings, rows, frozenset({first + 2, first + 3, first + 4}))
+
+
+def rates_table(document: Document) -> Table:
+    """One row an asset that is owed now."""
+    rows = [
+        [
+            Cell(rate["asset"]),
+            Cell(rate["symbol"] or rate["scope"]),
+            Cell(f"{Decimal(rate['hourly']) * 100:.6f} %"),
+            Cell(f"{Decimal(rate['next_hourly']) * 100:.6f} %" if rate["next_hourly"] is not None else ""),
+            Cell(percent_text(Decimal(rate["annual"]))),
+            Cell(stamp_text(rate["as_of"]), "dim"),
+        ]
+        for rate in document["rates"]
+    ]
+    return Table(("asset", "scope", "an hour", "next hour", "a year", "as of"), rows, frozenset({2, 3, 4}))
+
+
+def interest_lines(document: Document) -> list[Cell]:
+    """The sums, what is to come, and what of it is not known."""
+    ahead, recorded = document["projected"], document["recorded"]
+    lines = [
+        Cell(f"paid since {stamp_text(document['since'])}: {money_text(Decimal(document['total_usdt']))}", "strong"),
+    ]
+    if document["items"] and recorded["since"] is None:
+        lines.append(Cell("not every charge of that time is recorded yet", "note"))
+    elif recorded["since"] is not None and recorded["since"] > document["since"]:
+        lines.append(Cell(f"charges before {stamp_text(recorded['since'])} are not all recorded", "note"))
+    if document["rates"] or not ahead["without"]:
+        day, month, year = (money_text(Decimal(ahead[f"{span}_usdt"])) for span in ("day", "month", "year"))
+        lines.append(Cell(f"at the rates now: {day} a day, {month} in 30 days, {year} a year"))
+    if ahead["without"]:
+        owed = ", ".join(ahead["without"])
+        lines.append(Cell(f"what is owed in {owed} is not counted: its rate or price is not known yet", "note"))
+    for saving in document["saving_if_repaid"]:
+        amount = f"{amount_text(Decimal(saving['per_day']))} {saving['asset']}"
+        lines.append(Cell(f"repaying what is free now would save {amount} a day"))
+    return lines
